@@ -1,0 +1,260 @@
+"""What a model is: frozen dataclasses with a unit on every field, and the tensors that follow from them.
+
+Standard library only: the engine's Python side, the trainer and the tools all read this file, and nothing here needs them.
+Section numbers refer to the Wavehax paper (arXiv 2411.06807) and MS-Wavehax (arXiv 2506.03554) where named.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any, Mapping, TypeVar
+
+PRIORS = ("pcph", "pcph_linear_decay", "sine", "sawtooth", "noise")
+NORMS = ("utterance", "frame", "batch")
+TIME_PADDINGS = ("reflect", "causal")
+OUTPUTS = ("spectrum", "excitation")
+STREAM_FILTERS = ("learned", "pqmf", "dwt")
+
+PROJECTION_TAPS = 7
+"""Kernel length, in frames, of `prior_proj` and `cond_proj`."""
+FILTER_TAPS = 63
+"""Taps of the analysis and synthesis filters of a multi-stream generator (`dwt` has num_streams taps)."""
+NORM_EPSILON = 1e-6
+"""Added to the variance by every norm."""
+
+
+class ConfigError(ValueError):
+    """A configuration that names no model; the message names the field, its value and what was expected."""
+
+
+def _check_positive(config: Any, *names: str) -> None:
+    for name in names:
+        value = getattr(config, name)
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value <= 0:
+            raise ConfigError(f"{name}={value!r}: expected a positive number")
+
+
+def _check_choice(config: Any, name: str, choices: tuple[str, ...]) -> None:
+    value = getattr(config, name)
+    if value not in choices:
+        raise ConfigError(f"{name}={value!r}: expected one of {', '.join(choices)}")
+
+
+@dataclass(frozen=True)
+class FeatureConfig:
+    """The definition of a log-mel-spectrogram, stored in every model file so that another one can be refused by name."""
+
+    name: str
+    sample_rate: int  # Hz
+    hop_length: int  # samples between frames
+    n_fft: int  # samples; the Hann window is as long
+    n_mels: int  # bands
+    f_min: float  # Hz, lower edge of the first band
+    f_max: float  # Hz, upper edge of the last band
+    mel_scale: str  # "slaney" or "htk"
+    mel_norm: str  # "slaney" (unit area) or "none" (unit peak)
+    padding: str  # "same": zeros, (n_fft - hop) / 2 on both sides, N // hop frames; "centre": reflect, n_fft / 2, N // hop + 1
+    log_floor: float  # magnitude below which the natural logarithm is clipped
+
+    def __post_init__(self) -> None:
+        _check_positive(self, "sample_rate", "hop_length", "n_fft", "n_mels", "log_floor")
+        _check_choice(self, "mel_scale", ("slaney", "htk"))
+        _check_choice(self, "mel_norm", ("slaney", "none"))
+        _check_choice(self, "padding", ("same", "centre"))
+        if not 0 <= self.f_min < self.f_max <= self.sample_rate / 2:
+            raise ConfigError(f"f_min={self.f_min}, f_max={self.f_max}: expected 0 <= f_min < f_max <= sample_rate / 2")
+        if self.n_fft < self.hop_length or (self.n_fft - self.hop_length) % 2:
+            raise ConfigError(f"n_fft={self.n_fft}: expected at least hop_length={self.hop_length}, and an even difference")
+
+
+@dataclass(frozen=True)
+class GeneratorConfig:
+    """The shape of a generator (DESIGN section 2; paper section III; `num_streams` > 1 is MS-Wavehax)."""
+
+    n_mels: int = 100  # bands of the conditioning mel
+    channels: int = 32  # hidden channels, C
+    mult_channels: int = 2  # expansion inside a block
+    kernel_size: tuple[int, int] = (7, 7)  # depthwise kernel: (bins, frames), both odd
+    num_blocks: int = 8
+    n_fft: int = 480  # samples (of one stream)
+    hop_length: int = 240  # samples of the full-band waveform between frames
+    sample_rate: int = 24000  # Hz
+    prior: str = "pcph"
+    norm: str = "utterance"  # of the blocks
+    outer_norm: str = ""  # of input_norm and output_norm; empty: as `norm` (official batch-norm models keep another one here)
+    time_padding: str = "reflect"
+    lookahead: int = 0  # frames that the first projections look ahead, with causal padding
+    use_logmag_phase: bool = False  # log-magnitude and phase in place of real and imaginary parts
+    output: str = "spectrum"  # what the network's output means
+    num_streams: int = 1  # 1: Wavehax; more: MS-Wavehax
+    stream_filter: str = "learned"  # filter bank of a multi-stream generator
+
+    def __post_init__(self) -> None:
+        kernel = self.kernel_size
+        object.__setattr__(self, "kernel_size", (kernel, kernel) if isinstance(kernel, int) else tuple(kernel))
+        object.__setattr__(self, "outer_norm", self.outer_norm or self.norm)
+        _check_positive(
+            self, "n_mels", "channels", "mult_channels", "num_blocks", "n_fft", "hop_length", "sample_rate", "num_streams"
+        )
+        _check_choice(self, "prior", PRIORS)
+        _check_choice(self, "norm", NORMS)
+        _check_choice(self, "outer_norm", NORMS)
+        _check_choice(self, "time_padding", TIME_PADDINGS)
+        _check_choice(self, "output", OUTPUTS)
+        _check_choice(self, "stream_filter", STREAM_FILTERS)
+        self._check_kernel()
+        self._check_frames()
+        self._check_combinations()
+
+    def _check_kernel(self) -> None:
+        if len(self.kernel_size) != 2 or any(type(k) is not int or k < 1 or k % 2 == 0 for k in self.kernel_size):
+            raise ConfigError(f"kernel_size={self.kernel_size}: expected two odd positive integers (bins, frames)")
+        if self.kernel_size[0] // 2 >= self.num_bins:
+            raise ConfigError(f"kernel_size[0]={self.kernel_size[0]}: reflecting needs fewer than {2 * self.num_bins} bins")
+
+    def _check_frames(self) -> None:
+        if self.hop_length % self.num_streams:
+            raise ConfigError(f"hop_length={self.hop_length}: expected a multiple of num_streams={self.num_streams}")
+        if self.n_fft % 2 or self.stream_hop % 2 or self.n_fft < 2 * self.stream_hop:
+            raise ConfigError(
+                f"n_fft={self.n_fft}: expected an even number of at least twice the hop of one stream,"
+                f" which is even too ({self.stream_hop})"
+            )
+
+    def _check_combinations(self) -> None:
+        if not 0 <= self.lookahead < PROJECTION_TAPS:
+            raise ConfigError(f"lookahead={self.lookahead}: expected 0 to {PROJECTION_TAPS - 1} frames")
+        if self.lookahead and self.time_padding != "causal":
+            raise ConfigError(f"lookahead={self.lookahead}: only with time_padding='causal'")
+        if self.output == "excitation" and (self.num_streams > 1 or self.use_logmag_phase):
+            raise ConfigError("output='excitation': expected one stream and use_logmag_phase=False")
+        if self.num_streams > 1 and self.use_logmag_phase:
+            raise ConfigError("use_logmag_phase=True: expected one stream")
+        if self.num_streams > 1 and self.stream_filter == "dwt" and self.num_streams & (self.num_streams - 1):
+            raise ConfigError(f"num_streams={self.num_streams}: a wavelet packet needs a power of two")
+
+    @property
+    def num_bins(self) -> int:
+        """Frequency bins of one stream, F."""
+        return self.n_fft // 2 + 1
+
+    @property
+    def stream_hop(self) -> int:
+        """Hop of one stream, in its own samples."""
+        return self.hop_length // self.num_streams
+
+    @property
+    def streamable(self) -> bool:
+        """Whether the model can be computed frame by frame: no norm needs the whole utterance."""
+        return "utterance" not in (self.norm, self.outer_norm)
+
+
+FEATURES = {
+    "wavehax-24k": FeatureConfig("wavehax-24k", 24000, 240, 1024, 100, 0.0, 8000.0, "slaney", "slaney", "same", 1e-5),
+    "wavehax-48k": FeatureConfig("wavehax-48k", 48000, 480, 2048, 100, 0.0, 24000.0, "slaney", "slaney", "same", 1e-5),
+    "vocos-24k": FeatureConfig("vocos-24k", 24000, 256, 1024, 100, 0.0, 12000.0, "htk", "none", "centre", 1e-7),
+}
+"""Feature definitions by name (DESIGN section 3)."""
+
+GENERATORS = {
+    "wavehax.v1": GeneratorConfig(),
+    "wavehax.v2": GeneratorConfig(channels=16, mult_channels=3, kernel_size=(13, 7)),
+    "wavehax_fb": GeneratorConfig(kernel_size=(15, 7), n_fft=960, hop_length=480, sample_rate=48000),
+    "mswavehax": GeneratorConfig(channels=64, n_fft=120, norm="frame", num_streams=4),
+}
+"""The published shapes (DESIGN section 2); 622,951, 600,759, 2,018,727 and 332,324 trained parameters."""
+
+
+def parameter_shapes(config: GeneratorConfig) -> dict[str, tuple[int, ...]]:
+    """Name and shape of every tensor of a model file, in the order of the forward pass.
+
+    The names are those of `wavehax.nn.Generator.state_dict()` and of the C++ engine; all are float32.
+    """
+    c, f, mels = config.channels, config.num_bins, config.n_mels
+    shapes: dict[str, tuple[int, ...]] = {"mel_mean": (mels,), "mel_scale": (mels,)}
+    if config.num_streams == 1:
+        shapes["prior_proj.weight"] = (f, f, PROJECTION_TAPS)
+        shapes["prior_proj.bias"] = (f,)
+        inputs, outputs = 5, 2
+    else:
+        taps = config.num_streams if config.stream_filter == "dwt" else FILTER_TAPS
+        shapes["filter_bank.analysis.weight"] = (config.num_streams, 1, taps)
+        shapes["filter_bank.synthesis.weight"] = (1, config.num_streams, taps)
+        inputs, outputs = 3 * config.num_streams, 2 * config.num_streams
+    shapes["cond_proj.weight"] = (config.num_streams * f, mels, PROJECTION_TAPS)
+    shapes["cond_proj.bias"] = (config.num_streams * f,)
+    if config.output == "excitation":
+        shapes["env_proj.weight"] = (f, mels, 1)
+        shapes["env_proj.bias"] = (f,)
+    shapes["input_proj.weight"] = (c, inputs)
+    shapes.update(_norm_shapes("input_norm", config.outer_norm, c))
+    for i in range(config.num_blocks):
+        shapes.update(_block_shapes(f"blocks.{i}", config))
+    shapes.update(_norm_shapes("output_norm", config.outer_norm, c))
+    shapes["output_proj.weight"] = (outputs, c)
+    shapes["output_proj.bias"] = (outputs,)
+    return shapes
+
+
+def _block_shapes(name: str, config: GeneratorConfig) -> dict[str, tuple[int, ...]]:
+    c, expanded = config.channels, config.channels * config.mult_channels
+    return {
+        f"{name}.dwconv.weight": (c, 1, *config.kernel_size),
+        **_norm_shapes(f"{name}.norm", config.norm, c),
+        f"{name}.pwconv1.weight": (expanded, c),
+        f"{name}.pwconv1.bias": (expanded,),
+        f"{name}.pwconv2.weight": (c, expanded),
+        f"{name}.pwconv2.bias": (c,),
+        f"{name}.gamma": (c,),
+    }
+
+
+def _norm_shapes(name: str, norm: str, channels: int) -> dict[str, tuple[int, ...]]:
+    parts = ["weight", "bias"] + (["running_mean", "running_var"] if norm == "batch" else [])
+    return {f"{name}.{part}": (channels,) for part in parts}
+
+
+C = TypeVar("C")
+
+
+def from_dict(cls: type[C], values: Mapping[str, Any]) -> C:
+    """Build the dataclass `cls` from a mapping such as parsed JSON.
+
+    Raises:
+        ConfigError: an unknown or missing field, or a value of another type; the message names it.
+    """
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"{cls.__name__}: expected a mapping of fields, got {type(values).__name__}")
+    fields = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    for name in values:
+        if name not in fields:
+            raise ConfigError(f"{cls.__name__}: unknown field {name!r}; expected one of {', '.join(fields)}")
+    for name, field in fields.items():
+        required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+        if required and name not in values:
+            raise ConfigError(f"{cls.__name__}: missing field {name!r}")
+    return cls(**{name: _typed(cls.__name__, fields[name], value) for name, value in values.items()})
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """The fields of a configuration as plain JSON types; `from_dict` reads them back."""
+    return {f.name: _plain(getattr(config, f.name)) for f in dataclasses.fields(config)}
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _typed(owner: str, field: Any, value: Any) -> Any:
+    """`value` as the field's declared type; only int to float and list to tuple are converted."""
+    declared = str(field.type)
+    if declared == "float" and type(value) is int:
+        return float(value)
+    if declared.startswith("tuple") and isinstance(value, (list, tuple)):
+        return tuple(value)
+    expected = {"int": int, "float": float, "str": str, "bool": bool}.get(declared)
+    if expected is not None and type(value) is not expected:
+        raise ConfigError(f"{owner}.{field.name}={value!r}: expected {declared}")
+    return value
