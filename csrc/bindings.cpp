@@ -1,0 +1,151 @@
+// Python's view of the engine: arrays, the interpreter lock and errors; no arithmetic. The only file that knows Python.
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <memory>
+#include <stdexcept>
+#include <string>
+
+#include "cpu.h"
+#include "engine.h"
+#include "stream.h"
+
+namespace py = pybind11;
+
+namespace wavehax {
+namespace {
+
+using Array = py::array_t<float>;  // any strides; another dtype is converted
+using DenseArray = py::array_t<float, py::array::c_style | py::array::forcecast>;
+using EnginePtr = std::shared_ptr<Engine>;
+
+template <typename T>
+T field(const py::dict& config, const char* name) {
+  if (!config.contains(name)) throw std::invalid_argument(std::string("config: missing field '") + name + "'");
+  return config[name].cast<T>();
+}
+
+Config to_config(const py::dict& values) {
+  const auto kernel = field<std::pair<int, int>>(values, "kernel_size");
+  Config c{};
+  c.n_mels = field<int>(values, "n_mels");
+  c.channels = field<int>(values, "channels");
+  c.mult_channels = field<int>(values, "mult_channels");
+  c.kernel_bins = kernel.first;
+  c.kernel_frames = kernel.second;
+  c.num_blocks = field<int>(values, "num_blocks");
+  c.n_fft = field<int>(values, "n_fft");
+  c.hop_length = field<int>(values, "hop_length");
+  c.sample_rate = field<int>(values, "sample_rate");
+  c.lookahead = field<int>(values, "lookahead");
+  c.num_streams = field<int>(values, "num_streams");
+  c.prior = field<std::string>(values, "prior");
+  c.norm = field<std::string>(values, "norm");
+  c.outer_norm = field<std::string>(values, "outer_norm");
+  c.time_padding = field<std::string>(values, "time_padding");
+  c.output = field<std::string>(values, "output");
+  c.stream_filter = field<std::string>(values, "stream_filter");
+  c.use_logmag_phase = field<bool>(values, "use_logmag_phase");
+  return c;
+}
+
+EnginePtr make_engine(const py::dict& config, const py::dict& arrays, const std::string& isa) {
+  std::map<std::string, Tensor> tensors;
+  std::vector<DenseArray> kept;  // until the engine has packed them
+  for (const auto& item : arrays) {
+    kept.push_back(item.second.cast<DenseArray>());
+    const DenseArray& array = kept.back();
+    tensors[item.first.cast<std::string>()] = {std::vector<long>(array.shape(), array.shape() + array.ndim()), array.data()};
+  }
+  return std::make_shared<Engine>(to_config(config), Weights(std::move(tensors)), choose_kernels(isa));
+}
+
+// The frames of f0, after checking that mel, f0 and prior belong together.
+std::int64_t check(const Engine& engine, const Array& mel, const DenseArray& f0, const DenseArray* prior) {
+  if (mel.ndim() != 2 || mel.shape(0) != engine.config.n_mels)
+    throw std::invalid_argument("mel: expected shape [" + std::to_string(engine.config.n_mels) + ", frames]");
+  if (f0.ndim() != 1 || f0.shape(0) != mel.shape(1))
+    throw std::invalid_argument("f0: expected one value for each of the " + std::to_string(mel.shape(1)) + " frames of mel");
+  if (mel.strides(0) % sizeof(float) != 0 || mel.strides(1) % sizeof(float) != 0)
+    throw std::invalid_argument("mel: strides are not whole numbers of float32 values");
+  const std::int64_t samples = f0.shape(0) * engine.config.hop_length;
+  if (prior != nullptr && (prior->ndim() != 1 || prior->shape(0) != samples))
+    throw std::invalid_argument("prior: expected " + std::to_string(samples) + " samples");
+  return f0.shape(0);
+}
+
+MelView view(const Array& mel) {
+  constexpr auto kSize = static_cast<std::int64_t>(sizeof(float));
+  return {mel.data(), mel.strides(0) / kSize, mel.strides(1) / kSize};
+}
+
+Array py_vocode(const EnginePtr& engine, const Array& mel, const DenseArray& f0, std::uint64_t seed,
+                const std::optional<DenseArray>& prior) {
+  const std::int64_t frames = check(*engine, mel, f0, prior ? &*prior : nullptr);
+  Array wave(frames * engine->config.hop_length);
+  const MelView from = view(mel);
+  const float *pitch = f0.data(), *given = prior ? prior->data() : nullptr;
+  float* out = wave.mutable_data();
+  py::gil_scoped_release release;
+  vocode(engine, from, pitch, frames, seed, given, out);
+  return wave;
+}
+
+Array py_prior(const Engine& engine, const DenseArray& f0, std::uint64_t seed, bool noise) {
+  if (f0.ndim() != 1) throw std::invalid_argument("f0: expected shape [frames]");
+  const std::int64_t frames = f0.shape(0);
+  Array wave(frames * engine.config.hop_length);
+  const float* pitch = f0.data();
+  float* out = wave.mutable_data();
+  py::gil_scoped_release release;
+  vocode_prior(engine, pitch, frames, seed, noise, out);
+  return wave;
+}
+
+std::unique_ptr<Stream> py_stream(const EnginePtr& engine, std::uint64_t seed) {
+  if (!engine->streamable) throw std::invalid_argument("norm 'utterance' needs the whole utterance: this model cannot stream");
+  auto stream = std::make_unique<Stream>(engine, Stream::kTile);
+  stream->reset(seed);
+  return stream;
+}
+
+Array py_push(Stream& stream, const Array& mel, const DenseArray& f0) {
+  const std::int64_t frames = check(stream.engine(), mel, f0, nullptr);
+  Array wave(stream.pending_push(frames));
+  const MelView from = view(mel);
+  const float* pitch = f0.data();
+  float* out = wave.mutable_data();
+  py::gil_scoped_release release;
+  stream.push(from, pitch, frames, nullptr, out);
+  return wave;
+}
+
+Array py_flush(Stream& stream) {
+  Array wave(stream.pending_flush());
+  float* out = wave.mutable_data();
+  py::gil_scoped_release release;
+  stream.flush(out);
+  return wave;
+}
+
+}  // namespace
+}  // namespace wavehax
+
+PYBIND11_MODULE(_engine, m) {
+  using namespace wavehax;
+  m.doc() = "The C++ engine; see wavehax.vocoder for the documented interface.";
+  m.def("available_isas", &available_isas, "Instruction sets that this machine can run, fastest first.");
+  py::class_<Engine, EnginePtr>(m, "Engine")
+      .def(py::init(&make_engine), py::arg("config"), py::arg("weights"), py::arg("isa") = "auto")
+      .def_property_readonly("isa", [](const Engine& engine) { return std::string(engine.kernels.isa); })
+      .def_readonly("streamable", &Engine::streamable)
+      .def("vocode", &py_vocode, py::arg("mel"), py::arg("f0"), py::arg("seed"), py::arg("prior") = py::none())
+      .def("prior", &py_prior, py::arg("f0"), py::arg("seed"), py::arg("noise") = true)
+      .def("stream", &py_stream, py::arg("seed"));
+  py::class_<Stream>(m, "Stream")
+      .def("push", &py_push, py::arg("mel"), py::arg("f0"))
+      .def("flush", &py_flush)
+      .def("reset", &Stream::reset, py::arg("seed"))
+      .def_property_readonly("delay", [](const Stream& stream) { return stream.engine().delay(); });
+}

@@ -1,0 +1,144 @@
+#include "engine.h"
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+
+#include "stream.h"
+
+namespace wavehax {
+namespace {
+
+constexpr int kProjectionTaps = 7;
+constexpr int kFilterTaps = 63;
+
+template <typename T>
+T choose(const char* field, const std::string& value, std::initializer_list<std::pair<const char*, T>> choices) {
+  for (const auto& choice : choices)
+    if (value == choice.first) return choice.second;
+  throw std::invalid_argument(std::string(field) + "='" + value + "' is not known to the engine");
+}
+
+NormKind norm_kind(const char* field, const std::string& value) {
+  return choose<NormKind>(
+      field, value, {{"utterance", NormKind::kUtterance}, {"frame", NormKind::kFrame}, {"batch", NormKind::kBatch}});
+}
+
+PriorKind prior_kind(const std::string& value) {
+  return choose<PriorKind>("prior", value,
+                           {{"pcph", PriorKind::kPcph},
+                            {"pcph_linear_decay", PriorKind::kPcphLinearDecay},
+                            {"sine", PriorKind::kSine},
+                            {"sawtooth", PriorKind::kSawtooth},
+                            {"noise", PriorKind::kNoise}});
+}
+
+// The limits within which packing and indexing are safe; wavehax.config says the same in the user's terms.
+const Config& checked(const Config& c) {
+  const bool positive = c.n_mels > 0 && c.channels > 0 && c.mult_channels > 0 && c.num_blocks > 0 && c.hop_length > 0 &&
+                        c.sample_rate > 0 && c.num_streams > 0 && c.kernel_bins > 0 && c.kernel_frames > 0;
+  if (!positive) throw std::invalid_argument("config: every size must be positive");
+  if (c.kernel_bins % 2 == 0 || c.kernel_frames % 2 == 0) throw std::invalid_argument("kernel_size: expected odd numbers");
+  const int hop = c.hop_length / c.num_streams;
+  if (c.hop_length % c.num_streams != 0 || hop % 2 != 0 || c.n_fft % 2 != 0 || c.n_fft < 2 * hop)
+    throw std::invalid_argument("n_fft: expected an even number of at least twice the hop of one stream, which is even too");
+  if (c.kernel_bins / 2 > c.n_fft / 2) throw std::invalid_argument("kernel_size: more bins than the spectrum has");
+  if (c.lookahead < 0 || c.lookahead >= kProjectionTaps) throw std::invalid_argument("lookahead: expected 0 to 6");
+  if (static_cast<long>(c.channels) * c.mult_channels > kMaxExpanded)
+    throw std::invalid_argument("channels * mult_channels: expected at most " + std::to_string(kMaxExpanded));
+  if (c.output == "excitation" && (c.num_streams > 1 || c.use_logmag_phase))
+    throw std::invalid_argument("output='excitation': expected one stream and no log-magnitudes");
+  return c;
+}
+
+std::unique_ptr<FilterBank> make_filter_bank(const Config& config, bool causal, Weights& weights) {
+  const int streams = config.num_streams;
+  if (streams == 1) return nullptr;
+  const bool wavelet = config.stream_filter == "dwt";
+  const int taps = wavelet ? streams : kFilterTaps;
+  const FilterBorder border = choose<FilterBorder>("stream_filter", config.stream_filter,
+                                                   {{"learned", causal ? FilterBorder::kZeros : FilterBorder::kReflect},
+                                                    {"pqmf", FilterBorder::kMute},
+                                                    {"dwt", FilterBorder::kZeros}});
+  const float* analysis = weights.take("filter_bank.analysis.weight", {streams, 1, taps});
+  const float* synthesis = weights.take("filter_bank.synthesis.weight", {1, streams, taps});
+  return std::make_unique<FilterBank>(streams, taps, wavelet, border, analysis, synthesis);
+}
+
+}  // namespace
+
+Engine::Engine(const Config& c, Weights weights, const Kernels& kernels_)
+    : kernels(kernels_),
+      config(checked(c)),
+      causal(choose<bool>("time_padding", c.time_padding, {{"causal", true}, {"reflect", false}})),
+      excitation(choose<bool>("output", c.output, {{"excitation", true}, {"spectrum", false}})),
+      streamable(c.norm != "utterance" && c.outer_norm != "utterance"),
+      prior(prior_kind(c.prior)),
+      bins(c.n_fft / 2 + 1),
+      width(padded(c.channels)),
+      mirrored(c.kernel_bins / 2),
+      look_right(causal ? c.lookahead : kProjectionTaps / 2),
+      block_right(causal ? 0 : c.kernel_frames / 2),
+      stft(c.n_fft, c.hop_length / c.num_streams),
+      excitation_gain(prior_rms(prior) * std::sqrt(stft.window_energy())) {
+  const float* mean = weights.take("mel_mean", {c.n_mels});
+  const float* scale = weights.take("mel_scale", {c.n_mels});
+  mel_mean.assign(mean, mean + c.n_mels);
+  mel_scale.assign(scale, scale + c.n_mels);
+  const int streams = c.num_streams, planes = streams == 1 ? 5 : 3 * streams;
+  filter_bank = make_filter_bank(c, causal, weights);
+  if (streams == 1) prior_proj = std::make_unique<Projection>(weights, "prior_proj", bins, bins, kProjectionTaps);
+  cond_proj = std::make_unique<Projection>(weights, "cond_proj", streams * bins, c.n_mels, kProjectionTaps);
+  if (excitation) env_proj = std::make_unique<Projection>(weights, "env_proj", bins, c.n_mels, 1);
+  const NormKind outer = norm_kind("outer_norm", c.outer_norm), inner = norm_kind("norm", c.norm);
+  input = std::make_unique<InputLayer>(weights, planes, c.channels, outer);
+  for (int i = 0; i < c.num_blocks; ++i)
+    blocks.emplace_back(weights, "blocks." + std::to_string(i), inner, c.channels, c.channels * c.mult_channels, c.kernel_bins,
+                        c.kernel_frames);
+  output = std::make_unique<OutputLayer>(weights, 2 * streams, c.channels, outer);
+  weights.check_all_taken();
+}
+
+// The stages of Stream, in their order: what each has ready once `frames` frames have come and more may follow.
+std::int64_t Engine::samples_after(std::int64_t frames) const {
+  const auto behind = [](std::int64_t count, std::int64_t lag) { return std::max<std::int64_t>(0, count - lag); };
+  std::int64_t samples = behind(frames * config.hop_length, Prior::lag(prior));
+  if (filter_bank) samples = filter_bank->analysed(samples);
+  const std::int64_t spectra = stft.complete(samples);
+  const std::int64_t projected = filter_bank ? std::min(spectra, behind(frames, look_right)) : behind(spectra, look_right);
+  const std::int64_t predicted = behind(projected, latency());
+  samples = behind(predicted * stft.hop(), stft.pad());
+  return filter_bank ? filter_bank->synthesised(samples) : samples;
+}
+
+int Engine::delay() const {
+  const std::int64_t frames = latency() + 2 * kProjectionTaps + 4 * config.n_fft + 2 * kFilterTaps;  // past every start-up
+  return static_cast<int>(frames * config.hop_length - samples_after(frames));
+}
+
+void vocode(std::shared_ptr<const Engine> engine, MelView mel, const float* f0, std::int64_t frames, std::uint64_t seed,
+            const float* prior, float* out) {
+  // A norm over the utterance needs every frame at once; all other models pass through in tiles, as a stream does.
+  const bool whole = !engine->streamable;
+  Stream stream(std::move(engine), whole ? std::max<std::int64_t>(frames, 1) : Stream::kTile);
+  stream.reset(seed);
+  out += stream.push(mel, f0, frames, prior, out);
+  stream.flush(out);
+}
+
+void vocode_prior(const Engine& engine, const float* f0, std::int64_t frames, std::uint64_t seed, bool noise, float* out) {
+  const int hop = engine.config.hop_length;
+  Prior prior(engine.prior, hop, engine.config.sample_rate, engine.excitation);
+  SampleBuffer samples(2 * hop + 2 * Prior::lag(engine.prior));
+  prior.reset(seed, noise);
+  for (std::int64_t t = 0; t <= frames; ++t) {
+    if (t < frames)
+      prior.push(f0[t], samples);
+    else
+      prior.finish(samples);
+    out = std::copy_n(samples.from(samples.begin()), samples.end() - samples.begin(), out);
+    samples.drop(samples.end());
+  }
+}
+
+}  // namespace wavehax

@@ -1,0 +1,67 @@
+// A model ready to run: checked, packed, immutable, shared by any number of voices and threads.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "filter_bank.h"
+#include "layers.h"
+#include "prior.h"
+#include "stft.h"
+
+namespace wavehax {
+
+// Fields as in wavehax.config.GeneratorConfig, which explains them.
+struct Config {
+  int n_mels, channels, mult_channels, kernel_bins, kernel_frames, num_blocks, n_fft, hop_length, sample_rate, lookahead;
+  int num_streams;
+  std::string prior, norm, outer_norm, time_padding, output, stream_filter;
+  bool use_logmag_phase;
+};
+
+struct Engine {
+  // Throws std::invalid_argument for a config that names no model, or weights that are not its own.
+  Engine(const Config& config, Weights weights, const Kernels& kernels);
+
+  const Kernels& kernels;
+  const Config config;
+  const bool causal, excitation, streamable;
+  const PriorKind prior;
+  const int bins, width;         // bins of a stream; channels, padded
+  const int mirrored;            // bins added at both ends of a frame for the depthwise kernel
+  const int look_right;          // frames that the first projections look ahead
+  const int block_right;         // frames that a block looks ahead
+  const Stft stft;               // of one stream
+  const double excitation_gain;  // level of the prior's spectrum in the excitation domain
+
+  Floats mel_mean, mel_scale;
+  std::unique_ptr<FilterBank> filter_bank;               // several streams
+  std::unique_ptr<Projection> prior_proj;                // one stream
+  std::unique_ptr<Projection> cond_proj, env_proj;       // env_proj: excitation
+  std::unique_ptr<InputLayer> input;
+  std::vector<Block> blocks;
+  std::unique_ptr<OutputLayer> output;
+
+  Border border() const { return causal ? Border::kZeros : Border::kReflect; }
+  int frame_size() const { return bins * width; }                        // floats of a frame
+  int row_size() const { return (bins + 2 * mirrored) * width; }         // the same, mirrored bins included
+  int latency() const { return config.num_blocks * block_right; }        // frames that the blocks look ahead
+  std::int64_t samples_after(std::int64_t frames) const;                 // output samples that `frames` frames complete
+  int delay() const;                                                     // samples by which the output of a stream lags
+};
+
+// The whole utterance: mel as in MelView, f0 [frames] in Hz, prior [frames * hop_length] or null, out [frames * hop_length].
+struct MelView {
+  const float* data;
+  std::int64_t band_stride, frame_stride;  // floats
+  MelView from(std::int64_t frame) const { return {data + frame * frame_stride, band_stride, frame_stride}; }
+};
+void vocode(std::shared_ptr<const Engine> engine, MelView mel, const float* f0, std::int64_t frames, std::uint64_t seed,
+            const float* prior, float* out);
+
+// The prior alone, [frames * hop_length]; without noise the initial phase is 0.
+void vocode_prior(const Engine& engine, const float* f0, std::int64_t frames, std::uint64_t seed, bool noise, float* out);
+
+}  // namespace wavehax

@@ -1,0 +1,45 @@
+// The streams of a multi-stream generator: analysis filters and decimation, and back (DESIGN 2, MS-Wavehax;
+// arXiv 2506.03554 section 3). Twin of nn/multistream.py.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "buffers.h"
+
+namespace wavehax {
+
+// What the filters see beyond the ends of the utterance.
+enum class FilterBorder {
+  kZeros,
+  kReflect,
+  kMute,  // analysis output is zero where the filter is not wholly inside; synthesis sees zeros
+};
+
+// Immutable. Filters of an odd number of taps are centred; those of a wavelet packet (as many taps as streams) turn every
+// block of `streams` samples into one sample a stream, and back.
+class FilterBank {
+ public:
+  // analysis, synthesis: [streams][taps].
+  FilterBank(int streams, int taps, bool wavelet, FilterBorder border, const float* analysis, const float* synthesis);
+
+  int streams() const { return streams_; }
+  int taps() const { return taps_; }
+
+  // Samples of every stream that the first `samples` of the full band complete, and the other way round.
+  std::int64_t analysed(std::int64_t samples) const;
+  std::int64_t synthesised(std::int64_t stream_samples) const;
+
+  // Appends to each of `out` what can be computed, dropping from `in` what is no longer needed.
+  void analyse(SampleBuffer& in, std::vector<SampleBuffer>& out) const;
+  void synthesise(std::vector<SampleBuffer>& in, SampleBuffer& out) const;
+
+ private:
+  int streams_, taps_;
+  int analysis_left_, synthesis_left_;  // tap i of an output at n meets input n + i - left
+  FilterBorder border_;
+  Floats analysis_;   // [taps][streams]
+  Floats synthesis_;  // [streams][taps]; times the gain that makes up for the inserted zeros
+};
+
+}  // namespace wavehax

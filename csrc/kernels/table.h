@@ -1,0 +1,60 @@
+// The kernels of one instruction set. Each is written once, in body.h; an instruction set adds its vector operations.
+//
+// Layouts, shared by every kernel (float32 throughout):
+//   frame    [bins][channels]  channels padded to a multiple of kLane with zeros; 64-byte aligned
+//   plane    [bins]            bins padded to a multiple of kLane; 64-byte aligned
+// The order of the additions into one output never depends on how many frames or bins a call covers: chunked and whole
+// processing give the same bits.
+#pragma once
+
+namespace wavehax {
+
+constexpr int kLane = 16;        // floats to which channels and bins are padded: one 512-bit register
+constexpr int kPanelWidth = 32;  // columns of a packed projection computed together; a last panel may have kLane
+constexpr int kMaxExpanded = 1024;  // largest padded expansion of a block (channels * mult_channels): `mlp` keeps it on the stack
+
+inline int padded(int n) { return (n + kLane - 1) / kLane * kLane; }
+
+struct Kernels {
+  const char* isa;
+
+  // outputs[r][n] = bias[n] + sum over taps j and k of inputs[r * taps + j][k] * weight(j, k, n), for `rows` rows.
+  // weight: panels of kPanelWidth columns (the last of columns % kPanelWidth), each [taps][depth][width].
+  void (*project)(const float* const* inputs, int rows, int taps, int depth, const float* weight, const float* bias,
+                  int columns, float* const* outputs);
+
+  // out[f][c] = sum over i of planes[i][f] * weight[i][c] + bias[c].   weight: [count][channels]
+  void (*mix)(const float* const* planes, int count, const float* weight, const float* bias, int bins, int channels,
+              float* out);
+
+  // out[i][f] = sum over c of x[f][c] * weight[i][c] + bias[i].   weight: [count][channels]
+  void (*unmix)(const float* x, const float* weight, const float* bias, int count, int bins, int channels,
+                float* const* out);
+
+  // Depthwise convolution: out[f][c] = sum over j, i of rows[j][f + i][c] * weight[j][i][c].
+  // rows: `frames` frames of bins + taps - 1 bins (already padded in frequency).   weight: [frames][taps][channels]
+  void (*depthwise)(const float* const* rows, int frames, int taps, const float* weight, int bins, int channels,
+                    float* out);
+
+  // out[f] = residual[f] + w2 * gelu(w1 * x[f] + b1) + b2.   w1: [depth][expanded], w2: [expanded][channels]; `depth` and
+  // `used` count the channels of x and of the expansion that are not padding.   `out` may be `residual`.
+  void (*mlp)(const float* x, const float* w1, const float* b1, const float* w2, const float* b2, int bins, int channels,
+              int depth, int expanded, int used, const float* residual, float* out);
+
+  // x[f][c] = x[f][c] * scale[c] + shift[c], in place.
+  void (*affine)(float* x, const float* scale, const float* shift, int bins, int channels);
+
+  // Sum of x; sum of mask[c] * (x[f][c] - mean)^2.
+  double (*sum)(const float* x, int bins, int channels);
+  double (*sum_squares)(const float* x, float mean, const float* mask, int bins, int channels);
+
+  // x[i] = gelu(x[i]), exact (erf) form to within 2e-6; count is a multiple of kLane.
+  void (*gelu)(float* x, int count);
+};
+
+const Kernels& portable_kernels();
+const Kernels& avx2_kernels();
+const Kernels& avx512_kernels();
+const Kernels& neon_kernels();
+
+}  // namespace wavehax

@@ -1,0 +1,148 @@
+#include "prior.h"
+
+#include <cmath>
+
+namespace wavehax {
+namespace {
+
+constexpr double kPi = 3.141592653589793;
+constexpr double kPower = 0.1;  // rms of the pcph priors
+constexpr int kOversampling = 8;
+// Half length, in oversampled samples, of the decimation filter: 15 zero crossings of a cutoff at 0.99 of the Nyquist frequency.
+constexpr int kFilterReach = 121;
+
+double noise_deviation(PriorKind kind) {
+  switch (kind) {
+    case PriorKind::kNoise: return 1.0;
+    case PriorKind::kSine:
+    case PriorKind::kSawtooth: return 0.03;
+    default: return 0.01;
+  }
+}
+
+// sin(2 pi cycles) in float32, after an exact reduction in double.
+float sin_cycles(double cycles) { return std::sin(static_cast<float>(2.0 * kPi * (cycles - std::nearbyint(cycles)))); }
+
+// sum over k = 1 .. count of sin(2 pi k phase), closed form; phase in cycles within [-0.5, 0.5].
+float sum_of_sines(double phase, double count) {
+  if (std::fabs(phase) < 1e-12) return 0.0f;
+  return sin_cycles(0.5 * count * phase) * sin_cycles(0.5 * (count + 1.0) * phase) / sin_cycles(0.5 * phase);
+}
+
+// The same of k sin(2 pi k phase). The two terms cancel towards phase 0, hence double: the error is 1e-16 * count / phase.
+double sum_of_weighted_sines(double phase, double count) {
+  if (std::fabs(phase) < 1e-9) return 0.0;
+  const double middle = count + 0.5, half = kPi * phase, angle = 2.0 * middle * half;
+  const double sine = std::sin(half);
+  return (0.5 * std::sin(angle) * std::cos(half) - middle * std::cos(angle) * sine) / (2.0 * sine * sine);
+}
+
+// Low-pass of the decimation: windowed sinc at 0.99 of the Nyquist frequency, squared-cosine window of 15 zero crossings.
+Floats decimation_filter() {
+  Floats filter(2 * kFilterReach + 1);
+  for (int i = -kFilterReach; i <= kFilterReach; ++i) {
+    const double t = 0.99 * i / kOversampling, window = std::cos(kPi * t / 30.0);
+    const double sinc = i == 0 ? 1.0 : std::sin(kPi * t) / (kPi * t);
+    filter[i + kFilterReach] = static_cast<float>(sinc * window * window * 0.99 / kOversampling);
+  }
+  return filter;
+}
+
+}  // namespace
+
+double prior_rms(PriorKind kind) {
+  switch (kind) {
+    case PriorKind::kNoise: return 1.0;
+    case PriorKind::kSine: return std::sqrt(0.5);
+    case PriorKind::kSawtooth: return std::sqrt(1.0 / 3.0);
+    default: return kPower;
+  }
+}
+
+int Prior::lag(PriorKind kind) {
+  return kind == PriorKind::kSawtooth ? kFilterReach / kOversampling : 0;
+}
+
+Prior::Prior(PriorKind kind, int hop_length, int sample_rate, bool raise_noise)
+    : kind_(kind), hop_length_(hop_length), sample_rate_(sample_rate), raise_noise_(raise_noise) {
+  if (kind != PriorKind::kSawtooth) return;
+  base_ = SampleBuffer(hop_length + 2 * lag(kind));
+  oversampled_ = SampleBuffer(kOversampling * (hop_length + 2 * lag(kind)) + 2 * kFilterReach);
+  filter_ = decimation_filter();
+}
+
+void Prior::reset(std::uint64_t seed, bool noise) {
+  noise_ = Noise(seed);
+  noise_on_ = noise;
+  phase_ = noise ? noise_.phase() : 0.0;
+  count_ = 0;
+  base_.reset();
+  oversampled_.reset();
+}
+
+void Prior::push(float f0, SampleBuffer& out) {
+  const bool voiced = f0 > 0.0f;
+  float* base = kind_ == PriorKind::kSawtooth ? base_.extend(hop_length_) : out.extend(hop_length_);
+  if (noise_on_) {
+    noise_.normal(count_, hop_length_, base);
+    const auto deviation = static_cast<float>(raise_noise_ && !voiced ? prior_rms(kind_) : noise_deviation(kind_));
+    for (int n = 0; n < hop_length_; ++n) base[n] *= deviation;
+  } else {
+    for (int n = 0; n < hop_length_; ++n) base[n] = 0.0f;
+  }
+  count_ += hop_length_;
+  if (kind_ == PriorKind::kSawtooth)
+    push_sawtooth(f0, out);
+  else if (voiced && kind_ != PriorKind::kNoise)
+    add_harmonics(f0, base);
+}
+
+void Prior::add_harmonics(float f0, float* out) {
+  const double step = static_cast<double>(f0) / sample_rate_, slope = 2.0 * step;  // slope: F0 over the Nyquist frequency
+  const double count = std::floor(0.5 * sample_rate_ / static_cast<double>(f0));
+  const auto amplitude = static_cast<float>(kPower * std::sqrt(2.0 * slope));
+  // Power of amplitudes 1 - k * slope, with the harmonics counted as 1 / slope, as the authors do.
+  const double sum = count * (count + 1.0) / 2.0, squares = sum * (2.0 * count + 1.0) / 3.0;
+  const double decay = kPower * std::sqrt(2.0 / (slope * slope * squares - 2.0 * slope * sum + 1.0 / slope));
+  for (int n = 0; n < hop_length_; ++n) {
+    phase_ += step;
+    phase_ -= std::floor(phase_);
+    const double phase = phase_ - std::nearbyint(phase_);
+    if (kind_ == PriorKind::kSine)
+      out[n] += sin_cycles(phase);
+    else if (kind_ == PriorKind::kPcph)
+      out[n] += amplitude * sum_of_sines(phase, count);
+    else
+      out[n] += static_cast<float>(decay * (sum_of_sines(phase, count) - slope * sum_of_weighted_sines(phase, count)));
+  }
+}
+
+void Prior::push_sawtooth(float f0, SampleBuffer& out) {
+  const double step = static_cast<double>(f0) / sample_rate_ / kOversampling;
+  float* x = oversampled_.extend(static_cast<std::int64_t>(kOversampling) * hop_length_);
+  for (int n = 0; n < kOversampling * hop_length_; ++n) {
+    phase_ += step;
+    phase_ -= std::floor(phase_);
+    x[n] = f0 > 0.0f ? static_cast<float>(2.0 * phase_ - 1.0) : 0.0f;
+  }
+  decimate(count_ - lag(kind_), out);
+}
+
+void Prior::finish(SampleBuffer& out) {
+  if (kind_ == PriorKind::kSawtooth) decimate(count_, out);
+  out.finish();
+}
+
+// Low-passed samples out.end() .. until, with zeros outside the utterance.
+void Prior::decimate(std::int64_t until, SampleBuffer& out) {
+  for (std::int64_t n = out.end(); n < until; ++n) {
+    float window[2 * kFilterReach + 1], sum = 0.0f;
+    oversampled_.copy(kOversampling * n - kFilterReach, 2 * kFilterReach + 1, window);
+    for (int i = 0; i <= 2 * kFilterReach; ++i) sum += window[i] * filter_[i];
+    *out.extend(1) = *base_.from(n) + sum;
+  }
+  base_.drop(out.end());
+  oversampled_.drop(kOversampling * out.end() - kFilterReach);
+}
+
+}  // namespace wavehax

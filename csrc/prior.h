@@ -1,0 +1,47 @@
+// The excitation of one voice: harmonics of F0 and noise (DESIGN 2.1; paper section III-B). Twin of nn/prior.py.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "buffers.h"
+#include "random.h"
+
+namespace wavehax {
+
+enum class PriorKind { kPcph, kPcphLinearDecay, kSine, kSawtooth, kNoise };
+
+// Root mean square of a voiced prior, its noise left out.
+double prior_rms(PriorKind kind);
+
+class Prior {
+ public:
+  // `raise_noise`: noise of unvoiced frames at the power of voiced ones, as the excitation domain wants it.
+  Prior(PriorKind kind, int hop_length, int sample_rate, bool raise_noise);
+
+  // Samples by which the output lags behind the frames given: those that the decimation filter of `sawtooth` looks ahead.
+  static int lag(PriorKind kind);
+
+  void reset(std::uint64_t seed, bool noise);
+
+  // Appends to `out` what frame `f0` (Hz, 0 = unvoiced) completes; `finish` appends the rest, once no frame follows.
+  void push(float f0, SampleBuffer& out);
+  void finish(SampleBuffer& out);
+
+ private:
+  void add_harmonics(float f0, float* out);
+  void push_sawtooth(float f0, SampleBuffer& out);
+  void decimate(std::int64_t until, SampleBuffer& out);
+
+  PriorKind kind_;
+  int hop_length_, sample_rate_;
+  bool raise_noise_, noise_on_ = true;
+  Noise noise_;
+  double phase_ = 0.0;     // cycles, in [0, 1): exact to 1e-16 however long the voice lives
+  std::int64_t count_ = 0;  // samples of the frames given
+  SampleBuffer base_;       // sawtooth: the noise of samples that await the filter
+  SampleBuffer oversampled_;
+  Floats filter_;
+};
+
+}  // namespace wavehax

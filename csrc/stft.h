@@ -1,0 +1,54 @@
+// Short-time Fourier transform and its inverse (DESIGN 2.2, 2.7). Twin of nn/stft.py.
+#pragma once
+
+#include <cstdint>
+
+#include "buffers.h"
+#include "fft.h"
+
+namespace wavehax {
+
+// Frame t covers samples t * hop - pad .. t * hop - pad + n_fft, with pad = (n_fft - hop) / 2. Immutable.
+class Stft {
+ public:
+  Stft(int n_fft, int hop);
+
+  int n_fft() const { return fft_.size(); }
+  int hop() const { return hop_; }
+  int pad() const { return (n_fft() - hop_) / 2; }
+  int scratch_size() const { return n_fft() + fft_.scratch_size(); }
+  const Floats& window() const { return window_; }
+  double window_energy() const;
+
+  // Frames whose window lies within the first `samples` samples.
+  std::int64_t complete(std::int64_t samples) const;
+  // Spectrum of frame t, zeros outside the samples there are; re, im: [n_fft / 2 + 1].
+  void forward(const SampleBuffer& samples, std::int64_t t, float* re, float* im, float* scratch) const;
+  // Windowed samples of one frame, [n_fft].
+  void inverse(const float* re, const float* im, float* samples, float* scratch) const;
+
+ private:
+  int hop_;
+  RealFft fft_;
+  Floats window_;  // periodic Hann
+};
+
+// Overlap-add of one voice, divided by the overlap-added squared window of the frames that exist.
+class OverlapAdd {
+ public:
+  explicit OverlapAdd(const Stft& stft);
+  void reset();
+
+  // Adds the next frame and appends to `out` the hop that is now final; `finish` appends the rest of the last hop.
+  void add(const float* re, const float* im, SampleBuffer& out, float* scratch);
+  void finish(SampleBuffer& out);
+
+ private:
+  void emit(std::int64_t count, SampleBuffer& out);
+
+  const Stft* stft_;
+  Floats sum_, weight_, squared_window_;
+  std::int64_t frames_ = 0;
+};
+
+}  // namespace wavehax

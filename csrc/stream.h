@@ -1,0 +1,71 @@
+// One voice: everything that changes while a model runs. The stages of nn/generator.py in the same order, each taking what the
+// one before it has ready and keeping what its own window still needs; whole utterances pass through the same code in tiles.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "buffers.h"
+#include "engine.h"
+
+namespace wavehax {
+
+// After construction no method allocates, locks or throws. Not safe for two threads at once; the engine is.
+class Stream {
+ public:
+  static constexpr std::int64_t kTile = 8;  // frames computed together: projections read their weights once for all of them
+
+  Stream(std::shared_ptr<const Engine> engine, std::int64_t tile);
+
+  void reset(std::uint64_t seed);
+  const Engine& engine() const { return *engine_; }
+
+  // Samples that pushing `frames` more frames returns, and that flushing now would.
+  std::int64_t pending_push(std::int64_t frames) const { return engine_->samples_after(received_ + frames) - emitted_; }
+  std::int64_t pending_flush() const { return received_ * engine_->config.hop_length - emitted_; }
+
+  // Takes frames of mel and f0 (and their samples of prior, or null), writes the samples they complete to `out` and returns
+  // their number. With a norm over the utterance nothing comes before the flush.
+  std::int64_t push(MelView mel, const float* f0, std::int64_t frames, const float* prior, float* out);
+  std::int64_t flush(float* out);  // the rest; then only reset may follow
+
+ private:
+  void take(MelView mel, const float* f0, std::int64_t frames, const float* prior);
+  void advance();
+  void analyse();
+  void project();
+  void project_tile(std::int64_t first, std::int64_t count);
+  void assemble(std::int64_t t, const float* cond, const float* prior_re, const float* prior_im);
+  void normalise_input(std::int64_t first, std::int64_t count);
+  void run_block(const Block& block, FrameRing& in, FrameRing& out);
+  void run_block_group(const Block& block, FrameRing& in, FrameRing& out, std::int64_t count);
+  void synthesise();
+  void synthesise_frame(const float* frame, const float* weight, const float* bias);
+  void finish_spectrum(float* re, float* im) const;
+  void mirror(float* row) const;
+  std::int64_t drain(float* out);
+
+  SampleBuffer& source(int stream) { return engine_->filter_bank ? streams_[stream] : prior_samples_; }
+  float* interior(float* row) const { return row + engine_->mirrored * engine_->width; }
+
+  std::shared_ptr<const Engine> engine_;
+  std::int64_t tile_;   // frames a stage may emit in one advance
+  std::int64_t group_;  // frames over which a norm is taken: 1, or all of an utterance
+  std::int64_t received_ = 0, emitted_ = 0, predicted_ = 0;
+
+  Floats ring_storage_, zeros_;
+  FrameRing mel_, envelope_;        // normalised mel; excitation: exp(env_proj(mel))
+  std::vector<FrameRing> spectra_;  // re, im of each stream's prior
+  std::vector<FrameRing> frames_;   // the input of each block, and the output of the last
+  Prior prior_;
+  SampleBuffer prior_samples_, wave_;
+  std::vector<SampleBuffer> streams_, predicted_streams_;
+  std::vector<OverlapAdd> overlap_;
+
+  Floats scratch_, projected_, convolved_, planes_, folded_weight_, folded_bias_, scale_, shift_;
+  std::vector<const float*> inputs_, rows_, statistics_;
+  std::vector<float*> outputs_;
+};
+
+}  // namespace wavehax
