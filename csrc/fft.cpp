@@ -177,6 +177,7 @@ void RealFft::forward(const float* x, float* re, float* im, float* scratch) cons
     re[k] = even.re + (odd.re * cos_[k] - odd.im * sin_[k]);
     im[k] = even.im + (odd.re * sin_[k] + odd.im * cos_[k]);
   }
+  im[0] = im[half] = 0.0f;  // exactly and positive: a phase taken of them must not depend on rounding
 }
 
 // The forward transform of the conjugate is the conjugate of the inverse, up to 1 / size.

@@ -150,7 +150,7 @@ void Stream::analyse() {
           re[f] *= gain;
           im[f] *= gain;
         } else if (e.config.use_logmag_phase) {
-          const float power = re[f] * re[f] + im[f] * im[f], phase = std::atan2(im[f], re[f]);
+          const float power = re[f] * re[f] + im[f] * im[f], phase = std::atan2(im[f], re[f] + 0.0f);  // -0 is silence too
           re[f] = std::log(std::sqrt(std::max(power, kLogFloor)));
           im[f] = phase;
         }

@@ -1,36 +1,31 @@
-// Portable kernels: groups of four floats in plain C++, which compilers map to any baseline vector unit.
+// Portable kernels: vectors of four floats in the compiler's own extension, which it maps to any baseline vector unit.
 // Multiply and add stay two roundings (-ffp-contract=off).
+#include <cstring>
+
 #include "table.h"
 
 namespace wavehax {
 namespace {
 
-struct Vec {
-  float v[4];
-};
+using Vec = float __attribute__((vector_size(16)));
 constexpr int kWidth = 4;
-constexpr int kMlpRows = 2, kMlpVecs = 2, kProjectRows = 1, kDepthwiseBins = 4;
+constexpr int kMlpRows = 2, kMlpVecs = 4, kProjectRows = 1, kDepthwiseBins = 8;
 
-#define WAVEHAX_LANES(expression)            \
-  Vec y;                                     \
-  for (int i = 0; i < 4; ++i) y.v[i] = (expression); \
-  return y
-
-inline Vec load(const float* p) { WAVEHAX_LANES(p[i]); }
-inline void store(float* p, Vec a) {
-  for (int i = 0; i < 4; ++i) p[i] = a.v[i];
+inline Vec load(const float* p) {
+  Vec a;
+  std::memcpy(&a, p, sizeof a);
+  return a;
 }
-inline Vec splat(float a) { WAVEHAX_LANES(a); }
-inline Vec add(Vec a, Vec b) { WAVEHAX_LANES(a.v[i] + b.v[i]); }
-inline Vec sub(Vec a, Vec b) { WAVEHAX_LANES(a.v[i] - b.v[i]); }
-inline Vec mul(Vec a, Vec b) { WAVEHAX_LANES(a.v[i] * b.v[i]); }
-inline Vec div(Vec a, Vec b) { WAVEHAX_LANES(a.v[i] / b.v[i]); }
-inline Vec fma(Vec a, Vec b, Vec c) { WAVEHAX_LANES(a.v[i] * b.v[i] + c.v[i]); }
-inline Vec min(Vec a, Vec b) { WAVEHAX_LANES(a.v[i] < b.v[i] ? a.v[i] : b.v[i]); }
-inline Vec max(Vec a, Vec b) { WAVEHAX_LANES(a.v[i] > b.v[i] ? a.v[i] : b.v[i]); }
-inline float sum_lanes(Vec a) { return (a.v[0] + a.v[1]) + (a.v[2] + a.v[3]); }
-
-#undef WAVEHAX_LANES
+inline void store(float* p, Vec a) { std::memcpy(p, &a, sizeof a); }
+inline Vec splat(float a) { return Vec{a, a, a, a}; }
+inline Vec add(Vec a, Vec b) { return a + b; }
+inline Vec sub(Vec a, Vec b) { return a - b; }
+inline Vec mul(Vec a, Vec b) { return a * b; }
+inline Vec div(Vec a, Vec b) { return a / b; }
+inline Vec fma(Vec a, Vec b, Vec c) { return a * b + c; }
+inline Vec min(Vec a, Vec b) { return a < b ? a : b; }
+inline Vec max(Vec a, Vec b) { return a > b ? a : b; }
+inline float sum_lanes(Vec a) { return (a[0] + a[1]) + (a[2] + a[3]); }
 
 #include "body.h"
 

@@ -1,0 +1,74 @@
+"""Small models of every variant with weights away from their initial values, for the engine's tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from wavehax.config import NORMS, PRIORS, STREAM_FILTERS, GeneratorConfig, parameter_shapes
+
+
+@st.composite
+def generator_configs(draw: st.DrawFn, streamable: bool = False) -> GeneratorConfig:
+    """Any valid small `GeneratorConfig`; with `streamable`, only those without a norm over the utterance."""
+    norms = [norm for norm in NORMS if not (streamable and norm == "utterance")]
+    num_streams = draw(st.sampled_from([1, 1, 2, 4]))
+    hop = 2 * draw(st.integers(2, 20))
+    n_fft = draw(st.sampled_from([2 * hop, 4 * hop, 2 * hop + 4, 3 * hop + hop % 4]))
+    causal = draw(st.booleans())
+    single = num_streams == 1
+    excitation = single and draw(st.booleans())
+    return GeneratorConfig(
+        n_mels=draw(st.integers(1, 9)),
+        channels=draw(st.sampled_from([1, 4, 7, 16, 17, 40])),
+        mult_channels=draw(st.integers(1, 4)),
+        kernel_size=(draw(st.sampled_from([1, 3, 5])), draw(st.sampled_from([1, 3, 7]))),
+        num_blocks=draw(st.integers(1, 3)),
+        n_fft=n_fft,
+        hop_length=hop * num_streams,
+        sample_rate=draw(st.sampled_from([8000, 24000, 44100, 48000])),
+        prior=draw(st.sampled_from(PRIORS)),
+        norm=draw(st.sampled_from(norms)),
+        outer_norm=draw(st.sampled_from(norms)),
+        time_padding="causal" if causal else "reflect",
+        lookahead=draw(st.integers(0, 6)) if causal else 0,
+        use_logmag_phase=single and not excitation and draw(st.booleans()),
+        output="excitation" if excitation else "spectrum",
+        num_streams=num_streams,
+        stream_filter=draw(st.sampled_from(STREAM_FILTERS)),
+    )
+
+
+def random_weights(config: GeneratorConfig, seed: int) -> dict[str, np.ndarray]:
+    """Weights by name: products keep the scale of their input, norms and gamma are far from the identity."""
+    rng = np.random.default_rng(seed)
+    weights = {}
+    for name, shape in parameter_shapes(config).items():
+        if name.endswith(("running_var", "mel_scale")):
+            value = rng.uniform(0.5, 2.0, shape)
+        elif name.endswith(("norm.weight", "gamma")):
+            value = rng.uniform(0.3, 1.5, shape) * rng.choice([-1, 1], shape)
+        elif len(shape) > 1:
+            value = rng.standard_normal(shape) / np.sqrt(np.prod(shape[1:]))
+        else:
+            value = 0.3 * rng.standard_normal(shape)
+        weights[name] = value.astype(np.float32)
+    return weights
+
+
+def random_features(config: GeneratorConfig, frames: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """A mel [n_mels, frames] and an F0 contour [frames] in Hz, voiced and unvoiced, up to above the Nyquist frequency."""
+    rng = np.random.default_rng(seed)
+    mel = rng.standard_normal((config.n_mels, frames)).astype(np.float32)
+    f0 = np.exp(rng.uniform(np.log(40.0), np.log(0.6 * config.sample_rate), frames)) * (rng.random(frames) < 0.7)
+    return mel, f0.astype(np.float32)
+
+
+def make_engine(config: GeneratorConfig, weights: dict[str, np.ndarray], isa: str) -> Any:
+    """The C++ engine of a model."""
+    from wavehax import _engine
+    from wavehax.config import to_dict
+
+    return _engine.Engine(to_dict(config), weights, isa)

@@ -1,0 +1,59 @@
+"""The engine against the authors' implementation and against the PyTorch generator."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from fixtures import FIXTURES, load_fixture
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from random_models import generator_configs, make_engine, random_features, random_weights
+
+from wavehax.config import GeneratorConfig
+
+torch = pytest.importorskip("torch")
+
+
+@pytest.mark.parametrize("name", FIXTURES)
+def test_engine_equals_the_authors_implementation(name: str, isa: str) -> None:
+    config, weights, data = load_fixture(name)
+    engine = make_engine(config, weights, isa)
+    f0, prior, wave = data["f0"][0, 0], data["prior"][0, 0], data["wave"][0, 0]
+    assert np.abs(engine.vocode(data["cond"][0], f0, 0, prior) - wave).max() <= 1e-5 * np.abs(wave).max()
+    assert np.abs(engine.prior(f0, 0, noise=False) - prior).max() <= 1e-6 * np.abs(prior).max()
+
+
+def pytorch_wave(config: GeneratorConfig, weights: dict, mel: np.ndarray, f0: np.ndarray, prior: np.ndarray) -> np.ndarray:
+    from wavehax.nn import build_generator
+
+    model = build_generator(config).eval()
+    model.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
+    model = model.double()
+    with torch.no_grad():
+        inputs = [torch.from_numpy(x.astype(np.float64)) for x in (mel[None], f0[None, None], prior[None, None])]
+        return model(*inputs)[0, 0].numpy()
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(config=generator_configs(), frames=st.integers(1, 40), seed=st.integers(0, 2**32))
+def test_engine_equals_pytorch_in_float64_for_any_config(isa: str, config: GeneratorConfig, frames: int, seed: int) -> None:
+    weights = random_weights(config, seed)
+    mel, f0 = random_features(config, frames, seed)
+    engine = make_engine(config, weights, isa)
+    prior = engine.prior(f0, seed)
+    expected = pytorch_wave(config, weights, mel, f0, prior)
+    wave = engine.vocode(mel, f0, seed, prior)
+    assert np.abs(wave - expected).max() <= 1e-4 * np.abs(expected).max()
+    assert np.array_equal(engine.vocode(mel, f0, seed), wave)  # the prior it makes is the prior it was given
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(config=generator_configs(), frames=st.integers(1, 40), seed=st.integers(0, 2**32))
+def test_prior_of_the_engine_equals_pytorch(isa: str, config: GeneratorConfig, frames: int, seed: int) -> None:
+    from wavehax.nn import build_generator
+
+    _, f0 = random_features(config, frames, seed)
+    model = build_generator(config)
+    expected = model.make_prior(torch.from_numpy(f0)[None, None], noise=False, random_phase=False)[0, 0].numpy()
+    prior = make_engine(config, random_weights(config, seed), isa).prior(f0, seed, noise=False)
+    assert np.abs(prior - expected).max() <= 1e-5 * max(1e-3, np.abs(expected).max())
