@@ -8,6 +8,8 @@ namespace {
 constexpr double kPi = 3.141592653589793;
 constexpr double kPower = 0.1;  // rms of the pcph priors
 constexpr int kOversampling = 8;
+// Cycles added before the sawtooth's jump is placed: a period of a whole number of samples must not leave it to rounding.
+constexpr double kJumpOffset = 1e-9;
 // Half length, in oversampled samples, of the decimation filter: 15 zero crossings of a cutoff at 0.99 of the Nyquist frequency.
 constexpr int kFilterReach = 121;
 
@@ -103,7 +105,8 @@ void Prior::add_harmonics(float f0, float* out) {
   const auto amplitude = static_cast<float>(kPower * std::sqrt(2.0 * slope));
   // Power of amplitudes 1 - k * slope, with the harmonics counted as 1 / slope, as the authors do.
   const double sum = count * (count + 1.0) / 2.0, squares = sum * (2.0 * count + 1.0) / 3.0;
-  const double decay = kPower * std::sqrt(2.0 / (slope * slope * squares - 2.0 * slope * sum + 1.0 / slope));
+  const double power = slope * slope * squares - 2.0 * slope * sum + 1.0 / slope;
+  const double decay = power > 0.0 ? kPower * std::sqrt(2.0 / power) : 0.0;  // one harmonic, just at the Nyquist frequency
   for (int n = 0; n < hop_length_; ++n) {
     phase_ += step;
     phase_ -= std::floor(phase_);
@@ -123,7 +126,8 @@ void Prior::push_sawtooth(float f0, SampleBuffer& out) {
   for (int n = 0; n < kOversampling * hop_length_; ++n) {
     phase_ += step;
     phase_ -= std::floor(phase_);
-    x[n] = f0 > 0.0f ? static_cast<float>(2.0 * phase_ - 1.0) : 0.0f;
+    const double shifted = phase_ + kJumpOffset;
+    x[n] = f0 > 0.0f ? static_cast<float>(2.0 * (shifted - std::floor(shifted)) - 1.0) : 0.0f;
   }
   decimate(count_ - lag(kind_), out);
 }

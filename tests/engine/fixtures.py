@@ -20,4 +20,6 @@ def load_fixture(name: str) -> tuple[GeneratorConfig, dict[str, np.ndarray], dic
     with np.load(_PATHS[name]) as arrays:
         data = {key: arrays[key] for key in arrays.files}
     weights = {key.removeprefix("weights/"): value for key, value in data.items() if key.startswith("weights/")}
-    return *convert_official(json.loads(str(data["config"])), weights), data
+    config = json.loads(str(data["config"]))
+    config["_target_"] = "wavehax.generators." + config.pop("generator")
+    return *convert_official(config, weights), data

@@ -23,27 +23,35 @@ def test_engine_equals_the_authors_implementation(name: str, isa: str) -> None:
     assert np.abs(engine.prior(f0, 0, noise=False) - prior).max() <= 1e-6 * np.abs(prior).max()
 
 
-def pytorch_wave(config: GeneratorConfig, weights: dict, mel: np.ndarray, f0: np.ndarray, prior: np.ndarray) -> np.ndarray:
+def pytorch_waves(
+    config: GeneratorConfig, weights: dict, mel: np.ndarray, f0: np.ndarray, prior: np.ndarray
+) -> list[np.ndarray]:
+    """What PyTorch computes in float64 and in float32."""
     from wavehax.nn import build_generator
 
     model = build_generator(config).eval()
     model.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
-    model = model.double()
+    inputs = [torch.from_numpy(np.ascontiguousarray(x)) for x in (mel[None], f0[None, None], prior[None, None])]
     with torch.no_grad():
-        inputs = [torch.from_numpy(x.astype(np.float64)) for x in (mel[None], f0[None, None], prior[None, None])]
-        return model(*inputs)[0, 0].numpy()
+        single = model(*inputs)
+        double = model.double()(*[x.double() for x in inputs])
+    return [wave[0, 0].numpy() for wave in (double, single)]
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(config=generator_configs(), frames=st.integers(1, 40), seed=st.integers(0, 2**32))
-def test_engine_equals_pytorch_in_float64_for_any_config(isa: str, config: GeneratorConfig, frames: int, seed: int) -> None:
+def test_engine_equals_pytorch_for_any_config(isa: str, config: GeneratorConfig, frames: int, seed: int) -> None:
     weights = random_weights(config, seed)
     mel, f0 = random_features(config, frames, seed)
     engine = make_engine(config, weights, isa)
     prior = engine.prior(f0, seed)
-    expected = pytorch_wave(config, weights, mel, f0, prior)
+    expected, single = pytorch_waves(config, weights, mel, f0, prior)
     wave = engine.vocode(mel, f0, seed, prior)
-    assert np.abs(wave - expected).max() <= 1e-4 * np.abs(expected).max()
+    bound = 1e-4 * np.abs(expected).max()
+    if config.use_logmag_phase:
+        # The phase of a bin that is nearly silent is decided by rounding: no float32 computation is closer than another.
+        bound = max(bound, 4 * np.abs(single - expected).max())
+    assert np.abs(wave - expected).max() <= bound
     assert np.array_equal(engine.vocode(mel, f0, seed), wave)  # the prior it makes is the prior it was given
 
 
@@ -53,6 +61,7 @@ def test_prior_of_the_engine_equals_pytorch(isa: str, config: GeneratorConfig, f
     from wavehax.nn import build_generator
 
     _, f0 = random_features(config, frames, seed)
+    f0[::5] = config.sample_rate / np.array([2, 3, 60, 240])[seed % 4]  # periods of whole samples, and the Nyquist frequency
     model = build_generator(config)
     expected = model.make_prior(torch.from_numpy(f0)[None, None], noise=False, random_phase=False)[0, 0].numpy()
     prior = make_engine(config, random_weights(config, seed), isa).prior(f0, seed, noise=False)

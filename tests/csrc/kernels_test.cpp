@@ -1,0 +1,279 @@
+// Every kernel on every instruction set of this machine, over awkward sizes, against float64; the Fourier transform and the
+// random numbers against their definitions. Prints one line per failure, then "N passed, M failed".
+#include <cmath>
+#include <complex>
+#include <cstdint>
+#include <cstdio>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "../../csrc/buffers.h"
+#include "../../csrc/cpu.h"
+#include "../../csrc/fft.h"
+#include "../../csrc/kernels/table.h"
+#include "../../csrc/layers.h"
+#include "../../csrc/random.h"
+
+namespace {
+
+using wavehax::Floats;
+using wavehax::Kernels;
+using wavehax::padded;
+
+int passed = 0, failed = 0;
+std::mt19937 rng(1);
+
+void check(bool ok, const std::string& what) {
+  ok ? ++passed : ++failed;
+  if (!ok) std::printf("FAILED: %s\n", what.c_str());
+}
+
+// |value - exact| <= terms * 2^-23 * sum of |products|: float32 rounding of a sum in any order.
+void check_close(float value, double exact, double magnitude, int terms, const std::string& what) {
+  const double bound = (terms + 4) * 1.2e-7 * magnitude + 1e-30;
+  check(std::fabs(value - exact) <= bound, what + ": " + std::to_string(value) + " is not " + std::to_string(exact));
+}
+
+Floats random_floats(std::size_t count) {
+  std::normal_distribution<float> normal;
+  Floats values(count);
+  for (float& v : values) v = normal(rng);
+  return values;
+}
+
+// [rows][width] of which the last width - used columns are zero, as the engine keeps its frames.
+Floats random_frame(int rows, int used, int width) {
+  Floats values = random_floats(static_cast<std::size_t>(rows) * width);
+  for (int r = 0; r < rows; ++r)
+    for (int c = used; c < width; ++c) values[r * width + c] = 0.0f;
+  return values;
+}
+
+double exact_gelu(double x) { return 0.5 * x * std::erfc(-x / std::sqrt(2.0)); }
+
+void test_gelu(const Kernels& k) {
+  double worst = 0.0;
+  Floats x(16);
+  for (int i = -240000; i < 240000; i += 16) {
+    for (int j = 0; j < 16; ++j) x[j] = static_cast<float>(i + j) * 5e-5f;
+    Floats y = x;
+    k.gelu(y.data(), 16);
+    for (int j = 0; j < 16; ++j) worst = std::fmax(worst, std::fabs(y[j] - exact_gelu(x[j])));
+  }
+  check(worst <= 2e-6, std::string(k.isa) + " gelu within 2e-6 on [-12, 12], found " + std::to_string(worst * 1e6) + "e-6");
+  Floats far = {-1e30f, 1e30f, -100.0f, 100.0f, 13.0f, -13.0f, 1e-30f, -1e-30f, 0, 0, 0, 0, 0, 0, 0, 0};
+  const Floats x0 = far;
+  k.gelu(far.data(), 16);
+  for (int j = 0; j < 16; ++j)
+    check(std::fabs(far[j] - exact_gelu(x0[j])) <= 2e-7 * std::fabs(x0[j]), std::string(k.isa) + " gelu far from zero");
+}
+
+void test_project(const Kernels& k, int rows, int taps, int depth, int outputs) {
+  const Floats x = random_floats(static_cast<std::size_t>(rows) * taps * depth), b = random_floats(outputs);
+  const Floats w = random_floats(static_cast<std::size_t>(outputs) * depth * taps);
+  wavehax::Weights weights({{"p.weight", {{outputs, depth, taps}, w.data()}}, {"p.bias", {{outputs}, b.data()}}});
+  const wavehax::Projection projection(weights, "p", outputs, depth, taps);
+  Floats out(static_cast<std::size_t>(rows) * projection.columns);
+  std::vector<const float*> in;
+  std::vector<float*> to;
+  for (int r = 0; r < rows; ++r) to.push_back(out.data() + r * projection.columns);
+  for (int i = 0; i < rows * taps; ++i) in.push_back(x.data() + i * depth);
+  k.project(in.data(), rows, taps, depth, projection.weight.data(), projection.bias.data(), projection.columns, to.data());
+  for (int r = 0; r < rows; ++r)
+    for (int n = 0; n < outputs; ++n) {
+      double sum = b[n], magnitude = std::fabs(b[n]);
+      for (int j = 0; j < taps; ++j)
+        for (int i = 0; i < depth; ++i) {
+          const double product = static_cast<double>(x[(r * taps + j) * depth + i]) * w[(n * depth + i) * taps + j];
+          sum += product;
+          magnitude += std::fabs(product);
+        }
+      check_close(to[r][n], sum, magnitude, taps * depth, std::string(k.isa) + " project");
+    }
+}
+
+void test_mix_and_unmix(const Kernels& k, int count, int bins, int channels) {
+  const int width = padded(channels);
+  const Floats planes = random_floats(static_cast<std::size_t>(count) * bins), w = random_frame(count, channels, width);
+  const Floats b = random_frame(1, channels, width), b2 = random_floats(count);
+  Floats frame(static_cast<std::size_t>(bins) * width), back(static_cast<std::size_t>(count) * bins);
+  std::vector<const float*> in;
+  std::vector<float*> out;
+  for (int i = 0; i < count; ++i) {
+    in.push_back(planes.data() + i * bins);
+    out.push_back(back.data() + i * bins);
+  }
+  k.mix(in.data(), count, w.data(), b.data(), bins, width, frame.data());
+  k.unmix(frame.data(), w.data(), b2.data(), count, bins, width, out.data());
+  for (int f = 0; f < bins; ++f) {
+    for (int c = 0; c < width; ++c) {
+      double sum = b[c], magnitude = std::fabs(b[c]);
+      for (int i = 0; i < count; ++i) {
+        const double product = static_cast<double>(in[i][f]) * w[i * width + c];
+        sum += product;
+        magnitude += std::fabs(product);
+      }
+      check_close(frame[f * width + c], sum, magnitude, count, std::string(k.isa) + " mix");
+    }
+    for (int i = 0; i < count; ++i) {
+      double sum = b2[i], magnitude = std::fabs(b2[i]);
+      for (int c = 0; c < channels; ++c) {
+        const double product = static_cast<double>(frame[f * width + c]) * w[i * width + c];
+        sum += product;
+        magnitude += std::fabs(product);
+      }
+      check_close(out[i][f], sum, magnitude, width, std::string(k.isa) + " unmix");
+    }
+  }
+}
+
+void test_depthwise(const Kernels& k, int frames, int taps, int bins, int channels) {
+  const int width = padded(channels), row = (bins + taps - 1) * width;
+  const Floats x = random_frame(frames * (bins + taps - 1), channels, width);
+  const Floats w = random_frame(frames * taps, channels, width);
+  Floats out(static_cast<std::size_t>(bins) * width);
+  std::vector<const float*> rows;
+  for (int j = 0; j < frames; ++j) rows.push_back(x.data() + j * row);
+  k.depthwise(rows.data(), frames, taps, w.data(), bins, width, out.data());
+  for (int f = 0; f < bins; ++f)
+    for (int c = 0; c < width; ++c) {
+      double sum = 0.0, magnitude = 0.0;
+      for (int j = 0; j < frames; ++j)
+        for (int i = 0; i < taps; ++i) {
+          const double product = static_cast<double>(rows[j][(f + i) * width + c]) * w[(j * taps + i) * width + c];
+          sum += product;
+          magnitude += std::fabs(product);
+        }
+      check_close(out[f * width + c], sum, magnitude, frames * taps, std::string(k.isa) + " depthwise");
+    }
+}
+
+void test_mlp(const Kernels& k, int bins, int channels, int used) {
+  const int width = padded(channels), expanded = padded(used);
+  const Floats x = random_frame(bins, channels, width), w1 = random_frame(channels, used, expanded);
+  const Floats b1 = random_frame(1, used, expanded), w2 = random_frame(expanded, channels, width);
+  const Floats b2 = random_frame(1, channels, width), residual = random_frame(bins, channels, width);
+  Floats out(x.size()), in_place = residual;
+  k.mlp(x.data(), w1.data(), b1.data(), w2.data(), b2.data(), bins, width, channels, expanded, used, residual.data(), out.data());
+  k.mlp(x.data(), w1.data(), b1.data(), w2.data(), b2.data(), bins, width, channels, expanded, used, in_place.data(),
+        in_place.data());
+  check(out == in_place, std::string(k.isa) + " mlp in place gives the same bits");
+  for (int f = 0; f < bins; ++f) {
+    std::vector<double> hidden(used), error(used);
+    for (int e = 0; e < used; ++e) {
+      double sum = b1[e], magnitude = std::fabs(b1[e]);
+      for (int c = 0; c < channels; ++c) {
+        sum += static_cast<double>(x[f * width + c]) * w1[c * expanded + e];
+        magnitude += std::fabs(static_cast<double>(x[f * width + c]) * w1[c * expanded + e]);
+      }
+      hidden[e] = exact_gelu(sum);
+      error[e] = 2e-6 + 1.2 * channels * 1.2e-7 * magnitude;  // the slope of gelu is below 1.13
+    }
+    for (int c = 0; c < channels; ++c) {
+      double sum = static_cast<double>(b2[c]) + residual[f * width + c], bound = 1e-6 * (std::fabs(sum) + 1.0);
+      for (int e = 0; e < used; ++e) {
+        sum += hidden[e] * w2[e * width + c];
+        bound += (error[e] + used * 1.2e-7 * std::fabs(hidden[e])) * std::fabs(w2[e * width + c]);
+      }
+      check(std::fabs(out[f * width + c] - sum) <= bound, std::string(k.isa) + " mlp");
+    }
+  }
+}
+
+void test_norm(const Kernels& k, int bins, int channels) {
+  const int width = padded(channels);
+  Floats x = random_frame(bins, channels, width), mask = Floats(width), scale = random_floats(width), shift = random_floats(width);
+  for (int c = 0; c < channels; ++c) mask[c] = 1.0f;
+  double sum = 0.0, magnitude = 0.0, squares = 0.0;
+  for (int f = 0; f < bins; ++f)
+    for (int c = 0; c < channels; ++c) {
+      const double value = x[f * width + c];
+      sum += value;
+      magnitude += std::fabs(value);
+      squares += (value - 0.5) * (value - 0.5);
+    }
+  check_close(static_cast<float>(k.sum(x.data(), bins, width)), sum, magnitude, bins, std::string(k.isa) + " sum");
+  check_close(static_cast<float>(k.sum_squares(x.data(), 0.5f, mask.data(), bins, width)), squares, squares, bins,
+              std::string(k.isa) + " sum_squares");
+  const Floats before = x;
+  k.affine(x.data(), scale.data(), shift.data(), bins, width);
+  for (int i = 0; i < bins * width; ++i)
+    check_close(x[i], static_cast<double>(before[i]) * scale[i % width] + shift[i % width],
+                std::fabs(before[i] * scale[i % width]) + std::fabs(shift[i % width]), 2, std::string(k.isa) + " affine");
+}
+
+void test_fft(int size) {
+  const wavehax::RealFft fft(size);
+  const Floats x = random_floats(size);
+  Floats re(size / 2 + 1), im(size / 2 + 1), back(size), scratch(fft.scratch_size());
+  fft.forward(x.data(), re.data(), im.data(), scratch.data());
+  fft.inverse(re.data(), im.data(), back.data(), scratch.data());
+  double error = 0.0, power = 0.0, round_trip = 0.0;
+  for (int k = 0; k <= size / 2; ++k) {
+    std::complex<double> sum = 0.0;
+    for (int n = 0; n < size; ++n) sum += std::polar(1.0, -2.0 * M_PI * (static_cast<long>(k) * n % size) / size) * static_cast<double>(x[n]);
+    error += std::norm(sum - std::complex<double>(re[k], im[k]));
+    power += std::norm(sum);
+  }
+  for (int n = 0; n < size; ++n) round_trip = std::fmax(round_trip, std::fabs(back[n] - x[n]));
+  check(std::sqrt(error / power) < 3e-7, "fft of " + std::to_string(size));
+  check(round_trip < 3e-6, "inverse fft of " + std::to_string(size));
+}
+
+// Known answers of Philox4x32-10 from its authors' distribution (Random123, kat_vectors).
+void test_philox() {
+  const std::uint32_t cases[3][10] = {
+      {0, 0, 0, 0, 0, 0, 0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8},
+      {0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd},
+      {0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344, 0xa4093822, 0x299f31d0, 0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}};
+  for (const auto& c : cases) {
+    std::uint32_t counter[4] = {c[0], c[1], c[2], c[3]};
+    wavehax::philox(counter, c[4], c[5]);
+    for (int i = 0; i < 4; ++i) check(counter[i] == c[6 + i], "philox known answer");
+  }
+}
+
+void test_noise() {
+  const wavehax::Noise noise(7);
+  const std::int64_t count = 400000;
+  std::vector<float> whole(count), parts(count);
+  noise.normal(0, count, whole.data());
+  for (std::int64_t at = 0; at < count;) {
+    const std::int64_t n = std::min<std::int64_t>(1 + at % 777, count - at);
+    noise.normal(at, n, parts.data() + at);
+    at += n;
+  }
+  check(whole == parts, "noise is the same in any chunks");
+  double moments[4] = {0, 0, 0, 0};
+  for (const float v : whole)
+    for (int p = 0; p < 4; ++p) moments[p] += std::pow(v, p + 1) / count;
+  check(std::fabs(moments[0]) < 0.01 && std::fabs(moments[1] - 1.0) < 0.01, "noise has mean 0 and variance 1");
+  check(std::fabs(moments[2]) < 0.03 && std::fabs(moments[3] - 3.0) < 0.06, "noise has the skewness and kurtosis of a gaussian");
+}
+
+void test_kernels(const Kernels& k) {
+  test_gelu(k);
+  for (int rows : {1, 2, 3, 7, 8, 9, 17})
+    for (int outputs : {1, 16, 17, 33, 48, 65}) test_project(k, rows, 1 + rows % 3, 1 + outputs % 11, outputs);
+  test_project(k, 8, 7, 61, 257);
+  for (int channels : {1, 7, 8, 15, 16, 17, 32, 64})
+    for (int bins : {1, 2, 7, 8, 9, 12, 13, 33}) {
+      test_mix_and_unmix(k, 1 + bins % 12, bins, channels);
+      test_depthwise(k, 1 + bins % 7, 1 + channels % 13, bins, channels);
+      test_mlp(k, bins, channels, channels * (1 + bins % 4));
+      test_norm(k, bins, channels);
+    }
+  test_mlp(k, 9, 64, wavehax::kMaxExpanded);
+}
+
+}  // namespace
+
+int main() {
+  for (const std::string& isa : wavehax::available_isas()) test_kernels(wavehax::choose_kernels(isa));
+  for (int size : {2, 4, 6, 10, 14, 22, 26, 60, 64, 98, 120, 128, 242, 480, 512, 882, 960, 1024}) test_fft(size);
+  test_philox();
+  test_noise();
+  std::printf("%d passed, %d failed\n", passed, failed);
+  return failed == 0 ? 0 : 1;
+}
