@@ -1,0 +1,163 @@
+"""The Wavehax generator (DESIGN section 2; arXiv 2411.06807): mel and F0 in, waveform out."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor, nn
+
+from wavehax.config import FeatureConfig, GeneratorConfig
+from wavehax.nn import prior as priors
+from wavehax.nn.envelope import envelope_weights
+from wavehax.nn.layers import NORM_LAYERS, ConvNeXtBlock, FrameConv, init_weights
+from wavehax.nn.stft import STFT
+
+MAX_MAGNITUDE = 100.0
+"""Largest magnitude that the log-magnitude variant can put out."""
+MIN_POWER = 1e-10
+"""Floor of the squared magnitude that the log-magnitude variant takes in."""
+
+
+class BaseGenerator(nn.Module):
+    """What Wavehax and MS-Wavehax share: inputs, prior, and the network between two spectra."""
+
+    mel_mean: Tensor
+    mel_scale: Tensor
+
+    def __init__(self, config: GeneratorConfig, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.config = config
+        self.register_buffer("mel_mean", torch.zeros(config.n_mels))
+        self.register_buffer("mel_scale", torch.ones(config.n_mels))
+        self.stft = STFT(config.n_fft, config.stream_hop)
+        self.input_proj = nn.Linear(in_channels, config.channels, bias=False)
+        self.input_norm = NORM_LAYERS[config.outer_norm](config.channels)
+        self.blocks = nn.ModuleList(ConvNeXtBlock(config) for _ in range(config.num_blocks))
+        self.output_norm = NORM_LAYERS[config.outer_norm](config.channels)
+        self.output_proj = nn.Linear(config.channels, out_channels)
+
+    def forward(self, mel: Tensor, f0: Tensor, prior: Tensor | None = None) -> Tensor:
+        """Synthesise a waveform.
+
+        Args:
+            mel: [B, n_mels, T], log-mel-spectrogram as defined by the model's features, not normalised.
+            f0: [B, 1, T] in Hz, 0 where unvoiced.
+            prior: [B, 1, T * hop_length]; by default made from `f0`, with random initial phase and noise.
+
+        Returns:
+            [B, 1, T * hop_length], nominally in [-1, 1].
+
+        Raises:
+            ValueError: a shape other than these.
+        """
+        self._check_shapes(mel, f0, prior)
+        if mel.shape[-1] == 0:
+            return mel.new_zeros(mel.shape[0], 1, 0)
+        mel = (mel - self.mel_mean[:, None]) / self.mel_scale[:, None]
+        if prior is None:
+            prior = self.make_prior(f0)
+        return self.synthesize(mel, prior)
+
+    def synthesize(self, mel: Tensor, prior: Tensor) -> Tensor:
+        """Waveform [B, 1, N] from the normalised mel [B, n_mels, T] and the prior [B, 1, N]."""
+        raise NotImplementedError
+
+    def refine(self, x: Tensor) -> Tensor:
+        """The network: [B, F, T, in_channels] to [B, F, T, out_channels] (DESIGN 2.4 to 2.6)."""
+        x = self.input_norm(self.input_proj(x))
+        for block in self.blocks:
+            x = block(x)
+        return self.output_proj(self.output_norm(x))
+
+    def make_prior(self, f0: Tensor, *, noise: bool = True, random_phase: bool = True) -> Tensor:
+        """Prior [B, 1, T * hop_length] of the model's kind for `f0` [B, 1, T] in Hz (DESIGN 2.1)."""
+        config = self.config
+        unvoiced_std = priors.RMS[config.prior] if config.output == "excitation" else None
+        return priors.make_prior(
+            config.prior,
+            f0,
+            config.hop_length,
+            config.sample_rate,
+            noise=noise,
+            random_phase=random_phase,
+            unvoiced_std=unvoiced_std,
+        )
+
+    @torch.no_grad()
+    def set_normalization(self, mean: ArrayLike, scale: ArrayLike) -> None:
+        """Store the mean and scale [n_mels] of the training mels; ValueError unless finite, the scale positive."""
+        mean, scale = (torch.as_tensor(x, dtype=torch.float32) for x in (mean, scale))
+        if mean.shape != self.mel_mean.shape or scale.shape != self.mel_scale.shape:
+            raise ValueError(
+                f"mean {tuple(mean.shape)}, scale {tuple(scale.shape)}: expected [{self.config.n_mels}] each"
+            )
+        if not (torch.isfinite(mean).all() and torch.isfinite(scale).all() and (scale > 0).all()):
+            raise ValueError("mean and scale: expected finite values, and a positive scale in every band")
+        self.mel_mean.copy_(mean)
+        self.mel_scale.copy_(scale)
+
+    def _check_shapes(self, mel: Tensor, f0: Tensor, prior: Tensor | None) -> None:
+        batch, frames = mel.shape[0], mel.shape[-1]
+        expected = {
+            "mel": (mel, (batch, self.config.n_mels, frames)),
+            "f0": (f0, (batch, 1, frames)),
+            "prior": (prior, (batch, 1, frames * self.config.hop_length)),
+        }
+        for name, (value, shape) in expected.items():
+            if value is not None and tuple(value.shape) != shape:
+                raise ValueError(f"{name} of shape {list(value.shape)}: expected {list(shape)}")
+
+
+class Generator(BaseGenerator):
+    """Wavehax: one STFT, two channels out; every variant of DESIGN section 2 with one stream."""
+
+    def __init__(self, config: GeneratorConfig) -> None:
+        super().__init__(config, in_channels=5, out_channels=2)
+        self.prior_proj = FrameConv(config.num_bins, config.num_bins, config)
+        self.cond_proj = FrameConv(config.n_mels, config.num_bins, config)
+        self.apply(init_weights)
+        if config.output == "excitation":
+            self.env_proj = nn.Conv1d(config.n_mels, config.num_bins, 1)
+            self.prior_gain = priors.RMS[config.prior] * float(self.stft.window.square().sum().sqrt())
+            nn.init.zeros_(self.env_proj.weight)  # a flat envelope, until initialize_envelope
+            nn.init.zeros_(self.env_proj.bias)
+            nn.init.trunc_normal_(self.output_proj.weight, std=1e-3)  # the network starts as no change to the prior
+
+    def synthesize(self, mel: Tensor, prior: Tensor) -> Tensor:
+        re, im = self.stft(prior[:, 0])  # [B, F, T] each
+        if self.config.output == "excitation":
+            re, im = re / self.prior_gain, im / self.prior_gain
+            d_re, d_im = self._refine_spectrum(re, im, mel)
+            envelope = torch.exp(self.env_proj(mel))
+            re, im = envelope * (re + d_re), envelope * (im + d_im)
+        elif self.config.use_logmag_phase:
+            log_magnitude = 0.5 * torch.log((re**2 + im**2).clamp(min=MIN_POWER))
+            phase = torch.atan2(im, re + 0.0)  # a silent frame may come out of the FFT as -0: its phase is 0, not pi
+            log_magnitude, phase = self._refine_spectrum(log_magnitude, phase, mel)
+            magnitude = torch.exp(log_magnitude.clamp(max=math.log(MAX_MAGNITUDE)))
+            re, im = magnitude * torch.cos(phase), magnitude * torch.sin(phase)
+        else:
+            re, im = self._refine_spectrum(re, im, mel)
+        return self.stft.inverse(re, im).unsqueeze(1)
+
+    def _refine_spectrum(self, a: Tensor, b: Tensor, mel: Tensor) -> tuple[Tensor, Tensor]:
+        """Two channels [B, F, T] of the prior's spectrum and the normalised mel to two refined channels [B, F, T]."""
+        channels = [a, b, self.prior_proj(a), self.prior_proj(b), self.cond_proj(mel)]
+        refined = self.refine(torch.stack(channels, dim=-1))  # [B, F, T, 5] -> [B, F, T, 2]
+        return refined[..., 0], refined[..., 1]
+
+    @torch.no_grad()
+    def initialize_envelope(self, features: FeatureConfig) -> None:
+        """Set `env_proj` to the envelope that a mel of this definition describes; call after `set_normalization`.
+
+        Raises:
+            ValueError: the model has no envelope, or `features` has other bands or another sample rate.
+        """
+        if self.config.output != "excitation":
+            raise ValueError(f"output={self.config.output!r}: only an 'excitation' model has an envelope")
+        weight, bias = envelope_weights(self.config, features)
+        weight, bias = (torch.as_tensor(x, dtype=torch.float32, device=self.mel_mean.device) for x in (weight, bias))
+        self.env_proj.weight.copy_((weight * self.mel_scale).unsqueeze(-1))
+        self.env_proj.bias.copy_(bias + weight @ self.mel_mean)

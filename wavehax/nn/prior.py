@@ -1,0 +1,158 @@
+"""Prior waveforms synthesised from F0 (DESIGN 2.1; Wavehax paper, section III-A), band-limited by construction.
+
+All functions are pure: F0 in, waveform out. F0 is held over the `hop_length` samples of its frame, and the phase is
+accumulated in float64 in cycles, so that long utterances keep their pitch.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+POWER = 0.1
+"""RMS of the harmonic priors where voiced, whatever the F0."""
+RMS = {"pcph": POWER, "pcph_linear_decay": POWER, "sine": math.sqrt(1 / 2), "sawtooth": math.sqrt(1 / 3), "noise": 1.0}
+"""RMS of a prior where voiced."""
+NOISE_STD = {"pcph": 0.01, "pcph_linear_decay": 0.01, "sine": 0.03, "sawtooth": 0.03, "noise": 1.0}
+"""Standard deviation of the gaussian noise in a prior."""
+
+_OVERSAMPLING = 8  # of the sawtooth
+_LOWPASS_WIDTH = 15  # zero crossings of the sinc on each side
+_LOWPASS_ROLLOFF = 0.99  # cutoff over sample_rate / 2
+
+
+def make_prior(
+    kind: str,
+    f0: Tensor,
+    hop_length: int,
+    sample_rate: int,
+    *,
+    noise: bool = True,
+    random_phase: bool = True,
+    unvoiced_std: float | None = None,
+) -> Tensor:
+    """Synthesise a prior waveform.
+
+    Args:
+        kind: one of `wavehax.config.PRIORS`.
+        f0: [B, 1, T] in Hz, 0 where unvoiced.
+        hop_length: samples per frame of F0.
+        sample_rate: Hz.
+        noise: add gaussian noise; without it `noise` is all zeros.
+        random_phase: draw the initial phase uniformly, once per batch item; otherwise it is 0.
+        unvoiced_std: standard deviation of the noise in unvoiced frames; None: as in voiced ones.
+
+    Returns:
+        float32 [B, 1, T * hop_length].
+    """
+    f0 = f0.double()
+    shift = torch.rand(f0.shape[0], 1, 1, dtype=f0.dtype, device=f0.device) if random_phase else f0.new_zeros(1, 1, 1)
+    if kind == "noise":
+        prior = f0.new_zeros(f0.shape[0], 1, f0.shape[-1] * hop_length).float()
+    else:
+        prior = _HARMONIC[kind](f0, shift, hop_length, sample_rate)
+    if not noise:
+        return prior
+    return prior + noise_std(kind, f0, hop_length, unvoiced_std) * torch.randn_like(prior)
+
+
+def noise_std(kind: str, f0: Tensor, hop_length: int, unvoiced_std: float | None) -> Tensor:
+    """Standard deviation of the noise at every sample, [B, 1, T * hop_length]."""
+    voiced = NOISE_STD[kind]
+    unvoiced = voiced if unvoiced_std is None else unvoiced_std
+    std = torch.where(f0 > 0, voiced, unvoiced).to(torch.float32)
+    return std.repeat_interleave(hop_length, dim=-1)
+
+
+def phase_in_cycles(f0: Tensor, shift: Tensor, hop_length: int, sample_rate: int) -> Tensor:
+    """Phase shift + sum_{m <= n} f0[m] / sample_rate in cycles, wrapped to [-0.5, 0.5]: [B, 1, T * hop_length]."""
+    step = f0 / sample_rate  # [B, 1, T]
+    before = torch.cumsum(step * hop_length, dim=-1) - step * hop_length + shift
+    samples = torch.arange(1, hop_length + 1, dtype=f0.dtype, device=f0.device)
+    phase = (before - before.floor()).unsqueeze(-1) + step.unsqueeze(-1) * samples  # [B, 1, T, hop_length]
+    return (phase - phase.round()).flatten(-2)
+
+
+def sine_sum(cycles: Tensor, count: Tensor) -> Tensor:
+    """sum_{k=1..count} sin(2 pi k cycles) in closed form, for |cycles| <= 0.5; float64."""
+    half = math.pi * cycles
+    numerator = torch.sin(count * half) * torch.sin((count + 1) * half)
+    return torch.where(cycles == 0, 0.0, numerator / torch.sin(half))
+
+
+def weighted_sine_sum(cycles: Tensor, count: Tensor) -> Tensor:
+    """sum_{k=1..count} k sin(2 pi k cycles) in closed form, for |cycles| <= 0.5; float64."""
+    half = math.pi * cycles
+    middle = count + 0.5
+    angle = 2 * middle * half
+    numerator = 0.5 * torch.sin(angle) * torch.cos(half) - middle * torch.cos(angle) * torch.sin(half)
+    # Towards 0 the two terms cancel; the first term of the series is then right to angle^2 / 10.
+    series = 2 * half * _sum_of_squares(count)
+    return torch.where(angle.abs() < 1e-3, series, numerator / (2 * torch.sin(half) ** 2))
+
+
+def _sum_of_squares(count: Tensor) -> Tensor:
+    return count * (count + 1) * (2 * count + 1) / 6
+
+
+def _pcph(f0: Tensor, shift: Tensor, hop_length: int, sample_rate: int) -> Tensor:
+    relative = f0 / (sample_rate / 2)
+    count = _num_harmonics(f0, sample_rate)
+    amplitude = POWER * torch.sqrt(2 * relative)  # 0 where unvoiced
+    amplitude, count = (x.repeat_interleave(hop_length, dim=-1) for x in (amplitude, count))
+    cycles = phase_in_cycles(f0, shift, hop_length, sample_rate)
+    return (amplitude * sine_sum(cycles, count)).float()
+
+
+def _pcph_linear_decay(f0: Tensor, shift: Tensor, hop_length: int, sample_rate: int) -> Tensor:
+    """Harmonic k has amplitude proportional to 1 - k * f0 / (sample_rate / 2)."""
+    relative = f0 / (sample_rate / 2)
+    count = _num_harmonics(f0, sample_rate)
+    power = relative**2 * _sum_of_squares(count) - relative * count * (count + 1) + 1 / relative
+    # power is 0 at f0 = sample_rate / 2 alone, where the one harmonic has amplitude 0.
+    amplitude = torch.where((f0 > 0) & (power > 0), POWER * torch.sqrt(2 / power), 0.0)
+    amplitude, count, relative = (x.repeat_interleave(hop_length, dim=-1) for x in (amplitude, count, relative))
+    cycles = phase_in_cycles(f0, shift, hop_length, sample_rate)
+    return (amplitude * (sine_sum(cycles, count) - relative * weighted_sine_sum(cycles, count))).float()
+
+
+def _num_harmonics(f0: Tensor, sample_rate: int) -> Tensor:
+    """Harmonics of `f0` up to half the sample rate; 0 where unvoiced."""
+    return torch.where(f0 > 0, torch.floor(sample_rate / 2 / f0), 0.0)
+
+
+def _sine(f0: Tensor, shift: Tensor, hop_length: int, sample_rate: int) -> Tensor:
+    voiced = (f0 > 0).repeat_interleave(hop_length, dim=-1)
+    cycles = phase_in_cycles(f0, shift, hop_length, sample_rate)
+    return torch.where(voiced, torch.sin(2 * math.pi * cycles), 0.0).float()
+
+
+def _sawtooth(f0: Tensor, shift: Tensor, hop_length: int, sample_rate: int) -> Tensor:
+    """2 * frac(phase) - 1 made at 8 times the sample rate, low-passed and decimated."""
+    hop = hop_length * _OVERSAMPLING
+    cycles = phase_in_cycles(f0, shift, hop, sample_rate * _OVERSAMPLING)
+    # A period of a whole number of samples ends exactly on the jump: the shift keeps rounding from choosing its side.
+    cycles = cycles + 1e-9
+    wave = torch.where((f0 > 0).repeat_interleave(hop, dim=-1), 2 * (cycles - cycles.floor()) - 1, 0.0).float()
+    kernel, before, after = _lowpass(wave.device)
+    return functional.conv1d(functional.pad(wave, (before, after)), kernel, stride=_OVERSAMPLING)
+
+
+def _lowpass(device: torch.device) -> tuple[Tensor, int, int]:
+    """Hann-windowed sinc [1, 1, taps] around each output instant, and the inputs it sees before and after that instant.
+
+    Decimates as torchaudio's "sinc_interp_hann" resampling with lowpass_filter_width 15 and rolloff 0.99.
+    """
+    before = math.ceil(_LOWPASS_WIDTH * _OVERSAMPLING / _LOWPASS_ROLLOFF)
+    after = before + _OVERSAMPLING - 1
+    offset = torch.arange(-before, after + 1, dtype=torch.float64, device=device)
+    t = (offset / _OVERSAMPLING * _LOWPASS_ROLLOFF).clamp(-_LOWPASS_WIDTH, _LOWPASS_WIDTH)
+    window = torch.cos(math.pi * t / (2 * _LOWPASS_WIDTH)) ** 2
+    kernel = torch.sinc(t) * window * _LOWPASS_ROLLOFF / _OVERSAMPLING
+    return kernel.float().view(1, 1, -1), before, after
+
+
+_HARMONIC = {"pcph": _pcph, "pcph_linear_decay": _pcph_linear_decay, "sine": _sine, "sawtooth": _sawtooth}
