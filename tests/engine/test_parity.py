@@ -65,4 +65,4 @@ def test_prior_of_the_engine_equals_pytorch(isa: str, config: GeneratorConfig, f
     model = build_generator(config)
     expected = model.make_prior(torch.from_numpy(f0)[None, None], noise=False, random_phase=False)[0, 0].numpy()
     prior = make_engine(config, random_weights(config, seed), isa).prior(f0, seed, noise=False)
-    assert np.abs(prior - expected).max() <= 1e-5 * max(1e-3, np.abs(expected).max())
+    assert np.abs(prior - expected).max() <= 1e-5 * max(0.1, np.abs(expected).max())  # 0.1: the nominal level of a prior
