@@ -17,7 +17,8 @@ namespace {
 
 using Vec = __m512;
 constexpr int kWidth = 16;
-constexpr int kMlpRows = 8, kMlpVecs = 3, kProjectRows = 8, kDepthwiseBins = 12;
+constexpr int kMlpRows = 8, kMlpVecs = 3, kProjectRows = 8, kDepthwiseBins = 14;
+constexpr bool kWeightsInRegisters = true;
 
 inline Vec load(const float* p) { return _mm512_loadu_ps(p); }
 inline void store(float* p, Vec a) { _mm512_storeu_ps(p, a); }
@@ -25,7 +26,7 @@ inline Vec splat(float a) { return _mm512_set1_ps(a); }
 inline Vec add(Vec a, Vec b) { return _mm512_add_ps(a, b); }
 inline Vec sub(Vec a, Vec b) { return _mm512_sub_ps(a, b); }
 inline Vec mul(Vec a, Vec b) { return _mm512_mul_ps(a, b); }
-inline Vec div(Vec a, Vec b) { return _mm512_div_ps(a, b); }
+inline Vec abs(Vec a) { return _mm512_abs_ps(a); }
 inline Vec fma(Vec a, Vec b, Vec c) { return _mm512_fmadd_ps(a, b, c); }
 inline Vec min(Vec a, Vec b) { return _mm512_min_ps(a, b); }
 inline Vec max(Vec a, Vec b) { return _mm512_max_ps(a, b); }

@@ -10,7 +10,8 @@ namespace {
 
 using Vec = float32x4_t;
 constexpr int kWidth = 4;
-constexpr int kMlpRows = 4, kMlpVecs = 4, kProjectRows = 2, kDepthwiseBins = 12;
+constexpr int kMlpRows = 4, kMlpVecs = 4, kProjectRows = 2, kDepthwiseBins = 14;
+constexpr bool kWeightsInRegisters = true;
 
 inline Vec load(const float* p) { return vld1q_f32(p); }
 inline void store(float* p, Vec a) { vst1q_f32(p, a); }
@@ -18,7 +19,7 @@ inline Vec splat(float a) { return vdupq_n_f32(a); }
 inline Vec add(Vec a, Vec b) { return vaddq_f32(a, b); }
 inline Vec sub(Vec a, Vec b) { return vsubq_f32(a, b); }
 inline Vec mul(Vec a, Vec b) { return vmulq_f32(a, b); }
-inline Vec div(Vec a, Vec b) { return vdivq_f32(a, b); }
+inline Vec abs(Vec a) { return vabsq_f32(a); }
 inline Vec fma(Vec a, Vec b, Vec c) { return vfmaq_f32(c, a, b); }
 inline Vec min(Vec a, Vec b) { return vminq_f32(a, b); }
 inline Vec max(Vec a, Vec b) { return vmaxq_f32(a, b); }

@@ -10,6 +10,7 @@ namespace {
 using Vec = float __attribute__((vector_size(16)));
 constexpr int kWidth = 4;
 constexpr int kMlpRows = 2, kMlpVecs = 4, kProjectRows = 1, kDepthwiseBins = 8;
+constexpr bool kWeightsInRegisters = false;
 
 inline Vec load(const float* p) {
   Vec a;
@@ -21,7 +22,7 @@ inline Vec splat(float a) { return Vec{a, a, a, a}; }
 inline Vec add(Vec a, Vec b) { return a + b; }
 inline Vec sub(Vec a, Vec b) { return a - b; }
 inline Vec mul(Vec a, Vec b) { return a * b; }
-inline Vec div(Vec a, Vec b) { return a / b; }
+inline Vec abs(Vec a) { return a < 0.0f ? -a : a; }
 inline Vec fma(Vec a, Vec b, Vec c) { return a * b + c; }
 inline Vec min(Vec a, Vec b) { return a < b ? a : b; }
 inline Vec max(Vec a, Vec b) { return a > b ? a : b; }
