@@ -48,7 +48,7 @@ struct Kernels {
   double (*sum)(const float* x, int bins, int channels);
   double (*sum_squares)(const float* x, float mean, const float* mask, int bins, int channels);
 
-  // x[i] = gelu(x[i]), the erf form to within 1e-6 of max(1, |x|), and of |x| for |x| < 0.01; count is a multiple of kLane.
+  // x[i] = gelu(x[i]), the erf form to within 1.2e-6 of max(1, |x|), and of |x| for |x| < 0.01; count is a multiple of kLane.
   void (*gelu)(float* x, int count);
 };
 
