@@ -1,6 +1,6 @@
 """What a model is: frozen dataclasses with a unit on every field, and the tensors that follow from them.
 
-Standard library only: the engine's Python side, the trainer and the tools all read this file, and nothing here needs them.
+Standard library only: the engine's Python side, the trainer and the tools all read this file and need nothing for it.
 Section numbers refer to the Wavehax paper (arXiv 2411.06807) and MS-Wavehax (arXiv 2506.03554) where named.
 """
 
@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Mapping, TypeVar
+from typing import Any, TypeVar
 
 PRIORS = ("pcph", "pcph_linear_decay", "sine", "sawtooth", "noise")
 NORMS = ("utterance", "frame", "batch")
@@ -44,7 +45,7 @@ def _check_choice(config: Any, name: str, choices: tuple[str, ...]) -> None:
 
 @dataclass(frozen=True)
 class FeatureConfig:
-    """The definition of a log-mel-spectrogram, stored in every model file so that another one can be refused by name."""
+    """The definition of a log-mel-spectrogram, stored in every model file so that another can be refused by name."""
 
     name: str
     sample_rate: int  # Hz
@@ -55,7 +56,7 @@ class FeatureConfig:
     f_max: float  # Hz, upper edge of the last band
     mel_scale: str  # "slaney" or "htk"
     mel_norm: str  # "slaney" (unit area) or "none" (unit peak)
-    padding: str  # "same": zeros, (n_fft - hop) / 2 on both sides, N // hop frames; "centre": reflect, n_fft / 2, N // hop + 1
+    padding: str  # "same": zeros, (n_fft - hop) / 2 a side, N // hop frames; "centre": reflect, n_fft / 2, N // hop + 1
     log_floor: float  # magnitude below which the natural logarithm is clipped
 
     def __post_init__(self) -> None:
@@ -64,9 +65,9 @@ class FeatureConfig:
         _check_choice(self, "mel_norm", ("slaney", "none"))
         _check_choice(self, "padding", ("same", "centre"))
         if not 0 <= self.f_min < self.f_max <= self.sample_rate / 2:
-            raise ConfigError(f"f_min={self.f_min}, f_max={self.f_max}: expected 0 <= f_min < f_max <= sample_rate / 2")
+            raise ConfigError(f"f_min={self.f_min}, f_max={self.f_max}: expected 0 <= f_min < f_max <= rate / 2")
         if self.n_fft < self.hop_length or (self.n_fft - self.hop_length) % 2:
-            raise ConfigError(f"n_fft={self.n_fft}: expected at least hop_length={self.hop_length}, and an even difference")
+            raise ConfigError(f"n_fft={self.n_fft}: expected hop_length={self.hop_length} plus an even number")
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ class GeneratorConfig:
     sample_rate: int = 24000  # Hz
     prior: str = "pcph"
     norm: str = "utterance"  # of the blocks
-    outer_norm: str = ""  # of input_norm and output_norm; empty: as `norm` (official batch-norm models keep another one here)
+    outer_norm: str = ""  # of input_norm and output_norm; empty: as `norm` (official batch-norm models differ here)
     time_padding: str = "reflect"
     lookahead: int = 0  # frames that the first projections look ahead, with causal padding
     use_logmag_phase: bool = False  # log-magnitude and phase in place of real and imaginary parts
@@ -96,7 +97,9 @@ class GeneratorConfig:
         object.__setattr__(self, "kernel_size", (kernel, kernel) if isinstance(kernel, int) else tuple(kernel))
         object.__setattr__(self, "outer_norm", self.outer_norm or self.norm)
         _check_positive(
-            self, "n_mels", "channels", "mult_channels", "num_blocks", "n_fft", "hop_length", "sample_rate", "num_streams"
+            self,
+            *("n_mels", "channels", "mult_channels", "num_blocks"),
+            *("n_fft", "hop_length", "sample_rate", "num_streams"),
         )
         _check_choice(self, "prior", PRIORS)
         _check_choice(self, "norm", NORMS)
@@ -112,7 +115,7 @@ class GeneratorConfig:
         if len(self.kernel_size) != 2 or any(type(k) is not int or k < 1 or k % 2 == 0 for k in self.kernel_size):
             raise ConfigError(f"kernel_size={self.kernel_size}: expected two odd positive integers (bins, frames)")
         if self.kernel_size[0] // 2 >= self.num_bins:
-            raise ConfigError(f"kernel_size[0]={self.kernel_size[0]}: reflecting needs fewer than {2 * self.num_bins} bins")
+            raise ConfigError(f"kernel_size[0]={self.kernel_size[0]}: expected fewer than {2 * self.num_bins} bins")
 
     def _check_frames(self) -> None:
         if self.hop_length % self.num_streams:

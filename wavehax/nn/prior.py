@@ -121,7 +121,7 @@ def _pcph_linear_decay(f0: Tensor, shift: Tensor, hop_length: int, sample_rate: 
 
 def _num_harmonics(f0: Tensor, sample_rate: int) -> Tensor:
     """Harmonics of `f0` up to half the sample rate; 0 where unvoiced."""
-    # A number over a tensor is computed as a product with the reciprocal, which would lose a harmonic just at the limit.
+    # A number over a tensor is computed as a product with the reciprocal: that loses a harmonic just at the limit.
     return torch.where(f0 > 0, torch.floor(torch.full_like(f0, sample_rate / 2) / f0), 0.0)
 
 

@@ -1,0 +1,30 @@
+"""The engine, and nothing else; all other metadata is in pyproject.toml."""
+
+import sys
+from glob import glob
+
+from pybind11.setup_helpers import ParallelCompile, Pybind11Extension, build_ext
+from setuptools import setup
+
+GCC = [
+    "-O3",
+    "-ffp-contract=off",
+    "-fvisibility=hidden",
+]  # no -march, no fast-math: kernels choose at run time (DESIGN 8)
+MSVC = ["/O2", "/fp:precise"]
+
+ParallelCompile("WAVEHAX_BUILD_JOBS").install()  # as many compilers as cores, unless the environment says how many
+
+setup(
+    ext_modules=[
+        Pybind11Extension(
+            "wavehax._engine",
+            sorted(glob("csrc/*.cpp") + glob("csrc/kernels/*.cpp")),
+            depends=sorted(glob("csrc/**/*.h", recursive=True)),
+            include_dirs=["csrc"],
+            extra_compile_args=MSVC if sys.platform == "win32" else GCC,
+            cxx_std=17,
+        )
+    ],
+    cmdclass={"build_ext": build_ext},
+)
