@@ -1,0 +1,133 @@
+"""Sound files in and out, and resampling."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from wavehax.audio import read_audio, resample, write_audio
+
+
+def tone(rate: int, hz: float, seconds: float = 0.5) -> np.ndarray:
+    return np.sin(2 * np.pi * hz * np.arange(round(rate * seconds)) / rate + 0.3).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("name", "subtype", "step"),
+    [
+        ("a.wav", None, 2**-15),
+        ("a.flac", None, 2**-15),
+        ("a.AIFF", None, 2**-15),
+        ("a.wav", "PCM_24", 2**-23),
+        ("a.wav", "FLOAT", 0),
+    ],
+)
+def test_a_wave_comes_back_to_a_quantisation_step(tmp_path: Path, name: str, subtype: str | None, step: float) -> None:
+    wave = 0.5 * tone(24000, 440)
+    write_audio(tmp_path / name, wave, 24000, subtype=subtype)
+    back, rate = read_audio(tmp_path / name)
+    assert rate == 24000
+    assert back.dtype == np.float32
+    np.testing.assert_allclose(back, wave, rtol=0, atol=step)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_channels_are_averaged(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", np.array([[0.5, 0.25], [0.0, -0.5]]), 8000, subtype="FLOAT")
+    np.testing.assert_array_equal(read_audio(tmp_path / "a.wav")[0], np.float32([0.375, -0.25]))
+
+
+def test_reading_resamples_when_asked(tmp_path: Path) -> None:
+    write_audio(tmp_path / "a.wav", tone(48000, 440), 48000, subtype="FLOAT")
+    wave, rate = read_audio(tmp_path / "a.wav", 24000)
+    assert rate == 24000
+    np.testing.assert_allclose(wave[200:-200], tone(24000, 440)[200:-200], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("source", "target"), [(48000, 24000), (44100, 24000), (22050, 24000), (24000, 16000), (16000, 44100)]
+)
+@pytest.mark.parametrize("part", [0.02, 0.3, 0.89])
+def test_resampling_keeps_a_tone_of_the_pass_band(source: int, target: int, part: float) -> None:
+    hz = part * min(source, target) / 2
+    made = resample(tone(source, hz), source, target)
+    assert made.dtype == np.float32
+    assert len(made) == -(-len(tone(source, hz)) * target // source)
+    edge = 200 * max(1, target // source)
+    np.testing.assert_allclose(made[edge:-edge], tone(target, hz)[: len(made)][edge:-edge], atol=2e-5)
+
+
+@pytest.mark.parametrize(("source", "target"), [(48000, 24000), (44100, 24000), (24000, 16000)])
+def test_resampling_silences_what_would_alias(source: int, target: int) -> None:
+    made = resample(tone(source, 1.01 * target / 2), source, target)
+    assert np.abs(made[300:-300]).max() < 1e-5  # 100 dB
+
+
+@pytest.mark.parametrize("samples", [1, 2, 3, 100])
+def test_short_waves_can_be_resampled(samples: int) -> None:
+    made = resample(np.full(samples, 0.5, np.float32), 44100, 24000)
+    assert len(made) == -(-samples * 24000 // 44100)
+    assert np.isfinite(made).all()
+
+
+def test_an_existing_file_is_replaced_only_when_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    write_audio(path, tone(8000, 100), 8000)
+    before = path.read_bytes()
+    with pytest.raises(FileExistsError, match=r"a\.wav"):
+        write_audio(path, tone(8000, 200), 8000)
+    assert path.read_bytes() == before
+    write_audio(path, tone(8000, 200), 8000, overwrite=True)
+    assert path.read_bytes() != before
+
+
+@pytest.mark.parametrize(
+    ("name", "wave", "subtype"),
+    [
+        ("a.xyz", np.zeros(10), None),
+        ("a", np.zeros(10), None),
+        ("a.flac", np.zeros(10), "FLOAT"),
+        ("a.wav", np.array([0, np.nan]), None),
+        ("a.wav", np.zeros((2, 10)), None),
+    ],
+)
+def test_what_cannot_be_written_leaves_nothing(
+    tmp_path: Path, name: str, wave: np.ndarray, subtype: str | None
+) -> None:
+    with pytest.raises(ValueError, match=name):
+        write_audio(tmp_path / name, wave, 24000, subtype=subtype)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="nowhere: no such folder"):
+        write_audio(tmp_path / "nowhere" / "a.wav", np.zeros(10), 24000)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"a\.wav: no such file"):
+        read_audio(tmp_path / "a.wav")
+
+
+@pytest.mark.parametrize("contents", [b"", b"RIFF", b"no sound at all" * 10])
+@pytest.mark.parametrize("name", ["a.wav", "a.raw", "a.txt"])
+def test_what_is_no_sound_file_is_refused_in_one_line(tmp_path: Path, name: str, contents: bytes) -> None:
+    (tmp_path / name).write_bytes(contents)
+    with pytest.raises(ValueError, match="not a sound file that can be read") as error:
+        read_audio(tmp_path / name)
+    assert "\n" not in str(error.value)
+
+
+def test_an_empty_recording_is_refused(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", np.zeros(0), 24000)
+    with pytest.raises(ValueError, match="has no samples"):
+        read_audio(tmp_path / "a.wav")
+
+
+def test_a_sample_that_is_not_finite_is_named(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", np.array([0, 0, np.nan]), 24000, subtype="FLOAT")
+    with pytest.raises(ValueError, match="sample 2 is not finite"):
+        read_audio(tmp_path / "a.wav")
