@@ -59,7 +59,7 @@ def random_weights(config: GeneratorConfig, seed: int) -> dict[str, np.ndarray]:
 
 
 def random_features(config: GeneratorConfig, frames: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """A mel [n_mels, frames] and an F0 contour [frames] in Hz, voiced and unvoiced, up to above the Nyquist frequency."""
+    """A mel [n_mels, frames] and F0 [frames] in Hz, voiced and unvoiced, beyond the Nyquist frequency too."""
     rng = np.random.default_rng(seed)
     mel = rng.standard_normal((config.n_mels, frames)).astype(np.float32)
     f0 = np.exp(rng.uniform(np.log(40.0), np.log(0.6 * config.sample_rate), frames)) * (rng.random(frames) < 0.7)

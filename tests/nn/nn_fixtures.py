@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
-import pytest
 import torch
+from tiny_models import read_fixture
 
-from wavehax.config import GeneratorConfig, parameter_shapes
+from wavehax.config import GeneratorConfig
 from wavehax.nn import BaseGenerator, build_generator
+from wavehax.official import convert_official
 
-DATA = Path(__file__).parents[1] / "data"
 SHARED = Path(__file__).parents[3] / "shared"
 
 SMALL = {
@@ -75,40 +74,8 @@ def inputs(config: GeneratorConfig, frames: int, seed: int = 0, batch: int = 1) 
 
 def load_official(name: str) -> tuple[BaseGenerator, dict[str, torch.Tensor]]:
     """The generator of a fixture with its weights, and the fixture's arrays cond, f0, prior and wave."""
-    folder = DATA if (DATA / f"{name}.npz").exists() else SHARED / "fixtures"
-    if not (folder / f"{name}.npz").exists():
-        pytest.skip(f"{name}.npz is not in tests/data, and there is no folder shared/fixtures beside the repository")
-    with np.load(folder / f"{name}.npz") as file:
-        arrays = dict(file)
-    config = official_config(json.loads(str(arrays["config"])))
-    model = build_generator(config).eval()
-    model.load_state_dict(official_state(arrays, config))
+    config, weights, arrays = read_fixture(name)
+    generator, converted = convert_official(config, weights)
+    model = build_generator(generator).eval()
+    model.load_state_dict({key: torch.from_numpy(value) for key, value in converted.items()})
     return model, {key: torch.from_numpy(arrays[key]) for key in ("cond", "f0", "prior", "wave")}
-
-
-def official_config(values: dict) -> GeneratorConfig:
-    """Our configuration of an official one, as far as the fixtures go."""
-    kernel = values["kernel_size"]
-    return GeneratorConfig(
-        n_mels=values["in_channels"],
-        kernel_size=kernel if isinstance(kernel, int) else tuple(kernel),
-        prior=values["prior_type"],
-        norm="frame" if values["framewise_norm"] else "utterance",
-        use_logmag_phase=values.get("use_logmag_phase", False),
-        num_streams=values.get("num_splits", 1),
-        **{k: values[k] for k in ("channels", "mult_channels", "num_blocks", "n_fft", "hop_length", "sample_rate")},
-    )
-
-
-def official_state(arrays: dict[str, np.ndarray], config: GeneratorConfig) -> dict[str, torch.Tensor]:
-    """The weights of a fixture under our names and in our shapes; its mel is normalised already."""
-    state = {"mel_mean": torch.zeros(config.n_mels), "mel_scale": torch.ones(config.n_mels)}
-    shapes = parameter_shapes(config)
-    for key, value in arrays.items():
-        name = key.removeprefix("weights/")
-        if name == key or name.startswith("stft.") or name == "decomposer.updown_filter":
-            continue
-        name = name.replace("norm.gamma", "norm.weight").replace("norm.beta", "norm.bias")
-        name = name.replace("decomposer.conv_", "filter_bank.")
-        state[name] = torch.from_numpy(value).reshape(shapes[name])
-    return state

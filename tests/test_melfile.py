@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+
+from wavehax.melfile import SUFFIXES, read_f0, read_mel
+
+BANDS = 10
+
+
+def write_h5(path, **arrays):
+    h5py = pytest.importorskip("h5py", reason="the extra [dev] brings h5py")
+    with h5py.File(path, "w") as file:
+        for name, value in arrays.items():
+            file[name] = value
+
+
+def write_pt(path, content):
+    torch = pytest.importorskip("torch", reason="the extra [train] brings torch")
+    as_tensors = (
+        {name: torch.from_numpy(value) for name, value in content.items()} if isinstance(content, dict) else None
+    )
+    torch.save(torch.from_numpy(content) if as_tensors is None else as_tensors, path)
+
+
+@pytest.mark.parametrize("layout", [lambda mel: mel, lambda mel: mel.T, lambda mel: mel[None], lambda mel: mel.T[None]])
+def test_every_type_takes_either_orientation_and_a_batch_of_one(tmp_path, mel, f0, layout):
+    given = layout(mel)
+    np.save(tmp_path / "a.npy", given)
+    np.savez(tmp_path / "a.npz", mel=given, f0=f0)
+    write_h5(tmp_path / "a.h5", mel=given, f0=f0[:, None])
+    write_pt(tmp_path / "a.pt", given)
+    write_pt(tmp_path / "b.pt", {"mel": given, "f0": f0[None, None]})
+    for name in ("a.npy", "a.npz", "a.h5", "a.pt", "b.pt"):
+        read, read_pitch = read_mel(tmp_path / name, BANDS)
+        np.testing.assert_array_equal(read, mel, strict=True)
+        if name in ("a.npy", "a.pt"):
+            assert read_pitch is None
+        else:
+            np.testing.assert_array_equal(read_pitch, f0, strict=True)
+
+
+def test_a_square_mel_is_refused_where_nothing_says_which_axis_is_which(tmp_path, mel):
+    square = mel[:, :BANDS]
+    np.save(tmp_path / "a.npy", square)
+    with pytest.raises(ValueError, match=r"a\.npy: mel has shape \[10, 10\].*save \[n_mels, T\] as 'mel' in a \.npz"):
+        read_mel(tmp_path / "a.npy", BANDS)
+    np.savez(tmp_path / "a.npz", mel=square)
+    np.testing.assert_array_equal(read_mel(tmp_path / "a.npz", BANDS)[0], square)
+    write_h5(tmp_path / "a.h5", mel=square.T)
+    np.testing.assert_array_equal(read_mel(tmp_path / "a.h5", BANDS)[0], square)
+
+
+def test_the_authors_h5_may_have_one_f0_frame_more_than_mel_frames(tmp_path, mel, f0):
+    write_h5(tmp_path / "a.h5", mel=mel.T, f0=np.append(f0, 0)[:, None])
+    assert len(read_mel(tmp_path / "a.h5", BANDS)[1]) == mel.shape[1]
+    write_h5(tmp_path / "b.h5", mel=mel.T, f0=np.append(f0, [0, 0])[:, None])
+    assert len(read_mel(tmp_path / "b.h5", BANDS)[1]) == mel.shape[1] + 2
+
+
+def test_f0_is_read_from_every_type(tmp_path, f0):
+    np.save(tmp_path / "a.npy", f0[:, None])
+    np.savez(tmp_path / "a.npz", f0=f0, other=np.zeros(3))
+    write_h5(tmp_path / "a.h5", f0=f0[:, None])
+    write_pt(tmp_path / "a.pt", f0)
+    for suffix in SUFFIXES:
+        np.testing.assert_array_equal(read_f0(tmp_path / f"a{suffix}"), f0)
+
+
+def test_a_file_without_the_array_is_refused(tmp_path, mel, f0):
+    np.savez(tmp_path / "a.npz", spectrogram=mel)
+    for read, name in ((lambda path: read_mel(path, BANDS), "mel"), (read_f0, "f0")):
+        with pytest.raises(ValueError, match=rf"a\.npz: has no array '{name}'"):
+            read(tmp_path / "a.npz")
+    np.save(tmp_path / "f0.npy", np.stack([f0, f0]))
+    with pytest.raises(ValueError, match=r"f0 has shape \[2, 40\]: expected \[T\]"):
+        read_f0(tmp_path / "f0.npy")
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".mel", ".pkl", "", ".npy.gz"])
+def test_an_unknown_file_type_is_refused_with_the_known_ones(tmp_path, suffix):
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(b"x")
+    with pytest.raises(ValueError, match=r"unknown file type .*expected one of \.npy, \.npz, \.h5, \.pt"):
+        read_mel(path, BANDS)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_missing_empty_truncated_and_foreign_files_are_refused_in_one_line(tmp_path, mel, f0, suffix):
+    whole = tmp_path / f"whole{suffix}"
+    if suffix == ".h5":
+        write_h5(whole, mel=mel.T, f0=f0[:, None])
+    elif suffix == ".pt":
+        write_pt(whole, {"mel": mel, "f0": f0})
+    elif suffix == ".npz":
+        np.savez(whole, mel=mel, f0=f0)
+    else:
+        np.save(whole, mel)
+    content = whole.read_bytes()
+    path = tmp_path / f"bad{suffix}"
+    for bad in (
+        None,
+        b"",
+        b"nonsense" * 100,
+        content[:5],
+        content[: len(content) // 2],
+        content[:-100],
+        pickle.dumps([1]),
+    ):
+        if bad is not None:
+            path.write_bytes(bad)
+        with pytest.raises(ValueError) as caught:
+            read_mel(path, BANDS)
+        assert str(caught.value).startswith(f"{path}: ") and "\n" not in str(caught.value)
+
+
+class Malicious:
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return (type(self.path).touch, (self.path,))
+
+
+def test_pickled_objects_in_a_file_are_refused_and_not_run(tmp_path):
+    evil = np.array([Malicious(tmp_path / "ran")], dtype=object)
+    np.save(tmp_path / "a.npy", evil, allow_pickle=True)
+    np.savez(tmp_path / "a.npz", mel=evil)
+    names = ["a.npy", "a.npz"]
+    torch = pytest.importorskip("torch", reason="the extra [train] brings torch")
+    torch.save({"mel": Malicious(tmp_path / "ran")}, tmp_path / "a.pt")
+    for name in [*names, "a.pt"]:
+        with pytest.raises(ValueError, match=name):
+            read_mel(tmp_path / name, BANDS)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_header_that_claims_more_than_there_is_memory_for_is_refused(tmp_path):
+    with open(tmp_path / "a.npy", "wb") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": (10, 10**13)})
+    with pytest.raises(ValueError, match=r"a\.npy: not a \.npy file that can be read"):
+        read_mel(tmp_path / "a.npy", BANDS)

@@ -1,0 +1,42 @@
+"""Outputs of the authors' implementation, and small models made from them, for the tests of this folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from wavehax.checkpoint import Model
+from wavehax.config import FeatureConfig
+from wavehax.official import convert_official
+
+_ROOT = Path(__file__).parents[1]
+_FOLDERS = (_ROOT / "tests" / "data", _ROOT.parent / "shared" / "fixtures")
+TINY = ("tiny_wavehax", "tiny_wavehax_frame", "tiny_mswavehax")
+FIXTURES = (*TINY, "official_wavehax_v1", "official_wavehax_v1_framewise", "official_mswavehax")
+
+
+def read_fixture(name: str) -> tuple[dict, dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """The authors' configuration (`_target_` and arguments), their weights, and the arrays cond, f0, prior, wave."""
+    path = next((folder / f"{name}.npz" for folder in _FOLDERS if (folder / f"{name}.npz").exists()), None)
+    if path is None:
+        pytest.skip(f"{name}.npz: there is no folder shared/fixtures beside the repository")
+    with np.load(path) as file:
+        arrays = dict(file)
+    config = json.loads(str(arrays.pop("config")))
+    config = {"_target_": "wavehax.generators." + config.pop("generator"), **config}
+    weights = {key.removeprefix("weights/"): arrays.pop(key) for key in list(arrays) if key.startswith("weights/")}
+    return config, weights, arrays
+
+
+def tiny_model(name: str) -> Model:
+    """The model of a committed fixture, with features of its own that fit."""
+    config, weights, _ = read_fixture(name)
+    generator, converted = convert_official(config, weights)
+    hop = generator.hop_length
+    features = FeatureConfig(
+        "tiny", 24000, hop, 2 * hop, generator.n_mels, 0.0, 8000.0, "slaney", "slaney", "same", 1e-5
+    )
+    return Model(generator, features, converted, {"licence": "none, it is a test"})

@@ -1,0 +1,223 @@
+"""Model files: one `.safetensors`, configuration inside, written whole or not at all, loaded exactly or refused.
+
+Layout (safetensors): 8 bytes of little-endian header length; a JSON header {name: {dtype, shape, data_offsets}} with
+`__metadata__`, a mapping of strings; the tensors' bytes. Ours holds the configuration as JSON text in
+`__metadata__["wavehax"]` = {"generator": {...}, "features": {...}, "provenance": {...}}, and float32 tensors only.
+
+A model file is data from anywhere: whatever is in it, the worst it can do is raise ModelError.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wavehax.config import FeatureConfig, GeneratorConfig, from_dict, parameter_shapes, to_dict
+from wavehax.errors import ModelError, one_line
+from wavehax.files import replacing
+
+_MAX_HEADER = 100_000_000  # bytes; the limit of the safetensors library
+_METADATA_KEY = "wavehax"
+_LARGEST = {"sample_rate": 768_000, "n_fft": 65_536}  # of the features: more would only cost memory
+
+
+@dataclass
+class Model:
+    """Everything that a model file holds."""
+
+    generator: GeneratorConfig
+    features: FeatureConfig
+    weights: dict[str, np.ndarray]  # float32, names and shapes of parameter_shapes(generator)
+    provenance: dict[str, Any] = field(default_factory=dict)  # any JSON: data, licence, training, scores
+
+
+def load_model(path: str | os.PathLike[str]) -> Model:
+    """Read and check a model file.
+
+    Raises:
+        ModelError: no such file, or not exactly what its configuration describes: tensors missing, left over, of
+            another shape or type, overlapping, values not finite, ...
+    """
+    header, data = _read(Path(path))
+    try:
+        config = _parse_json(_metadata(header))
+        model = Model(
+            from_dict(GeneratorConfig, _entry(config, "generator", dict)),
+            from_dict(FeatureConfig, _entry(config, "features", dict)),
+            _tensors(header, data),
+            _entry(config, "provenance", dict),
+        )
+        if set(config) != {"generator", "features", "provenance"}:
+            raise ModelError(f"configuration has {', '.join(sorted(config))}: expected generator, features, provenance")
+        check_model(model)
+    except (
+        ValueError,
+        TypeError,
+        OverflowError,
+        RecursionError,
+    ) as error:  # the last three: values no config should hold
+        raise ModelError(f"{path}: {one_line(error)}") from error
+    return model
+
+
+def save_model(path: str | os.PathLike[str], model: Model, *, overwrite: bool = True) -> None:
+    """Write a model file under a temporary name, then rename it; the same model gives the same bytes.
+
+    Raises:
+        ModelError: the model does not fit its configuration, or its provenance is not JSON.
+        OSError: `path` cannot be written, or exists and `overwrite` is not set.
+    """
+    try:
+        check_model(model)
+        config = {
+            "generator": to_dict(model.generator),
+            "features": to_dict(model.features),
+            "provenance": model.provenance,
+        }
+        metadata = {_METADATA_KEY: json.dumps(config, allow_nan=False, ensure_ascii=False)}
+    except (ValueError, TypeError) as error:
+        raise ModelError(f"{path}: {one_line(error)}") from error
+    header: dict[str, Any] = {"__metadata__": metadata}
+    end = 0
+    for name in sorted(model.weights):
+        begin, end = end, end + model.weights[name].nbytes
+        header[name] = {"dtype": "F32", "shape": list(model.weights[name].shape), "data_offsets": [begin, end]}
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    with replacing(path, overwrite=overwrite) as temporary, open(temporary, "wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for name in sorted(model.weights):
+            file.write(np.ascontiguousarray(model.weights[name], "<f4").data)
+
+
+def check_model(model: Model) -> None:
+    """Raise ModelError unless features, names, shapes, types and values all fit the generator's configuration."""
+    generator, features, weights = model.generator, model.features, model.weights
+    for name in ("sample_rate", "hop_length", "n_mels"):
+        if getattr(generator, name) != getattr(features, name):
+            raise ModelError(
+                f"{name} is {getattr(generator, name)} in generator and {getattr(features, name)} in features"
+            )
+    for name, largest in _LARGEST.items():
+        if getattr(features, name) > largest:
+            raise ModelError(f"features.{name}={getattr(features, name)}: expected at most {largest}")
+    if generator.num_blocks > len(weights):  # before a hostile number of blocks costs any time
+        raise ModelError(f"num_blocks={generator.num_blocks}, but the file has {len(weights)} tensors")
+    shapes = parameter_shapes(generator)
+    missing, extra = sorted(shapes.keys() - weights.keys()), sorted(weights.keys() - shapes.keys())
+    if missing or extra:
+        problems = [
+            f"{kind} tensor {_names(names)}" for kind, names in (("missing", missing), ("unexpected", extra)) if names
+        ]
+        raise ModelError("; ".join(problems))
+    for name, shape in shapes.items():
+        _check_tensor(name, weights[name], shape)
+
+
+def _check_tensor(name: str, value: np.ndarray, shape: tuple[int, ...]) -> None:
+    if value.dtype != np.float32:
+        raise ModelError(f"tensor {name} is {value.dtype}: expected float32")
+    if value.shape != shape:
+        raise ModelError(f"tensor {name} has shape {list(value.shape)}: expected {list(shape)}")
+    finite = np.isfinite(value)
+    if not finite.all():
+        index = [int(i) for i in np.unravel_index(np.argmin(finite), shape)]
+        raise ModelError(f"tensor {name} is not finite at {index}")
+    if name == "mel_scale" and not (value > 0).all():
+        raise ModelError(f"tensor mel_scale is {value.min()} in band {int(value.argmin())}: expected more than 0")
+    if name.endswith(".running_var") and not (value >= 0).all():
+        raise ModelError(f"tensor {name} is {value.min()} in channel {int(value.argmin())}: expected at least 0")
+
+
+def _read(path: Path) -> tuple[dict[str, Any], np.ndarray]:
+    """The parsed header, and the bytes behind it, uint8 [size]."""
+    if not path.is_file():
+        raise ModelError(f"{path}: no such file" if not path.exists() else f"{path}: not a file")
+    try:
+        with open(path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size - 8
+            length = int.from_bytes(file.read(8), "little")
+            if size < 2 or not 2 <= length <= min(size, _MAX_HEADER):
+                raise ModelError(f"header of {length} bytes in a file of {size + 8}: truncated, or no model file")
+            header = _parse_json(file.read(length).decode())
+            data = np.fromfile(file, np.uint8)
+            if len(data) != size - length:
+                raise ModelError(f"{len(data)} bytes of tensors where {size - length} were expected")
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelError(f"{path}: {one_line(error)}") from error
+    return header, data
+
+
+def _metadata(header: dict[str, Any]) -> str:
+    metadata = header.pop("__metadata__", None)
+    text = metadata.get(_METADATA_KEY) if isinstance(metadata, dict) else None
+    if not isinstance(text, str):
+        raise ModelError(f"no text __metadata__.{_METADATA_KEY}: not a model of this package")
+    return text
+
+
+def _tensors(header: dict[str, Any], data: np.ndarray) -> dict[str, np.ndarray]:
+    """Views of `data`; together they must cover all of it, without overlap."""
+    spans = sorted((*_span(name, entry), name) for name, entry in header.items())
+    weights, position = {}, 0
+    for begin, end, name in spans:
+        if begin != position:
+            raise ModelError(f"tensor {name} begins at byte {begin}: expected {position}, where the one before it ends")
+        if end > len(data):
+            raise ModelError(f"tensor {name} ends at byte {end}: the file has {len(data)} bytes of tensors; truncated?")
+        weights[name] = data[begin:end].view("<f4").astype(np.float32, copy=False).reshape(header[name]["shape"])
+        position = end
+    if position != len(data):
+        raise ModelError(f"{len(data) - position} bytes behind the last tensor")
+    return weights
+
+
+def _span(name: str, entry: Any) -> tuple[int, int]:
+    """First and last byte of a tensor, checked against its shape."""
+    if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
+        raise ModelError(f"tensor {name}: expected dtype, shape and data_offsets")
+    if entry["dtype"] != "F32":
+        raise ModelError(f"tensor {name} has dtype {entry['dtype']!r}: expected 'F32'")
+    shape, offsets = entry["shape"], entry["data_offsets"]
+    for numbers in (shape, offsets):
+        if not isinstance(numbers, list) or len(numbers) > 8 or any(type(n) is not int or n < 0 for n in numbers):
+            raise ModelError(f"tensor {name}: shape and data_offsets are lists of integers, 0 or more")
+    if len(offsets) != 2 or offsets[1] - offsets[0] != 4 * math.prod(shape):
+        raise ModelError(f"tensor {name}: shape {shape} does not fill the bytes {offsets}")
+    return offsets[0], offsets[1]
+
+
+def _entry(config: Any, name: str, kind: type) -> Any:
+    value = config.get(name) if isinstance(config, Mapping) else None
+    if not isinstance(value, kind):
+        raise ModelError(f"configuration has no {name}, or not as a {kind.__name__}")
+    return value
+
+
+def _parse_json(text: str) -> Any:
+    """JSON as the standard has it: no repeated key, no NaN."""
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        for name, value in pairs:
+            if name in values:
+                raise ModelError(f"JSON repeats the key {name!r}")
+            values[name] = value
+        return values
+
+    def refuse(constant: str) -> Any:
+        raise ModelError(f"JSON holds {constant}")
+
+    return json.loads(text, object_pairs_hook=unique, parse_constant=refuse)
+
+
+def _names(names: list[str]) -> str:
+    shown = ", ".join(names[:4])
+    return shown if len(names) <= 4 else f"{shown} and {len(names) - 4} more"

@@ -1,0 +1,117 @@
+"""Mel and F0 files: .npy, .npz, .h5 (as the authors' code writes) and .pt; nothing in them is ever executed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wavehax.errors import one_line, optional_module
+
+SUFFIXES = (".npy", ".npz", ".h5", ".pt")
+
+
+def read_mel(path: str | os.PathLike[str], n_mels: int) -> tuple[np.ndarray, np.ndarray | None]:
+    """Read a mel-spectrogram, and its F0 where the file has one.
+
+    A .npy or .pt holds the mel alone (.pt may be a mapping too); .npz and .h5 have `mel` and perhaps `f0`. The mel is
+    [n_mels, T] or [T, n_mels], whichever fits, perhaps with a leading axis of 1. Where both fit (T = n_mels), .npz is
+    read as [n_mels, T] and .h5 as [T, n_mels]. In a .h5, one F0 frame more than the mel has is dropped, as the authors'
+    code writes it.
+
+    Args:
+        path: the file.
+        n_mels: bands that the model expects.
+
+    Returns:
+        mel [n_mels, T], and f0 [T'] or None; values and lengths are not checked here.
+
+    Raises:
+        ValueError: not such a file, truncated, or not of such a shape; the message begins with the path.
+        ModuleNotFoundError: h5py or torch is needed and missing.
+    """
+    path = Path(path)
+    arrays = _read_arrays(path)
+    if "mel" not in arrays:
+        raise ValueError(f"{path}: has no array 'mel'")
+    f0 = None if "f0" not in arrays else _flat(path, arrays["f0"])
+    mel = _oriented(path, arrays["mel"], n_mels)
+    if path.suffix.lower() == ".h5" and f0 is not None and len(f0) == mel.shape[1] + 1:
+        f0 = f0[:-1]
+    return mel, f0
+
+
+def read_f0(path: str | os.PathLike[str]) -> np.ndarray:
+    """Read an F0 contour [T] in Hz: a .npy or .pt of it alone, or `f0` of a .npz, .h5 or .pt.
+
+    Raises:
+        ValueError, ModuleNotFoundError: as `read_mel`.
+    """
+    path = Path(path)
+    arrays = _read_arrays(path, bare="f0")
+    if "f0" not in arrays:
+        raise ValueError(f"{path}: has no array 'f0'")
+    return _flat(path, arrays["f0"])
+
+
+def _read_arrays(path: Path, bare: str = "mel") -> dict[str, np.ndarray]:
+    """The arrays `mel` and `f0` of a file, as far as it has them; an array without a name is called `bare`."""
+    readers = {".npy": _read_npy, ".npz": _read_npz, ".h5": _read_h5, ".pt": _read_pt}
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        raise ValueError(f"{path}: unknown file type {path.suffix!r}; expected one of {', '.join(readers)}")
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file")
+    try:
+        return reader(path, bare)
+    except (ModuleNotFoundError, PermissionError):
+        raise
+    except Exception as error:  # what reads these formats raises nearly anything for a file that is not one
+        raise ValueError(f"{path}: not a {path.suffix} file that can be read ({one_line(error)})") from error
+
+
+def _read_npy(path: Path, bare: str) -> dict[str, np.ndarray]:
+    with open(path, "rb") as file:
+        return {bare: np.lib.format.read_array(file, allow_pickle=False)}
+
+
+def _read_npz(path: Path, bare: str) -> dict[str, np.ndarray]:
+    with np.load(path, allow_pickle=False) as file:
+        return {name: file[name] for name in ("mel", "f0") if name in file.files}
+
+
+def _read_h5(path: Path, bare: str) -> dict[str, np.ndarray]:
+    h5py = optional_module("h5py", "reading .h5", "h5py")
+    with h5py.File(path, "r") as file:
+        return {name: file[name][()] for name in ("mel", "f0") if name in file}
+
+
+def _read_pt(path: Path, bare: str) -> dict[str, np.ndarray]:
+    torch = optional_module("torch", "reading .pt", "wavehax[train]")
+    loaded: Any = torch.load(path, map_location="cpu", weights_only=True)
+    tensors = loaded if isinstance(loaded, dict) else {bare: loaded}
+    return {name: tensors[name].detach().float().numpy() for name in ("mel", "f0") if name in tensors}
+
+
+def _oriented(path: Path, mel: np.ndarray, n_mels: int) -> np.ndarray:
+    """`mel` as [n_mels, T]; a view."""
+    shape = list(mel.shape)
+    if mel.ndim == 3 and shape[0] == 1:
+        mel = mel[0]
+    if mel.ndim != 2 or n_mels not in mel.shape:
+        return mel  # refused with the expected definition by Vocoder, which knows it
+    if mel.shape == (n_mels, n_mels) and path.suffix.lower() not in (".npz", ".h5"):
+        raise ValueError(
+            f"{path}: mel has shape {shape}, bands and frames cannot be told apart: save [n_mels, T] as 'mel' in a .npz"
+        )
+    bands_last = mel.shape[0] != n_mels or (mel.shape[1] == n_mels and path.suffix.lower() == ".h5")
+    return mel.T if bands_last else mel
+
+
+def _flat(path: Path, f0: np.ndarray) -> np.ndarray:
+    """`f0` as [T]: axes of length 1, such as the authors' [T, 1], are dropped."""
+    if f0.size != max(f0.shape, default=0):
+        raise ValueError(f"{path}: f0 has shape {list(f0.shape)}: expected [T]")
+    return f0.reshape(-1)

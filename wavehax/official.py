@@ -1,0 +1,301 @@
+"""Import of checkpoints of the authors' implementation (github.com/chomeyama/wavehax).
+
+Theirs: `torch.save` of {"model": {"generator": state_dict, ...}, "optimizer": ..., ...}, and a YAML whose `_target_`
+names the generator class, with the constructor's arguments beside it. Every weight of theirs must find its place in
+ours, and every place of ours its weight.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wavehax.checkpoint import Model, check_model
+from wavehax.config import FEATURES, ConfigError, FeatureConfig, GeneratorConfig, from_dict, parameter_shapes
+from wavehax.errors import ModelError, one_line, optional_module
+
+_NAMESPACE = "wavehax.generators."
+_COMMON = {
+    "in_channels",
+    "channels",
+    "mult_channels",
+    "kernel_size",
+    "num_blocks",
+    "n_fft",
+    "hop_length",
+    "sample_rate",
+}
+_REQUIRED = {
+    "WavehaxGenerator": _COMMON | {"prior_type"},
+    "MultiScaleWavehaxGenerator": _COMMON | {"prior_type", "decomposer", "num_splits"},
+}
+_DEFAULTS: dict[str, dict[str, Any]] = {  # of the authors' constructors
+    "WavehaxGenerator": {"drop_prob": 0.0, "use_layer_norm": True, "framewise_norm": False, "use_logmag_phase": False},
+    "MultiScaleWavehaxGenerator": {"drop_prob": 0.0, "framewise_norm": True},
+}
+_STREAM_FILTERS = {"MultiStream1d": "learned", "PQMF": "pqmf", "DWT1d": "dwt"}
+
+_DERIVED = re.compile(
+    r"stft\.(window|window_envelope|enframe_kernel)|decomposer\.(updown_filter|lpf|hpf)|.*\.num_batches_tracked"
+)
+"""State that follows from the configuration, or that inference does not need."""
+_RENAMED = (
+    (re.compile(r"norm\.gamma$"), "norm.weight"),
+    (re.compile(r"norm\.beta$"), "norm.bias"),
+    (re.compile(r"^decomposer\.conv_(analysis|synthesis)\.weight$"), r"filter_bank.\1.weight"),
+    (re.compile(r"^decomposer\.(analysis|synthesis)_filter$"), r"filter_bank.\1.weight"),
+)
+
+_CONFIG_CLASSES = (
+    "omegaconf.listconfig.ListConfig",
+    "omegaconf.dictconfig.DictConfig",
+    "omegaconf.base.ContainerMetadata",
+    "omegaconf.base.Metadata",
+    "omegaconf.nodes.AnyNode",
+    "typing.Any",
+    "collections.defaultdict",
+    "builtins.dict",
+    "builtins.list",
+    "builtins.int",
+)
+"""What an OmegaConf list such as the optimiser's `betas`, beside the weights, is made of in the pickle."""
+
+_FEATURES_OF = {(24000, 240, 100): "wavehax-24k", (48000, 480, 100): "wavehax-48k"}
+"""The mel that the authors' recipes make, by sample rate in Hz, hop in samples, and bands."""
+
+
+def import_official(
+    checkpoint: str | os.PathLike[str],
+    config: str | os.PathLike[str],
+    stats: str | os.PathLike[str] | None = None,
+    features: str | None = None,
+) -> Model:
+    """Read an official checkpoint. Needs torch and PyYAML.
+
+    Args:
+        checkpoint: the authors' `checkpoint-*steps.pkl`; read with `weights_only=True`, so nothing in it is executed.
+        config: YAML with `_target_` and the constructor's arguments, at the top or under `generator` (as the authors'
+            training writes its `config.yaml`).
+        stats: .npz with `mean` and `scale` [n_mels] of the training mels; None: the mel given to the model is
+            normalised already.
+        features: name of a preset, or a YAML file with the fields of FeatureConfig; None: the one the authors' recipes
+            use at this sample rate and hop.
+
+    Raises:
+        ModelError: a file that cannot be read, or does not describe exactly one of our models.
+        ModuleNotFoundError: torch or PyYAML is missing.
+    """
+    values = _read_yaml(Path(config))
+    values = values["generator"] if isinstance(values.get("generator"), Mapping) else values
+    try:
+        generator, weights = convert_official(values, _read_state(Path(checkpoint)))
+        if stats is not None:
+            weights["mel_mean"], weights["mel_scale"] = _read_stats(Path(stats), generator.n_mels)
+        provenance = {
+            "source": f"checkpoint of the authors' implementation, {Path(checkpoint).name}",
+            "mel": "normalised already" if stats is None else "log-mel, normalised by the model",
+        }
+        model = Model(generator, _feature_config(features, generator), weights, provenance)
+        check_model(model)
+    except ConfigError as error:
+        raise ModelError(f"{config}: {error}") from error
+    return model
+
+
+def convert_official(
+    config: Mapping[str, Any], weights: Mapping[str, np.ndarray]
+) -> tuple[GeneratorConfig, dict[str, np.ndarray]]:
+    """Our configuration and weights for those of the authors' generator.
+
+    Args:
+        config: `_target_` and the constructor's arguments.
+        weights: the generator's state by the authors' names.
+
+    Returns:
+        the configuration, and float32 tensors as `parameter_shapes` names them; `mel_mean` is 0 and `mel_scale` 1.
+
+    Raises:
+        ModelError: an argument, a class or a tensor that has no place, or a place without a tensor.
+    """
+    generator = _generator_config(config)
+    if generator.num_blocks > len(weights):  # before a hostile number of blocks costs any time
+        raise ModelError(f"num_blocks={generator.num_blocks}, but the checkpoint has {len(weights)} tensors")
+    shapes = parameter_shapes(generator)
+    n_mels = generator.n_mels
+    converted = {"mel_mean": np.zeros(n_mels, np.float32), "mel_scale": np.ones(n_mels, np.float32)}
+    if generator.num_streams > 1 and generator.stream_filter == "dwt":
+        packet = haar_packet(generator.num_streams)
+        converted["filter_bank.analysis.weight"] = packet[:, None]
+        converted["filter_bank.synthesis.weight"] = packet[None]
+    for official, value in weights.items():
+        if _DERIVED.fullmatch(official):
+            continue
+        name = official
+        for pattern, replacement in _RENAMED:
+            name = pattern.sub(replacement, name)
+        if name in converted or name not in shapes:
+            raise ModelError(
+                f"tensor {official} of the checkpoint has no place in a {config['_target_']} of this configuration"
+            )
+        converted[name] = _reshaped(official, np.asarray(value), shapes[name])
+    missing = [name for name in shapes if name not in converted]
+    if missing:
+        raise ModelError(
+            f"the checkpoint has nothing for {missing[0]}" + (f" and {len(missing) - 1} more" if missing[1:] else "")
+        )
+    return generator, converted
+
+
+def haar_packet(num_streams: int) -> np.ndarray:
+    """The Haar wavelet packet as filters, float32 [num_streams, num_streams], rows orthonormal.
+
+    Every band is split into (low, high) = (a + b, a - b)/sqrt(2), which take its place: LL, LH, HL, HH for four.
+    """
+    spectrum = np.eye(num_streams)  # one unit impulse a row, taken through the splits
+    bands = [spectrum]
+    while len(bands) < num_streams:
+        bands = [(b[:, ::2] + sign * b[:, 1::2]) / math.sqrt(2) for b in bands for sign in (1, -1)]
+    return np.concatenate(bands, axis=1).T.astype(np.float32)
+
+
+def _generator_config(config: Mapping[str, Any]) -> GeneratorConfig:
+    target = config.get("_target_")
+    name = target.removeprefix(_NAMESPACE) if isinstance(target, str) else None
+    if name == "ComplexWavehaxGenerator":
+        raise ModelError("ComplexWavehaxGenerator: the authors' complex-valued experiment is not supported")
+    if name not in _REQUIRED or target == name:
+        raise ModelError(f"_target_={target!r}: expected {' or '.join(_NAMESPACE + known for known in _REQUIRED)}")
+    values = {key: value for key, value in config.items() if key != "_target_"}
+    for key in values:
+        if key not in _REQUIRED[name] and key not in _DEFAULTS[name]:
+            raise ModelError(f"{key}={values[key]!r}: {name} has no such argument")
+    for key in sorted(_REQUIRED[name] - values.keys()):
+        raise ModelError(f"argument {key} of {name} is missing")
+    values = {**_DEFAULTS[name], **values}
+    _check_flags(values)
+    layer_norm = "frame" if values["framewise_norm"] else "utterance"
+    fields = {key: values[key] for key in _COMMON - {"in_channels"}}
+    fields.update(n_mels=values["in_channels"], prior=values["prior_type"], outer_norm=layer_norm)
+    fields["kernel_size"] = _pair(values["kernel_size"])
+    fields["norm"] = layer_norm if values.get("use_layer_norm", True) else "batch"
+    if name == "WavehaxGenerator":
+        fields["use_logmag_phase"] = values["use_logmag_phase"]
+    else:
+        fields.update(num_streams=values["num_splits"], stream_filter=_stream_filter(values))
+    try:
+        return from_dict(GeneratorConfig, fields)
+    except (TypeError, OverflowError) as error:
+        raise ConfigError(one_line(error)) from error
+
+
+def _check_flags(values: Mapping[str, Any]) -> None:
+    for key in ("use_layer_norm", "framewise_norm", "use_logmag_phase"):
+        if key in values and not isinstance(values[key], bool):
+            raise ModelError(f"{key}={values[key]!r}: expected true or false")
+
+
+def _stream_filter(values: Mapping[str, Any]) -> str:
+    if values["decomposer"] not in _STREAM_FILTERS:
+        raise ModelError(f"decomposer={values['decomposer']!r}: expected one of {', '.join(_STREAM_FILTERS)}")
+    if type(values["num_splits"]) is not int or values["num_splits"] < 2:
+        raise ModelError(f"num_splits={values['num_splits']!r}: expected 2 or more")
+    return _STREAM_FILTERS[values["decomposer"]]
+
+
+def _pair(kernel_size: Any) -> Any:
+    return [kernel_size, kernel_size] if isinstance(kernel_size, int) else kernel_size
+
+
+def _reshaped(name: str, value: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """`value` as float32 of `shape`, where the two differ by axes of length 1 alone: [o, i, 1, 1] and [1, C, 1, 1]."""
+    squeezed, expected = ([n for n in axes if n != 1] for axes in (value.shape, shape))
+    if value.dtype.kind != "f" or squeezed != expected:
+        raise ModelError(
+            f"tensor {name} of the checkpoint is {value.dtype} {list(value.shape)}: expected float {list(shape)}"
+        )
+    return np.array(value, np.float32).reshape(shape)
+
+
+def _feature_config(features: str | None, generator: GeneratorConfig) -> FeatureConfig:
+    key = (generator.sample_rate, generator.hop_length, generator.n_mels)
+    name = _FEATURES_OF.get(key) if features is None else features
+    if name is None:
+        raise ModelError(
+            f"no preset has {key[2]} bands at hop {key[1]}, {key[0]} Hz: name the mel with --features, one of"
+            f" {', '.join(FEATURES)} or a YAML file with the fields of FeatureConfig"
+        )
+    return FEATURES[name] if name in FEATURES else _read_features(Path(name))
+
+
+def _read_features(path: Path) -> FeatureConfig:
+    try:
+        return from_dict(FeatureConfig, _read_yaml(path))
+    except (ConfigError, TypeError, OverflowError) as error:
+        raise ModelError(f"{path}: {one_line(error)}") from error
+
+
+def _read_yaml(path: Path) -> Mapping[str, Any]:
+    yaml = optional_module("yaml", "reading a YAML file", "wavehax[train]")
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeError, yaml.YAMLError, RecursionError, ValueError) as error:
+        raise ModelError(f"{path}: not a YAML file that can be read ({one_line(error)})") from error
+    if not isinstance(values, Mapping) or not all(isinstance(key, str) for key in values):
+        raise ModelError(f"{path}: expected a mapping of names to values")
+    return values
+
+
+def _read_stats(path: Path, n_mels: int) -> tuple[np.ndarray, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            mean, scale = (np.asarray(file[name], np.float32) for name in ("mean", "scale"))
+    except Exception as error:  # numpy and zipfile raise nearly anything for a file that is not theirs
+        raise ModelError(f"{path}: expected an .npz file with arrays mean and scale ({one_line(error)})") from error
+    if mean.shape != (n_mels,) or scale.shape != (n_mels,):
+        raise ModelError(f"{path}: mean {list(mean.shape)} and scale {list(scale.shape)}: expected [{n_mels}] each")
+    return mean, scale
+
+
+def _read_state(path: Path) -> dict[str, np.ndarray]:
+    """The generator's state in a checkpoint."""
+    if not path.is_file():
+        raise ModelError(f"{path}: no such file")
+    state = _load_checkpoint(path)
+    for key in ("model", "generator"):
+        state = state.get(key) if isinstance(state, Mapping) else None
+    if not isinstance(state, Mapping) or not all(
+        isinstance(key, str) and hasattr(state[key], "numpy") for key in state
+    ):
+        raise ModelError(f"{path}: no tensors under ['model']['generator']")
+    return {name: value.detach().numpy() for name, value in state.items()}
+
+
+class _Unread(dict):
+    """Stands where a checkpoint holds an object that is not needed: takes any arguments and state, and keeps none."""
+
+    def __new__(cls, *arguments: Any) -> _Unread:
+        return super().__new__(cls)
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__()
+
+    def __setstate__(self, state: Any) -> None:
+        pass
+
+
+def _load_checkpoint(path: Path) -> Any:
+    torch = optional_module("torch", "reading a checkpoint of PyTorch", "wavehax[train]")
+    try:
+        with torch.serialization.safe_globals([(_Unread, name) for name in _CONFIG_CLASSES]):
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises nearly anything for a file that is not its own
+        reason = str(error).split(". ")[0].replace("Weights only load failed", "it holds more than plain data")
+        raise ModelError(
+            f"{path}: not a checkpoint that can be read safely ({one_line(ValueError(reason))})"
+        ) from error
