@@ -1,0 +1,156 @@
+"""`wavehax vocode -`: raw frames in, raw samples out, as they come."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+import tracemalloc
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from processes import ENVIRONMENT
+
+import wavehax
+from wavehax import commands
+from wavehax.checkpoint import save_model
+from wavehax.files import pcm16
+from wavehax.vocoder import Vocoder
+
+
+def raw(mel: np.ndarray, f0: np.ndarray | None) -> bytes:
+    """Frames as they go through the pipe: little-endian float32, the bands, then F0."""
+    frames = mel.T if f0 is None else np.column_stack([mel.T, f0])
+    return frames.astype("<f4").tobytes()
+
+
+@pytest.fixture
+def start(model_file, tmp_path):
+    """Starts `wavehax vocode` in a process of its own."""
+
+    def popen(*arguments: object, **options) -> subprocess.Popen:
+        line = [sys.executable, "-m", "wavehax", "vocode", *map(str, arguments), "--model", str(model_file)]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+        return subprocess.Popen(line, cwd=tmp_path, env=ENVIRONMENT, **pipes)
+
+    return popen
+
+
+def test_frames_become_the_samples_of_the_whole_utterance(start, model_file, mel, f0):
+    voc = wavehax.load(model_file)
+    out, err = start("-", "-o", "-", "--seed", 3).communicate(raw(mel, f0))
+    assert (out, err) == (pcm16(voc(mel, f0, seed=3)), b"")
+    out, err = start("-", "-o", "-", "--f0", 150, "--stream", 3).communicate(raw(mel, None))
+    assert (out, err) == (pcm16(voc(mel, np.full(40, 150, np.float32))), b"")
+
+
+def test_frames_may_go_to_a_file_and_a_file_to_samples(start, mel_file, mel, f0, tmp_path):
+    out, err = start("-", "-o", "out.wav").communicate(raw(mel, f0))
+    assert (out, err) == (b"", b"")
+    samples, err = start(mel_file, "-o", "-").communicate()
+    assert err == b"" and (tmp_path / "out.wav").read_bytes().endswith(samples) and len(samples) == 40 * 32 * 2
+
+
+def test_samples_come_as_soon_as_their_frames_have(start, model_file, mel, f0):
+    voc = wavehax.load(model_file)
+    expected = pcm16(voc(mel, f0))
+    delay = voc.stream().delay
+    process = start("-", "-o", "-")
+    got = b""
+    for i in range(0, 40, 5):
+        process.stdin.write(raw(mel[:, i : i + 5], f0[i : i + 5]))
+        process.stdin.flush()
+        due = 2 * max(0, (i + 5) * 32 - delay)
+        got += process.stdout.read(due - len(got))
+        assert got == expected[:due]
+    process.stdin.close()
+    assert got + process.stdout.read() == expected
+    assert process.wait() == 0
+    process.stdout.close()
+    process.stderr.close()
+
+
+def test_frames_cut_anywhere_by_the_pipe_are_put_together(tiny, mel, f0):
+    class Dribble(io.RawIOBase):
+        """Gives what there is in pieces of 1 to 97 bytes."""
+
+        def __init__(self, content: bytes) -> None:
+            self.content, self.size = content, 0
+
+        def read1(self, most: int) -> bytes:
+            self.size = self.size % 97 + 1
+            piece = self.content[: min(self.size, most)]
+            self.content = self.content[len(piece) :]
+            return piece
+
+    voc = Vocoder(tiny)
+    arguments = SimpleNamespace(seed=0, f0=None, f0_scale=1, stream=4)
+    blocks = list(commands.vocode_frames(voc, Dribble(raw(mel, f0)), arguments))
+    np.testing.assert_array_equal(np.concatenate(blocks), voc(mel, f0))
+
+
+def test_memory_does_not_grow_with_the_length_of_the_pipe(tiny):
+    class Endless(io.RawIOBase):
+        """50,000 frames of silence: 2.2 MB in, 6.4 MB of float32 out."""
+
+        left = 50_000 * 44
+
+        def read1(self, most: int) -> bytes:
+            size = min(most, self.left)
+            self.left -= size
+            return bytes(size)
+
+    arguments = SimpleNamespace(seed=0, f0=None, f0_scale=1, stream=None)
+    sink = SimpleNamespace(write=len, flush=lambda: None)
+    voc = Vocoder(tiny)
+    tracemalloc.start()
+    try:
+        commands.write_pcm(sink, commands.vocode_frames(voc, Endless(), arguments))
+        assert tracemalloc.get_traced_memory()[1] < 1e6
+    finally:
+        tracemalloc.stop()
+
+
+BAD_FRAMES = {
+    "nothing": (lambda content: b"", "standard input is empty"),
+    "part of a frame": (lambda content: content[:-7], "ends inside frame 39: 37 of its 44 bytes"),
+    "part of the first": (lambda content: content[:5], "ends inside frame 0: 5 of its 44 bytes"),
+    "NaN": (lambda content: content[: 44 * 30] + b"\xff" * 44, "mel is nan in band 0 of frame 30"),
+    "a negative F0": (lambda content: content + bytes(40) + np.float32(-1).tobytes(), "f0 is -1.0 in frame 40"),
+}
+
+
+@pytest.mark.parametrize(("change", "words"), BAD_FRAMES.values(), ids=BAD_FRAMES)
+def test_bad_frames_give_one_line_and_exit_code_1(start, mel, f0, tmp_path, change, words):
+    for output in ("-", "out.wav"):
+        process = start("-", "-o", output)
+        _, err = process.communicate(change(raw(mel, f0)))
+        assert process.returncode == 1 and words in err.decode() and err.count(b"\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny.safetensors"]
+
+
+def test_a_reader_that_goes_away_is_no_error_message(start, mel, f0):
+    process = start("-", "-o", "-")
+    process.stdin.write(raw(mel, f0))
+    process.stdin.flush()
+    assert len(process.stdout.read(100)) == 100
+    process.stdout.close()
+    _, err = process.communicate(raw(mel, f0) * 50)
+    assert (process.returncode, err) == (1, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_full_device_gives_one_line(start, mel_file):
+    with open("/dev/full", "wb") as full:
+        process = start(mel_file, "-o", "-", stdout=full)
+        _, err = process.communicate()
+    assert process.returncode == 1 and err == b"wavehax: [Errno 28] No space left on device\n"
+
+
+def test_a_model_that_needs_the_whole_utterance_takes_no_frames(start, model_file, utterance, mel, f0):
+    save_model(model_file, utterance)
+    process = start("-", "-o", "-")
+    out, err = process.communicate(raw(mel, f0))
+    assert (process.returncode, out) == (1, b"") and b"cannot stream" in err and err.count(b"\n") == 1

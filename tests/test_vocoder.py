@@ -1,0 +1,255 @@
+from __future__ import annotations
+
+import threading
+import tracemalloc
+
+import numpy as np
+import pytest
+from processes import run_python
+from tiny_models import TINY, read_fixture, tiny_model
+
+import wavehax
+from wavehax.checkpoint import load_model
+from wavehax.vocoder import Vocoder, model_path
+
+
+@pytest.fixture
+def voc(tiny) -> Vocoder:
+    return Vocoder(tiny)
+
+
+def test_the_wave_has_a_hop_for_every_frame_and_the_seed_decides_its_bits(voc, mel, f0):
+    wave = voc(mel, f0, seed=3)
+    assert wave.dtype == np.float32 and wave.shape == (40 * 32,)
+    assert (voc.sample_rate, voc.hop_length) == (24000, 32)
+    np.testing.assert_array_equal(wave, voc(mel, f0, seed=3))
+    assert not np.array_equal(wave, voc(mel, f0, seed=4))
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_a_given_prior_replaces_the_one_of_f0(name):
+    arrays = read_fixture(name)[2]
+    wave = Vocoder(tiny_model(name))(arrays["cond"][0], arrays["f0"][0, 0], prior=arrays["prior"][0, 0])
+    assert np.abs(wave - arrays["wave"][0, 0]).max() <= 1e-4 * np.abs(arrays["wave"]).max()
+
+
+def test_any_layout_and_floating_type_of_the_mel_gives_the_same_wave(voc, mel, f0):
+    expected = voc(mel, f0)
+    every_other = np.repeat(mel, 2, axis=1)[:, ::2]
+    unaligned = np.frombuffer(b"\0" + mel.tobytes(), np.uint8)[1:].view("<f4").reshape(mel.shape)
+    for same in (
+        np.asfortranarray(mel),
+        mel.T.copy().T,
+        every_other,
+        unaligned,
+        mel.astype(np.float64),
+        mel.astype(">f4"),
+    ):
+        np.testing.assert_array_equal(voc(same, f0), expected)
+    np.testing.assert_array_equal(voc(mel, f0.astype(np.float64)), expected)
+    np.testing.assert_array_equal(voc(mel[:, :3], np.array([100, 0, 200])), voc(mel[:, :3], np.array([100.0, 0, 200])))
+
+
+def changed(array, index, value):
+    array = array.copy()
+    array[index] = value
+    return array
+
+
+BAD_MELS = {
+    "other bands": (lambda mel: mel[:9], r"\[9, 40\].*'tiny': 10 slaney bands 0-8000 Hz, hop 32 at 24000 Hz"),
+    "transposed": (lambda mel: mel.T, r"\[40, 10\].*give its transpose"),
+    "one axis": (lambda mel: mel[:, 0], r"\[10\]"),
+    "three axes": (lambda mel: mel[None], r"\[1, 10, 40\]"),
+    "no frames": (lambda mel: mel[:, :0], "empty"),
+    "NaN": (lambda mel: changed(mel, (3, 17), np.nan), "nan in band 3 of frame 17"),
+    "infinite": (lambda mel: changed(mel, (9, 39), -np.inf), "-inf in band 9 of frame 39"),
+    "beyond float32": (lambda mel: changed(mel.astype(np.float64), (0, 5), 1e300), "inf in band 0 of frame 5"),
+    "integers": (lambda mel: mel.astype(int), "int64: expected floating point"),
+    "complex": (lambda mel: mel.astype(complex), "complex128"),
+    "objects": (lambda mel: mel.astype(object), "object"),
+    "text": (lambda mel: "mel.npy", "<U7"),
+}
+
+
+@pytest.mark.parametrize(("change", "words"), BAD_MELS.values(), ids=BAD_MELS)
+def test_a_bad_mel_is_refused_with_the_place_and_what_was_expected(voc, mel, f0, change, words):
+    with pytest.raises(ValueError, match=f"mel.*{words}"):
+        voc(change(mel), f0)
+
+
+BAD_F0S = {
+    "missing": (lambda f0: None, r"--f0.*wavehax\[f0\]"),
+    "short": (lambda f0: f0[:-1], "39 frames and mel has 40"),
+    "long": (lambda f0: np.append(f0, 0), "41 frames and mel has 40"),
+    "two axes": (lambda f0: f0[None], r"\[1, 40\]: expected \[40\]"),
+    "a number": (lambda f0: 220.0, r"\[\]: expected \[40\]"),
+    "negative": (lambda f0: changed(f0, 7, -1), "-1.0 in frame 7"),
+    "NaN": (lambda f0: changed(f0, 39, np.nan), "nan in frame 39"),
+    "infinite": (lambda f0: changed(f0, 0, np.inf), "inf in frame 0"),
+    "text": (lambda f0: f0.astype(str), "expected numbers in Hz"),
+    "booleans": (lambda f0: f0 > 0, "bool: expected numbers in Hz"),
+}
+
+
+@pytest.mark.parametrize(("change", "words"), BAD_F0S.values(), ids=BAD_F0S)
+def test_a_bad_f0_is_refused_with_the_place_and_what_was_expected(voc, mel, f0, change, words):
+    with pytest.raises(ValueError, match=f"f0.*{words}"):
+        voc(mel, change(f0))
+    with pytest.raises(ValueError, match=f"f0.*{words}"):
+        voc.stream().push(mel, change(f0))
+
+
+@pytest.mark.parametrize(
+    ("prior", "words"),
+    [
+        (np.zeros(1279, "f"), r"\[1279\].*expected floating point \[1280\]"),
+        (np.zeros((1, 1280), "f"), r"\[1, 1280\]"),
+        (np.zeros(1280, int), "int64"),
+        (changed(np.zeros(1280, "f"), 99, np.nan), "nan at sample 99"),
+    ],
+)
+def test_a_bad_prior_is_refused(voc, mel, f0, prior, words):
+    with pytest.raises(ValueError, match=f"prior.*{words}"):
+        voc(mel, f0, prior=prior)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**64, 1.5, "1", None])
+def test_a_bad_seed_is_refused(voc, mel, f0, seed):
+    with pytest.raises(ValueError, match="seed="):
+        voc(mel, f0, seed=seed)
+    with pytest.raises(ValueError, match="seed="):
+        voc.stream(seed)
+
+
+def test_an_unknown_instruction_set_is_refused_and_the_environment_chooses_for_auto(tiny, monkeypatch):
+    with pytest.raises(ValueError, match="isa='sse9'"):
+        Vocoder(tiny, isa="sse9")
+    monkeypatch.setenv("WAVEHAX_ISA", "portable")
+    assert Vocoder(tiny).isa == "portable"
+    best = wavehax.available_isas()[0]
+    assert Vocoder(tiny, isa=best).isa == best
+
+
+@pytest.mark.parametrize("chunks", [[40], [1] * 40, [0, 3, 0, 37], [39, 1]])
+def test_a_stream_gives_the_bits_of_the_whole_utterance_with_its_delay(voc, mel, f0, chunks):
+    stream, wave, done = voc.stream(seed=5), [], 0
+    for count in chunks:
+        wave.append(stream.push(mel[:, done : done + count], f0[done : done + count]))
+        done += count
+        assert sum(map(len, wave)) == max(0, done * voc.hop_length - stream.delay)
+    wave.append(stream.flush())
+    np.testing.assert_array_equal(np.concatenate(wave), voc(mel, f0, seed=5))
+
+
+def test_a_flushed_stream_takes_nothing_until_it_is_reset(voc, mel, f0):
+    stream = voc.stream(seed=1)
+    first = np.concatenate([stream.push(mel, f0), stream.flush()])
+    for call in (lambda: stream.push(mel, f0), stream.flush):
+        with pytest.raises(RuntimeError, match=r"call reset\(\)"):
+            call()
+    stream.reset()
+    np.testing.assert_array_equal(np.concatenate([stream.push(mel, f0), stream.flush()]), first)
+    stream.reset(seed=2)
+    np.testing.assert_array_equal(np.concatenate([stream.push(mel, f0), stream.flush()]), voc(mel, f0, seed=2))
+    stream.reset()
+    np.testing.assert_array_equal(np.concatenate([stream.push(mel, f0), stream.flush()]), voc(mel, f0, seed=2))
+
+
+def test_refused_frames_leave_a_stream_as_it_was(voc, mel, f0):
+    stream = voc.stream()
+    wave = [stream.push(mel[:, :7], f0[:7])]
+    for bad_mel, bad_f0 in ((mel[:9], f0), (changed(mel, (0, 0), np.nan), f0), (mel, f0[:3]), (mel, -f0)):
+        with pytest.raises(ValueError):
+            stream.push(bad_mel, bad_f0)
+    wave += [stream.push(mel[:, 7:], f0[7:]), stream.flush()]
+    np.testing.assert_array_equal(np.concatenate(wave), voc(mel, f0))
+
+
+def test_one_stream_in_two_threads_at_once_is_refused_and_goes_on(voc):
+    frames = 20_000
+    mel, f0 = np.zeros((10, frames), np.float32), np.full(frames, 100, np.float32)
+    stream = voc.stream()
+    thread = threading.Thread(target=stream.push, args=(mel, f0))
+    thread.start()
+    with pytest.raises(RuntimeError, match="in use by another thread"):
+        while thread.is_alive():
+            stream.push(mel[:, :0], f0[:0])
+    thread.join()
+    assert len(stream.flush()) == stream.delay
+
+
+def test_streams_of_one_vocoder_in_many_threads_do_not_disturb_each_other(voc, mel, f0):
+    waves: dict[int, np.ndarray] = {}
+
+    def speak(seed):
+        stream = voc.stream(seed)
+        chunks = [stream.push(mel[:, i : i + 1], f0[i : i + 1]) for i in range(40)]
+        waves[seed] = np.concatenate([*chunks, stream.flush()])
+
+    threads = [threading.Thread(target=speak, args=(seed,)) for seed in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for seed in range(8):
+        np.testing.assert_array_equal(waves[seed], voc(mel, f0, seed=seed))
+
+
+def test_a_model_that_needs_the_whole_utterance_refuses_to_stream_and_says_why(utterance, mel, f0):
+    voc = Vocoder(utterance)
+    assert len(voc(mel, f0)) == 40 * 32
+    with pytest.raises(ValueError, match=r"whole utterance.*norm 'frame' or 'batch'"):
+        voc.stream()
+
+
+def test_checks_of_a_long_mel_allocate_little():
+    voc = Vocoder(tiny_model("tiny_wavehax_frame"))
+    mel = np.zeros((10, 200_000), np.float32)  # 8 MB
+    tracemalloc.start()
+    try:
+        voc._checked_mel(mel)
+        voc._checked_mel(np.asfortranarray(mel[:, :100_000]))
+        assert tracemalloc.get_traced_memory()[1] < 4.5e6  # 4 MB of it are the test's own Fortran copy
+    finally:
+        tracemalloc.stop()
+
+
+def test_load_takes_paths_and_names_of_shipped_models(model_file, tmp_path, monkeypatch):
+    assert wavehax.load(model_file).features.name == "tiny"
+    assert wavehax.load(str(model_file), isa="portable").isa == "portable"
+    monkeypatch.chdir(tmp_path)
+    assert wavehax.load("tiny.safetensors").provenance == load_model(model_file).provenance
+    with pytest.raises(wavehax.ModelError, match="no-such-model: no model of this name is shipped"):
+        wavehax.load("no-such-model")
+    with pytest.raises(wavehax.ModelError, match="no such file"):
+        wavehax.load("no/such/model")
+
+
+def test_the_default_model_speaks_and_streams():
+    voc = wavehax.load()
+    assert model_path().is_file()
+    frames = 30
+    mel = np.full((voc.features.n_mels, frames), -4, np.float32)
+    f0 = np.full(frames, 120, np.float32)
+    wave = voc(mel, f0)
+    assert np.isfinite(wave).all() and wave.std() > 1e-4
+    stream = voc.stream()
+    np.testing.assert_array_equal(np.concatenate([stream.push(mel, f0), stream.flush()]), wave)
+    assert stream.delay <= 0.050 * voc.sample_rate
+
+
+def test_memory_beyond_input_and_output_does_not_grow_with_length(model_file, tmp_path):
+    def peak(frames: int) -> float:
+        """Bytes at the highest point of a process that vocodes so many frames."""
+        code = (
+            "import resource, numpy, wavehax\n"
+            f"voc = wavehax.load({str(model_file)!r})\n"
+            f"wave = voc(numpy.zeros((10, {frames}), 'f'), numpy.full({frames}, 100, 'f'))\n"
+            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)"
+        )
+        return float(run_python(code, tmp_path).stdout)
+
+    pytest.importorskip("resource", reason="the peak is not to be had here")
+    frames = 337_500  # an hour at hop 256 and 24 kHz
+    assert peak(frames) - peak(10) - 4 * frames * (10 + 1 + 32) < 64e6

@@ -1,0 +1,5 @@
+"""`python -m wavehax`."""
+
+from wavehax.cli import main
+
+raise SystemExit(main())

@@ -1,0 +1,289 @@
+"""The command line: `wavehax <command>`. Flags are the arguments of the Python interface by the same names.
+
+Exit codes: 0 all well; 1 some input failed, with one line on standard error for each; 2 the arguments make no sense.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import importlib
+import os
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+import wavehax
+from wavehax import batch, commands
+from wavehax.batch import EXPECTED_ERRORS, UsageError
+from wavehax.config import FEATURES, GENERATORS
+from wavehax.errors import ModelError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line, by default that of the process, and return its exit code."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    # Errors are one line and nothing else: pyworld 0.3.5 imports pkg_resources, torch warns of old pickles.
+    warnings.filterwarnings("ignore", "pkg_resources is deprecated", UserWarning)
+    warnings.filterwarnings("ignore", "Detected pickle protocol", UserWarning)
+    try:
+        if argv[:1] == ["train"]:
+            return _train(argv[1:])
+        arguments = _parser().parse_args(argv)
+        return arguments.run(arguments)
+    except UsageError as error:
+        batch.report(error)
+        return 2
+    except BrokenPipeError:  # whoever read the output has had enough
+        _abandon_output()
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except EXPECTED_ERRORS as error:
+        batch.report(error)
+        if isinstance(error, OSError):
+            _abandon_output()
+        return 1
+
+
+def _abandon_output() -> None:
+    """Send what standard output still buffers nowhere: the interpreter would fail on it once more when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno())
+
+
+def _vocode(arguments: argparse.Namespace) -> int:
+    if "-" in arguments.inputs or arguments.output == "-":
+        return _vocode_pipe(arguments)
+    return _each(arguments, commands.vocode_file, ".wav")
+
+
+def _vocode_pipe(arguments: argparse.Namespace) -> int:
+    if len(arguments.inputs) != 1:
+        raise UsageError(f"- stands for one input or output, and there are {len(arguments.inputs)} inputs")
+    if arguments.inputs == ["-"] and isinstance(arguments.f0, Path):
+        raise UsageError("--f0: with frames on standard input it is a number of Hz, or comes with each frame")
+    voc = wavehax.load(arguments.model, isa=arguments.isa)
+    if arguments.inputs == ["-"]:
+        blocks = commands.vocode_frames(voc, sys.stdin.buffer, arguments)
+    else:
+        blocks = commands.vocode_blocks(voc, Path(arguments.inputs[0]), arguments)
+    if arguments.output == "-":
+        commands.write_pcm(sys.stdout.buffer, blocks)
+    else:
+        commands.write_sound(voc, Path(arguments.output), blocks, arguments)
+    return 0
+
+
+def _resynth(arguments: argparse.Namespace) -> int:
+    return _each(arguments, commands.resynth_file, ".wav")
+
+
+def _each(arguments: argparse.Namespace, work: Callable[..., None], suffix: str) -> int:
+    """Work through all inputs with one loaded model."""
+    inputs = batch.expand(arguments.inputs)
+    if len(inputs) > 1 and isinstance(arguments.f0, Path):
+        raise UsageError(f"--f0 {arguments.f0}: one file cannot be the F0 of {len(inputs)} inputs")
+    voc = wavehax.load(arguments.model, isa=arguments.isa)
+    pairs = list(zip(inputs, batch.output_paths(inputs, arguments.output, suffix), strict=True))
+    return batch.run(functools.partial(work, voc, arguments), pairs, arguments.jobs)
+
+
+def _features(arguments: argparse.Namespace) -> int:
+    features = FEATURES[arguments.features] if arguments.features else wavehax.load(arguments.model).features
+    inputs = batch.expand(arguments.inputs)
+    pairs = list(zip(inputs, batch.output_paths(inputs, arguments.output, ".npz"), strict=True))
+    return batch.run(functools.partial(commands.features_file, features, arguments), pairs, arguments.jobs)
+
+
+def _info(arguments: argparse.Namespace) -> int:
+    print(commands.describe(arguments.model, arguments.isa))
+    return 0
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    from wavehax import bench
+    from wavehax.checkpoint import load_model
+    from wavehax.vocoder import DEFAULT_MODEL, model_path
+
+    cases = []
+    for name in arguments.models or [DEFAULT_MODEL]:
+        model = bench.shape_model(name) if name in GENERATORS else load_model(model_path(name))
+        cases += bench.model_cases(name, model, arguments.isa or ["auto"], arguments.stream, arguments.seconds)
+        if arguments.peers:
+            cases.append(bench.pytorch_case(name, model, arguments.seconds))
+    rows = bench.measure(cases, arguments.repeats)
+    print(f"{bench.processor_name()}, one thread, {arguments.seconds:g} s of sound, median of {arguments.repeats}")
+    print(bench.table(rows))
+    if arguments.json:
+        bench.write_json(arguments.json, rows)
+    return 0
+
+
+def _import_official(arguments: argparse.Namespace) -> int:
+    from wavehax.checkpoint import save_model
+    from wavehax.files import refuse_existing
+    from wavehax.official import import_official
+
+    refuse_existing(arguments.output, arguments.force)
+    try:
+        model = import_official(arguments.checkpoint, arguments.config, arguments.stats, arguments.features)
+    except ModelError as error:
+        batch.report(error, str(arguments.checkpoint))
+        return 1
+    save_model(arguments.output, model, overwrite=arguments.force)
+    return 0
+
+
+def _train(argv: list[str]) -> int:
+    try:
+        return importlib.import_module("wavehax.train").main(argv) or 0
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(f"training needs {error.name}: pip install 'wavehax[train]'") from error
+
+
+class _Parser(argparse.ArgumentParser):
+    """Refuses in one line, and takes no abbreviations."""
+
+    def __init__(self, **options) -> None:
+        super().__init__(**options, allow_abbrev=False)
+
+    def error(self, message: str) -> None:
+        raise UsageError(f"{message}; see {self.prog} --help")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="wavehax", description=wavehax.__doc__, epilog=__doc__.split("\n\n")[1])
+    parser.add_argument("--version", action="version", version=f"wavehax {wavehax.__version__}")
+    add = functools.partial(parser.add_subparsers(metavar="command", required=True).add_parser)
+
+    vocode = add("vocode", help="mel files to sound", description=commands.VOCODE_HELP)
+    vocode.add_argument(
+        "inputs", nargs="+", metavar="MEL", help=".npy, .npz, .h5 or .pt files, patterns, or - for raw frames"
+    )
+    vocode.add_argument("-o", "--output", required=True, help="a sound file, a folder for several, or - for raw PCM")
+    _add_synthesis(vocode, _vocode)
+
+    resynth = add("resynth", help="recordings to sound, through mel and F0", description=commands.RESYNTH_HELP)
+    resynth.add_argument("inputs", nargs="+", metavar="SOUND", help="sound files or patterns")
+    resynth.add_argument("-o", "--output", required=True, help="a sound file, or a folder for several")
+    _add_synthesis(resynth, _resynth)
+
+    _add_features(add)
+    _add_info(add)
+    _add_bench(add)
+    _add_import(add)
+    add("train", help="train a model: see wavehax train --help", add_help=False)
+    return parser
+
+
+def _add_features(add: Callable[..., argparse.ArgumentParser]) -> None:
+    command = add("features", help="recordings to mel and F0 files", description=commands.FEATURES_HELP)
+    command.add_argument("inputs", nargs="+", metavar="SOUND", help="sound files or patterns")
+    command.add_argument("-o", "--output", required=True, help="an .npz file, or a folder for several")
+    definition = command.add_mutually_exclusive_group()
+    definition.add_argument("--features", choices=FEATURES, help="definition of the mel; by default the model's")
+    definition.add_argument("--model", metavar="MODEL", help="model whose mel is wanted")
+    _add_batch(command, _features)
+
+
+def _add_info(add: Callable[..., argparse.ArgumentParser]) -> None:
+    command = add(
+        "info", help="what a model is", description="Print what a model is, where from, and how it runs here."
+    )
+    command.add_argument("model", nargs="?", metavar="MODEL", help=_MODEL_HELP)
+    _add_isa(command)
+    command.set_defaults(run=_info)
+
+
+def _add_import(add: Callable[..., argparse.ArgumentParser]) -> None:
+    command = add(
+        "import-official", help="model file from a checkpoint of the authors", description=commands.IMPORT_HELP
+    )
+    command.add_argument(
+        "checkpoint", type=Path, metavar="CHECKPOINT", help="checkpoint-*steps.pkl of the authors' training"
+    )
+    command.add_argument("--config", type=Path, required=True, help="YAML of the generator (or of the whole training)")
+    command.add_argument("--stats", type=Path, help=".npz: mean and scale [n_mels]; without, the mel comes normalised")
+    command.add_argument("--features", help=f"definition of the mel: {', '.join(FEATURES)}, or a YAML file")
+    command.add_argument("-o", "--output", type=Path, required=True, help="model file, .safetensors")
+    command.add_argument("--force", action="store_true", help="replace an output that exists")
+    command.set_defaults(run=_import_official)
+
+
+def _add_bench(add: Callable[..., argparse.ArgumentParser]) -> None:
+    command = add("bench", help="speed on this machine", description="Time models, interleaved, on one thread.")
+    shapes = ", ".join(GENERATORS)
+    command.add_argument("models", nargs="*", metavar="MODEL", help=f"model files or names, or shapes: {shapes}")
+    command.add_argument(
+        "--isa", choices=["auto", *wavehax.available_isas()], action="append", help="instruction set; may be repeated"
+    )
+    command.add_argument(
+        "--stream", type=_count, nargs="*", default=[1, 8], metavar="FRAMES", help="chunk sizes (default 1 8)"
+    )
+    command.add_argument("--seconds", type=_positive, default=5.0, help="of sound to synthesise (default 5)")
+    command.add_argument("--repeats", type=_count, default=7, help="rounds (default 7)")
+    command.add_argument("--peers", action="store_true", help="also time the PyTorch generator; needs [train]")
+    command.add_argument("--json", type=Path, metavar="FILE", help="write the numbers here too")
+    command.set_defaults(run=_bench)
+
+
+def _add_synthesis(command: argparse.ArgumentParser, run: Callable[[argparse.Namespace], int]) -> None:
+    command.add_argument("--model", metavar="MODEL", help=_MODEL_HELP)
+    command.add_argument(
+        "--f0", type=_f0, metavar="FILE|HZ", help="F0: .npy, .npz, .h5 or .pt file, or one number of Hz for all"
+    )
+    command.add_argument("--f0-scale", type=_positive, default=1.0, metavar="X", help="multiply F0 (default 1)")
+    command.add_argument("--seed", type=_seed, default=0, help="of noise and initial phase (default 0)")
+    command.add_argument(
+        "--stream", type=_count, metavar="FRAMES", help="synthesise and write in chunks: bounded memory, same bits"
+    )
+    _add_isa(command)
+    _add_batch(command, run)
+
+
+def _add_isa(command: argparse.ArgumentParser) -> None:
+    choices = ["auto", *wavehax.available_isas()]
+    command.add_argument("--isa", choices=choices, default="auto", help="instruction set (default auto)")
+
+
+def _add_batch(command: argparse.ArgumentParser, run: Callable[[argparse.Namespace], int]) -> None:
+    command.add_argument("--jobs", type=_count, default=1, help="files worked on at once (default 1)")
+    command.add_argument("--force", action="store_true", help="replace outputs that exist")
+    command.set_defaults(run=run)
+
+
+_MODEL_HELP = "model file, or the name of a shipped model (default: the shipped one)"
+
+
+def _f0(text: str) -> float | Path:
+    try:
+        value = float(text)
+    except ValueError:
+        return Path(text)
+    if not (np.isfinite(value) and value >= 0):
+        raise argparse.ArgumentTypeError(f"{text}: expected Hz, 0 or more, or a file")
+    return value
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not (np.isfinite(value) and value > 0):
+        raise argparse.ArgumentTypeError(f"{text}: expected more than 0")
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text}: expected 1 or more")
+    return value
+
+
+def _seed(text: str) -> int:
+    value = int(text)
+    if not 0 <= value < 2**64:
+        raise argparse.ArgumentTypeError(f"{text}: expected 0 to 2**64 - 1")
+    return value

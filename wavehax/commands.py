@@ -1,0 +1,193 @@
+"""What each command does with one file, once the arguments are understood; see wavehax.cli for the arguments."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from wavehax.audio import read_audio
+from wavehax.checkpoint import Model, load_model
+from wavehax.config import FeatureConfig
+from wavehax.features import f0_from_audio, log_mel
+from wavehax.files import finite_tiles, pcm16, refuse_existing, replacing, write_blocks
+from wavehax.melfile import read_f0, read_mel
+from wavehax.vocoder import Vocoder, available_isas, model_path
+
+VOCODE_HELP = """Synthesise sound from log-mel-spectrograms. With - as input, frames are read from standard input as
+they come: little-endian float32, the bands of a frame and then its F0 in Hz (without it where --f0 HZ is given). With
+-o -, samples go to standard output as they are ready: little-endian signed 16 bits, mono. From - to -, the memory used
+does not grow."""
+RESYNTH_HELP = """Take mel and F0 from recordings, and synthesise them again. F0 is measured with WORLD Harvest, which
+needs the extra [f0], unless --f0 gives it. The result is cut to the recording's length."""
+FEATURES_HELP = """Write mel [n_mels, T] and f0 [T] of recordings to .npz files, as vocode reads them; mel alone where
+the extra [f0] is not installed."""
+IMPORT_HELP = """Make a model file from a checkpoint of the authors' implementation, reading it with weights_only=True.
+Needs the extra [train]. --stats holds arrays mean and scale [n_mels], in the sense (mel - mean) / scale."""
+
+PIPE_FRAMES = 256
+"""Most frames taken from standard input at once, unless --stream says otherwise; fewer where fewer have come."""
+
+
+def vocode_file(voc: Vocoder, arguments: argparse.Namespace, path: Path, output: Path) -> None:
+    """Mel file to sound file."""
+    write_sound(voc, output, vocode_blocks(voc, path, arguments), arguments)
+
+
+def vocode_blocks(voc: Vocoder, path: Path, arguments: argparse.Namespace) -> Iterator[np.ndarray]:
+    """Samples of a mel file; nothing is read before the first is asked for."""
+    mel, f0 = read_mel(path, voc.features.n_mels)
+    yield from _synthesize(voc, mel, _given_f0(arguments, mel.shape[-1], f0), arguments)
+
+
+def vocode_frames(voc: Vocoder, source: IO[bytes], arguments: argparse.Namespace) -> Iterator[np.ndarray]:
+    """Samples of raw frames, as soon as each chunk of them has come."""
+    stream = voc.stream(arguments.seed)
+    bands = voc.features.n_mels
+    f0_given = arguments.f0 is not None
+    empty = True
+    for frames in _raw_frames(source, bands if f0_given else bands + 1, arguments.stream or PIPE_FRAMES):
+        f0 = _given_f0(arguments, len(frames), None if f0_given else frames[:, bands])
+        empty = False
+        yield stream.push(frames[:, :bands].T, f0)
+    if empty:
+        raise ValueError("standard input is empty: expected frames of mel")
+    yield stream.flush()
+
+
+def _raw_frames(source: IO[bytes], width: int, most: int) -> Iterator[np.ndarray]:
+    """Whole frames float32 [1 to `most`, width], as many as have come."""
+    size, pending, count = 4 * width, b"", 0
+    while data := source.read1(most * size - len(pending)):
+        pending += data
+        whole = len(pending) // size
+        if whole:
+            yield np.frombuffer(pending, "<f4", whole * width).reshape(whole, width)
+            pending, count = pending[whole * size :], count + whole
+    if pending:
+        raise ValueError(
+            f"standard input ends inside frame {count}: {len(pending)} of its {size} bytes ({width} float32)"
+        )
+
+
+def resynth_file(voc: Vocoder, arguments: argparse.Namespace, path: Path, output: Path) -> None:
+    """Sound file to sound file."""
+    write_sound(voc, output, _resynth_blocks(voc, path, arguments), arguments)
+
+
+def _resynth_blocks(voc: Vocoder, path: Path, arguments: argparse.Namespace) -> Iterator[np.ndarray]:
+    audio, _ = read_audio(path, voc.sample_rate)
+    mel = log_mel(audio, voc.features)
+    f0 = None if arguments.f0 is not None else _measured_f0(audio, voc.features)
+    blocks = _synthesize(voc, mel, _given_f0(arguments, mel.shape[1], f0), arguments)
+    yield from _first_samples(blocks, len(audio))
+
+
+def _measured_f0(audio: np.ndarray, features: FeatureConfig) -> np.ndarray:
+    try:
+        return f0_from_audio(audio, features)
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(f"{error}; or give F0 with --f0") from error
+
+
+def _given_f0(arguments: argparse.Namespace, frames: int, f0: np.ndarray | None) -> np.ndarray | None:
+    """F0 from --f0 or, without it, `f0`; scaled."""
+    if isinstance(arguments.f0, Path):
+        f0 = read_f0(arguments.f0)
+    elif arguments.f0 is not None:
+        f0 = np.full(frames, arguments.f0, np.float32)
+    return f0 if f0 is None or arguments.f0_scale == 1 else f0 * np.float32(arguments.f0_scale)
+
+
+def _synthesize(
+    voc: Vocoder, mel: np.ndarray, f0: np.ndarray | None, arguments: argparse.Namespace
+) -> Iterator[np.ndarray]:
+    chunk = arguments.stream
+    if chunk is None:
+        yield voc(mel, f0, seed=arguments.seed)
+        return
+    stream = voc.stream(arguments.seed)
+    mel, f0 = voc.check(mel, f0)  # all of it before the first sample is written
+    for start in range(0, mel.shape[1], chunk):
+        yield stream.push(mel[:, start : start + chunk], f0[start : start + chunk])
+    yield stream.flush()
+
+
+def _first_samples(blocks: Iterable[np.ndarray], count: int) -> Iterator[np.ndarray]:
+    for block in blocks:
+        yield block[:count]
+        count -= min(count, len(block))
+
+
+def write_sound(voc: Vocoder, path: Path, blocks: Iterable[np.ndarray], arguments: argparse.Namespace) -> None:
+    """Samples to a sound file, whole or not at all."""
+    write_blocks(path, blocks, voc.sample_rate, overwrite=arguments.force)
+
+
+def write_pcm(sink: IO[bytes], blocks: Iterable[np.ndarray]) -> None:
+    """Samples as raw PCM, each block as soon as it is there."""
+    for tile in finite_tiles(blocks):
+        sink.write(pcm16(tile))
+        sink.flush()
+
+
+def features_file(features: FeatureConfig, arguments: argparse.Namespace, path: Path, output: Path) -> None:
+    """Sound file to .npz of mel and f0."""
+    if output.suffix.lower() != ".npz":
+        raise ValueError(f"{output}: unknown file type {output.suffix!r}; expected .npz")
+    refuse_existing(output, arguments.force)
+    audio, _ = read_audio(path, features.sample_rate)
+    arrays = {"mel": log_mel(audio, features)}
+    try:
+        arrays["f0"] = f0_from_audio(audio, features)
+    except ModuleNotFoundError as error:
+        print(f"wavehax: {path}: mel without f0: {error}", file=sys.stderr)
+    with replacing(output, overwrite=arguments.force) as temporary, open(temporary, "wb") as file:
+        np.savez(file, **arrays)
+
+
+def describe(name: str | None, isa: str) -> str:
+    """What a model is, as lines of text."""
+    path = model_path(name)
+    model = load_model(path)
+    voc = Vocoder(model, isa=isa)
+    rows = [("model", str(path)), *_shape_rows(model), ("streaming", _delay(voc))]
+    rows.append(("isa", f"{voc.isa} (available: {', '.join(available_isas())})"))
+    rows += [(key, str(value)) for key, value in model.provenance.items()]
+    width = max(len(label) for label, _ in rows) + 2
+    return "\n".join(f"{label:<{width}}{value}" for label, value in rows)
+
+
+def _shape_rows(model: Model) -> list[tuple[str, str]]:
+    config, features = model.generator, model.features
+    state = ("mel_mean", "mel_scale") + (("filter_bank",) if config.stream_filter != "learned" else ())
+    trained = [x.size for name, x in model.weights.items() if not name.startswith(state) and ".running_" not in name]
+    fields = itertools.chain(
+        (f"{config.output} domain", f"prior {config.prior}", f"{config.channels} channels x {config.mult_channels}"),
+        (f"{config.num_blocks} blocks {config.kernel_size[0]} x {config.kernel_size[1]}", f"n_fft {config.n_fft}"),
+        (f"norm {config.norm}", f"{config.time_padding} in time"),
+        (f"{config.num_streams} streams ({config.stream_filter})",) if config.num_streams > 1 else (),
+        ("log-magnitude and phase",) if config.use_logmag_phase else (),
+    )
+    mel = (
+        f"{features.name}: {features.n_mels} {features.mel_scale} bands {features.f_min:g}-{features.f_max:g} Hz,"
+        f" n_fft {features.n_fft}, {features.padding} frames, ln of at least {features.log_floor:g}"
+    )
+    return [
+        ("sound", f"{config.sample_rate} Hz, {config.hop_length} samples a frame"),
+        ("features", mel),
+        ("generator", ", ".join(fields)),
+        ("parameters", f"{sum(trained):,}"),
+    ]
+
+
+def _delay(voc: Vocoder) -> str:
+    if not voc.config.streamable:
+        return f"no: norm {voc.config.norm!r} or {voc.config.outer_norm!r} needs the whole utterance"
+    samples = voc.stream().delay
+    return f"delay {samples} samples, {1000 * samples / voc.sample_rate:.1f} ms"

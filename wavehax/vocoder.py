@@ -1,0 +1,279 @@
+"""Vocoder and Stream: checked inputs over the engine, which does the arithmetic and releases the GIL."""
+
+from __future__ import annotations
+
+import operator
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wavehax import _engine
+from wavehax.checkpoint import Model, load_model
+from wavehax.config import FeatureConfig, GeneratorConfig, to_dict
+from wavehax.errors import ModelError
+
+DEFAULT_MODEL = "vocos-24k"
+"""Name of the shipped model that `load()` takes."""
+
+_MODELS = Path(__file__).parent / "models"
+_TILE = 4096  # frames checked at once: 0.4 MB of flags at 100 bands
+
+
+def load(path_or_name: str | os.PathLike[str] | None = None, *, isa: str = "auto") -> Vocoder:
+    """Load a model file.
+
+    Args:
+        path_or_name: a path, or the name of a shipped model (no suffix, no folder); None takes the default one.
+        isa: instruction set, "auto" or one of `available_isas()`; WAVEHAX_ISA in the environment replaces "auto".
+
+    Raises:
+        ModelError: no such file, or not a model exactly as its configuration describes it.
+        ValueError: `isa` is unknown, or this machine does not have it.
+    """
+    return Vocoder(load_model(model_path(path_or_name)), isa=isa)
+
+
+def model_path(path_or_name: str | os.PathLike[str] | None = None) -> Path:
+    """The file that `load` reads for this name or path."""
+    name = DEFAULT_MODEL if path_or_name is None else path_or_name
+    if not isinstance(name, str) or name.endswith(".safetensors") or Path(name).name != name:
+        return Path(name)
+    path = _MODELS / f"{name}.safetensors"
+    if not path.is_file():
+        raise ModelError(f"{name}: no model of this name is shipped; there is {', '.join(shipped_models()) or 'none'}")
+    return path
+
+
+def shipped_models() -> list[str]:
+    """Names of the models that came with the package."""
+    return sorted(path.stem for path in _MODELS.glob("*.safetensors"))
+
+
+def available_isas() -> list[str]:
+    """Instruction sets that this machine can run, fastest first."""
+    return _engine.available_isas()
+
+
+class Vocoder:
+    """A loaded model. Immutable: any number of threads may call it at once, and make streams of it."""
+
+    def __init__(self, model: Model, *, isa: str = "auto") -> None:
+        self.config: GeneratorConfig = model.generator
+        self.features: FeatureConfig = model.features
+        self.provenance: dict[str, Any] = model.provenance
+        self._engine = _engine.Engine(to_dict(model.generator), model.weights, isa=isa)
+
+    @property
+    def sample_rate(self) -> int:
+        """Hz."""
+        return self.config.sample_rate
+
+    @property
+    def hop_length(self) -> int:
+        """Samples of output for every frame."""
+        return self.config.hop_length
+
+    @property
+    def isa(self) -> str:
+        """The instruction set in use."""
+        return self._engine.isa
+
+    def __call__(
+        self, mel: np.ndarray, f0: np.ndarray | None = None, *, seed: int = 0, prior: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Synthesise a whole utterance.
+
+        Args:
+            mel: floating [n_mels, T], the log-mel-spectrogram that `features` defines; T >= 1. float32 of any strides
+                is read in place.
+            f0: [T] in Hz, 0 where unvoiced.
+            seed: of the prior's noise and initial phase, 0 <= seed < 2**64; the same seed gives the same bits.
+            prior: [T * hop_length], a waveform in place of the prior that `f0` describes.
+
+        Returns:
+            float32 [T * hop_length], nominally in [-1, 1].
+
+        Raises:
+            ValueError: a shape, type or value other than these; the message names the argument and the index.
+        """
+        mel, f0 = self.check(mel, f0)
+        if prior is not None:
+            prior = _checked_prior(prior, mel.shape[1] * self.hop_length)
+        return self._engine.vocode(mel, f0, _checked_seed(seed), prior)
+
+    def check(self, mel: np.ndarray, f0: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+        """The inputs of a whole utterance as float32, copied only where they are not; errors as `__call__`."""
+        mel = self._checked_mel(mel)
+        if mel.shape[1] == 0:
+            raise ValueError("mel is empty: expected at least one frame")
+        return mel, _checked_f0(f0, mel.shape[1])
+
+    def stream(self, seed: int = 0) -> Stream:
+        """Begin a voice that takes frames as they come.
+
+        Args:
+            seed: as in `__call__`.
+
+        Raises:
+            ValueError: the model cannot be computed frame by frame.
+        """
+        if not self.config.streamable:
+            raise ValueError(
+                "this model cannot stream: its norm takes mean and variance over the whole utterance"
+                " (norm 'utterance'); expected a model with norm 'frame' or 'batch'"
+            )
+        return Stream(self, _checked_seed(seed))
+
+    def _checked_mel(self, mel: np.ndarray, first: int = 0) -> np.ndarray:
+        """`mel` as float32 [n_mels, frames]; its first frame is called `first` in messages."""
+        mel = np.asarray(mel)
+        if mel.dtype.kind != "f":
+            raise ValueError(f"mel is of type {mel.dtype}: expected floating point, such as float32")
+        if mel.ndim != 2 or mel.shape[0] != self.features.n_mels:
+            raise ValueError(
+                f"mel has shape {list(mel.shape)}: expected {_definition(self.features)}{_advice(mel, self.features)}"
+            )
+        mel = _as_float32(mel)
+        mel = mel if mel.flags.aligned else mel.copy()
+        for start in range(0, mel.shape[1], _TILE):
+            finite = np.isfinite(mel[:, start : start + _TILE])
+            if not finite.all():
+                frame, band = np.argwhere(~finite.T)[0]
+                value = mel[band, start + frame]
+                raise ValueError(
+                    f"mel is {value} in band {band} of frame {first + start + frame}: expected finite values"
+                )
+        return mel
+
+
+class Stream:
+    """One voice. Feed it from one thread at a time; the samples equal those of the whole utterance, bit for bit."""
+
+    def __init__(self, vocoder: Vocoder, seed: int) -> None:
+        self._vocoder = vocoder
+        self._seed = seed
+        self._stream = vocoder._engine.stream(seed)
+        self._frames = 0
+        self._flushed = False
+        self._lock = threading.Lock()
+
+    @property
+    def delay(self) -> int:
+        """Samples by which the output lags: before `flush`, N frames give max(0, N * hop_length - delay) samples."""
+        return self._stream.delay
+
+    def push(self, mel: np.ndarray, f0: np.ndarray | None = None) -> np.ndarray:
+        """Take the next frames.
+
+        Args:
+            mel: floating [n_mels, n], any number of frames.
+            f0: [n] in Hz, 0 where unvoiced.
+
+        Returns:
+            float32 [m], the samples that these frames complete; possibly none.
+
+        Raises:
+            ValueError: as `Vocoder.__call__`, frames counted from the first push; the stream is as it was before.
+            RuntimeError: after `flush`, or while another thread is inside this stream.
+        """
+        with self._alone():
+            if self._flushed:
+                raise RuntimeError("this stream is flushed: call reset() to begin another utterance")
+            mel = self._vocoder._checked_mel(mel, self._frames)
+            f0 = _checked_f0(f0, mel.shape[1], self._frames)
+            self._frames += mel.shape[1]
+            return self._stream.push(mel, f0)
+
+    def flush(self) -> np.ndarray:
+        """End the utterance: float32 [m], the samples still owed. Only `reset` may follow."""
+        with self._alone():
+            if self._flushed:
+                raise RuntimeError("this stream is flushed already: call reset() to begin another utterance")
+            self._flushed = True
+            return self._stream.flush()
+
+    def reset(self, seed: int | None = None) -> None:
+        """Begin a fresh utterance; by default with the seed of the last one."""
+        with self._alone():
+            self._seed = self._seed if seed is None else _checked_seed(seed)
+            self._stream.reset(self._seed)
+            self._frames = 0
+            self._flushed = False
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        if not self._lock.acquire(blocking=False):
+            raise RuntimeError(
+                "this stream is in use by another thread: a stream belongs to one voice, make one for each"
+            )
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+
+def _checked_f0(f0: np.ndarray | None, frames: int, first: int = 0) -> np.ndarray:
+    """`f0` as float32 [frames]; its first frame is called `first` in messages."""
+    if f0 is None:
+        raise ValueError(
+            "f0 is missing, and this model does not estimate it from the mel: give it (--f0), or measure it on the"
+            " recording with wavehax.features.f0_from_audio, which needs pip install 'wavehax[f0]'"
+        )
+    f0 = np.asarray(f0)
+    if f0.dtype.kind not in "fiu":
+        raise ValueError(f"f0 is of type {f0.dtype}: expected numbers in Hz")
+    if f0.ndim != 1:
+        raise ValueError(f"f0 has shape {list(f0.shape)}: expected [{frames}], one value for each frame of the mel")
+    if len(f0) != frames:
+        raise ValueError(f"f0 has {len(f0)} frames and mel has {frames}: expected as many")
+    f0 = np.ascontiguousarray(_as_float32(f0))
+    bad = ~(np.isfinite(f0) & (f0 >= 0))
+    if bad.any():
+        frame = int(np.argmax(bad))
+        raise ValueError(f"f0 is {f0[frame]} in frame {first + frame}: expected Hz, or 0 where unvoiced")
+    return f0
+
+
+def _checked_prior(prior: np.ndarray, samples: int) -> np.ndarray:
+    prior = np.asarray(prior)
+    if prior.dtype.kind != "f" or prior.shape != (samples,):
+        raise ValueError(
+            f"prior is {prior.dtype} {list(prior.shape)}: expected floating point [{samples}], frames * hop_length"
+        )
+    prior = np.ascontiguousarray(_as_float32(prior))
+    finite = np.isfinite(prior)
+    if not finite.all():
+        index = int(np.argmin(finite))
+        raise ValueError(f"prior is {prior[index]} at sample {index}: expected finite values")
+    return prior
+
+
+def _checked_seed(seed: int) -> int:
+    try:
+        value = operator.index(seed)
+    except TypeError:
+        value = -1
+    if not 0 <= value < 2**64:
+        raise ValueError(f"seed={seed!r}: expected an integer, 0 <= seed < 2**64")
+    return value
+
+
+def _as_float32(values: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):  # what overflows becomes infinite, and is refused as such
+        return values.astype(np.float32, copy=False)
+
+
+def _definition(features: FeatureConfig) -> str:
+    return (
+        f"[{features.n_mels}, T], log-mel {features.name!r}: {features.n_mels} {features.mel_scale} bands"
+        f" {features.f_min:g}-{features.f_max:g} Hz, hop {features.hop_length} at {features.sample_rate} Hz"
+    )
+
+
+def _advice(mel: np.ndarray, features: FeatureConfig) -> str:
+    return "; give its transpose" if mel.ndim == 2 and mel.shape[1] == features.n_mels else ""
