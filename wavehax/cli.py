@@ -11,7 +11,7 @@ import importlib
 import os
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -38,20 +38,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         batch.report(error)
         return 2
     except BrokenPipeError:  # whoever read the output has had enough
-        _abandon_output()
         return 1
     except KeyboardInterrupt:
         return 130
     except EXPECTED_ERRORS as error:
         batch.report(error)
-        if isinstance(error, OSError):
-            _abandon_output()
         return 1
-
-
-def _abandon_output() -> None:
-    """Send what standard output still buffers nowhere: the interpreter would fail on it once more when it ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno())
 
 
 def _vocode(arguments: argparse.Namespace) -> int:
@@ -71,10 +63,18 @@ def _vocode_pipe(arguments: argparse.Namespace) -> int:
     else:
         blocks = commands.vocode_blocks(voc, Path(arguments.inputs[0]), arguments)
     if arguments.output == "-":
-        commands.write_pcm(sys.stdout.buffer, blocks)
+        _write_samples(blocks)
     else:
         commands.write_sound(voc, Path(arguments.output), blocks, arguments)
     return 0
+
+
+def _write_samples(blocks: Iterable[np.ndarray]) -> None:
+    try:
+        commands.write_pcm(sys.stdout.buffer, blocks)
+    except OSError:  # send what is still buffered nowhere: the interpreter would fail on it once more when it ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise
 
 
 def _resynth(arguments: argparse.Namespace) -> int:

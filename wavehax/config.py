@@ -30,11 +30,11 @@ class ConfigError(ValueError):
     """A configuration that names no model; the message names the field, its value and what was expected."""
 
 
-def _check_positive(config: Any, *names: str) -> None:
+def _check_sizes(config: Any, *names: str) -> None:
     for name in names:
         value = getattr(config, name)
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value <= 0:
-            raise ConfigError(f"{name}={value!r}: expected a positive number")
+        if type(value) is not int or not 0 < value < 2**31:  # the engine's int
+            raise ConfigError(f"{name}={repr(value)[:40]}: expected a positive integer below 2**31")
 
 
 def _check_choice(config: Any, name: str, choices: tuple[str, ...]) -> None:
@@ -60,7 +60,9 @@ class FeatureConfig:
     log_floor: float  # magnitude below which the natural logarithm is clipped
 
     def __post_init__(self) -> None:
-        _check_positive(self, "sample_rate", "hop_length", "n_fft", "n_mels", "log_floor")
+        _check_sizes(self, "sample_rate", "hop_length", "n_fft", "n_mels")
+        if not (math.isfinite(self.log_floor) and self.log_floor > 0):
+            raise ConfigError(f"log_floor={self.log_floor}: expected a positive magnitude")
         _check_choice(self, "mel_scale", ("slaney", "htk"))
         _check_choice(self, "mel_norm", ("slaney", "none"))
         _check_choice(self, "padding", ("same", "centre"))
@@ -94,9 +96,11 @@ class GeneratorConfig:
 
     def __post_init__(self) -> None:
         kernel = self.kernel_size
-        object.__setattr__(self, "kernel_size", (kernel, kernel) if isinstance(kernel, int) else tuple(kernel))
+        if isinstance(kernel, int):  # square, as in the authors' configurations
+            kernel = (kernel, kernel)
+        object.__setattr__(self, "kernel_size", tuple(kernel) if isinstance(kernel, list) else kernel)
         object.__setattr__(self, "outer_norm", self.outer_norm or self.norm)
-        _check_positive(
+        _check_sizes(
             self,
             *("n_mels", "channels", "mult_channels", "num_blocks"),
             *("n_fft", "hop_length", "sample_rate", "num_streams"),
@@ -112,8 +116,10 @@ class GeneratorConfig:
         self._check_combinations()
 
     def _check_kernel(self) -> None:
-        if len(self.kernel_size) != 2 or any(type(k) is not int or k < 1 or k % 2 == 0 for k in self.kernel_size):
-            raise ConfigError(f"kernel_size={self.kernel_size}: expected two odd positive integers (bins, frames)")
+        kernel = self.kernel_size
+        pair = isinstance(kernel, tuple) and len(kernel) == 2
+        if not pair or any(type(k) is not int or not 0 < k < 2**31 or k % 2 == 0 for k in kernel):
+            raise ConfigError(f"kernel_size={repr(kernel)[:40]}: expected two odd positive integers (bins, frames)")
         if self.kernel_size[0] // 2 >= self.num_bins:
             raise ConfigError(f"kernel_size[0]={self.kernel_size[0]}: expected fewer than {2 * self.num_bins} bins")
 
