@@ -1,0 +1,169 @@
+"""The discriminators of adversarial training (DESIGN section 4): multi-period (HiFi-GAN), multi-resolution (UnivNet).
+
+Parameter names are those of the authors' code, so that their checkpoints load. What the papers leave open follows the
+authors' outputs: LeakyReLU 0.1 after every convolution but the last of a discriminator; the feature maps are taken
+behind it, neither the last convolution nor, in a spectral discriminator, the first 1x1 one among them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.utils.parametrizations import weight_norm
+
+SLOPE = 0.1
+PERIOD_STRIDES = (3, 3, 3, 3, 1)
+SPECTRAL_KERNELS = ((7, 5), (5, 3), (5, 3), (3, 3), (3, 3), (3, 3))  # (bins, frames)
+SPECTRAL_STRIDES = ((2, 2), (2, 1), (2, 2), (2, 1), (2, 2), (1, 1))
+
+Judgement = tuple[list[Tensor], list[list[Tensor]]]
+"""Outputs and feature maps, one entry for each sub-discriminator."""
+
+
+@dataclass(frozen=True)
+class DiscriminatorConfig:
+    """The shape of a `Discriminator`; the presets are `univnet` (the official one) and `light` (for small budgets)."""
+
+    periods: tuple[int, ...] = (2, 3, 5, 7, 11)  # samples
+    period_channels: int = 32  # of the first convolution; every next one has four times as many
+    max_period_channels: int = 1024
+    resolutions: tuple[tuple[int, int], ...] = ((1024, 256), (2048, 512), (512, 128))  # (n_fft, hop) in samples
+    spectral_channels: int = 32
+
+    PRESETS: ClassVar[tuple[str, ...]] = ("univnet", "light")
+
+    def __post_init__(self) -> None:
+        for name in ("period_channels", "max_period_channels", "spectral_channels"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; expected at least 1")
+        if not self.periods and not self.resolutions:
+            raise ValueError("periods and resolutions are both empty; expected at least one sub-discriminator")
+        for i, period in enumerate(self.periods):
+            if period < 1:
+                raise ValueError(f"periods[{i}] is {period}; expected at least 1")
+        for i, (n_fft, hop_length) in enumerate(self.resolutions):
+            if not 1 <= hop_length <= n_fft:
+                raise ValueError(f"resolutions[{i}] is {(n_fft, hop_length)}; expected n_fft >= hop_length >= 1")
+
+    @classmethod
+    def preset(cls, name: str) -> DiscriminatorConfig:
+        """The preset `univnet` (41.4 M parameters) or `light` (2.3 M); ValueError for another name."""
+        if name == "univnet":
+            return cls()
+        if name == "light":
+            return cls(period_channels=16, max_period_channels=192, spectral_channels=16)
+        raise ValueError(f"discriminator is {name!r}; expected one of {', '.join(cls.PRESETS)}")
+
+    @property
+    def min_samples(self) -> int:
+        """The shortest waveform: reflection reaches n_fft / 2 samples in, or one period less one."""
+        return max([n_fft // 2 + 1 for n_fft, _ in self.resolutions] + list(self.periods))
+
+
+class Discriminator(nn.Module):
+    """All sub-discriminators, those of periods first, in the order of the configuration."""
+
+    def __init__(self, config: DiscriminatorConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.mpd = _Group(
+            PeriodDiscriminator(period, config.period_channels, config.max_period_channels) for period in config.periods
+        )
+        self.mrd = _Group(
+            SpectralDiscriminator(n_fft, hop_length, config.spectral_channels)
+            for n_fft, hop_length in config.resolutions
+        )
+
+    def forward(self, wave: Tensor) -> Judgement:
+        """Judge [B, 1, N], of any N >= config.min_samples; no item of the batch influences another.
+
+        An output is [B, L] for a period and [B, 1, bins, frames] for a resolution. There are 5 feature maps
+        [B, C, frames, period] for a period and 6 [B, C, bins, frames] for a resolution. ValueError for a wrong shape.
+        """
+        if wave.ndim != 3 or wave.shape[1] != 1 or wave.shape[2] < self.config.min_samples:
+            raise ValueError(f"wave has shape {list(wave.shape)}; expected [B, 1, N >= {self.config.min_samples}]")
+        judged = [part(wave) for group in (self.mpd, self.mrd) for part in group.discriminators]
+        return [output for output, _ in judged], [maps for _, maps in judged]
+
+
+class _Group(nn.Module):
+    """Holds sub-discriminators under the name they have in the authors' checkpoints."""
+
+    def __init__(self, parts: Iterable[nn.Module]) -> None:
+        super().__init__()
+        self.discriminators = nn.ModuleList(parts)
+
+
+class PeriodDiscriminator(nn.Module):
+    """Sees every `period`-th sample as one column (HiFi-GAN, arXiv 2010.05646, section 2.3)."""
+
+    def __init__(self, period: int, channels: int, max_channels: int) -> None:
+        super().__init__()
+        self.period = period
+        widths = [1] + [min(channels * 4**i, max_channels) for i in range(len(PERIOD_STRIDES))]
+        self.convs = nn.ModuleList(
+            _layer(widths[i], widths[i + 1], (5, 1), (stride, 1)) for i, stride in enumerate(PERIOD_STRIDES)
+        )
+        self.output_conv = _convolution(widths[-1], 1, (3, 1), (1, 1))
+
+    def forward(self, wave: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Output [B, L] and 5 feature maps of [B, 1, N], N >= period."""
+        missing = -wave.shape[-1] % self.period
+        # [B, 1, N] -> [B, 1, rows, period], the last row completed by reflection
+        x = functional.pad(wave, (0, missing), mode="reflect").unflatten(-1, (-1, self.period))
+        maps = _run(self.convs, x)
+        return self.output_conv(maps[-1]).flatten(1), maps
+
+
+class SpectralDiscriminator(nn.Module):
+    """Sees a magnitude spectrogram (UnivNet, arXiv 2106.07889, section 2.3).
+
+    The STFT is centred, with reflection at both ends and a periodic Hann window of n_fft samples, not normalised. The
+    magnitude has no floor: its gradient is finite everywhere, and 0 where the magnitude is.
+    """
+
+    window: Tensor
+
+    def __init__(self, n_fft: int, hop_length: int, channels: int) -> None:
+        super().__init__()
+        self.n_fft, self.hop_length = n_fft, hop_length
+        self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
+        self.input_conv = _layer(1, channels, (1, 1), (1, 1))
+        self.convs = nn.ModuleList(
+            _layer(channels, channels, kernel, stride)
+            for kernel, stride in zip(SPECTRAL_KERNELS, SPECTRAL_STRIDES, strict=True)
+        )
+        self.output_conv = _convolution(channels, 1, (1, 1), (1, 1))
+
+    def forward(self, wave: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Output [B, 1, bins, frames] and 6 feature maps of [B, 1, N], N > n_fft / 2."""
+        # There is no transform in bfloat16, which a generator under autocast may hand over.
+        spectrum = torch.stft(
+            wave[:, 0].float(), self.n_fft, self.hop_length, window=self.window, pad_mode="reflect", return_complex=True
+        )
+        maps = _run(self.convs, self.input_conv(spectrum.abs()[:, None]))
+        return self.output_conv(maps[-1]), maps
+
+
+def _convolution(inputs: int, outputs: int, kernel: tuple[int, int], stride: tuple[int, int]) -> nn.Module:
+    padding = (kernel[0] // 2, kernel[1] // 2)
+    return weight_norm(nn.Conv2d(inputs, outputs, kernel, stride, padding))
+
+
+def _layer(inputs: int, outputs: int, kernel: tuple[int, int], stride: tuple[int, int]) -> nn.Sequential:
+    # In place: the backward pass of LeakyReLU needs only the sign, which its output has too.
+    return nn.Sequential(_convolution(inputs, outputs, kernel, stride), nn.LeakyReLU(SLOPE, inplace=True))
+
+
+def _run(layers: nn.ModuleList, x: Tensor) -> list[Tensor]:
+    """What each layer makes of the one before."""
+    maps = []
+    for layer in layers:
+        x = layer(x)
+        maps.append(x)
+    return maps

@@ -1,0 +1,64 @@
+"""Adversarial and feature-matching losses (DESIGN section 4).
+
+All are sums over sub-discriminators (and layers) of means over the elements of one tensor, as in the authors' code:
+the weights of a recipe (mel 45, feature matching 2, adversarial 1) are for sums.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+KINDS = ("hinge", "least_squares")
+
+
+def generator_loss(fake: Sequence[Tensor], kind: str) -> Tensor:
+    """What the generator pays for outputs on its own waves: the sum of -mean(D) or of mean((1 - D)^2).
+
+    ValueError for a kind that is not in KINDS.
+    """
+    _check_kind(kind)
+    if kind == "hinge":
+        return _total([-output.mean() for output in fake])
+    return _total([(1 - output).square().mean() for output in fake])
+
+
+def discriminator_loss(real: Sequence[Tensor], fake: Sequence[Tensor], kind: str) -> tuple[Tensor, Tensor]:
+    """What the discriminators pay for outputs on recordings and on (detached) generated waves, to be added.
+
+    hinge: mean(max(0, 1 - D)) and mean(max(0, 1 + D)); least_squares: mean((1 - D)^2) and mean(D^2).
+    ValueError for a kind that is not in KINDS.
+    """
+    _check_kind(kind)
+    if kind == "hinge":
+        return (
+            _total([functional.relu(1 - output).mean() for output in real]),
+            _total([functional.relu(1 + output).mean() for output in fake]),
+        )
+    return _total([(1 - output).square().mean() for output in real]), _total([o.square().mean() for o in fake])
+
+
+def feature_matching_loss(real: Sequence[Sequence[Tensor]], fake: Sequence[Sequence[Tensor]]) -> Tensor:
+    """The mean absolute difference of feature maps, summed over all of them; no gradient flows into `real`.
+
+    ValueError where the numbers of maps differ.
+    """
+    return _total(
+        [
+            functional.l1_loss(fake_map, real_map.detach())
+            for real_maps, fake_maps in zip(real, fake, strict=True)
+            for real_map, fake_map in zip(real_maps, fake_maps, strict=True)
+        ]
+    )
+
+
+def _total(terms: list[Tensor]) -> Tensor:
+    return torch.stack(terms).sum()
+
+
+def _check_kind(kind: str) -> None:
+    if kind not in KINDS:
+        raise ValueError(f"kind is {kind!r}; expected one of {', '.join(KINDS)}")
