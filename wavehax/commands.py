@@ -7,7 +7,7 @@ import itertools
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 
@@ -158,9 +158,23 @@ def describe(name: str | None, isa: str) -> str:
     voc = Vocoder(model, isa=isa)
     rows = [("model", str(path)), *_shape_rows(model), ("streaming", _delay(voc))]
     rows.append(("isa", f"{voc.isa} (available: {', '.join(available_isas())})"))
-    rows += [(key, str(value)) for key, value in model.provenance.items()]
+    rows += _provenance_rows(model.provenance)
     width = max(len(label) for label, _ in rows) + 2
     return "\n".join(f"{label:<{width}}{value}" for label, value in rows)
+
+
+def _provenance_rows(values: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """One row a mapping: nested ones get rows of their own, `scores dev` and so on."""
+    plain = {key: value for key, value in values.items() if not isinstance(value, dict)}
+    rows = [(prefix, ", ".join(f"{key} {_short(value)}" for key, value in plain.items()))] if prefix and plain else []
+    rows += [] if prefix else [(key, _short(value)) for key, value in plain.items()]
+    for key, value in values.items():
+        rows += _provenance_rows(value, f"{prefix} {key}".strip()) if isinstance(value, dict) else []
+    return rows
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _shape_rows(model: Model) -> list[tuple[str, str]]:

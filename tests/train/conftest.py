@@ -1,0 +1,87 @@
+"""What the tests of training share: a fabricated corpus, prepared by the quickstart recipe, and tiny configurations."""
+
+from __future__ import annotations
+
+import csv
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+import wavehax
+from wavehax.audio import write_audio
+
+ROOT = Path(__file__).parents[2]
+RATE = 24000
+
+
+@pytest.fixture(scope="session")
+def environment() -> dict[str, str]:
+    """For other processes: the same package, installed or not."""
+    return {**os.environ, "PYTHONPATH": str(Path(wavehax.__file__).parents[1])}
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Five recordings of three speakers, one of them at 48 kHz and one of another split, with a MANIFEST.tsv."""
+    folder = tmp_path_factory.mktemp("train") / "corpus"
+    folder.mkdir()
+    rows = [("a1.flac", "train", "a", 110), ("a2.flac", "train", "a", 120), ("b1.flac", "train", "b", 210)]
+    rows += [("b2.flac", "train", "b", 220), ("c1.flac", "dev", "c", 160)]
+    for i, (name, _, _, pitch) in enumerate(rows):
+        rate = 48000 if name == "b2.flac" else RATE
+        write_audio(folder / name, np.repeat(_voice(1.0 + 0.1 * i, pitch, i), rate // RATE), rate)
+    with (folder / "MANIFEST.tsv").open("w", newline="") as file:
+        writer = csv.writer(file, delimiter="\t")
+        writer.writerow(["file", "split", "speaker"])
+        writer.writerows(row[:3] for row in rows)
+    return folder
+
+
+def _voice(seconds: float, pitch: float, seed: int) -> np.ndarray:
+    """A voiced sound with unvoiced gaps, float32."""
+    rng = np.random.default_rng(seed)
+    time = np.arange(round(seconds * RATE)) / RATE
+    phase = 2 * np.pi * np.cumsum(pitch * (1 + 0.1 * np.sin(2 * np.pi * 2 * time))) / RATE
+    harmonics = sum(np.sin(k * phase) / k for k in range(1, 20)) * (np.sin(2 * np.pi * 1.5 * time) > -0.5)
+    return (0.1 * harmonics + 0.01 * rng.standard_normal(len(time))).astype(np.float32)
+
+
+@pytest.fixture(scope="session")
+def prepared(corpus: Path, environment: dict[str, str]) -> Path:
+    """The folder that recipes/quickstart/prepare.py makes of the corpus."""
+    out = corpus.parent / "prepared"
+    script = ROOT / "recipes" / "quickstart" / "prepare.py"
+    command = [sys.executable, script, corpus, out, "--jobs", "1"]
+    subprocess.run(command, check=True, capture_output=True, env=environment)
+    return out
+
+
+@pytest.fixture(scope="session")
+def write_config(prepared: Path) -> Callable[..., Path]:
+    """Writes FOLDER/config.yaml: a generator with 4 channels, 12 steps of 2 x 20 frames, into FOLDER/run."""
+
+    def write(folder: Path, **changes: object) -> Path:
+        generator = {"channels": 4, "mult_channels": 2, "kernel_size": [5, 3], "num_blocks": 2}
+        generator |= {"n_fft": 512, "hop_length": 256, "norm": "batch", "time_padding": "causal", "lookahead": 2}
+        config = {
+            "run_dir": str(folder / "run"),
+            "features": "vocos-24k",
+            "max_steps": 12,
+            "threads": 1,
+            "data": {"path": str(prepared), "batch_size": 2, "segment_frames": 20},
+            "generator": {**generator, "output": "excitation"},
+            "loss": {"n_ffts": [256, 1024], "n_mels": [32, 80]},
+            "optimizer": {"warmup_steps": 3, "ema_decay": 0.9},
+            **changes,
+        }
+        path = folder / "config.yaml"
+        path.write_text(yaml.safe_dump(config))
+        return path
+
+    return write

@@ -1,0 +1,63 @@
+"""Training configurations: what is read, what is refused."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from wavehax.config import ConfigError
+from wavehax.train.config import config_from_dict, config_to_dict, load_config
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def config_file(write_config: Callable[..., Path], tmp_path: Path) -> Path:
+    return write_config(tmp_path)
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("recipes/*/config.yaml")), ids=lambda path: path.parent.name)
+def test_every_recipe_reads(path: Path) -> None:
+    load_config(path)
+
+
+def test_plain_values_and_back_are_the_same(config_file: Path) -> None:
+    config = load_config(config_file)
+    assert config_from_dict(config_to_dict(config)) == config
+
+
+def test_overrides_replace_values_of_their_type(config_file: Path) -> None:
+    config = load_config(config_file, ["max_steps=7", "data.batch_size=3", "optimizer.learning_rate=1", "run_dir=x"])
+    assert (config.max_steps, config.data.batch_size, config.run_dir) == (7, 3, "x")
+    assert type(config.optimizer.learning_rate) is float
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("max_step=7", "unknown field 'max_step'"),
+        ("data.batchsize=7", "DataConfig: unknown field 'batchsize'"),
+        ("max_steps=many", "max_steps='many': expected int"),
+        ("max_steps=0", "max_steps=0: expected a positive number"),
+        ("max_steps", "'max_steps': expected key=value"),
+        ("features=mel", "features='mel': expected one of wavehax-24k"),
+        ("features=wavehax-24k", "generator.hop_length=256: expected 240"),
+        ("data.segment_frames=2", "data.segment_frames=2: too short for a loss window of 1024"),
+        ("loss.n_mels=[80]", "expected as many of each"),
+        ("generator.norm=layer", "norm='layer': expected one of"),
+        ("run_dir={", "not YAML"),
+    ],
+)
+def test_what_cannot_be_is_refused_by_name(config_file: Path, override: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(said)) as error:
+        load_config(config_file, [override])
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_section_is_named(config_file: Path) -> None:
+    config_file.write_text(config_file.read_text().replace("data:", "date:"))
+    with pytest.raises(ConfigError, match="unknown field 'date'"):
+        load_config(config_file)

@@ -1,0 +1,107 @@
+"""Prepared arrays and the segments drawn from them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from wavehax.audio import read_audio
+from wavehax.config import FEATURES
+from wavehax.features import f0_from_audio, log_mel
+from wavehax.train.config import DataConfig
+from wavehax.train.data import SegmentDataset
+from wavehax.train.prepare import Recording, prepare
+
+FEATURES_24K = FEATURES["vocos-24k"]
+
+
+def dataset(prepared: Path, seed: int = 0, **changes: object) -> SegmentDataset:
+    config = dataclasses.replace(DataConfig(str(prepared), batch_size=3, segment_frames=20), **changes)
+    return SegmentDataset(config, FEATURES_24K, seed)
+
+
+def test_prepared_arrays_are_the_features_of_the_recordings(corpus: Path, prepared: Path) -> None:
+    manifest = json.loads((prepared / "manifest.json").read_text())
+    audio, mel, f0 = (np.load(prepared / f"{name}.npy") for name in ("audio", "mel", "f0"))
+    assert len(audio) == 256 * len(mel) == 256 * len(f0)
+    assert [u["speaker"] for u in manifest["utterances"]] == ["a", "a", "b", "b"]  # the dev file is not there
+    for utterance in manifest["utterances"]:
+        wave, _ = read_audio(corpus.parent / utterance["file"], 24000)
+        count, start = utterance["frames"], utterance["start"]
+        assert count == len(wave) // 256
+        kept = audio[256 * start : 256 * (start + count)] / 32768
+        np.testing.assert_allclose(kept, wave[: 256 * count], atol=2e-5)
+        np.testing.assert_allclose(mel[start : start + count], log_mel(wave, FEATURES_24K).T[:count], atol=0.05)
+        close = np.isclose(f0[start : start + count], f0_from_audio(wave, FEATURES_24K)[:count], rtol=0.01)
+        assert close.mean() > 0.95
+
+
+def test_manifest_normalisation_is_that_of_the_mels(prepared: Path) -> None:
+    manifest, mel = json.loads((prepared / "manifest.json").read_text()), np.load(prepared / "mel.npy").astype(float)
+    np.testing.assert_allclose(manifest["mel_mean"], mel.mean(axis=0), rtol=1e-6)
+    np.testing.assert_allclose(manifest["mel_scale"], mel.std(axis=0), rtol=1e-6)
+
+
+def test_a_prepared_folder_is_not_overwritten(corpus: Path, prepared: Path) -> None:
+    with pytest.raises(FileExistsError, match="manifest"):
+        prepare([Recording(corpus / "a1.flac", "a")], prepared, FEATURES_24K, jobs=1)
+
+
+def test_a_batch_is_a_function_of_seed_and_step(prepared: Path) -> None:
+    first, second = dataset(prepared), dataset(prepared)
+    second.batch(3)
+    for name in ("audio", "mel", "f0"):
+        np.testing.assert_array_equal(getattr(first.batch(7), name), getattr(second.batch(7), name))
+        assert not np.array_equal(first.batch(8).mel, first.batch(7).mel)
+        assert not np.array_equal(dataset(prepared, seed=1).batch(7).mel, first.batch(7).mel)
+
+
+def test_a_segment_is_cut_by_the_alignment_of_the_features(prepared: Path) -> None:
+    batch = dataset(prepared, gain_db=0.0, batch_size=20).batch(0)
+    audio, mel, f0 = (np.load(prepared / f"{name}.npy") for name in ("audio", "mel", "f0"))
+    for i in range(20):
+        start = int(np.argmin(np.abs(mel[:-19] - batch.mel[i, :, 0]).sum(axis=1)))
+        np.testing.assert_array_equal(batch.mel[i], mel[start : start + 20].T)
+        np.testing.assert_array_equal(batch.f0[i, 0], f0[start : start + 20])
+        np.testing.assert_allclose(batch.audio[i], audio[256 * start : 256 * (start + 20)] / 32768)
+
+
+def test_gain_moves_audio_and_mel_together(prepared: Path) -> None:
+    plain, scaled = dataset(prepared, gain_db=0.0).batch(5), dataset(prepared, gain_db=6.0).batch(5)
+    gain = np.sqrt((scaled.audio**2).mean(axis=1) / (plain.audio**2).mean(axis=1))
+    assert len(set(np.round(gain, 4))) == 3
+    assert (20 * np.log10(gain) < 3.001).all()
+    assert (20 * np.log10(gain) > -6.001).all()
+    np.testing.assert_allclose(scaled.mel - np.log(gain)[:, None, None], plain.mel, atol=1e-4)
+
+
+@pytest.mark.parametrize(("exponent", "share"), [(1.0, 0.47), (0.0, 0.5)])
+def test_speakers_are_drawn_by_their_share(prepared: Path, exponent: float, share: float) -> None:
+    data = dataset(prepared, speaker_exponent=exponent, batch_size=2000)
+    rng = np.random.default_rng(0)
+    drawn = np.searchsorted(data.cumulative, rng.random(20000))
+    assert abs(np.mean(drawn < 2) - share) < 0.02  # the first two utterances are speaker a's: 2.1 s of 4.5 s
+
+
+def test_an_unprepared_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"prepare\.py"):
+        dataset(tmp_path)
+
+
+def test_segments_longer_than_every_utterance_are_refused(prepared: Path) -> None:
+    with pytest.raises(ValueError, match="segment_frames=1000"):
+        dataset(prepared, segment_frames=1000)
+
+
+def test_other_features_are_refused_by_name(prepared: Path) -> None:
+    with pytest.raises(ValueError, match="features vocos-24k, expected wavehax-24k"):
+        SegmentDataset(DataConfig(str(prepared)), FEATURES["wavehax-24k"], 0)
+
+
+def test_an_empty_corpus_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no recordings"):
+        prepare([], tmp_path / "out", FEATURES_24K, jobs=1)

@@ -1,0 +1,1 @@
+"""Judging a vocoder's output against recordings. Needs the extra [eval]."""

@@ -1,0 +1,1 @@
+"""Shipped models: one .safetensors and one card each."""

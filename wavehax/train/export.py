@@ -1,0 +1,84 @@
+"""A training checkpoint to a model file: the averaged weights, batch-norm statistics measured with them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from wavehax.checkpoint import Model, load_model, save_model
+from wavehax.nn import build_generator
+from wavehax.nn.layers import BatchNorm
+from wavehax.train.config import TrainConfig, config_from_dict
+from wavehax.train.data import SegmentDataset
+from wavehax.train.loop import load_checkpoint
+from wavehax.vocoder import Vocoder
+
+_MAX_ERROR = 1e-4  # of the largest sample
+_STATISTICS_BATCHES = 50  # 50 x 11 x 48 frames: 5 minutes of audio
+
+
+def export(checkpoint: Path, out: Path, provenance: dict[str, Any]) -> Model:
+    """Write the model file `out` from `checkpoint`; steps and time are added to `provenance`.
+
+    Batch-norm statistics are averaged over training batches (read from the prepared folder that the checkpoint names)
+    under the averaged weights: those collected while training belong to other weights.
+
+    Returns:
+        The model, as read back from `out`.
+
+    Raises:
+        OSError: a file is missing or cannot be written.
+        ValueError: the checkpoint does not fit its own configuration, a weight is not finite, or the engine computes
+            something else than PyTorch from what was written.
+    """
+    state = load_checkpoint(checkpoint)
+    config = config_from_dict(state["config"])
+    generator = build_generator(config.generator)
+    generator.load_state_dict(state["ema"])
+    measure_batch_norm(generator, config)
+    weights = {name: value.numpy().astype(np.float32) for name, value in generator.state_dict().items()}
+    settings = {key: value for key, value in state["config"].items() if key in ("seed", "optimizer", "loss", "data")}
+    settings["data"] = {key: value for key, value in settings["data"].items() if key != "path"}  # of this machine
+    training = {"steps": state["step"], "hours": round(state["seconds"] / 3600, 2), **settings}
+    save_model(out, Model(config.generator, config.feature_config, weights, {**provenance, "training": training}))
+    written = load_model(out)
+    verify(written, generator)
+    return written
+
+
+@torch.no_grad()
+def measure_batch_norm(generator: torch.nn.Module, config: TrainConfig, batches: int = _STATISTICS_BATCHES) -> None:
+    """Set every batch norm's running mean and variance to the average over `batches` training batches."""
+    norms = [module for module in generator.modules() if isinstance(module, BatchNorm)]
+    if not norms:
+        return
+    torch.set_num_threads(config.threads)
+    torch.manual_seed(config.seed)
+    data = SegmentDataset(config.data, config.feature_config, config.seed + 1)
+    generator.train()
+    for i in range(batches):
+        for norm in norms:
+            norm.momentum = 1 / (i + 1)  # makes the running value the plain average so far
+        batch = data.batch(i)
+        generator(torch.from_numpy(batch.mel), torch.from_numpy(batch.f0))
+    for norm in norms:
+        norm.momentum = BatchNorm.momentum
+    generator.eval()
+
+
+@torch.no_grad()
+def verify(model: Model, generator: torch.nn.Module) -> None:
+    """Raise ValueError unless the engine makes the waveform of `model` that PyTorch makes of `generator`."""
+    rng = np.random.default_rng(0)
+    frames = 50
+    deviation = rng.standard_normal((model.features.n_mels, frames)).astype(np.float32)
+    mel = model.weights["mel_mean"][:, None] + 0.3 * model.weights["mel_scale"][:, None] * deviation
+    f0 = np.where(np.arange(frames) < 30, 150, 0).astype(np.float32)
+    prior = (0.1 * rng.standard_normal(frames * model.features.hop_length)).astype(np.float32)
+    expected = generator(*(torch.from_numpy(x)[None] for x in (mel, f0[None], prior[None])))[0, 0].numpy()
+    error = np.abs(Vocoder(model)(mel, f0, prior=prior) - expected).max() / np.abs(expected).max()
+    if not error <= _MAX_ERROR:
+        raise ValueError(f"engine differs from PyTorch by {error:.1e} of the peak: expected at most {_MAX_ERROR:.0e}")
