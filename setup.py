@@ -1,17 +1,12 @@
 """The engine, and nothing else; all other metadata is in pyproject.toml."""
 
-import sys
 from glob import glob
 
 from pybind11.setup_helpers import ParallelCompile, Pybind11Extension, build_ext
 from setuptools import setup
 
-GCC = [
-    "-O3",
-    "-ffp-contract=off",
-    "-fvisibility=hidden",
-]  # no -march, no fast-math: kernels choose at run time (DESIGN 8)
-MSVC = ["/O2", "/fp:precise"]
+# GCC and Clang. No -march and no fast-math: kernels are chosen at run time, and their arithmetic is what is written.
+FLAGS = ["-O3", "-ffp-contract=off", "-fvisibility=hidden"]
 
 ParallelCompile("WAVEHAX_BUILD_JOBS").install()  # as many compilers as cores, unless the environment says how many
 
@@ -22,7 +17,7 @@ setup(
             sorted(glob("csrc/*.cpp") + glob("csrc/kernels/*.cpp")),
             depends=sorted(glob("csrc/**/*.h", recursive=True)),
             include_dirs=["csrc"],
-            extra_compile_args=MSVC if sys.platform == "win32" else GCC,
+            extra_compile_args=FLAGS,
             cxx_std=17,
         )
     ],

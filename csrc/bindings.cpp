@@ -3,9 +3,12 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <map>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "cpu.h"
 #include "engine.h"
@@ -111,6 +114,7 @@ std::unique_ptr<Stream> py_stream(const EnginePtr& engine, std::uint64_t seed) {
 }
 
 Array py_push(Stream& stream, const Array& mel, const DenseArray& f0) {
+  if (stream.flushed()) throw std::runtime_error("the stream is flushed: only reset may follow");
   const std::int64_t frames = check(stream.engine(), mel, f0, nullptr);
   Array wave(stream.pending_push(frames));
   const MelView from = view(mel);

@@ -46,8 +46,8 @@ const Config& checked(const Config& c) {
   if (c.lookahead < 0 || c.lookahead >= kProjectionTaps) throw std::invalid_argument("lookahead: expected 0 to 6");
   if (static_cast<long>(c.channels) * c.mult_channels > kMaxExpanded)
     throw std::invalid_argument("channels * mult_channels: expected at most " + std::to_string(kMaxExpanded));
-  if (c.output == "excitation" && (c.num_streams > 1 || c.use_logmag_phase))
-    throw std::invalid_argument("output='excitation': expected one stream and no log-magnitudes");
+  if ((c.output == "excitation" && (c.num_streams > 1 || c.use_logmag_phase)) || (c.use_logmag_phase && c.num_streams > 1))
+    throw std::invalid_argument("config: excitation and log-magnitudes exclude each other and several streams");
   return c;
 }
 

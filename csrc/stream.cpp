@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace wavehax {
 namespace {
@@ -22,57 +23,68 @@ Stream::Stream(std::shared_ptr<const Engine> engine, std::int64_t tile)
       tile_(tile),
       group_(engine_->streamable ? 1 : tile),
       prior_(engine_->prior, engine_->config.hop_length, engine_->config.sample_rate, engine_->excitation) {
-  const Engine& e = *engine_;
-  const int taps = e.cond_proj->taps, streams = e.config.num_streams, lag = spectrum_lag(e), bin_row = padded(e.bins);
-  const int mel_row = padded(e.config.n_mels), kernel_frames = e.config.kernel_frames;
-  const std::int64_t kept = taps + e.latency() + 2 * tile, hop = e.config.hop_length;
+  make_rings();
+  make_sample_buffers();
+  make_scratch();
+  reset(0);
+}
 
+// A stage emits at most a tile in one advance, and the next takes all it can before more comes. So a ring needs the frames
+// of the window that reads it and one tile; where two stages read it at different times, also the frames between them.
+void Stream::make_rings() {
+  const Engine& e = *engine_;
+  const int bin_row = padded(e.bins), mel_row = padded(e.config.n_mels), frame_row = padded(e.row_size());
+  const int planes = 2 * e.config.num_streams;
+  const std::int64_t frame_rows = e.config.kernel_frames + tile_;
+  // Spectra and envelope are read by the projections and, once the blocks are through, by the last stage.
+  const std::int64_t bin_rows = e.cond_proj->taps + e.latency() + 2 * tile_, mel_rows = bin_rows + spectrum_lag(e);
   // A norm over the utterance lets each block finish before the next begins, in place: one ring serves them all.
   const int rings = e.streamable ? e.config.num_blocks + 1 : 1;
-  const std::int64_t ring_rows = kernel_frames + tile;
-  const std::int64_t frame_floats = ring_rows * padded(e.row_size());
-  ring_storage_.resize(rings * frame_floats + (kept + lag) * mel_row + (2 * streams + 1) * kept * bin_row);
-  zeros_.resize(std::max({padded(e.row_size()), mel_row, bin_row}));
+  ring_storage_.resize(rings * frame_rows * frame_row + mel_rows * mel_row + (planes + 1) * bin_rows * bin_row);
+  zeros_.resize(std::max({frame_row, mel_row, bin_row}));
   float* storage = ring_storage_.data();
-  for (int i = 0; i <= e.config.num_blocks; ++i)
-    frames_.emplace_back(storage + (e.streamable ? i : 0) * frame_floats, zeros_.data(), padded(e.row_size()), ring_rows,
-                         e.border());
-  storage += rings * frame_floats;
-  mel_ = FrameRing(storage, zeros_.data(), mel_row, kept + lag, e.border());
-  storage += (kept + lag) * mel_row;
-  for (int i = 0; i <= 2 * streams; ++i, storage += kept * bin_row) {
-    FrameRing ring(storage, zeros_.data(), bin_row, kept, e.border());
-    if (i < 2 * streams)
-      spectra_.push_back(ring);
-    else
-      envelope_ = ring;
-  }
+  const auto ring = [&](int width, std::int64_t rows) {
+    return FrameRing(std::exchange(storage, storage + rows * width), zeros_.data(), width, rows, e.border());
+  };
+  for (int i = 0; i < rings; ++i) frames_.push_back(ring(frame_row, frame_rows));
+  while (static_cast<int>(frames_.size()) <= e.config.num_blocks) frames_.push_back(frames_.front());
+  mel_ = ring(mel_row, mel_rows);
+  for (int i = 0; i < planes; ++i) spectra_.push_back(ring(bin_row, bin_rows));
+  envelope_ = ring(bin_row, bin_rows);
+}
 
-  const std::int64_t filter = e.filter_bank ? 4 * e.filter_bank->taps() : 0, window = e.config.n_fft * streams;
-  prior_samples_ = SampleBuffer(window + (tile + 3) * hop + filter);
-  wave_ = SampleBuffer(window + (tile + 3) * hop + filter);
-  for (int s = 0; s < streams; ++s) {
+// Between two drops a buffer holds a window, or the reach of a filter to both sides and the samples kept for its mirror
+// image (4 x taps), and what one advance adds: a tile, the lag of the prior and the hops that a window leaves unfinished.
+void Stream::make_sample_buffers() {
+  const Engine& e = *engine_;
+  const std::int64_t filter = e.filter_bank ? 4 * e.filter_bank->taps() : 0;
+  const auto buffer = [&](int window, int hop) { return SampleBuffer(window + (tile_ + 3) * hop + filter); };
+  prior_samples_ = buffer(e.config.n_fft * e.config.num_streams, e.config.hop_length);
+  wave_ = buffer(e.config.n_fft * e.config.num_streams, e.config.hop_length);
+  for (int s = 0; s < e.config.num_streams; ++s) {
     overlap_.emplace_back(e.stft);
     if (!e.filter_bank) continue;
-    streams_.emplace_back(e.config.n_fft + (tile + 3) * e.stft.hop() + filter);
-    predicted_streams_.emplace_back(e.config.n_fft + (tile + 3) * e.stft.hop() + filter);
+    streams_.push_back(buffer(e.config.n_fft, e.stft.hop()));
+    predicted_streams_.push_back(buffer(e.config.n_fft, e.stft.hop()));
   }
+}
 
-  const int cond_columns = e.cond_proj->columns;
-  scratch_.resize(e.stft.n_fft() + e.stft.scratch_size());
-  projected_.resize(tile * (cond_columns + 2 * bin_row));
-  convolved_.resize(group_ * e.frame_size());
-  planes_.resize(2 * streams * bin_row);
+void Stream::make_scratch() {
+  const Engine& e = *engine_;
+  const int taps = e.cond_proj->taps, planes = 2 * e.config.num_streams, bin_row = padded(e.bins);
   const int expanded = e.blocks.front().expanded;
-  folded_weight_.resize(std::max(e.config.channels * expanded, 2 * streams * e.width));
-  folded_bias_.resize(std::max(expanded, padded(2 * streams)));
+  scratch_.resize(e.stft.n_fft() + e.stft.scratch_size());
+  projected_.resize(tile_ * (e.cond_proj->columns + 2 * bin_row));
+  convolved_.resize(group_ * e.frame_size());
+  planes_.resize(planes * bin_row);
+  folded_weight_.resize(std::max(e.config.channels * expanded, planes * e.width));
+  folded_bias_.resize(std::max(expanded, padded(planes)));
   scale_.resize(e.width);
   shift_.resize(e.width);
-  inputs_.resize(3 * tile * taps);
-  outputs_.resize(std::max<std::int64_t>(3 * tile, 2 * streams));
-  rows_.reserve(std::max(kernel_frames, 3 * streams + 2));
+  inputs_.resize(3 * tile_ * taps);
+  outputs_.resize(std::max<std::int64_t>(3 * tile_, planes));
+  rows_.reserve(std::max(e.config.kernel_frames, 3 * e.config.num_streams + 2));
   statistics_.resize(group_);
-  reset(0);
 }
 
 void Stream::reset(std::uint64_t seed) {

@@ -20,6 +20,7 @@ class Stream {
 
   void reset(std::uint64_t seed);
   const Engine& engine() const { return *engine_; }
+  bool flushed() const { return mel_.ended(); }  // then only reset may follow
 
   // Samples that pushing `frames` more frames returns, and that flushing now would.
   std::int64_t pending_push(std::int64_t frames) const { return engine_->samples_after(received_ + frames) - emitted_; }
@@ -28,9 +29,12 @@ class Stream {
   // Takes frames of mel and f0 (and their samples of prior, or null), writes the samples they complete to `out` and returns
   // their number. With a norm over the utterance nothing comes before the flush.
   std::int64_t push(MelView mel, const float* f0, std::int64_t frames, const float* prior, float* out);
-  std::int64_t flush(float* out);  // the rest; then only reset may follow
+  std::int64_t flush(float* out);  // the rest
 
  private:
+  void make_rings();
+  void make_sample_buffers();
+  void make_scratch();
   void take(MelView mel, const float* f0, std::int64_t frames, const float* prior);
   void advance();
   void analyse();

@@ -19,6 +19,7 @@ import numpy as np
 from wavehax.checkpoint import Model
 from wavehax.config import FEATURES, GENERATORS, GeneratorConfig, parameter_shapes
 from wavehax.errors import optional_module
+from wavehax.files import replacing
 from wavehax.vocoder import Vocoder
 
 
@@ -122,10 +123,11 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def write_json(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """The measurements and the machine they are of."""
+def write_json(path: Path, rows: Sequence[dict[str, Any]], overwrite: bool) -> None:
+    """The measurements and the machine they are of; `FileExistsError` where the file is there and not to be replaced."""
     machine = {"processor": processor_name(), "platform": platform.platform(), "python": platform.python_version()}
-    path.write_text(json.dumps({"machine": machine, "rows": list(rows)}, indent=1) + "\n")
+    with replacing(path, overwrite=overwrite) as temporary:
+        temporary.write_text(json.dumps({"machine": machine, "rows": list(rows)}, indent=1) + "\n")
 
 
 def processor_name() -> str:

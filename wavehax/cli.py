@@ -106,8 +106,11 @@ def _info(arguments: argparse.Namespace) -> int:
 def _bench(arguments: argparse.Namespace) -> int:
     from wavehax import bench
     from wavehax.checkpoint import load_model
+    from wavehax.files import refuse_existing
     from wavehax.vocoder import DEFAULT_MODEL, model_path
 
+    if arguments.json:
+        refuse_existing(arguments.json, arguments.force)
     cases = []
     for name in arguments.models or [DEFAULT_MODEL]:
         model = bench.shape_model(name) if name in GENERATORS else load_model(model_path(name))
@@ -118,7 +121,7 @@ def _bench(arguments: argparse.Namespace) -> int:
     print(f"{bench.processor_name()}, one thread, {arguments.seconds:g} s of sound, median of {arguments.repeats}")
     print(bench.table(rows))
     if arguments.json:
-        bench.write_json(arguments.json, rows)
+        bench.write_json(arguments.json, rows, arguments.force)
     return 0
 
 
@@ -227,6 +230,7 @@ def _add_bench(add: Callable[..., argparse.ArgumentParser]) -> None:
     command.add_argument("--repeats", type=_count, default=7, help="rounds (default 7)")
     command.add_argument("--peers", action="store_true", help="also time the PyTorch generator; needs [train]")
     command.add_argument("--json", type=Path, metavar="FILE", help="write the numbers here too")
+    command.add_argument("--force", action="store_true", help="replace FILE if it exists")
     command.set_defaults(run=_bench)
 
 

@@ -22,6 +22,8 @@ PROJECTION_TAPS = 7
 """Kernel length, in frames, of `prior_proj` and `cond_proj`."""
 FILTER_TAPS = 63
 """Taps of the analysis and synthesis filters of a multi-stream generator (`dwt` has num_streams taps)."""
+MAX_EXPANDED = 1024
+"""Largest channels * mult_channels: the engine keeps the expanded channels of a few bins on the stack."""
 NORM_EPSILON = 1e-6
 """Added to the variance by every norm."""
 
@@ -133,8 +135,12 @@ class GeneratorConfig:
             )
 
     def _check_combinations(self) -> None:
-        if not 0 <= self.lookahead < PROJECTION_TAPS:
-            raise ConfigError(f"lookahead={self.lookahead}: expected 0 to {PROJECTION_TAPS - 1} frames")
+        if self.channels * self.mult_channels > MAX_EXPANDED:
+            raise ConfigError(f"channels={self.channels}: expected channels * mult_channels of at most {MAX_EXPANDED}")
+        if type(self.use_logmag_phase) is not bool:
+            raise ConfigError(f"use_logmag_phase={self.use_logmag_phase!r}: expected True or False")
+        if type(self.lookahead) is not int or not 0 <= self.lookahead < PROJECTION_TAPS:
+            raise ConfigError(f"lookahead={self.lookahead!r}: expected 0 to {PROJECTION_TAPS - 1} frames")
         if self.lookahead and self.time_padding != "causal":
             raise ConfigError(f"lookahead={self.lookahead}: only with time_padding='causal'")
         if self.output == "excitation" and (self.num_streams > 1 or self.use_logmag_phase):

@@ -20,6 +20,9 @@ from wavehax.errors import ModelError
 DEFAULT_MODEL = "vocos-24k"
 """Name of the shipped model that `load()` takes."""
 
+MIN_F0 = 1.0
+"""Hz. Lower ones are no pitch but a mistake, such as a contour smoothed into the unvoiced; their prior is one huge click."""
+
 _MODELS = Path(__file__).parent / "models"
 _TILE = 4096  # frames checked at once: 0.4 MB of flags at 100 bands
 
@@ -91,7 +94,7 @@ class Vocoder:
         Args:
             mel: floating [n_mels, T], the log-mel-spectrogram that `features` defines; T >= 1. float32 of any strides
                 is read in place.
-            f0: [T] in Hz, 0 where unvoiced.
+            f0: [T] in Hz, at least 1, or 0 where unvoiced.
             seed: of the prior's noise and initial phase, 0 <= seed < 2**64; the same seed gives the same bits.
             prior: [T * hop_length], a waveform in place of the prior that `f0` describes.
 
@@ -172,7 +175,7 @@ class Stream:
 
         Args:
             mel: floating [n_mels, n], any number of frames.
-            f0: [n] in Hz, 0 where unvoiced.
+            f0: [n] in Hz, at least 1, or 0 where unvoiced.
 
         Returns:
             float32 [m], the samples that these frames complete; possibly none.
@@ -186,8 +189,9 @@ class Stream:
                 raise RuntimeError("this stream is flushed: call reset() to begin another utterance")
             mel = self._vocoder._checked_mel(mel, self._frames)
             f0 = _checked_f0(f0, mel.shape[1], self._frames)
+            samples = self._stream.push(mel, f0)
             self._frames += mel.shape[1]
-            return self._stream.push(mel, f0)
+            return samples
 
     def flush(self) -> np.ndarray:
         """End the utterance: float32 [m], the samples still owed. Only `reset` may follow."""
@@ -232,10 +236,12 @@ def _checked_f0(f0: np.ndarray | None, frames: int, first: int = 0) -> np.ndarra
     if len(f0) != frames:
         raise ValueError(f"f0 has {len(f0)} frames and mel has {frames}: expected as many")
     f0 = np.ascontiguousarray(_as_float32(f0))
-    bad = ~(np.isfinite(f0) & (f0 >= 0))
+    bad = ~(np.isfinite(f0) & ((f0 == 0) | (f0 >= MIN_F0)))
     if bad.any():
         frame = int(np.argmax(bad))
-        raise ValueError(f"f0 is {f0[frame]} in frame {first + frame}: expected Hz, or 0 where unvoiced")
+        raise ValueError(
+            f"f0 is {f0[frame]} in frame {first + frame}: expected at least {MIN_F0:g} Hz, or 0 where unvoiced"
+        )
     return f0
 
 

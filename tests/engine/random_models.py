@@ -16,7 +16,7 @@ def generator_configs(draw: st.DrawFn, streamable: bool = False) -> GeneratorCon
     norms = [norm for norm in NORMS if not (streamable and norm == "utterance")]
     num_streams = draw(st.sampled_from([1, 1, 2, 4]))
     hop = 2 * draw(st.integers(2, 20))
-    n_fft = draw(st.sampled_from([2 * hop, 4 * hop, 2 * hop + 4, 3 * hop + hop % 4]))
+    n_fft = draw(st.sampled_from([2 * hop, 3 * hop, 4 * hop, 2 * hop + 4, 9 * hop]))
     causal = draw(st.booleans())
     single = num_streams == 1
     excitation = single and draw(st.booleans())
@@ -24,8 +24,8 @@ def generator_configs(draw: st.DrawFn, streamable: bool = False) -> GeneratorCon
         n_mels=draw(st.integers(1, 9)),
         channels=draw(st.sampled_from([1, 4, 7, 16, 17, 40])),
         mult_channels=draw(st.integers(1, 4)),
-        kernel_size=(draw(st.sampled_from([1, 3, 5])), draw(st.sampled_from([1, 3, 7]))),
-        num_blocks=draw(st.integers(1, 3)),
+        kernel_size=(draw(st.sampled_from([1, 3, 5, n_fft // 4 * 2 + 1])), draw(st.sampled_from([1, 3, 7, 15]))),
+        num_blocks=draw(st.integers(1, 4)),
         n_fft=n_fft,
         hop_length=hop * num_streams,
         sample_rate=draw(st.sampled_from([8000, 24000, 44100, 48000])),

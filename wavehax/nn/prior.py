@@ -1,4 +1,4 @@
-"""Prior waveforms synthesised from F0 (DESIGN 2.1; Wavehax paper, section III-A), band-limited by construction.
+"""Prior waveforms synthesised from F0 (DESIGN 2.1), band-limited by construction.
 
 All functions are pure: F0 in, waveform out. F0 is held over the `hop_length` samples of its frame, and the phase is
 accumulated in float64 in cycles, so that long utterances keep their pitch.
@@ -70,7 +70,9 @@ def noise_std(kind: str, f0: Tensor, hop_length: int, unvoiced_std: float | None
 def phase_in_cycles(f0: Tensor, shift: Tensor, hop_length: int, sample_rate: int) -> Tensor:
     """Phase shift + sum_{m <= n} f0[m] / sample_rate in cycles, wrapped to [-0.5, 0.5]: [B, 1, T * hop_length]."""
     step = f0 / sample_rate  # [B, 1, T]
-    before = torch.cumsum(step * hop_length, dim=-1) - step * hop_length + shift
+    advance = step * hop_length
+    advance = advance - advance.floor()  # whole cycles would cost the fraction its digits
+    before = torch.cumsum(advance, dim=-1) - advance + shift
     samples = torch.arange(1, hop_length + 1, dtype=f0.dtype, device=f0.device)
     phase = (before - before.floor()).unsqueeze(-1) + step.unsqueeze(-1) * samples  # [B, 1, T, hop_length]
     return (phase - phase.round()).flatten(-2)

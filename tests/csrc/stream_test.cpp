@@ -1,0 +1,161 @@
+// Streams of random models of every kind, chunked and whole, for the sanitizers and the assertions of buffers.h; and that
+// the audio path allocates nothing. Prints one line per failure, then "N passed, M failed".
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <memory>
+#include <new>
+#include <random>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "../../csrc/cpu.h"
+#include "../../csrc/engine.h"
+#include "../../csrc/stream.h"
+
+namespace {
+
+bool counting = false;
+long allocations = 0;
+
+}  // namespace
+
+void* operator new(std::size_t size) {
+  if (counting) ++allocations;
+  void* p = std::malloc(size);
+  if (p == nullptr) throw std::bad_alloc();
+  return p;
+}
+void* operator new(std::size_t size, std::align_val_t alignment) {
+  if (counting) ++allocations;
+  const auto align = static_cast<std::size_t>(alignment);
+  void* p = std::aligned_alloc(align, (size + align - 1) / align * align);
+  if (p == nullptr) throw std::bad_alloc();
+  return p;
+}
+void operator delete(void* p) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t) noexcept { std::free(p); }
+void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
+
+namespace {
+
+using wavehax::Config;
+using wavehax::Engine;
+
+int passed = 0, failed = 0;
+std::mt19937 rng(3);
+
+void check(bool ok, const std::string& what) {
+  ok ? ++passed : ++failed;
+  if (!ok) std::printf("FAILED: %s\n", what.c_str());
+}
+
+int pick(std::initializer_list<int> choices) { return *(choices.begin() + rng() % choices.size()); }
+std::string pick(std::initializer_list<const char*> choices) { return *(choices.begin() + rng() % choices.size()); }
+
+Config random_config() {
+  Config c{};
+  c.num_streams = pick({1, 1, 2, 4, 8});
+  const int hop = pick({2, 4, 10, 24});
+  c.hop_length = hop * c.num_streams;
+  c.n_fft = hop * pick({2, 3, 4, 9, 16});
+  c.n_mels = pick({1, 5, 17});
+  c.channels = pick({1, 7, 16, 33});
+  c.mult_channels = pick({1, 3});
+  c.kernel_bins = pick({1, 3, c.n_fft / 2 % 2 == 0 ? c.n_fft / 2 + 1 : c.n_fft / 2});
+  c.kernel_frames = pick({1, 3, 7, 15});
+  c.num_blocks = pick({1, 2, 5});
+  c.sample_rate = pick({7, 8000, 24000});
+  c.prior = pick({"pcph", "pcph_linear_decay", "sine", "sawtooth", "noise"});
+  c.norm = pick({"utterance", "frame", "batch"});
+  c.outer_norm = pick({"frame", "batch", c.norm.c_str()});
+  c.time_padding = pick({"causal", "reflect"});
+  c.lookahead = c.time_padding == "causal" ? pick({0, 2, 6}) : 0;
+  c.output = c.num_streams == 1 ? pick({"spectrum", "excitation"}) : "spectrum";
+  c.use_logmag_phase = c.num_streams == 1 && c.output == "spectrum" && pick({0, 1}) == 1;
+  c.stream_filter = pick({"learned", "pqmf", "dwt"});
+  return c;
+}
+
+// Weights of whatever shapes the engine asks for, found by letting it complain: "tensor 'x' is missing" names the next one,
+// "has shape [], expected [...]" its shape.
+std::shared_ptr<const Engine> random_engine(const Config& config, const wavehax::Kernels& kernels) {
+  std::map<std::string, std::vector<float>> values;
+  std::map<std::string, wavehax::Tensor> tensors;
+  std::uniform_real_distribution<float> uniform(0.05f, 0.3f);
+  for (;;) {
+    try {
+      return std::make_shared<const Engine>(config, wavehax::Weights(tensors), kernels);
+    } catch (const std::invalid_argument& error) {
+      const std::string text = error.what(), name = text.substr(8, text.find('\'', 8) - 8);
+      if (text.find("is missing") != std::string::npos) {
+        tensors[name] = {};
+        continue;
+      }
+      const std::size_t from = text.find("expected [");
+      if (from == std::string::npos) throw;
+      std::vector<long> shape;
+      std::size_t size = 1;
+      for (const char* at = text.c_str() + from + 10; *at != '\0' && *at != ']';) {
+        char* end = nullptr;
+        shape.push_back(std::strtol(at, &end, 10));
+        size *= static_cast<std::size_t>(shape.back());
+        at = *end == ',' ? end + 1 : end;
+      }
+      values[name].resize(size);
+      for (float& v : values[name]) v = uniform(rng);
+      tensors[name] = {shape, values[name].data()};
+    }
+  }
+}
+
+void test_model(const Config& config, const wavehax::Kernels& kernels) {
+  const auto engine = random_engine(config, kernels);
+  const int frames = pick({0, 1, 2, 5, 40, 90});
+  std::vector<float> mel(static_cast<std::size_t>(frames) * config.n_mels), f0(frames);
+  for (float& v : mel) v = static_cast<float>(rng() % 1000) * 1e-3f;
+  for (float& v : f0) v = static_cast<float>(pick({0, 1, 100, 440, 100000}));
+  const wavehax::MelView view = {mel.data(), frames, 1};
+  const std::size_t total = static_cast<std::size_t>(frames) * config.hop_length;
+  std::vector<float> whole(total), streamed(total);
+  wavehax::vocode(engine, view, f0.data(), frames, 5, nullptr, whole.data());
+  if (!engine->streamable) return check(true, "");
+  wavehax::Stream stream(engine, wavehax::Stream::kTile);
+  for (int run = 0; run < 2; ++run) {  // the second after a reset
+    stream.reset(5);
+    float* out = streamed.data();
+    allocations = 0;
+    counting = true;
+    bool lengths = true;
+    for (int at = 0; at < frames;) {
+      const int count = std::min(pick({0, 1, 3, 8, 20}), frames - at);
+      const std::int64_t expected = stream.pending_push(count);
+      const std::int64_t got = stream.push(view.from(at), f0.data() + at, count, nullptr, out);
+      lengths = lengths && got == expected;
+      out += got;
+      at += count;
+    }
+    out += stream.flush(out);
+    counting = false;
+    check(allocations == 0, "push and flush allocate nothing");
+    check(lengths && out == streamed.data() + total, "push returns as many samples as it said");
+    bool same = true;
+    for (std::size_t n = 0; n < total; ++n)
+      same = same && (streamed[n] == whole[n] || (std::isnan(streamed[n]) && std::isnan(whole[n])));
+    check(same, "chunks give the samples of the whole utterance");
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const int models = argc > 1 ? std::atoi(argv[1]) : 100;
+  for (const std::string& isa : wavehax::available_isas())
+    for (int i = 0; i < models; ++i) test_model(random_config(), wavehax::choose_kernels(isa));
+  std::printf("%d passed, %d failed\n", passed, failed);
+  return failed == 0 ? 0 : 1;
+}
