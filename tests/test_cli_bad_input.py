@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from processes import run_python
 
+from wavehax import batch
 from wavehax.checkpoint import save_model
 
 
@@ -71,6 +72,55 @@ def test_a_mel_without_f0_is_refused_with_both_ways_out(refused, mel, tmp_path):
 def test_an_f0_file_that_is_none_is_refused(refused, mel_file, tmp_path):
     refused("f0.npy: no such file", "vocode", mel_file, "-o", tmp_path / "out.wav", "--f0", tmp_path / "f0.npy")
     refused("f0.txt: unknown file type", "vocode", mel_file, "-o", tmp_path / "out.wav", "--f0", tmp_path / "f0.txt")
+
+
+@pytest.mark.parametrize(
+    ("values", "arguments"),
+    [
+        ([0, 150], ["--f0-scale", "1e300"]),
+        ([0, 3e38], ["--f0-scale", 2]),
+        ([0, 1e200], ["--f0-scale", "1e200"]),
+        ([0, 150], ["--f0", "1e39"]),
+    ],
+)
+@pytest.mark.filterwarnings("error")
+def test_an_f0_beyond_all_numbers_is_refused_by_its_frame_alone(refused, mel, tmp_path, values, arguments):
+    np.savez(tmp_path / "a.npz", mel=mel[:, :2], f0=np.array(values, np.float32 if values[1] < 1e39 else float))
+    frame = 0 if "--f0" in arguments else 1
+    for stream in ([], ["--stream", 1]):
+        output = tmp_path / "out.wav"
+        refused(f"f0 is inf in frame {frame}", "vocode", tmp_path / "a.npz", "-o", output, *arguments, *stream)
+
+
+def test_an_f0_of_text_is_refused(refused, mel, mel_file, tmp_path):
+    np.save(tmp_path / "f0.npy", np.array(["100"] * 40))
+    np.savez(tmp_path / "a.npz", mel=mel, f0=np.array(["100"] * 40))
+    scale = ("-o", tmp_path / "out.wav", "--f0-scale", 2)
+    refused("a.npz: f0 is of type <U3: expected numbers in Hz", "vocode", tmp_path / "a.npz", *scale)
+    refused("f0.npy: f0 is of type <U3", "vocode", mel_file, *scale, "--f0", tmp_path / "f0.npy")
+
+
+def test_a_malformed_file_does_not_keep_the_others_from_being_done(command, model_file, mel_file, tmp_path):
+    np.save(tmp_path / "scalar.npy", np.float32(3))
+    arguments = ("vocode", tmp_path / "scalar.npy", mel_file, "-o", f"{tmp_path}/out/", "--model", model_file)
+    code, out, err = command(*arguments)
+    assert (code, out) == (1, "")
+    assert "scalar.npy: mel has shape []: expected [10, T]" in err and err.count("\n") == 1
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["utterance.wav"]
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_mistake_of_ours_is_raised_when_all_other_files_are_done(tmp_path, capsys, jobs):
+    def work(path, output):
+        if path.stem == "odd":
+            raise IndexError("not foreseen")
+        output.write_text("done")
+
+    pairs = [(tmp_path / name, tmp_path / f"{name}.out") for name in ("odd", "a", "b", "c")]
+    with pytest.raises(IndexError, match="not foreseen"):
+        batch.run(work, pairs, jobs)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.out", "b.out", "c.out"]
+    assert capsys.readouterr().err == f"wavehax: {tmp_path / 'odd'}: not foreseen\n"
 
 
 @pytest.mark.parametrize(
@@ -152,6 +202,15 @@ def test_a_truncated_or_altered_model_is_refused(refused, model_file, mel_file, 
 def test_info_refuses_what_is_no_model(command, mel_file):
     code, out, err = command("info", mel_file)
     assert (code, out) == (1, "") and str(mel_file) in err and err.count("\n") == 1
+
+
+def test_info_shows_control_characters_of_a_model_file_escaped(command, tiny, tmp_path):
+    tiny.provenance = {"by\r": "Zoë\x1b[2J\nmodel /etc", "scores": {"d\x07v": ["\x9b1m", "\u202e"]}}
+    save_model(tmp_path / "a.safetensors", tiny)
+    code, out, err = command("info", tmp_path / "a.safetensors")
+    assert (code, err) == (0, "")
+    assert all(line.isprintable() for line in out.split("\n"))
+    assert r"Zoë\x1b[2J\nmodel /etc" in out and r"by\r" in out and r"d\x07v" in out
 
 
 def test_a_model_that_needs_the_whole_utterance_refuses_to_stream(refused, utterance, mel_file, tmp_path):

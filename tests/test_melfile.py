@@ -116,6 +116,39 @@ def test_missing_empty_truncated_and_foreign_files_are_refused_in_one_line(tmp_p
         assert str(caught.value).startswith(f"{path}: ") and "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("array", ["mel", "f0"])
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (np.float32(3), r"has shape \[\]"),
+        (np.zeros((2, 3, 10), "f"), r"has shape \[2, 3, 10\]"),
+        (b"hello", "is of type"),
+        (np.array([b"1", b"2"]), "is of type"),
+        (np.zeros((10, 40), complex), "is of type complex128"),
+        (np.zeros((10, 40), bool), "is of type bool"),
+    ],
+    ids=["scalar", "three axes", "text", "texts", "complex", "bool"],
+)
+def test_an_array_of_another_kind_is_refused_by_name(tmp_path, mel, f0, array, value, words):
+    arrays = {"mel": mel, "f0": f0, array: value}
+    np.savez(tmp_path / "a.npz", **arrays)
+    write_h5(tmp_path / "a.h5", **arrays)
+    np.save(tmp_path / "a.npy", value)
+    for name in ("a.npz", "a.h5", "a.npy") if array == "mel" else ("a.npz", "a.h5"):
+        with pytest.raises(ValueError, match=rf"{name}: {array} {words}.*: expected") as caught:
+            read_mel(tmp_path / name, BANDS)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_mel_of_one_axis_with_f0_and_one_without_values_are_refused(tmp_path, mel, f0):
+    write_h5(tmp_path / "a.h5", mel=mel[0], f0=f0)
+    with pytest.raises(ValueError, match=r"a\.h5: mel has shape \[40\]: expected \[10, T\]"):
+        read_mel(tmp_path / "a.h5", BANDS)
+    write_h5(tmp_path / "b.h5", mel=pytest.importorskip("h5py").Empty("f"))
+    with pytest.raises(ValueError, match=r"b\.h5: mel is of type object: expected floating point"):
+        read_mel(tmp_path / "b.h5", BANDS)
+
+
 class Malicious:
     def __init__(self, path):
         self.path = path

@@ -210,6 +210,45 @@ def test_tensors_that_do_not_fit_are_refused_by_name(tiny_checkpoint, refused):
     refused(tiny_checkpoint, "output_proj.bias")
 
 
+def test_bfloat16_weights_are_taken_over_as_float32(tiny_checkpoint):
+    tiny_checkpoint.state = {key: value.bfloat16() for key, value in tiny_checkpoint.state.items()}
+    assert tiny_checkpoint.run() == 0
+    expected = tiny_checkpoint.state["output_proj.bias"].float().numpy()
+    np.testing.assert_array_equal(load_model(tiny_checkpoint.output).weights["output_proj.bias"], expected, strict=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda x: x.to_sparse(), "is torch.float32, torch.sparse_coo on cpu"),
+        (lambda x: x.bfloat16().to_sparse(), "is torch.bfloat16, torch.sparse_coo on cpu"),
+        (lambda x: x.to("meta"), "is torch.float32, torch.strided on meta"),
+        (lambda x: x.to(torch.complex64).conj(), "is torch.complex64"),
+    ],
+    ids=["sparse", "sparse bfloat16", "meta", "conjugate"],
+)
+def test_tensors_without_plain_values_are_refused_by_name(tiny_checkpoint, refused, change, words):
+    tiny_checkpoint.state["output_proj.bias"] = change(tiny_checkpoint.state["output_proj.bias"])
+    refused(tiny_checkpoint, f"checkpoint-7steps.pkl: tensor output_proj.bias {words}")
+
+
+@pytest.mark.parametrize(
+    "content", [b"a: caf\xe9", b"\x93NUMPY", b"a: \0", b'a: !!int ""', b"a: !!timestamp x", b"- 1"]
+)
+def test_a_file_that_is_no_yaml_of_a_configuration_is_refused_by_name(tiny_checkpoint, capsys, tmp_path, content):
+    (tmp_path / "bad.yaml").write_bytes(content)
+    for option in ("--config", "--features"):
+        assert tiny_checkpoint.run(option, str(tmp_path / "bad.yaml")) == 1
+        error = capsys.readouterr().err
+        assert f"{tmp_path / 'bad.yaml'}: " in error and error.count("\n") == 1
+
+
+def test_a_name_of_features_that_no_file_can_hold_is_refused(tiny_checkpoint, refused, tmp_path):
+    values = {**TINY_FEATURES, "hop_length": 32, "name": "NAME"}
+    (tmp_path / "bad.yaml").write_text(yaml.safe_dump(values).replace("NAME", r'"\ud800"'))
+    refused(tiny_checkpoint, "bad.yaml: 'utf-8' codec can't encode", "--features", str(tmp_path / "bad.yaml"))
+
+
 class Malicious:
     def __init__(self, path):
         self.path = path

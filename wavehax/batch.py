@@ -57,8 +57,12 @@ def run(work: Callable[[Path, Path], None], pairs: Sequence[tuple[Path, Path]], 
 
     Returns:
         the exit code: 0, or 1 if any failed.
+
+    Raises:
+        BaseException: the first one that is none of EXPECTED_ERRORS, when all other pairs are done.
     """
     failed = 0
+    unexpected: BaseException | None = None
     bar = _Bar(len(pairs))
     with ThreadPoolExecutor(jobs) as pool:
         futures = {pool.submit(work, *pair): pair[0] for pair in pairs}
@@ -66,9 +70,9 @@ def run(work: Callable[[Path, Path], None], pairs: Sequence[tuple[Path, Path]], 
             for done, future in enumerate(as_completed(futures), 1):
                 error = future.exception()
                 if error is not None:
-                    if not isinstance(error, EXPECTED_ERRORS):
-                        raise error
                     failed += 1
+                    if unexpected is None and not isinstance(error, EXPECTED_ERRORS):
+                        unexpected = error
                     bar.clear()
                     report(error, str(futures[future]))
                 bar.show(done)
@@ -77,6 +81,8 @@ def run(work: Callable[[Path, Path], None], pairs: Sequence[tuple[Path, Path]], 
             raise
         finally:
             bar.clear()
+    if unexpected is not None:
+        raise unexpected
     return 1 if failed else 0
 
 

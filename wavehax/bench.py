@@ -124,7 +124,7 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
 
 
 def write_json(path: Path, rows: Sequence[dict[str, Any]], overwrite: bool) -> None:
-    """The measurements and the machine they are of; `FileExistsError` where the file is there and not to be replaced."""
+    """The measurements and the machine they are of; FileExistsError where the file is not to be replaced."""
     machine = {"processor": processor_name(), "platform": platform.platform(), "python": platform.python_version()}
     with replacing(path, overwrite=overwrite) as temporary:
         temporary.write_text(json.dumps({"machine": machine, "rows": list(rows)}, indent=1) + "\n")

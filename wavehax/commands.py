@@ -14,6 +14,7 @@ import numpy as np
 from wavehax.audio import read_audio
 from wavehax.checkpoint import Model, load_model
 from wavehax.config import FeatureConfig
+from wavehax.errors import printable
 from wavehax.features import f0_from_audio, log_mel
 from wavehax.files import finite_tiles, pcm16, refuse_existing, replacing, write_blocks
 from wavehax.melfile import read_f0, read_mel
@@ -100,8 +101,11 @@ def _given_f0(arguments: argparse.Namespace, frames: int, f0: np.ndarray | None)
     if isinstance(arguments.f0, Path):
         f0 = read_f0(arguments.f0)
     elif arguments.f0 is not None:
-        f0 = np.full(frames, arguments.f0, np.float32)
-    return f0 if f0 is None or arguments.f0_scale == 1 else f0 * np.float32(arguments.f0_scale)
+        f0 = np.full(frames, arguments.f0)
+    if f0 is None or arguments.f0_scale == 1:
+        return f0
+    with np.errstate(over="ignore", invalid="ignore"):  # what is then not finite is refused as such
+        return f0 * np.float64(arguments.f0_scale)  # in float32 a large scale would be infinite, and 0 Hz become NaN
 
 
 def _synthesize(
@@ -159,6 +163,7 @@ def describe(name: str | None, isa: str) -> str:
     rows = [("model", str(path)), *_shape_rows(model), ("streaming", _delay(voc))]
     rows.append(("isa", f"{voc.isa} (available: {', '.join(available_isas())})"))
     rows += _provenance_rows(model.provenance)
+    rows = [(printable(label), printable(value)) for label, value in rows]
     width = max(len(label) for label, _ in rows) + 2
     return "\n".join(f"{label:<{width}}{value}" for label, value in rows)
 

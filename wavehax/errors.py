@@ -17,8 +17,13 @@ def one_line(error: BaseException) -> str:
     text = str(error)
     if isinstance(error, OSError) and error.strerror and error.filename:
         text = f"{error.filename}: {error.strerror}"
-    text = " ".join(text.split()) or type(error).__name__
+    text = printable(" ".join(text.split())) or type(error).__name__
     return text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
+
+
+def printable(text: str) -> str:
+    """`text` with what a terminal would obey rather than show, such as ANSI escapes, as backslash escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def optional_module(name: str, purpose: str, package: str) -> ModuleType:

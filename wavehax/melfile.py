@@ -26,10 +26,10 @@ def read_mel(path: str | os.PathLike[str], n_mels: int) -> tuple[np.ndarray, np.
         n_mels: bands that the model expects.
 
     Returns:
-        mel [n_mels, T], and f0 [T'] or None; values and lengths are not checked here.
+        floating mel [n_mels, T], and f0 [T'] or None; values, bands and lengths are not checked here.
 
     Raises:
-        ValueError: not such a file, truncated, or not of such a shape; the message begins with the path.
+        ValueError: not such a file, truncated, or not of such a type or shape; the message begins with the path.
         ModuleNotFoundError: h5py or torch is needed and missing.
     """
     path = Path(path)
@@ -37,7 +37,7 @@ def read_mel(path: str | os.PathLike[str], n_mels: int) -> tuple[np.ndarray, np.
     if "mel" not in arrays:
         raise ValueError(f"{path}: has no array 'mel'")
     f0 = None if "f0" not in arrays else _flat(path, arrays["f0"])
-    mel = _oriented(path, arrays["mel"], n_mels)
+    mel = _oriented(path, _numbers(path, "mel", arrays["mel"], "f", "floating point"), n_mels)
     if path.suffix.lower() == ".h5" and f0 is not None and len(f0) == mel.shape[1] + 1:
         f0 = f0[:-1]
     return mel, f0
@@ -85,7 +85,7 @@ def _read_npz(path: Path, bare: str) -> dict[str, np.ndarray]:
 def _read_h5(path: Path, bare: str) -> dict[str, np.ndarray]:
     h5py = optional_module("h5py", "reading .h5", "h5py")
     with h5py.File(path, "r") as file:
-        return {name: file[name][()] for name in ("mel", "f0") if name in file}
+        return {name: np.asarray(file[name][()]) for name in ("mel", "f0") if name in file}
 
 
 def _read_pt(path: Path, bare: str) -> dict[str, np.ndarray]:
@@ -95,12 +95,20 @@ def _read_pt(path: Path, bare: str) -> dict[str, np.ndarray]:
     return {name: tensors[name].detach().float().numpy() for name in ("mel", "f0") if name in tensors}
 
 
+def _numbers(path: Path, name: str, array: np.ndarray, kinds: str, expected: str) -> np.ndarray:
+    if array.dtype.kind not in kinds:
+        raise ValueError(f"{path}: {name} is of type {array.dtype}: expected {expected}")
+    return array
+
+
 def _oriented(path: Path, mel: np.ndarray, n_mels: int) -> np.ndarray:
     """`mel` as [n_mels, T]; a view."""
     shape = list(mel.shape)
     if mel.ndim == 3 and shape[0] == 1:
         mel = mel[0]
-    if mel.ndim != 2 or n_mels not in mel.shape:
+    if mel.ndim != 2:
+        raise ValueError(f"{path}: mel has shape {shape}: expected [{n_mels}, T]")
+    if n_mels not in mel.shape:
         return mel  # refused with the expected definition by Vocoder, which knows it
     if mel.shape == (n_mels, n_mels) and path.suffix.lower() not in (".npz", ".h5"):
         raise ValueError(
@@ -112,6 +120,7 @@ def _oriented(path: Path, mel: np.ndarray, n_mels: int) -> np.ndarray:
 
 def _flat(path: Path, f0: np.ndarray) -> np.ndarray:
     """`f0` as [T]: axes of length 1, such as the authors' [T, 1], are dropped."""
+    f0 = _numbers(path, "f0", f0, "fiu", "numbers in Hz")
     if f0.size != max(f0.shape, default=0):
         raise ValueError(f"{path}: f0 has shape {list(f0.shape)}: expected [T]")
     return f0.reshape(-1)

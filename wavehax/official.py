@@ -127,12 +127,7 @@ def convert_official(
     if generator.num_blocks > len(weights):  # before a hostile number of blocks costs any time
         raise ModelError(f"num_blocks={generator.num_blocks}, but the checkpoint has {len(weights)} tensors")
     shapes = parameter_shapes(generator)
-    n_mels = generator.n_mels
-    converted = {"mel_mean": np.zeros(n_mels, np.float32), "mel_scale": np.ones(n_mels, np.float32)}
-    if generator.num_streams > 1 and generator.stream_filter == "dwt":
-        packet = haar_packet(generator.num_streams)
-        converted["filter_bank.analysis.weight"] = packet[:, None]
-        converted["filter_bank.synthesis.weight"] = packet[None]
+    converted = _weights_of_ours(generator)
     for official, value in weights.items():
         if _DERIVED.fullmatch(official):
             continue
@@ -150,6 +145,17 @@ def convert_official(
             f"the checkpoint has nothing for {missing[0]}" + (f" and {len(missing) - 1} more" if missing[1:] else "")
         )
     return generator, converted
+
+
+def _weights_of_ours(generator: GeneratorConfig) -> dict[str, np.ndarray]:
+    """The tensors that a checkpoint of theirs does not hold."""
+    n_mels = generator.n_mels
+    weights = {"mel_mean": np.zeros(n_mels, np.float32), "mel_scale": np.ones(n_mels, np.float32)}
+    if generator.num_streams > 1 and generator.stream_filter == "dwt":
+        packet = haar_packet(generator.num_streams)
+        weights["filter_bank.analysis.weight"] = packet[:, None]
+        weights["filter_bank.synthesis.weight"] = packet[None]
+    return weights
 
 
 def haar_packet(num_streams: int) -> np.ndarray:
@@ -235,16 +241,18 @@ def _feature_config(features: str | None, generator: GeneratorConfig) -> Feature
 
 def _read_features(path: Path) -> FeatureConfig:
     try:
-        return from_dict(FeatureConfig, _read_yaml(path))
-    except (ConfigError, TypeError, OverflowError) as error:
+        features = from_dict(FeatureConfig, _read_yaml(path))
+        features.name.encode()  # YAML can spell half a surrogate pair, and a model file cannot hold it
+    except (ConfigError, TypeError, OverflowError, UnicodeError) as error:
         raise ModelError(f"{path}: {one_line(error)}") from error
+    return features
 
 
 def _read_yaml(path: Path) -> Mapping[str, Any]:
     yaml = optional_module("yaml", "reading a YAML file", "wavehax[train]")
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeError, yaml.YAMLError, RecursionError, ValueError) as error:
+    except Exception as error:  # PyYAML raises nearly anything for a tag that does not fit its value, as in `!!int ""`
         raise ModelError(f"{path}: not a YAML file that can be read ({one_line(error)})") from error
     if not isinstance(values, Mapping) or not all(isinstance(key, str) for key in values):
         raise ModelError(f"{path}: expected a mapping of names to values")
@@ -273,7 +281,19 @@ def _read_state(path: Path) -> dict[str, np.ndarray]:
         isinstance(key, str) and hasattr(state[key], "numpy") for key in state
     ):
         raise ModelError(f"{path}: no tensors under ['model']['generator']")
-    return {name: value.detach().numpy() for name, value in state.items()}
+    return {name: _as_array(path, name, value) for name, value in state.items()}
+
+
+def _as_array(path: Path, name: str, tensor: Any) -> np.ndarray:
+    """A dense tensor on the CPU; float32 where it is of any floating type, as numpy has no bfloat16."""
+    try:
+        tensor = tensor.detach()
+        return (tensor.float() if tensor.is_floating_point() else tensor).numpy()
+    except (TypeError, RuntimeError) as error:  # sparse, quantised, without values (device meta), ...
+        raise ModelError(
+            f"{path}: tensor {name} is {tensor.dtype}, {tensor.layout} on {tensor.device}: expected a dense one of"
+            f" numbers ({one_line(error)})"
+        ) from error
 
 
 class _Unread(dict):

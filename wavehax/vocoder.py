@@ -21,7 +21,7 @@ DEFAULT_MODEL = "vocos-24k"
 """Name of the shipped model that `load()` takes."""
 
 MIN_F0 = 1.0
-"""Hz. Lower ones are no pitch but a mistake, such as a contour smoothed into the unvoiced; their prior is one huge click."""
+"""Hz. Lower is no pitch but a mistake, such as a contour smoothed into unvoiced frames; its prior is one huge click."""
 
 _MODELS = Path(__file__).parent / "models"
 _TILE = 4096  # frames checked at once: 0.4 MB of flags at 100 bands

@@ -1,4 +1,4 @@
-"""Builds and runs the C++ tests, optimised and under the address and undefined-behaviour sanitizers with assertions on."""
+"""Builds and runs the C++ tests: optimised, and under address and undefined-behaviour sanitizers with assertions on."""
 
 from __future__ import annotations
 
