@@ -1,6 +1,6 @@
 """Training checkpoint to model file, with the provenance of this recipe.
 
-    python recipes/quickstart/export.py CHECKPOINT OUT.safetensors [--scores scores.json]
+    python recipes/quickstart/export.py CHECKPOINT OUT.safetensors [--scores scores.json] [--force]
 
 Needs the prepared folder that the run read: batch-norm statistics are measured on it.
 """
@@ -22,6 +22,7 @@ def main() -> None:
     parser.add_argument("--data", default="", help="training data and its licences in words, for the model file")
     parser.add_argument("--licence", default="MIT", help="of the weights")
     parser.add_argument("--scores", type=Path, help="file of score.py; the means of its splits go into the model file")
+    parser.add_argument("--force", action="store_true", help="replace OUT if it exists")
     arguments = parser.parse_args()
     provenance = {name: value for name in ("licence", "data", "hardware") if (value := getattr(arguments, name))}
     if arguments.scores:
@@ -29,7 +30,7 @@ def main() -> None:
         provenance["scores"] = {
             split: {name: round(mean, 4) for name, mean in means.items()} for split, means in splits.items()
         }
-    export(arguments.checkpoint, arguments.out, provenance)
+    export(arguments.checkpoint, arguments.out, provenance, force=arguments.force)
 
 
 if __name__ == "__main__":

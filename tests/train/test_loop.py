@@ -15,6 +15,7 @@ import pytest
 import torch
 
 from wavehax.checkpoint import load_model
+from wavehax.cli import main as command_line
 from wavehax.nn import build_generator
 from wavehax.train import main
 from wavehax.train.config import load_config
@@ -150,6 +151,42 @@ def test_an_export_that_the_engine_reads_differently_is_refused(
     )
     with pytest.raises(ValueError, match="differs from PyTorch"):
         export(finished / "checkpoint.pt", tmp_path / "model.safetensors", {})
+    assert list(tmp_path.iterdir()) == []
+    old = tmp_path / "model.safetensors"
+    old.write_bytes(b"old")
+    with pytest.raises(ValueError, match="differs from PyTorch"):
+        export(finished / "checkpoint.pt", old, {}, force=True)
+    assert old.read_bytes() == b"old" and list(tmp_path.iterdir()) == [old]
+
+
+def test_an_export_replaces_a_file_only_when_forced(finished: Path, tmp_path: Path) -> None:
+    old = tmp_path / "model.safetensors"
+    old.write_bytes(b"old")
+    with pytest.raises(FileExistsError, match="exists already"):
+        export(finished / "checkpoint.pt", old, {})
+    assert old.read_bytes() == b"old"
+    export(finished / "checkpoint.pt", old, {}, force=True)
+    load_model(old)
+
+
+@pytest.mark.parametrize("damage", ["half", "garbage", "empty", "keys", "tensor"])
+def test_a_damaged_checkpoint_is_refused_in_one_line(finished: Path, tmp_path: Path, damage: str) -> None:
+    path, whole = tmp_path / "checkpoint.pt", (finished / "checkpoint.pt").read_bytes()
+    if damage == "keys":
+        torch.save({"step": 1}, path)
+    elif damage == "tensor":
+        torch.save(torch.zeros(3), path)
+    else:
+        path.write_bytes({"half": whole[: len(whole) // 2], "garbage": b"garbage" * 99, "empty": b""}[damage])
+    with pytest.raises(ValueError, match="no training checkpoint") as error:
+        load_checkpoint(path)
+    assert str(path) in str(error.value) and "\n" not in str(error.value)
+
+
+def test_training_without_a_configuration_is_refused_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command_line(["train"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("wavehax: ") and said.count("\n") == 1
 
 
 def test_exported_batch_norm_statistics_are_those_of_the_data(

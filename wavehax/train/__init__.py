@@ -6,20 +6,30 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from wavehax.batch import UsageError
+
 
 def main(argv: Sequence[str] | None = None) -> None:
     """`wavehax train CONFIG [key=value ...]`: train, or take up the run that is in the config's `run_dir`.
 
     Raises:
+        UsageError: the arguments make no sense.
         ValueError, OSError: the configuration, the prepared data or the checkpoint is not as expected.
     """
     from wavehax.train.config import load_config
     from wavehax.train.loop import Trainer
 
     description = "Train a generator, or resume the run in its run_dir."
-    parser = argparse.ArgumentParser(prog="wavehax train", description=description)
+    parser = _Parser(prog="wavehax train", description=description)
     parser.add_argument("config", type=Path, help="YAML file")
     help_text = "replace a value of it, e.g. data.batch_size=8"
     parser.add_argument("overrides", nargs="*", metavar="key=value", help=help_text)
     arguments = parser.parse_args(argv)
     Trainer(load_config(arguments.config, arguments.overrides)).run()
+
+
+class _Parser(argparse.ArgumentParser):
+    """Refuses in one line, as the other commands do."""
+
+    def error(self, message: str) -> None:
+        raise UsageError(f"{message}; see {self.prog} --help")

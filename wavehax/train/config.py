@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from wavehax.config import FEATURES, ConfigError, FeatureConfig, GeneratorConfig, from_dict, to_dict
+
+
+def _check_count(name: str, value: Any, least: int = 1) -> None:
+    if type(value) is not int or not least <= value < 2**31:
+        raise ConfigError(f"{name}={repr(value)[:40]}: expected an integer of at least {least}")
+
+
+def _check_number(name: str, value: Any, *, positive: bool = False, below: float = math.inf) -> None:
+    """Finite, 0 <= value < below; with `positive` more than 0."""
+    number = type(value) in (int, float) and math.isfinite(value) and 0 <= value < below
+    if not number or (positive and value == 0):
+        least = "more than 0" if positive else "0 or more"
+        limit = "" if below == math.inf else f" and below {below:g}"
+        raise ConfigError(f"{name}={repr(value)[:40]}: expected a number, {least}{limit}")
 
 
 @dataclass(frozen=True)
@@ -21,6 +36,12 @@ class DataConfig:
     speaker_exponent: float = 0.5  # a speaker's share is frames ** exponent; 1: as recorded, 0: all alike
     gain_db: float = 6.0  # segments are scaled by a gain drawn from [-gain_db, gain_db / 2]
 
+    def __post_init__(self) -> None:
+        _check_count("data.batch_size", self.batch_size)
+        _check_count("data.segment_frames", self.segment_frames)
+        _check_number("data.speaker_exponent", self.speaker_exponent)
+        _check_number("data.gain_db", self.gain_db)
+
 
 @dataclass(frozen=True)
 class LossConfig:
@@ -31,6 +52,16 @@ class LossConfig:
     floor: float = 1e-5  # magnitude
 
     def __post_init__(self) -> None:
+        for name, least in (("n_ffts", 4), ("n_mels", 1)):
+            values = getattr(self, name)
+            if not isinstance(values, tuple):
+                raise ConfigError(f"loss.{name}={repr(values)[:40]}: expected a list of integers")
+            for value in values:
+                _check_count(f"loss.{name}", value, least)
+        odd = [n_fft for n_fft in self.n_ffts if n_fft % 8]
+        if odd:  # a hop is a quarter, and window minus hop is padded alike on both sides
+            raise ConfigError(f"loss.n_ffts={odd[0]}: expected a multiple of 8")
+        _check_number("loss.floor", self.floor, positive=True)
         if len(self.n_ffts) != len(self.n_mels) or not self.n_ffts:
             raise ConfigError(f"n_ffts={self.n_ffts}, n_mels={self.n_mels}: expected as many of each, at least one")
 
@@ -46,6 +77,14 @@ class OptimizerConfig:
     warmup_steps: int = 100
     max_grad_norm: float = 10.0
     ema_decay: float = 0.999  # of the averaged weights, which are the ones exported
+
+    def __post_init__(self) -> None:
+        _check_number("optimizer.learning_rate", self.learning_rate, positive=True)
+        _check_number("optimizer.max_grad_norm", self.max_grad_norm, positive=True)
+        _check_number("optimizer.weight_decay", self.weight_decay)
+        _check_count("optimizer.warmup_steps", self.warmup_steps, 0)
+        for name in ("beta1", "beta2", "ema_decay"):
+            _check_number(f"optimizer.{name}", getattr(self, name), below=1)
 
 
 @dataclass(frozen=True)
@@ -73,9 +112,10 @@ class TrainConfig:
         frames, longest = self.data.segment_frames, max(self.loss.n_ffts)
         if frames * self.generator.hop_length <= longest // 2:
             raise ConfigError(f"data.segment_frames={frames}: too short for a loss window of {longest} samples")
-        for name in ("max_steps", "threads", "checkpoint_minutes"):
-            if getattr(self, name) <= 0:
-                raise ConfigError(f"{name}={getattr(self, name)}: expected a positive number")
+        _check_count("max_steps", self.max_steps)
+        _check_count("threads", self.threads)
+        _check_count("seed", self.seed, 0)
+        _check_number("checkpoint_minutes", self.checkpoint_minutes, positive=True)
 
     @property
     def feature_config(self) -> FeatureConfig:
@@ -104,6 +144,8 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
     for key, value in parsed:
         section, _, name = key.rpartition(".")
         target = values.setdefault(section, {}) if section else values
+        if not isinstance(target, dict):
+            raise ConfigError(f"{key}: {section}={repr(target)[:40]} is no section, expected a mapping of keys")
         target[name] = value
     return config_from_dict(values)
 

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from wavehax.checkpoint import Model, load_model, save_model
+from wavehax.files import refuse_existing, replacing
 from wavehax.nn import build_generator
 from wavehax.nn.layers import BatchNorm
 from wavehax.train.config import TrainConfig, config_from_dict
@@ -20,8 +21,10 @@ _MAX_ERROR = 1e-4  # of the largest sample
 _STATISTICS_BATCHES = 50  # 50 x 11 x 48 frames: 5 minutes of audio
 
 
-def export(checkpoint: Path, out: Path, provenance: dict[str, Any]) -> Model:
+def export(checkpoint: Path, out: Path, provenance: dict[str, Any], *, force: bool = False) -> Model:
     """Write the model file `out` from `checkpoint`; steps and time are added to `provenance`.
+
+    `out` appears (or, with `force`, is replaced) only once the engine has been found to compute what PyTorch does.
 
     Batch-norm statistics are averaged over training batches (read from the prepared folder that the checkpoint names)
     under the averaged weights: those collected while training belong to other weights.
@@ -30,10 +33,11 @@ def export(checkpoint: Path, out: Path, provenance: dict[str, Any]) -> Model:
         The model, as read back from `out`.
 
     Raises:
-        OSError: a file is missing or cannot be written.
+        OSError: a file is missing or cannot be written, or `out` exists and `force` is not set.
         ValueError: the checkpoint does not fit its own configuration, a weight is not finite, or the engine computes
             something else than PyTorch from what was written.
     """
+    refuse_existing(out, force)
     state = load_checkpoint(checkpoint)
     config = config_from_dict(state["config"])
     generator = build_generator(config.generator)
@@ -43,9 +47,11 @@ def export(checkpoint: Path, out: Path, provenance: dict[str, Any]) -> Model:
     settings = {key: value for key, value in state["config"].items() if key in ("seed", "optimizer", "loss", "data")}
     settings["data"] = {key: value for key, value in settings["data"].items() if key != "path"}  # of this machine
     training = {"steps": state["step"], "hours": round(state["seconds"] / 3600, 2), **settings}
-    save_model(out, Model(config.generator, config.feature_config, weights, {**provenance, "training": training}))
-    written = load_model(out)
-    verify(written, generator)
+    model = Model(config.generator, config.feature_config, weights, {**provenance, "training": training})
+    with replacing(out, overwrite=force) as temporary:
+        save_model(temporary, model)
+        written = load_model(temporary)
+        verify(written, generator)
     return written
 
 

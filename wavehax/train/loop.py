@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import math
 import os
+import pickle
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from wavehax.nn import build_generator
 from wavehax.train.config import TrainConfig, config_from_dict, config_to_dict
@@ -18,6 +20,7 @@ from wavehax.train.data import SegmentDataset
 from wavehax.train.losses import MultiMelLoss
 
 _LOG_FIELDS = ("step", "loss", "grad_norm", "learning_rate", "seconds")
+_STATE_FIELDS = ("config", "model", "ema", "optimizer", "step", "seconds")  # of a checkpoint
 _RESUMABLE = {"max_steps", "run_dir", "threads", "checkpoint_minutes"}  # a resumed run may change these
 
 
@@ -174,6 +177,18 @@ class Trainer:
             print(text, file=sys.stderr, flush=True)
 
 
-def load_checkpoint(path: Path) -> dict[str, Tensor]:
-    """The contents of a training checkpoint; no code in the file is run."""
-    return torch.load(path, map_location="cpu", weights_only=True)
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """The contents of a training checkpoint; no code in the file is run.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is damaged, or no training checkpoint.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, TypeError, LookupError) as error:
+        raise ValueError(f"{path}: damaged, or no training checkpoint") from error
+    missing = [name for name in _STATE_FIELDS if not isinstance(state, dict) or name not in state]
+    if missing:
+        raise ValueError(f"{path}: no training checkpoint, {', '.join(missing)} missing")
+    return state

@@ -1,0 +1,51 @@
+"""The default model on recordings of voices: scores, and streaming to the last bit. Needs the corpus."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import wavehax
+from wavehax.audio import read_audio
+from wavehax.features import f0_from_audio, log_mel
+
+CORPUS = Path(__file__).parents[2] / "shared" / "corpus"
+FILES = (  # of the split `dev`
+    "speech24k/nathalie__nathalie__nl-rhasspy-463.flac",
+    "speech48k/kathleen__kathleen__arctic-b0381-1592530557.flac",
+    "speech24k/vctk__p258__411-ct.flac",
+    "speech24k/vctk__p286__p286-010-22k.flac",
+)
+
+
+@pytest.fixture(scope="module")
+def recordings() -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Wave, mel and F0 of each file."""
+    pytest.importorskip("pyworld", reason="needs the extra [f0]")
+    if not CORPUS.is_dir():
+        pytest.skip(f"needs the recordings in {CORPUS}")
+    features = wavehax.load().features
+    waves = [read_audio(CORPUS / name, features.sample_rate)[0] for name in FILES]
+    return [(wave, log_mel(wave, features), f0_from_audio(wave, features)) for wave in waves]
+
+
+def test_speech_is_close_to_the_recording(recordings: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> None:
+    for name in ("pesq", "pystoi"):
+        pytest.importorskip(name, reason="needs the extra [eval]")
+    from wavehax.evaluate import metrics
+
+    voc = wavehax.load()
+    made = [(wave, voc(mel, f0)[: len(wave)]) for wave, mel, f0 in recordings]
+    assert np.mean([metrics.pesq_wb(wave, ours, voc.sample_rate) for wave, ours in made]) >= 2.5
+    assert min(metrics.stoi(wave, ours, voc.sample_rate) for wave, ours in made) >= 0.9
+
+
+def test_speech_streams_bit_for_bit(recordings: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> None:
+    voc = wavehax.load()
+    for _, mel, f0 in recordings:
+        stream = voc.stream()
+        assert stream.delay <= 0.05 * voc.sample_rate
+        chunks = [stream.push(mel[:, i : i + 3], f0[i : i + 3]) for i in range(0, mel.shape[1], 3)]
+        np.testing.assert_array_equal(np.concatenate([*chunks, stream.flush()]), voc(mel, f0))
