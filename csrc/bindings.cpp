@@ -47,6 +47,7 @@ Config to_config(const py::dict& values) {
   c.norm = field<std::string>(values, "norm");
   c.outer_norm = field<std::string>(values, "outer_norm");
   c.time_padding = field<std::string>(values, "time_padding");
+  c.frame_alignment = field<std::string>(values, "frame_alignment");
   c.output = field<std::string>(values, "output");
   c.stream_filter = field<std::string>(values, "stream_filter");
   c.use_logmag_phase = field<bool>(values, "use_logmag_phase");

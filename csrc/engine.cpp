@@ -71,6 +71,7 @@ Engine::Engine(const Config& c, Weights weights, const Kernels& kernels_)
     : kernels(kernels_),
       config(checked(c)),
       causal(choose<bool>("time_padding", c.time_padding, {{"causal", true}, {"reflect", false}})),
+      centred(choose<bool>("frame_alignment", c.frame_alignment, {{"centre", true}, {"same", false}})),
       excitation(choose<bool>("output", c.output, {{"excitation", true}, {"spectrum", false}})),
       streamable(c.norm != "utterance" && c.outer_norm != "utterance"),
       prior(prior_kind(c.prior)),
@@ -108,7 +109,7 @@ std::int64_t Engine::samples_after(std::int64_t frames) const {
   const std::int64_t projected = filter_bank ? std::min(spectra, behind(frames, look_right)) : behind(spectra, look_right);
   const std::int64_t predicted = behind(projected, latency());
   samples = behind(predicted * stft.hop(), stft.pad());
-  return filter_bank ? filter_bank->synthesised(samples) : samples;
+  return behind(filter_bank ? filter_bank->synthesised(samples) : samples, margin());
 }
 
 int Engine::delay() const {
@@ -120,7 +121,7 @@ void vocode(std::shared_ptr<const Engine> engine, MelView mel, const float* f0, 
             const float* prior, float* out) {
   // A norm over the utterance needs every frame at once; all other models pass through in tiles, as a stream does.
   const bool whole = !engine->streamable;
-  Stream stream(std::move(engine), whole ? std::max<std::int64_t>(frames, 1) : Stream::kTile);
+  Stream stream(std::move(engine), whole ? frames + 1 : Stream::kTile);
   stream.reset(seed);
   out += stream.push(mel, f0, frames, prior, out);
   stream.flush(out);

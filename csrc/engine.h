@@ -17,7 +17,7 @@ namespace wavehax {
 struct Config {
   int n_mels, channels, mult_channels, kernel_bins, kernel_frames, num_blocks, n_fft, hop_length, sample_rate, lookahead;
   int num_streams;
-  std::string prior, norm, outer_norm, time_padding, output, stream_filter;
+  std::string prior, norm, outer_norm, time_padding, frame_alignment, output, stream_filter;
   bool use_logmag_phase;
 };
 
@@ -27,7 +27,7 @@ struct Engine {
 
   const Kernels& kernels;
   const Config config;
-  const bool causal, excitation, streamable;
+  const bool causal, centred, excitation, streamable;
   const PriorKind prior;
   const int bins, width;         // bins of a stream; channels, padded
   const int mirrored;            // bins added at both ends of a frame for the depthwise kernel
@@ -47,6 +47,7 @@ struct Engine {
   Border border() const { return causal ? Border::kZeros : Border::kReflect; }
   int frame_size() const { return bins * width; }                        // floats of a frame
   int row_size() const { return (bins + 2 * mirrored) * width; }         // the same, mirrored bins included
+  int margin() const { return centred ? config.hop_length / 2 : 0; }       // samples by which frame 0 precedes sample 0
   int latency() const { return config.num_blocks * block_right; }        // frames that the blocks look ahead
   std::int64_t samples_after(std::int64_t frames) const;                 // output samples that `frames` frames complete
   int delay() const;                                                     // samples by which the output of a stream lags

@@ -108,18 +108,20 @@ std::int64_t Stream::push(MelView mel, const float* f0, std::int64_t frames, con
     take(mel.from(first), f0 + first, count, prior == nullptr ? nullptr : prior + first * engine_->config.hop_length);
     if (!engine_->streamable) continue;
     advance();
-    written += drain(out + written);
+    written += drain(out + written, pending_flush());
   }
   return written;
 }
 
 std::int64_t Stream::flush(float* out) {
+  const std::int64_t owed = pending_flush();
+  if (engine_->centred && received_ > 0) repeat_last_frame();
   mel_.end();
   if (!prior_samples_.ended()) prior_.finish(prior_samples_);
   std::int64_t written = 0;
-  while (emitted_ < received_ * engine_->config.hop_length) {
+  while (written < owed) {
     advance();
-    written += drain(out + written);
+    written += drain(out + written, owed - written);
   }
   return written;
 }
@@ -136,6 +138,20 @@ void Stream::take(MelView mel, const float* f0, std::int64_t frames, const float
       std::copy_n(prior + t * e.config.hop_length, e.config.hop_length, prior_samples_.extend(e.config.hop_length));
   }
   received_ += frames;
+  last_f0_ = f0[frames - 1];
+  prior_given_ = prior != nullptr;
+}
+
+// Centred hops begin half a hop early, so that the last samples lie in a hop of which no frame came.
+void Stream::repeat_last_frame() {
+  const int n_mels = engine_->config.n_mels, hop = engine_->config.hop_length;
+  const float* last = mel_.at(received_ - 1);
+  std::copy_n(last, n_mels, mel_.push());
+  if (prior_given_)
+    std::fill_n(prior_samples_.extend(hop), hop, 0.0f);
+  else
+    prior_.push(last_f0_, prior_samples_);
+  ++received_;
 }
 
 void Stream::advance() {
@@ -341,8 +357,9 @@ void Stream::mirror(float* row) const {
   }
 }
 
-std::int64_t Stream::drain(float* out) {
-  const std::int64_t count = wave_.end() - wave_.begin();
+std::int64_t Stream::drain(float* out, std::int64_t limit) {
+  wave_.drop(engine_->margin());  // before sample 0
+  const std::int64_t count = std::min(wave_.end() - wave_.begin(), limit);
   std::copy_n(wave_.from(wave_.begin()), count, out);
   wave_.drop(wave_.end());
   emitted_ += count;

@@ -48,7 +48,8 @@ class Stream {
   void synthesise_frame(const float* frame, const float* weight, const float* bias);
   void finish_spectrum(float* re, float* im) const;
   void mirror(float* row) const;
-  std::int64_t drain(float* out);
+  void repeat_last_frame();
+  std::int64_t drain(float* out, std::int64_t limit);
 
   SampleBuffer& source(int stream) { return engine_->filter_bank ? streams_[stream] : prior_samples_; }
   float* interior(float* row) const { return row + engine_->mirrored * engine_->width; }
@@ -57,6 +58,8 @@ class Stream {
   std::int64_t tile_;   // frames a stage may emit in one advance
   std::int64_t group_;  // frames over which a norm is taken: 1, or all of an utterance
   std::int64_t received_ = 0, emitted_ = 0, predicted_ = 0;
+  float last_f0_ = 0.0f;
+  bool prior_given_ = false;
 
   Floats ring_storage_, zeros_;
   FrameRing mel_, envelope_;        // normalised mel; excitation: exp(env_proj(mel))

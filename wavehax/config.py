@@ -16,6 +16,7 @@ PRIORS = ("pcph", "pcph_linear_decay", "sine", "sawtooth", "noise")
 NORMS = ("utterance", "frame", "batch")
 TIME_PADDINGS = ("reflect", "causal")
 OUTPUTS = ("spectrum", "excitation")
+FRAME_ALIGNMENTS = ("same", "centre")
 STREAM_FILTERS = ("learned", "pqmf", "dwt")
 
 PROJECTION_TAPS = 7
@@ -91,6 +92,7 @@ class GeneratorConfig:
     outer_norm: str = ""  # of input_norm and output_norm; empty: as `norm` (official batch-norm models differ here)
     time_padding: str = "reflect"
     lookahead: int = 0  # frames that the first projections look ahead, with causal padding
+    frame_alignment: str = "same"  # mel and F0 frame t describe hop t ("same"), or its first sample ("centre")
     use_logmag_phase: bool = False  # log-magnitude and phase in place of real and imaginary parts
     output: str = "spectrum"  # what the network's output means
     num_streams: int = 1  # 1: Wavehax; more: MS-Wavehax
@@ -111,6 +113,7 @@ class GeneratorConfig:
         _check_choice(self, "norm", NORMS)
         _check_choice(self, "outer_norm", NORMS)
         _check_choice(self, "time_padding", TIME_PADDINGS)
+        _check_choice(self, "frame_alignment", FRAME_ALIGNMENTS)
         _check_choice(self, "output", OUTPUTS)
         _check_choice(self, "stream_filter", STREAM_FILTERS)
         self._check_kernel()

@@ -74,6 +74,7 @@ Config random_config() {
   c.norm = pick({"utterance", "frame", "batch"});
   c.outer_norm = pick({"frame", "batch", c.norm.c_str()});
   c.time_padding = pick({"causal", "reflect"});
+  c.frame_alignment = pick({"same", "centre"});
   c.lookahead = c.time_padding == "causal" ? pick({0, 2, 6}) : 0;
   c.output = c.num_streams == 1 ? pick({"spectrum", "excitation"}) : "spectrum";
   c.use_logmag_phase = c.num_streams == 1 && c.output == "spectrum" && pick({0, 1}) == 1;

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from wavehax.config import NORMS, PRIORS, STREAM_FILTERS, GeneratorConfig, parameter_shapes
+from wavehax.config import FRAME_ALIGNMENTS, NORMS, PRIORS, STREAM_FILTERS, GeneratorConfig, parameter_shapes
 
 
 @st.composite
@@ -33,6 +33,7 @@ def generator_configs(draw: st.DrawFn, streamable: bool = False) -> GeneratorCon
         norm=draw(st.sampled_from(norms)),
         outer_norm=draw(st.sampled_from(norms)),
         time_padding="causal" if causal else "reflect",
+        frame_alignment=draw(st.sampled_from(FRAME_ALIGNMENTS)),
         lookahead=draw(st.integers(0, 6)) if causal else 0,
         use_logmag_phase=single and not excitation and draw(st.booleans()),
         output="excitation" if excitation else "spectrum",

@@ -53,7 +53,8 @@ def test_engine_equals_pytorch_for_any_config(isa: str, config: GeneratorConfig,
         # Rounding decides the phase of a bin that is nearly silent: no float32 computation is closer than another.
         bound = max(bound, 4 * np.abs(single - expected).max())
     assert np.abs(wave - expected).max() <= bound
-    assert np.array_equal(engine.vocode(mel, f0, seed), wave)  # the prior it makes is the prior it was given
+    if config.frame_alignment == "same":  # else the engine's own prior does not end before the wave does
+        assert np.array_equal(engine.vocode(mel, f0, seed), wave)  # the prior it makes is the prior it was given
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

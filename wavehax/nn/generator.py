@@ -7,6 +7,7 @@ import math
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
+from torch.nn import functional
 
 from wavehax.config import FeatureConfig, GeneratorConfig
 from wavehax.nn import prior as priors
@@ -44,7 +45,8 @@ class BaseGenerator(nn.Module):
         Args:
             mel: [B, n_mels, T], log-mel-spectrogram as defined by the model's features, not normalised.
             f0: [B, 1, T] in Hz, 0 where unvoiced.
-            prior: [B, 1, T * hop_length]; by default made from `f0`, with random initial phase and noise.
+            prior: [B, 1, T * hop_length]; by default made from `f0`, with random initial phase and noise. With
+                frame_alignment "centre" it begins half a hop before the waveform.
 
         Returns:
             [B, 1, T * hop_length], nominally in [-1, 1].
@@ -56,9 +58,19 @@ class BaseGenerator(nn.Module):
         if mel.shape[-1] == 0:
             return mel.new_zeros(mel.shape[0], 1, 0)
         mel = (mel - self.mel_mean[:, None]) / self.mel_scale[:, None]
-        if prior is None:
-            prior = self.make_prior(f0)
-        return self.synthesize(mel, prior)
+        if self.config.frame_alignment == "centre":
+            return self._synthesize_centred(mel, f0, prior)
+        return self.synthesize(mel, self.make_prior(f0) if prior is None else prior)
+
+    def _synthesize_centred(self, mel: Tensor, f0: Tensor, prior: Tensor | None) -> Tensor:
+        """As `forward`, where frame t describes sample t * hop_length: the network's hops begin half a hop before.
+
+        The last half hop needs one frame more: the last is repeated, and the silence after a prior that was given.
+        """
+        mel, f0 = (torch.cat([x, x[..., -1:]], dim=-1) for x in (mel, f0))
+        hop = self.config.hop_length
+        prior = self.make_prior(f0) if prior is None else functional.pad(prior, (0, hop))
+        return self.synthesize(mel, prior)[..., hop // 2 : -hop // 2]
 
     def synthesize(self, mel: Tensor, prior: Tensor) -> Tensor:
         """Waveform [B, 1, N] from the normalised mel [B, n_mels, T] and the prior [B, 1, N]."""
