@@ -73,7 +73,7 @@ std::int64_t check(const Engine& engine, const Array& mel, const DenseArray& f0,
     throw std::invalid_argument("f0: expected one value for each of the " + std::to_string(mel.shape(1)) + " frames of mel");
   if (mel.strides(0) % sizeof(float) != 0 || mel.strides(1) % sizeof(float) != 0)
     throw std::invalid_argument("mel: strides are not whole numbers of float32 values");
-  const std::int64_t samples = f0.shape(0) * engine.config.hop_length;
+  const std::int64_t samples = engine.prior_length(f0.shape(0));
   if (prior != nullptr && (prior->ndim() != 1 || prior->shape(0) != samples))
     throw std::invalid_argument("prior: expected " + std::to_string(samples) + " samples");
   return f0.shape(0);
@@ -99,7 +99,7 @@ Array py_vocode(const EnginePtr& engine, const Array& mel, const DenseArray& f0,
 Array py_prior(const Engine& engine, const DenseArray& f0, std::uint64_t seed, bool noise) {
   if (f0.ndim() != 1) throw std::invalid_argument("f0: expected shape [frames]");
   const std::int64_t frames = f0.shape(0);
-  Array wave(frames * engine.config.hop_length);
+  Array wave(frames > 0 ? engine.prior_length(frames) : 0);
   const float* pitch = f0.data();
   float* out = wave.mutable_data();
   py::gil_scoped_release release;
@@ -130,7 +130,7 @@ Array py_flush(Stream& stream) {
   Array wave(stream.pending_flush());
   float* out = wave.mutable_data();
   py::gil_scoped_release release;
-  stream.flush(out);
+  stream.flush(nullptr, out);
   return wave;
 }
 

@@ -124,7 +124,7 @@ void vocode(std::shared_ptr<const Engine> engine, MelView mel, const float* f0, 
   Stream stream(std::move(engine), whole ? frames + 1 : Stream::kTile);
   stream.reset(seed);
   out += stream.push(mel, f0, frames, prior, out);
-  stream.flush(out);
+  stream.flush(prior == nullptr ? nullptr : prior + frames * stream.engine().config.hop_length, out);
 }
 
 void vocode_prior(const Engine& engine, const float* f0, std::int64_t frames, std::uint64_t seed, bool noise, float* out) {
@@ -132,9 +132,10 @@ void vocode_prior(const Engine& engine, const float* f0, std::int64_t frames, st
   Prior prior(engine.prior, hop, engine.config.sample_rate, engine.excitation);
   SampleBuffer samples(2 * hop + 2 * Prior::lag(engine.prior));
   prior.reset(seed, noise);
-  for (std::int64_t t = 0; t <= frames; ++t) {
-    if (t < frames)
-      prior.push(f0[t], samples);
+  const std::int64_t hops = frames > 0 ? engine.prior_length(frames) / hop : 0;
+  for (std::int64_t t = 0; t <= hops; ++t) {
+    if (t < hops)
+      prior.push(f0[std::min(t, frames - 1)], samples);
     else
       prior.finish(samples);
     out = std::copy_n(samples.from(samples.begin()), samples.end() - samples.begin(), out);

@@ -47,13 +47,14 @@ struct Engine {
   Border border() const { return causal ? Border::kZeros : Border::kReflect; }
   int frame_size() const { return bins * width; }                        // floats of a frame
   int row_size() const { return (bins + 2 * mirrored) * width; }         // the same, mirrored bins included
+  std::int64_t prior_length(std::int64_t frames) const { return (frames + centred) * config.hop_length; }  // samples
   int margin() const { return centred ? config.hop_length / 2 : 0; }       // samples by which frame 0 precedes sample 0
   int latency() const { return config.num_blocks * block_right; }        // frames that the blocks look ahead
   std::int64_t samples_after(std::int64_t frames) const;                 // output samples that `frames` frames complete
   int delay() const;                                                     // samples by which the output of a stream lags
 };
 
-// The whole utterance: mel as in MelView, f0 [frames] in Hz, prior [frames * hop_length] or null, out [frames * hop_length].
+// The whole utterance: mel as in MelView, f0 [frames] in Hz, prior [prior_length(frames)] or null, out [frames * hop_length].
 struct MelView {
   const float* data;
   std::int64_t band_stride, frame_stride;  // floats
@@ -62,7 +63,7 @@ struct MelView {
 void vocode(std::shared_ptr<const Engine> engine, MelView mel, const float* f0, std::int64_t frames, std::uint64_t seed,
             const float* prior, float* out);
 
-// The prior alone, [frames * hop_length]; without noise the initial phase is 0.
+// The prior alone, [prior_length(frames)], at least one frame; without noise the initial phase is 0.
 void vocode_prior(const Engine& engine, const float* f0, std::int64_t frames, std::uint64_t seed, bool noise, float* out);
 
 }  // namespace wavehax

@@ -113,9 +113,9 @@ std::int64_t Stream::push(MelView mel, const float* f0, std::int64_t frames, con
   return written;
 }
 
-std::int64_t Stream::flush(float* out) {
+std::int64_t Stream::flush(const float* prior, float* out) {
   const std::int64_t owed = pending_flush();
-  if (engine_->centred && received_ > 0) repeat_last_frame();
+  if (engine_->centred && received_ > 0) repeat_last_frame(prior);
   mel_.end();
   if (!prior_samples_.ended()) prior_.finish(prior_samples_);
   std::int64_t written = 0;
@@ -139,18 +139,17 @@ void Stream::take(MelView mel, const float* f0, std::int64_t frames, const float
   }
   received_ += frames;
   last_f0_ = f0[frames - 1];
-  prior_given_ = prior != nullptr;
 }
 
 // Centred hops begin half a hop early, so that the last samples lie in a hop of which no frame came.
-void Stream::repeat_last_frame() {
+void Stream::repeat_last_frame(const float* prior) {
   const int n_mels = engine_->config.n_mels, hop = engine_->config.hop_length;
   const float* last = mel_.at(received_ - 1);
   std::copy_n(last, n_mels, mel_.push());
-  if (prior_given_)
-    std::fill_n(prior_samples_.extend(hop), hop, 0.0f);
-  else
+  if (prior == nullptr)
     prior_.push(last_f0_, prior_samples_);
+  else
+    std::copy_n(prior, hop, prior_samples_.extend(hop));
   ++received_;
 }
 

@@ -29,7 +29,8 @@ class Stream {
   // Takes frames of mel and f0 (and their samples of prior, or null), writes the samples they complete to `out` and returns
   // their number. With a norm over the utterance nothing comes before the flush.
   std::int64_t push(MelView mel, const float* f0, std::int64_t frames, const float* prior, float* out);
-  std::int64_t flush(float* out);  // the rest
+  // The rest; `prior` as in push, what is left of it: centred models have one hop more than frames.
+  std::int64_t flush(const float* prior, float* out);
 
  private:
   void make_rings();
@@ -48,7 +49,7 @@ class Stream {
   void synthesise_frame(const float* frame, const float* weight, const float* bias);
   void finish_spectrum(float* re, float* im) const;
   void mirror(float* row) const;
-  void repeat_last_frame();
+  void repeat_last_frame(const float* prior);
   std::int64_t drain(float* out, std::int64_t limit);
 
   SampleBuffer& source(int stream) { return engine_->filter_bank ? streams_[stream] : prior_samples_; }
@@ -59,7 +60,6 @@ class Stream {
   std::int64_t group_;  // frames over which a norm is taken: 1, or all of an utterance
   std::int64_t received_ = 0, emitted_ = 0, predicted_ = 0;
   float last_f0_ = 0.0f;
-  bool prior_given_ = false;
 
   Floats ring_storage_, zeros_;
   FrameRing mel_, envelope_;        // normalised mel; excitation: exp(env_proj(mel))

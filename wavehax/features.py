@@ -1,13 +1,12 @@
 """Audio to log-mel-spectrogram and F0: one definition for training and for use.
 
 Alignment, the one convention of the project: output hop t of a generator is samples [t*hop, (t+1)*hop) of the
-recording, and is driven by mel frame t and by F0 frame t.
+recording, mel frame t and F0 frame t are given together, and F0 frame t is measured at t*hop (as the official code does).
 
-- `same` frames (the paper's): mel frame t is centred on (t + 1/2)*hop, the middle of its hop.
-- `centre` frames (Vocos'): mel frame t is centred on t*hop, the first sample of its hop, so that a generator is in step
-  with Vocos and with the recording; it learns the half hop from frames t and t + 1. There is one frame more than
-  N // hop: the last hop of the output lies (partly) behind the end of the recording.
-- F0 frame t is measured at t*hop with either (as the official code does), and held over its hop.
+- `same` frames (the paper's): mel frame t is centred on (t + 1/2)*hop, the middle of its hop. F0 is held over the hop.
+- `centre` frames (Vocos'): mel frame t is centred on t*hop, the first sample of its hop. There is one frame more than
+  N // hop: the last hop of the output lies (partly) behind the end of the recording. A generator whose
+  `frame_alignment` is "centre" synthesises each frame around that sample, half a hop to either side.
 
 Training cuts its segments, and use its streams, by this rule alone; nothing else in the project shifts anything.
 """

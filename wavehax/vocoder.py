@@ -96,7 +96,8 @@ class Vocoder:
                 is read in place.
             f0: [T] in Hz, at least 1, or 0 where unvoiced.
             seed: of the prior's noise and initial phase, 0 <= seed < 2**64; the same seed gives the same bits.
-            prior: [T * hop_length], a waveform in place of the prior that `f0` describes.
+            prior: a waveform in place of the prior that `f0` describes: [T * hop_length], or where the model's
+                frame_alignment is "centre" [(T + 1) * hop_length], from half a hop before to half a hop after.
 
         Returns:
             float32 [T * hop_length], nominally in [-1, 1].
@@ -106,7 +107,8 @@ class Vocoder:
         """
         mel, f0 = self.check(mel, f0)
         if prior is not None:
-            prior = _checked_prior(prior, mel.shape[1] * self.hop_length)
+            hops = mel.shape[1] + (self.config.frame_alignment == "centre")
+            prior = _checked_prior(prior, hops * self.hop_length)
         return self._engine.vocode(mel, f0, _checked_seed(seed), prior)
 
     def check(self, mel: np.ndarray, f0: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
@@ -249,7 +251,7 @@ def _checked_prior(prior: np.ndarray, samples: int) -> np.ndarray:
     prior = np.asarray(prior)
     if prior.dtype.kind != "f" or prior.shape != (samples,):
         raise ValueError(
-            f"prior is {prior.dtype} {list(prior.shape)}: expected floating point [{samples}], frames * hop_length"
+            f"prior is {prior.dtype} {list(prior.shape)}: expected floating point [{samples}]"
         )
     prior = np.ascontiguousarray(_as_float32(prior))
     finite = np.isfinite(prior)

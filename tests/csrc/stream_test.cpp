@@ -140,7 +140,7 @@ void test_model(const Config& config, const wavehax::Kernels& kernels) {
       out += got;
       at += count;
     }
-    out += stream.flush(out);
+    out += stream.flush(nullptr, out);
     counting = false;
     check(allocations == 0, "push and flush allocate nothing");
     check(lengths && out == streamed.data() + total, "push returns as many samples as it said");

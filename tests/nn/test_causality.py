@@ -22,7 +22,7 @@ def first_changed(config: GeneratorConfig, mel_frame: int | None, f0_frame: int 
     waves = []
     for m, f in ((mel, f0), (changed_mel, changed_f0)):
         with torch.no_grad():
-            waves.append(model(m, f, model.make_prior(f, noise=False, random_phase=False)))
+            waves.append(model(m, f, model.make_prior(f, noise=False, phase=False)))
     return int((waves[0] != waves[1]).flatten().nonzero()[0])
 
 

@@ -29,7 +29,7 @@ def test_wave_equals_the_authors_given_their_prior(name):
 @pytest.mark.parametrize("name", OFFICIAL)
 def test_prior_equals_the_authors_without_noise_and_phase(name):
     model, arrays = load_official(name)
-    prior = model.make_prior(arrays["f0"], noise=False, random_phase=False)
+    prior = model.make_prior(arrays["f0"], noise=False, phase=False)
     assert (prior - arrays["prior"]).abs().max() <= 1e-6 * arrays["prior"].abs().max()
 
 

@@ -12,7 +12,7 @@ F0 = np.array([0.0, 100.0, 123.4, 57.1, 0.0, 0.0, 800.0, 4000.0, 11999.0, 12000.
 
 def deterministic(kind: str, f0: np.ndarray, rate: int = RATE, hop: int = HOP) -> np.ndarray:
     f0 = torch.tensor(f0, dtype=torch.float32)[None, None]
-    return make_prior(kind, f0, hop, rate, noise=False, random_phase=False)[0, 0].double().numpy()
+    return make_prior(kind, f0, hop, rate, noise=False, phase=False)[0, 0].double().numpy()
 
 
 def held(f0: np.ndarray, rate: int, hop: int) -> tuple[np.ndarray, np.ndarray]:
@@ -95,7 +95,7 @@ def test_noise_has_the_stated_level_and_unvoiced_noise_can_be_raised(kind):
     harmonic = deterministic(kind, f0[0, 0].numpy())
     for unvoiced in (None, 0.5):
         torch.manual_seed(1)
-        noise = make_prior(kind, f0, HOP, RATE, random_phase=False, unvoiced_std=unvoiced)[0, 0].numpy() - harmonic
+        noise = make_prior(kind, f0, HOP, RATE, phase=False, unvoiced_std=unvoiced)[0, 0].numpy() - harmonic
         voiced, silent = noise.reshape(-1, 2, HOP).std(axis=(0, 2))
         assert voiced == pytest.approx(NOISE_STD[kind], rel=0.02)
         assert silent == pytest.approx(unvoiced or NOISE_STD[kind], rel=0.02)

@@ -7,7 +7,6 @@ import math
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
-from torch.nn import functional
 
 from wavehax.config import FeatureConfig, GeneratorConfig
 from wavehax.nn import prior as priors
@@ -45,8 +44,7 @@ class BaseGenerator(nn.Module):
         Args:
             mel: [B, n_mels, T], log-mel-spectrogram as defined by the model's features, not normalised.
             f0: [B, 1, T] in Hz, 0 where unvoiced.
-            prior: [B, 1, T * hop_length]; by default made from `f0`, with random initial phase and noise. With
-                frame_alignment "centre" it begins half a hop before the waveform.
+            prior: [B, 1, prior_length(T)]; by default made from `f0`, with random initial phase and noise.
 
         Returns:
             [B, 1, T * hop_length], nominally in [-1, 1].
@@ -58,19 +56,23 @@ class BaseGenerator(nn.Module):
         if mel.shape[-1] == 0:
             return mel.new_zeros(mel.shape[0], 1, 0)
         mel = (mel - self.mel_mean[:, None]) / self.mel_scale[:, None]
-        if self.config.frame_alignment == "centre":
-            return self._synthesize_centred(mel, f0, prior)
-        return self.synthesize(mel, self.make_prior(f0) if prior is None else prior)
+        prior = self.make_prior(f0) if prior is None else prior
+        if not self.centred:
+            return self.synthesize(mel, prior)
+        half = self.config.hop_length // 2
+        return self.synthesize(_repeat_last(mel), prior)[..., half:-half]
 
-    def _synthesize_centred(self, mel: Tensor, f0: Tensor, prior: Tensor | None) -> Tensor:
-        """As `forward`, where frame t describes sample t * hop_length: the network's hops begin half a hop before.
+    @property
+    def centred(self) -> bool:
+        """Whether frame t describes sample t * hop_length, and is synthesised from half a hop before to half a hop after.
 
-        The last half hop needs one frame more: the last is repeated, and the silence after a prior that was given.
+        The last samples then lie in a hop of which no frame came: the last frame is repeated.
         """
-        mel, f0 = (torch.cat([x, x[..., -1:]], dim=-1) for x in (mel, f0))
-        hop = self.config.hop_length
-        prior = self.make_prior(f0) if prior is None else functional.pad(prior, (0, hop))
-        return self.synthesize(mel, prior)[..., hop // 2 : -hop // 2]
+        return self.config.frame_alignment == "centre"
+
+    def prior_length(self, frames: int) -> int:
+        """Samples of the prior: those of the waveform, and with centred frames half a hop before and half a hop after."""
+        return (frames + self.centred) * self.config.hop_length
 
     def synthesize(self, mel: Tensor, prior: Tensor) -> Tensor:
         """Waveform [B, 1, N] from the normalised mel [B, n_mels, T] and the prior [B, 1, N]."""
@@ -83,9 +85,13 @@ class BaseGenerator(nn.Module):
             x = block(x)
         return self.output_proj(self.output_norm(x))
 
-    def make_prior(self, f0: Tensor, *, noise: bool = True, random_phase: bool = True) -> Tensor:
-        """Prior [B, 1, T * hop_length] of the model's kind for `f0` [B, 1, T] in Hz (DESIGN 2.1)."""
+    def make_prior(self, f0: Tensor, *, noise: Tensor | bool = True, phase: Tensor | bool = True) -> Tensor:
+        """Prior [B, 1, prior_length(T)] of the model's kind for `f0` [B, 1, T] in Hz (DESIGN 2.1).
+
+        `noise` [B, 1, prior_length(T)] and `phase` [B] as in `wavehax.nn.prior.make_prior`.
+        """
         config = self.config
+        f0 = _repeat_last(f0) if self.centred else f0
         unvoiced_std = priors.RMS[config.prior] if config.output == "excitation" else None
         return priors.make_prior(
             config.prior,
@@ -93,7 +99,7 @@ class BaseGenerator(nn.Module):
             config.hop_length,
             config.sample_rate,
             noise=noise,
-            random_phase=random_phase,
+            phase=phase,
             unvoiced_std=unvoiced_std,
         )
 
@@ -115,11 +121,15 @@ class BaseGenerator(nn.Module):
         expected = {
             "mel": (mel, (batch, self.config.n_mels, frames)),
             "f0": (f0, (batch, 1, frames)),
-            "prior": (prior, (batch, 1, frames * self.config.hop_length)),
+            "prior": (prior, (batch, 1, self.prior_length(frames))),
         }
         for name, (value, shape) in expected.items():
             if value is not None and tuple(value.shape) != shape:
                 raise ValueError(f"{name} of shape {list(value.shape)}: expected {list(shape)}")
+
+
+def _repeat_last(x: Tensor) -> Tensor:
+    return torch.cat([x, x[..., -1:]], dim=-1)
 
 
 class Generator(BaseGenerator):
@@ -142,7 +152,8 @@ class Generator(BaseGenerator):
         if self.config.output == "excitation":
             re, im = re / self.prior_gain, im / self.prior_gain
             d_re, d_im = self._refine_spectrum(re, im, mel)
-            envelope = torch.exp(self.env_proj(mel))
+            with torch.autocast(mel.device.type, enabled=False):  # bfloat16 would be off by percents after the exponential
+                envelope = torch.exp(self.env_proj(mel.to(self.env_proj.weight.dtype)))
             re, im = envelope * (re + d_re), envelope * (im + d_im)
         elif self.config.use_logmag_phase:
             log_magnitude = 0.5 * torch.log((re**2 + im**2).clamp(min=MIN_POWER))
@@ -158,6 +169,8 @@ class Generator(BaseGenerator):
         """Two channels [B, F, T] of the prior's spectrum and the normalised mel to two refined channels [B, F, T]."""
         channels = [a, b, self.prior_proj(a), self.prior_proj(b), self.cond_proj(mel)]
         refined = self.refine(torch.stack(channels, dim=-1))  # [B, F, T, 5] -> [B, F, T, 2]
+        if refined.dtype == torch.bfloat16:  # under autocast; there is no transform of it
+            refined = refined.float()
         return refined[..., 0], refined[..., 1]
 
     @torch.no_grad()

@@ -8,7 +8,8 @@ magnitude faster on a CPU.
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
+from torch.distributed.nn.functional import all_reduce
 from torch.nn import functional
 
 from wavehax.config import NORM_EPSILON, PROJECTION_TAPS, GeneratorConfig
@@ -77,7 +78,8 @@ class FrameNorm(_Norm):
 class BatchNorm(_Norm):
     """Normalise [B, F, T, C] per channel: by the batch's statistics in training, by the running ones afterwards.
 
-    nn.BatchNorm2d without its count of batches, which a model file has no use for.
+    nn.BatchNorm2d without its count of batches, which a model file has no use for. Where several processes train together
+    the batch is that of all of them (nn.SyncBatchNorm does so on GPUs alone).
     """
 
     running_mean: Tensor
@@ -90,9 +92,22 @@ class BatchNorm(_Norm):
         self.register_buffer("running_var", torch.ones(channels))
 
     def forward(self, x: Tensor) -> Tensor:
+        if self.training and distributed.is_initialized() and distributed.get_world_size() > 1:
+            return self._forward_together(x)
         statistics = (self.running_mean, self.running_var, self.weight, self.bias)
         x = functional.batch_norm(x.permute(0, 3, 1, 2), *statistics, self.training, self.momentum, NORM_EPSILON)
         return x.permute(0, 2, 3, 1)
+
+    def _forward_together(self, x: Tensor) -> Tensor:
+        processes = distributed.get_world_size()
+        mean = all_reduce(x.float().mean(dim=(0, 1, 2))) / processes
+        centred = x - mean
+        variance = all_reduce(centred.square().mean(dim=(0, 1, 2))) / processes
+        with torch.no_grad():
+            count = processes * x[..., 0].numel()
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(variance * (count / (count - 1)), self.momentum)
+        return torch.addcmul(self.bias, centred * torch.rsqrt(variance + NORM_EPSILON), self.weight)
 
 
 NORM_LAYERS = {"utterance": UtteranceNorm, "frame": FrameNorm, "batch": BatchNorm}

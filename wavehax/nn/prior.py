@@ -30,8 +30,8 @@ def make_prior(
     hop_length: int,
     sample_rate: int,
     *,
-    noise: bool = True,
-    random_phase: bool = True,
+    noise: Tensor | bool = True,
+    phase: Tensor | bool = True,
     unvoiced_std: float | None = None,
 ) -> Tensor:
     """Synthesise a prior waveform.
@@ -41,22 +41,24 @@ def make_prior(
         f0: [B, 1, T] in Hz, 0 where unvoiced.
         hop_length: samples per frame of F0.
         sample_rate: Hz.
-        noise: add gaussian noise; without it `noise` is all zeros.
-        random_phase: draw the initial phase uniformly, once per batch item; otherwise it is 0.
+        noise: gaussian, of unit variance, [B, 1, T * hop_length]; True: drawn; False: none (the kind `noise` is then 0).
+        phase: [B], initial phases in cycles; True: drawn uniformly; False: 0.
         unvoiced_std: standard deviation of the noise in unvoiced frames; None: as in voiced ones.
 
     Returns:
         float32 [B, 1, T * hop_length].
     """
     f0 = f0.double()
-    shift = torch.rand(f0.shape[0], 1, 1, dtype=f0.dtype, device=f0.device) if random_phase else f0.new_zeros(1, 1, 1)
+    if phase is True:
+        phase = torch.rand(f0.shape[0], dtype=f0.dtype, device=f0.device)
+    shift = f0.new_zeros(1, 1, 1) if phase is False else phase.to(f0.dtype)[:, None, None]
     if kind == "noise":
         prior = f0.new_zeros(f0.shape[0], 1, f0.shape[-1] * hop_length).float()
     else:
         prior = _HARMONIC[kind](f0, shift, hop_length, sample_rate)
-    if not noise:
+    if noise is False:
         return prior
-    return prior + noise_std(kind, f0, hop_length, unvoiced_std) * torch.randn_like(prior)
+    return prior + noise_std(kind, f0, hop_length, unvoiced_std) * (torch.randn_like(prior) if noise is True else noise)
 
 
 def noise_std(kind: str, f0: Tensor, hop_length: int, unvoiced_std: float | None) -> Tensor:

@@ -17,12 +17,14 @@ def _check_count(name: str, value: Any, least: int = 1) -> None:
         raise ConfigError(f"{name}={repr(value)[:40]}: expected an integer of at least {least}")
 
 
-def _check_number(name: str, value: Any, *, positive: bool = False, below: float = math.inf) -> None:
-    """Finite, 0 <= value < below; with `positive` more than 0."""
-    number = type(value) in (int, float) and math.isfinite(value) and 0 <= value < below
+def _check_number(
+    name: str, value: Any, *, positive: bool = False, below: float = math.inf, most: float = math.inf
+) -> None:
+    """Finite, 0 <= value < below, value <= most; with `positive` more than 0."""
+    number = type(value) in (int, float) and math.isfinite(value) and 0 <= value < below and value <= most
     if not number or (positive and value == 0):
         least = "more than 0" if positive else "0 or more"
-        limit = "" if below == math.inf else f" and below {below:g}"
+        limit = f" and below {below:g}" if below < math.inf else f" and at most {most:g}" if most < math.inf else ""
         raise ConfigError(f"{name}={repr(value)[:40]}: expected a number, {least}{limit}")
 
 
@@ -34,13 +36,21 @@ class DataConfig:
     batch_size: int = 16  # segments
     segment_frames: int = 32  # frames of one segment
     speaker_exponent: float = 0.5  # a speaker's share is frames ** exponent; 1: as recorded, 0: all alike
-    gain_db: float = 6.0  # segments are scaled by a gain drawn from [-gain_db, gain_db / 2]
+    gain_db: float = 6.0  # segments are scaled by a gain drawn from [-gain_db, gain_db / 2], and half are inverted
+    speed_share: float = 0.0  # of segments that are played at another speed: pitch and formants of another voice
+    speed_min: float = 0.7  # slowest such speed, 1: as recorded
+    speed_max: float = 1.9  # fastest; speeds are drawn uniformly on a logarithmic scale
 
     def __post_init__(self) -> None:
         _check_count("data.batch_size", self.batch_size)
         _check_count("data.segment_frames", self.segment_frames)
         _check_number("data.speaker_exponent", self.speaker_exponent)
         _check_number("data.gain_db", self.gain_db)
+        _check_number("data.speed_share", self.speed_share, most=1)
+        _check_number("data.speed_min", self.speed_min, positive=True)
+        _check_number("data.speed_max", self.speed_max, positive=True)
+        if self.speed_min > self.speed_max:
+            raise ConfigError(f"data.speed_min={self.speed_min}: expected at most speed_max={self.speed_max}")
 
 
 @dataclass(frozen=True)
