@@ -1,7 +1,7 @@
 """Audio to log-mel-spectrogram and F0: one definition for training and for use.
 
 Alignment, the one convention of the project: output hop t of a generator is samples [t*hop, (t+1)*hop) of the
-recording, mel frame t and F0 frame t are given together, and F0 frame t is measured at t*hop (as the official code does).
+recording; mel frame t and F0 frame t are given together; F0 frame t is measured at t*hop (as the official code does).
 
 - `same` frames (the paper's): mel frame t is centred on (t + 1/2)*hop, the middle of its hop. F0 is held over the hop.
 - `centre` frames (Vocos'): mel frame t is centred on t*hop, the first sample of its hop. There is one frame more than

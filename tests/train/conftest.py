@@ -64,20 +64,24 @@ def prepared(corpus: Path, environment: dict[str, str]) -> Path:
 
 @pytest.fixture(scope="session")
 def write_config(prepared: Path) -> Callable[..., Path]:
-    """Writes FOLDER/config.yaml: a generator with 4 channels, 12 steps of 2 x 20 frames, into FOLDER/run."""
+    """Writes FOLDER/config.yaml: a generator with 4 channels, 12 steps of 2 x 20 frames, 6 with an adversary."""
 
     def write(folder: Path, **changes: object) -> Path:
         generator = {"channels": 4, "mult_channels": 2, "kernel_size": [5, 3], "num_blocks": 2}
         generator |= {"n_fft": 512, "hop_length": 256, "norm": "batch", "time_padding": "causal", "lookahead": 2}
+        generator |= {"frame_alignment": "centre"}
         config = {
             "run_dir": str(folder / "run"),
             "features": "vocos-24k",
             "max_steps": 12,
             "threads": 1,
-            "data": {"path": str(prepared), "batch_size": 2, "segment_frames": 20},
+            "accelerator": "cpu",
+            "data": {"path": str(prepared), "batch_size": 2, "segment_frames": 20, "speed_share": 0.5},
             "generator": {**generator, "output": "excitation"},
             "loss": {"n_ffts": [256, 1024], "n_mels": [32, 80]},
             "optimizer": {"warmup_steps": 3, "ema_decay": 0.9},
+            "adversary": {"discriminator": "spectral", "start_step": 6, "ramp_steps": 3},
+            "monitor": {"every_steps": 0},
             **changes,
         }
         path = folder / "config.yaml"

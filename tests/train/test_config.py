@@ -60,6 +60,18 @@ def test_overrides_replace_values_of_their_type(config_file: Path) -> None:
         ("optimizer.ema_decay=5", "optimizer.ema_decay=5.0: expected a number, 0 or more and below 1"),
         ("optimizer.learning_rate=-1", "optimizer.learning_rate=-1.0: expected a number, more than 0"),
         ("seed=-1", "seed=-1: expected an integer of at least 0"),
+        ("data.speed_share=2", "data.speed_share=2.0: expected a number, 0 or more and at most 1"),
+        ("data.speed_min=2", "data.speed_min=2.0: expected at most speed_max=1.9"),
+        ("loss.mel_weight=0", "loss.mel_weight=0.0: expected a number, more than 0"),
+        ("adversary.discriminator=big", "adversary.discriminator='big': expected one of univnet, light"),
+        ("adversary.loss=gan", "adversary.loss='gan': expected one of hinge"),
+        ("adversary.start_step=10000000", "adversary.start_step=10000000: expected below max_steps="),
+        ("adversary.steps=1", "AdversaryConfig: unknown field 'steps'"),
+        ("precision=fp16", "precision='fp16': expected one of fp32, bf16"),
+        ("accelerator=tpu", "accelerator='tpu': expected one of auto, cpu, cuda"),
+        ("devices=3", "expected a multiple of 3 (devices"),
+        ("keep_checkpoints=0", "keep_checkpoints=0: expected an integer of at least 1"),
+        ("monitor.segments=0", "monitor.segments=0: expected an integer of at least 1"),
     ],
 )
 def test_what_cannot_be_is_refused_by_name(config_file: Path, override: str, said: str) -> None:

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from wavehax.audio import read_audio
-from wavehax.config import FEATURES
+from wavehax.config import FEATURES, FeatureConfig, to_dict
 from wavehax.features import f0_from_audio, log_mel
 from wavehax.train.config import DataConfig
-from wavehax.train.data import SegmentDataset
+from wavehax.train.data import Batch, SegmentDataset
 from wavehax.train.prepare import Recording, prepare
 
 FEATURES_24K = FEATURES["vocos-24k"]
@@ -52,22 +52,32 @@ def test_a_prepared_folder_is_not_overwritten(corpus: Path, prepared: Path) -> N
 
 
 def test_a_batch_is_a_function_of_seed_and_step(prepared: Path) -> None:
-    first, second = dataset(prepared), dataset(prepared)
+    first, second = dataset(prepared, speed_share=0.5), dataset(prepared, speed_share=0.5)
     second.batch(3)
-    for name in ("audio", "mel", "f0"):
+    for name in Batch._fields:
         np.testing.assert_array_equal(getattr(first.batch(7), name), getattr(second.batch(7), name))
-        assert not np.array_equal(first.batch(8).mel, first.batch(7).mel)
-        assert not np.array_equal(dataset(prepared, seed=1).batch(7).mel, first.batch(7).mel)
+        assert not np.array_equal(getattr(first.batch(8), name), getattr(first.batch(7), name))
+    assert not np.array_equal(dataset(prepared, seed=1).batch(7).mel, first.batch(7).mel)
+
+
+def test_a_share_of_a_batch_is_that_part_of_it(prepared: Path) -> None:
+    data = dataset(prepared, speed_share=0.5)
+    for whole, share in zip(data.batch(7), data.batch(7, range(1, 3)), strict=True):
+        np.testing.assert_array_equal(share, whole[1:3])
 
 
 def test_a_segment_is_cut_by_the_alignment_of_the_features(prepared: Path) -> None:
     batch = dataset(prepared, gain_db=0.0, batch_size=20).batch(0)
     audio, mel, f0 = (np.load(prepared / f"{name}.npy") for name in ("audio", "mel", "f0"))
+    signs = []
     for i in range(20):
         start = int(np.argmin(np.abs(mel[:-19] - batch.mel[i, :, 0]).sum(axis=1)))
         np.testing.assert_array_equal(batch.mel[i], mel[start : start + 20].T)
         np.testing.assert_array_equal(batch.f0[i, 0], f0[start : start + 20])
-        np.testing.assert_allclose(batch.audio[i], audio[256 * start : 256 * (start + 20)] / 32768)
+        recorded = audio[256 * start : 256 * (start + 20)] / 32768
+        signs.append(np.sign(batch.audio[i] @ recorded))
+        np.testing.assert_allclose(signs[-1] * batch.audio[i], recorded, atol=1e-7)
+    assert set(signs) == {-1, 1}  # half are upside down
 
 
 def test_gain_moves_audio_and_mel_together(prepared: Path) -> None:
@@ -77,6 +87,49 @@ def test_gain_moves_audio_and_mel_together(prepared: Path) -> None:
     assert (20 * np.log10(gain) < 3.001).all()
     assert (20 * np.log10(gain) > -6.001).all()
     np.testing.assert_allclose(scaled.mel - np.log(gain)[:, None, None], plain.mel, atol=1e-4)
+
+
+def test_noise_and_phase_of_priors_are_gaussian_and_uniform(prepared: Path) -> None:
+    batch = dataset(prepared, batch_size=60).batch(0)
+    assert batch.noise.shape == (60, 1, 21 * 256)
+    assert abs(batch.noise.std() - 1) < 0.01 and abs(batch.noise.mean()) < 0.01
+    assert 0.35 < batch.phase.mean() < 0.65 and 0 <= batch.phase.min() < batch.phase.max() < 1
+
+
+@pytest.mark.parametrize("features", ["vocos-24k", "wavehax-24k"])
+def test_a_segment_at_another_speed_has_the_mel_of_its_audio_and_the_pitch_of_that_speed(
+    tmp_path: Path, features: str
+) -> None:
+    definition = FEATURES[features]
+    hop = definition.hop_length
+    frames = 24000 // hop * 3
+    pitch = 200 * 2 ** (np.arange(frames) / frames / 2)  # a glide up half an octave
+    phase = np.cumsum(np.interp(np.arange(frames * hop) / hop, np.arange(frames), pitch)) / 24000
+    audio = 0.3 * np.sin(2 * np.pi * phase)
+    _write_prepared(tmp_path, definition, audio, pitch)
+    config = DataConfig(str(tmp_path), 8, 60, gain_db=0.0, speed_share=1.0, speed_min=0.7, speed_max=1.9)
+    batch = SegmentDataset(config, definition, 0).batch(0)
+    margin = 4
+    for wave, mel, f0 in zip(batch.audio, batch.mel, batch.f0[:, 0], strict=True):
+        np.testing.assert_allclose(log_mel(wave, definition)[:, margin:50], mel[:, margin:50], atol=0.02)
+        # Instantaneous frequency of the analytic signal, at the frames.
+        spectrum = np.fft.fft(wave)
+        spectrum[len(wave) // 2 :] = 0
+        angle = np.unwrap(np.angle(np.fft.ifft(spectrum)))
+        at = np.arange(margin, 50) * hop
+        np.testing.assert_allclose(
+            (angle[at + 40] - angle[at - 40]) / 80 * 24000 / (2 * np.pi), f0[margin:50], rtol=0.01
+        )
+    assert np.ptp(batch.f0[:, 0, 0]) > 50
+
+
+def _write_prepared(folder: Path, features: FeatureConfig, audio: np.ndarray, f0: np.ndarray) -> None:
+    np.save(folder / "audio.npy", np.rint(audio * 32767).astype(np.int16))
+    np.save(folder / "mel.npy", log_mel(audio, features)[:, : len(f0)].T)
+    np.save(folder / "f0.npy", f0.astype(np.float32))
+    utterance = {"file": "a", "speaker": "a", "start": 0, "frames": len(f0)}
+    manifest = {"features": to_dict(features), "mel_mean": [0.0] * 100, "mel_scale": [1.0] * 100}
+    (folder / "manifest.json").write_text(json.dumps({**manifest, "utterances": [utterance]}))
 
 
 @pytest.mark.parametrize(("exponent", "share"), [(1.0, 0.47), (0.0, 0.5)])

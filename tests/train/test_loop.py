@@ -21,15 +21,29 @@ from wavehax.train import main
 from wavehax.train.config import load_config
 from wavehax.train.data import SegmentDataset
 from wavehax.train.export import export
-from wavehax.train.loop import Trainer, load_checkpoint
+from wavehax.train.loop import Trainer
+from wavehax.train.state import load_state, newest, unflatten
 
 Config = Callable[..., Path]
 
 
 def losses(run_dir: Path) -> list[list[str]]:
-    """Step, loss, gradient norm and learning rate of every row, as text."""
+    """Every row of the log but its seconds, as text."""
     with (run_dir / "log.csv").open(newline="") as file:
-        return [row[:4] for row in csv.reader(file)][1:]
+        return [row[:-1] for row in csv.reader(file)][1:]
+
+
+def checkpoint(run_dir: Path) -> Path:
+    """The newest one of a run."""
+    path = newest(run_dir / "checkpoints")
+    assert path is not None
+    return path
+
+
+def steps(trainer: Trainer, count: int) -> list[dict[str, float]]:
+    """What the next steps of a run log."""
+    trainer.bare.train()
+    return [trainer.train_step(batch) for batch, _ in zip(trainer.batches(), range(count))]  # noqa: B905
 
 
 @pytest.fixture(scope="module")
@@ -50,30 +64,27 @@ def test_a_killed_run_resumes_to_the_last_digit(
     config = write_config(tmp_path, checkpoint_minutes=1e-6)
     command = [sys.executable, "-c", "import sys; from wavehax.train import main; main(sys.argv[1:])", str(config)]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL, env=environment)
-    checkpoint = tmp_path / "run" / "checkpoint.pt"
-    deadline = time.monotonic() + 60
-    while not (checkpoint.exists() and load_checkpoint(checkpoint)["step"] >= 2):
+    deadline = time.monotonic() + 120
+    while (path := newest(tmp_path / "run" / "checkpoints")) is None or path.name < "step-00000008":
         assert time.monotonic() < deadline
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert load_checkpoint(checkpoint)["step"] < 12, "the run ended before it was killed"
+    assert checkpoint(tmp_path / "run").name < "step-00000012", "the run ended before it was killed"
     main([str(config)])
     assert losses(tmp_path / "run") == losses(finished)
-    whole, resumed = (load_checkpoint(run / "checkpoint.pt") for run in (finished, tmp_path / "run"))
-    for part in ("model", "ema"):
-        for name, value in whole[part].items():
-            assert torch.equal(value, resumed[part][name]), f"{part}.{name}"
+    whole, resumed = (load_state(checkpoint(run))[0] for run in (finished, tmp_path / "run"))
+    assert whole.keys() == resumed.keys()
+    for name, value in whole.items():
+        assert torch.equal(value, resumed[name]), name
 
 
 def test_rows_after_the_checkpoint_are_written_again(write_config: Config, finished: Path, tmp_path: Path) -> None:
     config = load_config(write_config(tmp_path))
     trainer = Trainer(config)
-    trainer.model.train()
-    for _ in range(3):
-        trainer.train_step()
+    steps(trainer, 3)
     trainer.save()
-    header = ["step", "loss", "grad_norm", "learning_rate", "seconds"]
+    header = (finished / "log.csv").read_text().splitlines()[0].split(",")
     rows = [header, *([*row, "1.0"] for row in losses(finished)[:6]), ["7", "0."]]
     with (tmp_path / "run" / "log.csv").open("w", newline="") as file:
         csv.writer(file).writerows(rows)
@@ -81,14 +92,45 @@ def test_rows_after_the_checkpoint_are_written_again(write_config: Config, finis
     assert losses(tmp_path / "run") == losses(finished)
 
 
-def test_a_repeated_batch_is_learnt(write_config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    config = write_config(tmp_path, max_steps=60)
+def test_a_repeated_batch_is_learnt(write_config: Config, tmp_path: Path) -> None:
+    config = write_config(tmp_path, max_steps=60, adversary=None)
     trainer = Trainer(load_config(config, ["optimizer.learning_rate=0.01"]))
-    batch = trainer.data.batch(0)
-    monkeypatch.setattr(trainer.data, "batch", lambda step: batch)
-    trainer.model.train()
-    curve = [trainer.train_step()[0] for _ in range(60)]
+    batch = next(trainer.batches())
+    trainer.bare.train()
+    curve = [trainer.train_step(batch)["mel"] for _ in range(60)]
     assert np.mean(curve[-10:]) < 0.85 * np.mean(curve[:10])
+
+
+@pytest.mark.parametrize("parts", [2, 4])
+def test_accumulated_parts_give_the_gradients_of_the_whole_batch(
+    write_config: Config, tmp_path: Path, parts: int
+) -> None:
+    # Without batch norm, which sees one part at a time.
+    overrides = ["data.batch_size=4", "generator.norm=frame", "generator.outer_norm=frame", "adversary.start_step=0"]
+    path = write_config(tmp_path)
+    rows = []
+    for accumulate in (1, parts):
+        trainer = Trainer(load_config(path, [*overrides, f"accumulate={accumulate}"]))
+        rows.append(steps(trainer, 1)[0])
+    for name in rows[0]:
+        assert rows[1][name] == pytest.approx(rows[0][name], rel=1e-4), name
+
+
+def test_bfloat16_gives_the_losses_of_float32_to_its_precision(write_config: Config, tmp_path: Path) -> None:
+    path = write_config(tmp_path)
+    rows = []
+    for precision in ("fp32", "bf16"):
+        overrides = [f"precision={precision}", f"adversary.precision={precision}", "adversary.start_step=0"]
+        rows.append(steps(Trainer(load_config(path, overrides)), 1)[0])
+    for name in ("mel", "feature_matching", "adversarial", "discriminator_real"):
+        assert rows[1][name] != rows[0][name]
+        assert rows[1][name] == pytest.approx(rows[0][name], rel=0.05), name
+
+
+def test_the_adversary_begins_at_its_step(finished: Path) -> None:
+    columns = (finished / "log.csv").read_text().splitlines()[0].split(",")
+    at = columns.index("adversarial")
+    assert [bool(row[at]) for row in losses(finished)] == [False] * 6 + [True] * 6
 
 
 def test_learning_rate_warms_up_and_ends_at_zero(write_config: Config, tmp_path: Path) -> None:
@@ -112,29 +154,56 @@ def test_a_longer_run_takes_up_a_finished_one(write_config: Config, finished: Pa
 
 def test_a_loss_that_is_not_finite_stops_the_run(write_config: Config, tmp_path: Path) -> None:
     trainer = Trainer(load_config(write_config(tmp_path)))
-    trainer.data.mel_mean[:] = 0
     with torch.no_grad():
-        trainer.model.output_proj.bias.fill_(float("nan"))
-    with pytest.raises(ValueError, match="step 0: loss is nan"):
+        trainer.bare.output_proj.bias.fill_(float("nan"))
+    with pytest.raises(ValueError, match="step 0: mel loss is nan"):
         trainer.run()
-    assert not trainer.checkpoint_path.exists()
+    assert newest(trainer.checkpoints) is None
 
 
 def test_the_average_follows_the_weights(write_config: Config, tmp_path: Path) -> None:
     trainer = Trainer(load_config(write_config(tmp_path)))
-    trainer.model.train()
     name = "output_proj.weight"
-    expected = trainer.model.state_dict()[name].double().clone()
+    expected = trainer.bare.state_dict()[name].double().clone()
     for step in range(1, 6):
-        trainer.train_step()
+        steps(trainer, 1)
         decay = min(0.9, (1 + step) / (10 + step))
-        expected = decay * expected + (1 - decay) * trainer.model.state_dict()[name].double()
+        expected = decay * expected + (1 - decay) * trainer.bare.state_dict()[name].double()
     torch.testing.assert_close(trainer.ema[name].double(), expected, rtol=1e-5, atol=1e-9)
 
 
+def test_segments_too_short_for_the_discriminators_are_refused(write_config: Config, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="segment_frames=3: the discriminators need 1025 samples"):
+        Trainer(load_config(write_config(tmp_path), ["data.segment_frames=3"]))
+
+
+@pytest.mark.parametrize("kind", ["checkpoint", "model file"])
+def test_a_warm_start_takes_the_averaged_weights_and_their_normalisation(
+    write_config: Config, finished: Path, tmp_path: Path, kind: str
+) -> None:
+    source = checkpoint(finished)
+    if kind == "model file":
+        source = tmp_path / "model.safetensors"
+        export(checkpoint(finished), source, {})
+    trainer = Trainer(load_config(write_config(tmp_path), [f"init_from={source}", "adversary=null"]))
+    assert trainer.step == 0
+    expected = unflatten("ema", load_state(checkpoint(finished))[0])
+    for name, value in trainer.bare.state_dict().items():
+        if not name.endswith(("running_mean", "running_var")):  # exported ones are measured anew
+            assert torch.equal(value, expected[name]), name
+
+
+def test_a_warm_start_from_another_shape_is_refused_by_name(
+    write_config: Config, finished: Path, tmp_path: Path
+) -> None:
+    config = load_config(write_config(tmp_path), [f"init_from={checkpoint(finished)}", "generator.channels=8"])
+    with pytest.raises(ValueError, match=r"input_proj.weight is of shape \[4, 5\], expected \[8, 5\]"):
+        Trainer(config)
+
+
 def test_an_exported_model_holds_the_averaged_weights(finished: Path, tmp_path: Path) -> None:
-    export(finished / "checkpoint.pt", tmp_path / "model.safetensors", {"licence": "MIT"})
-    model, ema = load_model(tmp_path / "model.safetensors"), load_checkpoint(finished / "checkpoint.pt")["ema"]
+    export(checkpoint(finished), tmp_path / "model.safetensors", {"licence": "MIT"})
+    model, ema = load_model(tmp_path / "model.safetensors"), unflatten("ema", load_state(checkpoint(finished))[0])
     assert model.features.name == "vocos-24k"
     assert model.provenance["licence"] == "MIT"
     assert model.provenance["training"]["steps"] == 12
@@ -150,12 +219,12 @@ def test_an_export_that_the_engine_reads_differently_is_refused(
         "wavehax.nn.stft.STFT.inverse", lambda self, re, im: re.new_ones(re.shape[0], 256 * re.shape[-1])
     )
     with pytest.raises(ValueError, match="differs from PyTorch"):
-        export(finished / "checkpoint.pt", tmp_path / "model.safetensors", {})
+        export(checkpoint(finished), tmp_path / "model.safetensors", {})
     assert list(tmp_path.iterdir()) == []
     old = tmp_path / "model.safetensors"
     old.write_bytes(b"old")
     with pytest.raises(ValueError, match="differs from PyTorch"):
-        export(finished / "checkpoint.pt", old, {}, force=True)
+        export(checkpoint(finished), old, {}, force=True)
     assert old.read_bytes() == b"old" and list(tmp_path.iterdir()) == [old]
 
 
@@ -163,24 +232,10 @@ def test_an_export_replaces_a_file_only_when_forced(finished: Path, tmp_path: Pa
     old = tmp_path / "model.safetensors"
     old.write_bytes(b"old")
     with pytest.raises(FileExistsError, match="exists already"):
-        export(finished / "checkpoint.pt", old, {})
+        export(checkpoint(finished), old, {})
     assert old.read_bytes() == b"old"
-    export(finished / "checkpoint.pt", old, {}, force=True)
+    export(checkpoint(finished), old, {}, force=True)
     load_model(old)
-
-
-@pytest.mark.parametrize("damage", ["half", "garbage", "empty", "keys", "tensor"])
-def test_a_damaged_checkpoint_is_refused_in_one_line(finished: Path, tmp_path: Path, damage: str) -> None:
-    path, whole = tmp_path / "checkpoint.pt", (finished / "checkpoint.pt").read_bytes()
-    if damage == "keys":
-        torch.save({"step": 1}, path)
-    elif damage == "tensor":
-        torch.save(torch.zeros(3), path)
-    else:
-        path.write_bytes({"half": whole[: len(whole) // 2], "garbage": b"garbage" * 99, "empty": b""}[damage])
-    with pytest.raises(ValueError, match="no training checkpoint") as error:
-        load_checkpoint(path)
-    assert str(path) in str(error.value) and "\n" not in str(error.value)
 
 
 def test_training_without_a_configuration_is_refused_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -192,7 +247,7 @@ def test_training_without_a_configuration_is_refused_in_one_line(capsys: pytest.
 def test_exported_batch_norm_statistics_are_those_of_the_data(
     finished: Path, write_config: Config, tmp_path: Path
 ) -> None:
-    model = export(finished / "checkpoint.pt", tmp_path / "model.safetensors", {})
+    model = export(checkpoint(finished), tmp_path / "model.safetensors", {})
     generator = build_generator(model.generator).eval()
     generator.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in model.weights.items()})
     seen = []
@@ -208,7 +263,7 @@ def test_exported_batch_norm_statistics_are_those_of_the_data(
 def test_training_imports_neither_librosa_nor_soundfile(
     write_config: Config, environment: dict[str, str], tmp_path: Path
 ) -> None:
-    config = write_config(tmp_path, max_steps=1)
+    config = write_config(tmp_path, max_steps=1, adversary=None)
     code = (
         "import sys; from wavehax.train import main; main(sys.argv[1:]);"
         "print(sorted({'librosa', 'soundfile', 'pyworld', 'scipy'} & sys.modules.keys()))"

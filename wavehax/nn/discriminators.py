@@ -27,7 +27,11 @@ Judgement = tuple[list[Tensor], list[list[Tensor]]]
 
 @dataclass(frozen=True)
 class DiscriminatorConfig:
-    """The shape of a `Discriminator`; the presets are `univnet` (the official one) and `light` (for small budgets)."""
+    """The shape of a `Discriminator`; the presets are in the order of their cost.
+
+    `univnet` is the official one, `light` a narrow copy for small budgets, and `spectral` the resolutions of `light`
+    alone: on a CPU with bfloat16 matrix units a fifth of its time.
+    """
 
     periods: tuple[int, ...] = (2, 3, 5, 7, 11)  # samples
     period_channels: int = 32  # of the first convolution; every next one has four times as many
@@ -35,7 +39,7 @@ class DiscriminatorConfig:
     resolutions: tuple[tuple[int, int], ...] = ((1024, 256), (2048, 512), (512, 128))  # (n_fft, hop) in samples
     spectral_channels: int = 32
 
-    PRESETS: ClassVar[tuple[str, ...]] = ("univnet", "light")
+    PRESETS: ClassVar[tuple[str, ...]] = ("univnet", "light", "spectral")
 
     def __post_init__(self) -> None:
         for name in ("period_channels", "max_period_channels", "spectral_channels"):
@@ -52,11 +56,13 @@ class DiscriminatorConfig:
 
     @classmethod
     def preset(cls, name: str) -> DiscriminatorConfig:
-        """The preset `univnet` (41.4 M parameters) or `light` (2.3 M); ValueError for another name."""
+        """`univnet` (41.4 M parameters), `light` (2.3 M) or `spectral` (0.07 M); ValueError for another name."""
         if name == "univnet":
             return cls()
         if name == "light":
             return cls(period_channels=16, max_period_channels=192, spectral_channels=16)
+        if name == "spectral":
+            return cls(periods=(), spectral_channels=16)
         raise ValueError(f"discriminator is {name!r}; expected one of {', '.join(cls.PRESETS)}")
 
     @property

@@ -64,14 +64,14 @@ class BaseGenerator(nn.Module):
 
     @property
     def centred(self) -> bool:
-        """Whether frame t describes sample t * hop_length, and is synthesised from half a hop before to half a hop after.
+        """Whether frame t describes sample t * hop_length: it is synthesised around it, half a hop to either side.
 
         The last samples then lie in a hop of which no frame came: the last frame is repeated.
         """
         return self.config.frame_alignment == "centre"
 
     def prior_length(self, frames: int) -> int:
-        """Samples of the prior: those of the waveform, and with centred frames half a hop before and half a hop after."""
+        """Samples of the prior: those of the waveform, with centred frames half a hop more at both ends."""
         return (frames + self.centred) * self.config.hop_length
 
     def synthesize(self, mel: Tensor, prior: Tensor) -> Tensor:
@@ -152,7 +152,8 @@ class Generator(BaseGenerator):
         if self.config.output == "excitation":
             re, im = re / self.prior_gain, im / self.prior_gain
             d_re, d_im = self._refine_spectrum(re, im, mel)
-            with torch.autocast(mel.device.type, enabled=False):  # bfloat16 would be off by percents after the exponential
+            # In bfloat16 the envelope would be off by percents after the exponential.
+            with torch.autocast(mel.device.type, enabled=False):
                 envelope = torch.exp(self.env_proj(mel.to(self.env_proj.weight.dtype)))
             re, im = envelope * (re + d_re), envelope * (im + d_im)
         elif self.config.use_logmag_phase:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, distributed, nn
-from torch.distributed.nn.functional import all_reduce
 from torch.nn import functional
 
 from wavehax.config import NORM_EPSILON, PROJECTION_TAPS, GeneratorConfig
@@ -78,8 +77,8 @@ class FrameNorm(_Norm):
 class BatchNorm(_Norm):
     """Normalise [B, F, T, C] per channel: by the batch's statistics in training, by the running ones afterwards.
 
-    nn.BatchNorm2d without its count of batches, which a model file has no use for. Where several processes train together
-    the batch is that of all of them (nn.SyncBatchNorm does so on GPUs alone).
+    nn.BatchNorm2d without its count of batches, which a model file has no use for. Where several processes train
+    together the batch is that of all of them (nn.SyncBatchNorm does so on GPUs alone).
     """
 
     running_mean: Tensor
@@ -100,14 +99,30 @@ class BatchNorm(_Norm):
 
     def _forward_together(self, x: Tensor) -> Tensor:
         processes = distributed.get_world_size()
-        mean = all_reduce(x.float().mean(dim=(0, 1, 2))) / processes
+        mean = _SumOverProcesses.apply(x.float().mean(dim=(0, 1, 2))) / processes
         centred = x - mean
-        variance = all_reduce(centred.square().mean(dim=(0, 1, 2))) / processes
+        variance = _SumOverProcesses.apply(centred.square().mean(dim=(0, 1, 2))) / processes
         with torch.no_grad():
             count = processes * x[..., 0].numel()
             self.running_mean.lerp_(mean, self.momentum)
             self.running_var.lerp_(variance * (count / (count - 1)), self.momentum)
         return torch.addcmul(self.bias, centred * torch.rsqrt(variance + NORM_EPSILON), self.weight)
+
+
+class _SumOverProcesses(torch.autograd.Function):
+    """Sum a tensor over all processes, and in the backward pass its gradient: each of them contributed to every sum."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor) -> Tensor:
+        total = x.clone()
+        distributed.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> Tensor:
+        total = gradient.clone()
+        distributed.all_reduce(total)
+        return total
 
 
 NORM_LAYERS = {"utterance": UtteranceNorm, "frame": FrameNorm, "batch": BatchNorm}

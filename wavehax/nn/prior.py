@@ -41,7 +41,7 @@ def make_prior(
         f0: [B, 1, T] in Hz, 0 where unvoiced.
         hop_length: samples per frame of F0.
         sample_rate: Hz.
-        noise: gaussian, of unit variance, [B, 1, T * hop_length]; True: drawn; False: none (the kind `noise` is then 0).
+        noise: gaussian, of unit variance, [B, 1, T * hop_length]; True: drawn; False: none (`noise` is then 0).
         phase: [B], initial phases in cycles; True: drawn uniformly; False: 0.
         unvoiced_std: standard deviation of the noise in unvoiced frames; None: as in voiced ones.
 

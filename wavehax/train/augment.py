@@ -11,7 +11,7 @@ _FADE = 0.25  # of the margin: the part whose ends are faded, as the resampling 
 
 
 def margin_frames(features: FeatureConfig) -> int:
-    """Frames needed on both sides of a segment so that neither a mel window nor the fade reaches into it from outside."""
+    """Frames needed on both sides of a segment, so that no mel window in it sees the fade."""
     return -(-2 * features.n_fft // features.hop_length)
 
 

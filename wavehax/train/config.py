@@ -11,6 +11,8 @@ from typing import Any
 
 from wavehax.config import FEATURES, ConfigError, FeatureConfig, GeneratorConfig, from_dict, to_dict
 
+PRECISIONS = ("fp32", "bf16")
+
 
 def _check_count(name: str, value: Any, least: int = 1) -> None:
     if type(value) is not int or not least <= value < 2**31:
@@ -28,24 +30,31 @@ def _check_number(
         raise ConfigError(f"{name}={repr(value)[:40]}: expected a number, {least}{limit}")
 
 
+def _check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ConfigError(f"{name}={repr(value)[:40]}: expected one of {', '.join(choices)}")
+
+
 @dataclass(frozen=True)
 class DataConfig:
     """Which prepared arrays, and how segments are drawn from them."""
 
     path: str  # prepared folder (wavehax.train.prepare), relative to where the command runs
-    batch_size: int = 16  # segments
+    batch_size: int = 16  # segments of one step, over all processes and accumulated parts
     segment_frames: int = 32  # frames of one segment
     speaker_exponent: float = 0.5  # a speaker's share is frames ** exponent; 1: as recorded, 0: all alike
     gain_db: float = 6.0  # segments are scaled by a gain drawn from [-gain_db, gain_db / 2], and half are inverted
     speed_share: float = 0.0  # of segments that are played at another speed: pitch and formants of another voice
     speed_min: float = 0.7  # slowest such speed, 1: as recorded
     speed_max: float = 1.9  # fastest; speeds are drawn uniformly on a logarithmic scale
+    workers: int = 0  # processes that draw batches ahead of time; 0: the training process draws its own
 
     def __post_init__(self) -> None:
         _check_count("data.batch_size", self.batch_size)
         _check_count("data.segment_frames", self.segment_frames)
         _check_number("data.speaker_exponent", self.speaker_exponent)
         _check_number("data.gain_db", self.gain_db)
+        _check_count("data.workers", self.workers, 0)
         _check_number("data.speed_share", self.speed_share, most=1)
         _check_number("data.speed_min", self.speed_min, positive=True)
         _check_number("data.speed_max", self.speed_max, positive=True)
@@ -55,8 +64,9 @@ class DataConfig:
 
 @dataclass(frozen=True)
 class LossConfig:
-    """Multi-resolution mel L1."""
+    """Multi-resolution mel L1; the paper's is that of one resolution, n_ffts (1024,) with n_mels (100,)."""
 
+    mel_weight: float = 45.0  # beside the adversarial losses
     n_ffts: tuple[int, ...] = (256, 512, 1024, 2048)  # samples; hops are a quarter
     n_mels: tuple[int, ...] = (32, 64, 100, 160)  # bands of each
     floor: float = 1e-5  # magnitude
@@ -71,6 +81,7 @@ class LossConfig:
         odd = [n_fft for n_fft in self.n_ffts if n_fft % 8]
         if odd:  # a hop is a quarter, and window minus hop is padded alike on both sides
             raise ConfigError(f"loss.n_ffts={odd[0]}: expected a multiple of 8")
+        _check_number("loss.mel_weight", self.mel_weight, positive=True)
         _check_number("loss.floor", self.floor, positive=True)
         if len(self.n_ffts) != len(self.n_mels) or not self.n_ffts:
             raise ConfigError(f"n_ffts={self.n_ffts}, n_mels={self.n_mels}: expected as many of each, at least one")
@@ -78,14 +89,14 @@ class LossConfig:
 
 @dataclass(frozen=True)
 class OptimizerConfig:
-    """AdamW with linear warm-up and a cosine to zero at `max_steps`."""
+    """AdamW of the generator, with linear warm-up and a cosine to zero at `max_steps`."""
 
     learning_rate: float = 1e-3
     beta1: float = 0.8
     beta2: float = 0.99
     weight_decay: float = 0.0
     warmup_steps: int = 100
-    max_grad_norm: float = 10.0
+    max_grad_norm: float = 10.0  # of the weighted sum of losses
     ema_decay: float = 0.999  # of the averaged weights, which are the ones exported
 
     def __post_init__(self) -> None:
@@ -98,19 +109,71 @@ class OptimizerConfig:
 
 
 @dataclass(frozen=True)
+class AdversaryConfig:
+    """The discriminators, their losses and their AdamW; without this section a run has spectral losses alone."""
+
+    discriminator: str = "light"  # a preset of wavehax.nn.discriminators.DiscriminatorConfig
+    loss: str = "hinge"  # or "least_squares"
+    start_step: int = 0  # until then spectral losses alone
+    ramp_steps: int = 0  # after it, over which both weights below grow from 0
+    adversarial_weight: float = 1.0
+    feature_weight: float = 2.0  # of feature matching
+    learning_rate: float = 2e-4  # cosine to zero at `max_steps`
+    beta1: float = 0.8
+    beta2: float = 0.99
+    max_grad_norm: float = 10.0
+    precision: str = "fp32"  # of the discriminators; "bf16" pays on GPUs, and on CPUs that have matrix units for it
+
+    def __post_init__(self) -> None:
+        _check_choice("adversary.discriminator", self.discriminator, ("univnet", "light", "spectral"))
+        _check_choice("adversary.loss", self.loss, ("hinge", "least_squares"))
+        _check_choice("adversary.precision", self.precision, PRECISIONS)
+        _check_count("adversary.start_step", self.start_step, 0)
+        _check_count("adversary.ramp_steps", self.ramp_steps, 0)
+        _check_number("adversary.adversarial_weight", self.adversarial_weight)
+        _check_number("adversary.feature_weight", self.feature_weight)
+        _check_number("adversary.learning_rate", self.learning_rate, positive=True)
+        _check_number("adversary.max_grad_norm", self.max_grad_norm, positive=True)
+        for name in ("beta1", "beta2"):
+            _check_number(f"adversary.{name}", getattr(self, name), below=1)
+
+
+@dataclass(frozen=True)
+class MonitorConfig:
+    """What a run tells while it goes on; TensorBoard reads it from the run_dir."""
+
+    every_steps: int = 1000  # between samples; 0: none
+    validation: str = ""  # a prepared folder of held-out recordings; empty: samples are of training segments
+    segments: int = 4  # synthesised each time, of 3 s or as long as the shortest utterance
+
+    def __post_init__(self) -> None:
+        _check_count("monitor.every_steps", self.every_steps, 0)
+        _check_count("monitor.segments", self.segments)
+
+
+@dataclass(frozen=True)
 class TrainConfig:
     """A training run; sections are the dataclasses above."""
 
-    run_dir: str  # checkpoint and log
+    run_dir: str  # checkpoints, log and TensorBoard events
     features: str  # name in wavehax.config.FEATURES
     max_steps: int
     data: DataConfig
     generator: GeneratorConfig
     loss: LossConfig = field(default_factory=LossConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    adversary: AdversaryConfig | None = None
+    monitor: MonitorConfig = field(default_factory=MonitorConfig)
+    init_from: str = ""  # a model file, or a checkpoint of another run, whose weights this one starts from
+    precision: str = "fp32"  # of the generator; "bf16": matrix products and convolutions, for GPUs
+    accumulate: int = 1  # parts in which a batch passes, for less memory (batch norm then sees a part at a time)
+    accelerator: str = "auto"  # "cpu", "cuda" or what there is
+    devices: int = 1  # processes on this machine, each with a GPU or with CPU threads of its own
+    num_nodes: int = 1  # machines
     seed: int = 0
-    threads: int = 2  # CPU threads
+    threads: int = 2  # CPU threads of each process
     checkpoint_minutes: float = 3.0  # between checkpoints
+    keep_checkpoints: int = 2  # the newest ones
 
     def __post_init__(self) -> None:
         if self.features not in FEATURES:
@@ -122,7 +185,20 @@ class TrainConfig:
         frames, longest = self.data.segment_frames, max(self.loss.n_ffts)
         if frames * self.generator.hop_length <= longest // 2:
             raise ConfigError(f"data.segment_frames={frames}: too short for a loss window of {longest} samples")
-        _check_count("max_steps", self.max_steps)
+        _check_choice("precision", self.precision, PRECISIONS)
+        _check_choice("accelerator", self.accelerator, ("auto", "cpu", "cuda"))
+        for name in ("max_steps", "accumulate", "devices", "num_nodes", "keep_checkpoints"):
+            _check_count(name, getattr(self, name))
+        if self.adversary and self.adversary.start_step >= self.max_steps:
+            raise ConfigError(
+                f"adversary.start_step={self.adversary.start_step}: expected below max_steps={self.max_steps}"
+            )
+        parts = self.devices * self.num_nodes * self.accumulate
+        if self.data.batch_size % parts:
+            raise ConfigError(
+                f"data.batch_size={self.data.batch_size}: expected a multiple of {parts}"
+                " (devices * num_nodes * accumulate)"
+            )
         _check_count("threads", self.threads)
         _check_count("seed", self.seed, 0)
         _check_number("checkpoint_minutes", self.checkpoint_minutes, positive=True)
@@ -132,7 +208,14 @@ class TrainConfig:
         return FEATURES[self.features]
 
 
-_SECTIONS = {"data": DataConfig, "generator": GeneratorConfig, "loss": LossConfig, "optimizer": OptimizerConfig}
+_SECTIONS = {
+    "data": DataConfig,
+    "generator": GeneratorConfig,
+    "loss": LossConfig,
+    "optimizer": OptimizerConfig,
+    "adversary": AdversaryConfig,
+    "monitor": MonitorConfig,
+}
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
@@ -169,11 +252,11 @@ def _split_override(text: str) -> tuple[str, str]:
 
 def config_from_dict(values: Mapping[str, Any]) -> TrainConfig:
     """The configuration from nested plain values; `config_to_dict` makes them."""
-    sections = {name: from_dict(cls, values[name]) for name, cls in _SECTIONS.items() if name in values}
+    sections = {name: from_dict(cls, values[name]) for name, cls in _SECTIONS.items() if values.get(name) is not None}
     return from_dict(TrainConfig, {**values, **sections})
 
 
 def config_to_dict(config: TrainConfig) -> dict[str, Any]:
     """Nested plain JSON types."""
     values = {f.name: getattr(config, f.name) for f in dataclasses.fields(config)}
-    return {name: to_dict(value) if name in _SECTIONS else value for name, value in values.items()}
+    return {name: to_dict(value) if name in _SECTIONS and value else value for name, value in values.items()}

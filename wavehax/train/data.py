@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,16 +13,14 @@ from wavehax.train.augment import margin_frames, resample_f0, resample_segment
 from wavehax.train.config import DataConfig
 
 
-@dataclass(frozen=True)
-class Batch:
-    """Float32 arrays of B segments of T frames."""
+class Batch(NamedTuple):
+    """B segments of T frames and the random numbers that their priors are made of; float32 arrays or tensors."""
 
-    audio: np.ndarray  # [B, T * hop_length]
-    mel: np.ndarray  # [B, n_mels, T]
-    f0: np.ndarray  # [B, 1, T] Hz
-
-    def __getitem__(self, items: slice) -> Batch:
-        return Batch(self.audio[items], self.mel[items], self.f0[items])
+    audio: Any  # [B, T * hop_length]
+    mel: Any  # [B, n_mels, T]
+    f0: Any  # [B, 1, T] Hz
+    noise: Any  # [B, 1, (T + 1) * hop_length], gaussian, of unit variance
+    phase: Any  # [B] cycles
 
 
 class SegmentDataset:
@@ -60,35 +58,42 @@ class SegmentDataset:
         probability = self.frames * per_speaker[speaker] ** (self.config.speaker_exponent - 1)
         self.cumulative = np.cumsum(probability / probability.sum())
 
-    def batch(self, step: int) -> Batch:
-        """The batch of training step `step`, the same whenever it is asked for."""
-        rng = np.random.default_rng((self.seed, step))
-        config, count = self.config, self.config.batch_size
-        utterance = np.minimum(np.searchsorted(self.cumulative, rng.random(count)), len(self.starts) - 1)
-        position = rng.random(count)  # of the segment in its utterance: 0 the first frame, towards 1 the last
-        gain = rng.uniform(-config.gain_db, config.gain_db / 2, count) * np.log(10) / 20
-        sign = rng.choice([-1.0, 1.0], count)
-        speed = np.exp(rng.uniform(*np.log([config.speed_min, config.speed_max]), count))
-        speed[rng.random(count) >= config.speed_share] = 1.0
-        speed = np.minimum(speed, self.frames[utterance] / config.segment_frames)
-        segments = [self._segment(*drawn) for drawn in zip(utterance, position, speed, strict=True)]
-        audio, mel, f0 = (np.stack(arrays) for arrays in zip(*segments, strict=True))
-        mel = np.maximum(mel + gain[:, None, None], self.log_floor)
-        audio = audio * (sign * np.exp(gain))[:, None]
-        return Batch(audio.astype(np.float32), mel.astype(np.float32), f0[:, None])
+    def batch(self, step: int, items: range | None = None) -> Batch:
+        """Segments `items` (all of them if None) of the batch of training step `step`, the same whenever asked for."""
+        segments = [self._segment(step, item) for item in items or range(self.config.batch_size)]
+        return Batch(*(np.stack(arrays) for arrays in zip(*segments, strict=True)))
 
-    def _segment(self, utterance: int, position: float, speed: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Audio, mel and F0 of one segment, before gain and sign."""
-        frames, hop, start = self.config.segment_frames, self.features.hop_length, self.starts[utterance]
-        choices = self.frames[utterance] - frames * speed + 1
-        if speed == 1.0:
-            first = start + int(position * choices)
-            part = slice(first, first + frames)
-            audio = self.audio[first * hop : (first + frames) * hop] / np.float32(32768)
-            return audio, self.mel[part].T, self.f0[part]
-        first, margin = max(0.0, position * choices - 0.5), margin_frames(self.features)
-        piece = self._audio(utterance, round((first - margin * speed) * hop), round((frames + 2 * margin) * speed * hop))
-        audio, mel = resample_segment(piece, frames, self.features)
+    def _segment(self, step: int, item: int) -> tuple[np.ndarray, ...]:
+        """One segment, in the order of `Batch`."""
+        config, rng = self.config, np.random.default_rng((self.seed, step, item))
+        utterance = min(int(np.searchsorted(self.cumulative, rng.random())), len(self.starts) - 1)
+        position = rng.random()  # in the utterance: 0 the first frame, towards 1 the last
+        gain = rng.uniform(-config.gain_db, config.gain_db / 2) * np.log(10) / 20
+        sign = rng.choice([-1.0, 1.0])
+        speed = 1.0
+        if rng.random() < config.speed_share:
+            speed = np.exp(rng.uniform(np.log(config.speed_min), np.log(config.speed_max)))
+            speed = min(speed, self.frames[utterance] / config.segment_frames)
+        noise = rng.standard_normal((1, (config.segment_frames + 1) * self.features.hop_length), np.float32)
+        cut = self._as_recorded if speed == 1 else self._at_speed
+        audio, mel, f0 = cut(utterance, position, speed)
+        audio = (audio * (sign * np.exp(gain))).astype(np.float32)
+        mel = np.maximum(mel + gain, self.log_floor).astype(np.float32)
+        return audio, mel, f0[None].astype(np.float32), noise, np.float32(rng.random())
+
+    def _as_recorded(self, utterance: int, position: float, speed: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        frames, hop = self.config.segment_frames, self.features.hop_length
+        first = self.starts[utterance] + int(position * (self.frames[utterance] - frames + 1))
+        audio = self.audio[first * hop : (first + frames) * hop] / np.float32(32768)
+        return audio, self.mel[first : first + frames].T, self.f0[first : first + frames]
+
+    def _at_speed(self, utterance: int, position: float, speed: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Audio, mel and F0 of `speed` times as many frames of the recording, played `speed` times as fast."""
+        frames, hop, margin = self.config.segment_frames, self.features.hop_length, margin_frames(self.features)
+        first = position * (self.frames[utterance] - frames * speed)
+        begin, count = round((first - margin * speed) * hop), round((frames + 2 * margin) * speed * hop)
+        audio, mel = resample_segment(self._audio(utterance, begin, count), frames, self.features)
+        start = self.starts[utterance]
         contour = self.f0[start : start + self.frames[utterance]]
         return audio, mel, resample_f0(contour, first + speed * np.arange(frames), speed)
 

@@ -13,8 +13,8 @@ from wavehax.files import refuse_existing, replacing
 from wavehax.nn import build_generator
 from wavehax.nn.layers import BatchNorm
 from wavehax.train.config import TrainConfig, config_from_dict
-from wavehax.train.data import SegmentDataset
-from wavehax.train.loop import load_checkpoint
+from wavehax.train.data import Batch, SegmentDataset
+from wavehax.train.state import load_state, unflatten
 from wavehax.vocoder import Vocoder
 
 _MAX_ERROR = 1e-4  # of the largest sample
@@ -38,10 +38,10 @@ def export(checkpoint: Path, out: Path, provenance: dict[str, Any], *, force: bo
             something else than PyTorch from what was written.
     """
     refuse_existing(out, force)
-    state = load_checkpoint(checkpoint)
+    tensors, state = load_state(checkpoint)
     config = config_from_dict(state["config"])
     generator = build_generator(config.generator)
-    generator.load_state_dict(state["ema"])
+    generator.load_state_dict(unflatten("ema", tensors))
     measure_batch_norm(generator, config)
     weights = {name: value.numpy().astype(np.float32) for name, value in generator.state_dict().items()}
     settings = {key: value for key, value in state["config"].items() if key in ("seed", "optimizer", "loss", "data")}
@@ -62,14 +62,14 @@ def measure_batch_norm(generator: torch.nn.Module, config: TrainConfig, batches:
     if not norms:
         return
     torch.set_num_threads(config.threads)
-    torch.manual_seed(config.seed)
     data = SegmentDataset(config.data, config.feature_config, config.seed + 1)
     generator.train()
     for i in range(batches):
         for norm in norms:
             norm.momentum = 1 / (i + 1)  # makes the running value the plain average so far
-        batch = data.batch(i)
-        generator(torch.from_numpy(batch.mel), torch.from_numpy(batch.f0))
+        batch = Batch(*map(torch.from_numpy, data.batch(i)))
+        noise = batch.noise[..., : generator.prior_length(batch.f0.shape[-1])]
+        generator(batch.mel, batch.f0, generator.make_prior(batch.f0, noise=noise, phase=batch.phase))
     for norm in norms:
         norm.momentum = BatchNorm.momentum
     generator.eval()
@@ -83,7 +83,7 @@ def verify(model: Model, generator: torch.nn.Module) -> None:
     deviation = rng.standard_normal((model.features.n_mels, frames)).astype(np.float32)
     mel = model.weights["mel_mean"][:, None] + 0.3 * model.weights["mel_scale"][:, None] * deviation
     f0 = np.where(np.arange(frames) < 30, 150, 0).astype(np.float32)
-    prior = (0.1 * rng.standard_normal(frames * model.features.hop_length)).astype(np.float32)
+    prior = (0.1 * rng.standard_normal(generator.prior_length(frames))).astype(np.float32)
     expected = generator(*(torch.from_numpy(x)[None] for x in (mel, f0[None], prior[None])))[0, 0].numpy()
     error = np.abs(Vocoder(model)(mel, f0, prior=prior) - expected).max() / np.abs(expected).max()
     if not error <= _MAX_ERROR:

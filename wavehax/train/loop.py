@@ -2,193 +2,227 @@
 
 from __future__ import annotations
 
-import csv
-import math
-import os
-import pickle
-import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor
+from torch.utils.data import DataLoader
 
-from wavehax.nn import build_generator
+from wavehax.nn import BaseGenerator, build_generator
+from wavehax.train import distributed
+from wavehax.train.adversary import Adversary
 from wavehax.train.config import TrainConfig, config_from_dict, config_to_dict
-from wavehax.train.data import SegmentDataset
+from wavehax.train.data import Batch, SegmentDataset
 from wavehax.train.losses import MultiMelLoss
+from wavehax.train.monitor import Monitor
+from wavehax.train.optim import cosine, generator_optimizer, set_learning_rate, update, update_average
+from wavehax.train.start import initialize
+from wavehax.train.state import flatten, load_state, newest, save_state, unflatten
 
-_LOG_FIELDS = ("step", "loss", "grad_norm", "learning_rate", "seconds")
-_STATE_FIELDS = ("config", "model", "ema", "optimizer", "step", "seconds")  # of a checkpoint
-_RESUMABLE = {"max_steps", "run_dir", "threads", "checkpoint_minutes"}  # a resumed run may change these
+# What a resumed run may change: its length, its place, how it is computed and what it tells.
+_RESUMABLE = {"max_steps", "run_dir", "init_from", "threads", "precision", "accelerator", "devices", "num_nodes"} | {
+    "checkpoint_minutes", "keep_checkpoints", "monitor"
+}  # fmt: skip
 
 
 class Trainer:
-    """A training run in `config.run_dir`: `checkpoint.pt` and `log.csv`; takes up a run that is there.
+    """A training run in `config.run_dir` (`checkpoints/`, `log.csv`, TensorBoard events); takes up one that is there.
 
-    All randomness of a step is a function of (seed, step), so a checkpoint holds weights, EMA, optimiser and step only.
+    All randomness of a step is a function of (seed, step, segment), so a checkpoint holds weights, averages, optimisers
+    and the step only. Every process of a distributed run has a Trainer; the first one writes.
     """
 
-    def __init__(self, config: TrainConfig) -> None:
+    def __init__(self, config: TrainConfig, fabric: Any | None = None) -> None:
         """
         Raises:
-            ValueError: the run in `run_dir` was made with another configuration.
+            FileNotFoundError, OSError: prepared data, `init_from` or a checkpoint cannot be read.
+            ValueError: they do not fit, or the run in `run_dir` was made with another configuration.
         """
-        torch.set_num_threads(config.threads)
-        torch.manual_seed(config.seed)
         self.config, self.run_dir = config, Path(config.run_dir)
+        self.fabric = fabric or distributed.start(config)
+        torch.manual_seed(config.seed)  # of the initial weights; nothing is drawn from it later
         self.data = SegmentDataset(config.data, config.feature_config, config.seed)
-        self.model = build_generator(config.generator)
-        self.model.set_normalization(torch.from_numpy(self.data.mel_mean), torch.from_numpy(self.data.mel_scale))
-        if config.generator.output == "excitation":
-            self.model.initialize_envelope(config.feature_config)
+        self.bare = self._build_generator()
+        self.optimizer = generator_optimizer(self.bare, config.optimizer)
         loss = config.loss
         self.loss = MultiMelLoss(config.generator.sample_rate, loss.n_ffts, loss.n_mels, loss.floor)
-        optimizer = config.optimizer
-        self.optimizer = torch.optim.AdamW(
-            self.model.parameters(),
-            lr=optimizer.learning_rate,
-            betas=(optimizer.beta1, optimizer.beta2),
-            weight_decay=optimizer.weight_decay,
-        )
-        self.ema = {name: value.clone() for name, value in self.model.state_dict().items()}
+        self.adversary = Adversary(config.adversary, self.fabric, config.max_steps) if config.adversary else None
+        self._check_segments()
+        self.model = self.fabric.setup_module(self.bare)
+        self.loss.to(self.fabric.device)
+        self.ema = {name: value.clone() for name, value in self.bare.state_dict().items()}
         self.step, self.seconds = 0, 0.0
-        self.run_dir.mkdir(parents=True, exist_ok=True)
-        if self.checkpoint_path.exists():
-            self.resume()
+        if checkpoint := newest(self.checkpoints):
+            self.resume(checkpoint)
 
     @property
-    def checkpoint_path(self) -> Path:
-        return self.run_dir / "checkpoint.pt"
+    def checkpoints(self) -> Path:
+        return self.run_dir / "checkpoints"
 
-    @property
-    def log_path(self) -> Path:
-        return self.run_dir / "log.csv"
+    def _build_generator(self) -> BaseGenerator:
+        config, data = self.config, self.data
+        model = build_generator(config.generator)
+        model.set_normalization(data.mel_mean, data.mel_scale)
+        if config.generator.output == "excitation":
+            model.initialize_envelope(config.feature_config)
+        if config.init_from and newest(self.checkpoints) is None:
+            initialize(model, Path(config.init_from))
+        return model
+
+    def _check_segments(self) -> None:
+        frames = self.config.data.segment_frames
+        least = self.adversary.bare.config.min_samples if self.adversary else 0
+        if frames * self.config.generator.hop_length < least:
+            raise ValueError(f"data.segment_frames={frames}: the discriminators need {least} samples")
 
     def run(self) -> None:
         """Train to `max_steps`, with a checkpoint every `checkpoint_minutes` and at the end."""
-        self.model.train()
-        self._trim_log()
+        config = self.config
+        self.bare.train()
         started = saved = time.monotonic()
-        first, seconds_before = self.step, self.seconds
-        with open(self.log_path, "a", newline="") as file:
-            log = csv.writer(file)
-            while self.step < self.config.max_steps:
-                loss, grad_norm, learning_rate = self.train_step()
+        seconds_before = self.seconds
+        with Monitor(config, self.fabric, self.data.features, self.step) as monitor:
+            for batch in self.batches():
+                row = self.train_step(batch)
                 now = time.monotonic()
                 self.seconds = seconds_before + now - started
-                log.writerow([self.step, repr(loss), repr(grad_norm), f"{learning_rate:.6g}", f"{self.seconds:.1f}"])
-                self._show_progress(loss, (self.step - first) / (now - started))
-                if now - saved > 60 * self.config.checkpoint_minutes:
-                    file.flush()
+                monitor.log(self.step, row, self.seconds)
+                monitor.sample(self.step, self.ema)
+                if self._due(now - saved > 60 * config.checkpoint_minutes):
                     self.save()
                     saved = now
         self.save()
-        print(file=sys.stderr)
 
-    def train_step(self) -> tuple[float, float, float]:
-        """One update; returns loss, gradient norm before clipping, learning rate."""
-        batch = self.data.batch(self.step)
-        # Of the prior's phase and noise. Python's hash of integers is the same in every process.
-        torch.manual_seed(hash((self.config.seed, self.step)))
-        learning_rate = self.learning_rate(self.step)
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate
-        wave = self.model(torch.from_numpy(batch.mel), torch.from_numpy(batch.f0))
-        loss = self.loss(wave[:, 0], torch.from_numpy(batch.audio))
-        if not torch.isfinite(loss):
-            raise ValueError(
-                f"step {self.step}: loss is {loss.item()}; lower the learning rate (the last checkpoint is untouched)"
-            )
-        self.optimizer.zero_grad()
-        loss.backward()
-        grad_norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.config.optimizer.max_grad_norm)
-        self.optimizer.step()
-        self.step += 1
-        self._update_ema()
-        return loss.item(), float(grad_norm), learning_rate
+    def _due(self, mine: bool) -> bool:
+        """Whether the first process finds it time for a checkpoint: all must do the same."""
+        if self.fabric.world_size == 1:
+            return mine
+        return bool(self.fabric.broadcast(mine))
 
-    def learning_rate(self, step: int) -> float:
-        """Linear warm-up, then a cosine that reaches zero at `max_steps`."""
-        optimizer = self.config.optimizer
-        warmup = min(1.0, (step + 1) / max(1, optimizer.warmup_steps))
-        return optimizer.learning_rate * warmup * 0.5 * (1 + math.cos(math.pi * step / self.config.max_steps))
+    def batches(self) -> Iterator[Batch]:
+        """This process' share of the batch of each step from the present one on."""
+        share = self.config.data.batch_size // self.fabric.world_size
+        shares = _Shares(self.data, share * self.fabric.global_rank, share)
+        steps = range(self.step, self.config.max_steps)
+        workers = self.config.data.workers
+        loader = DataLoader(
+            shares, batch_size=None, sampler=steps, num_workers=workers,
+            multiprocessing_context="spawn" if workers else None, pin_memory=self.fabric.device.type == "cuda",
+        )  # fmt: skip
+        for batch in loader:
+            yield Batch(*(x.to(self.fabric.device, non_blocking=True) for x in batch))
 
-    @torch.no_grad()
-    def _update_ema(self) -> None:
-        # At first the average follows quickly, or it would remember the initial weights for thousands of steps.
-        decay = min(self.config.optimizer.ema_decay, (1 + self.step) / (10 + self.step))
-        for name, value in self.model.state_dict().items():
-            self.ema[name].lerp_(value, 1 - decay)
+    def train_step(self, batch: Batch) -> dict[str, float]:
+        """One update of generator and, once it is active, adversary.
 
-    def save(self) -> None:
-        """Write the checkpoint: to a temporary file, synced, then renamed."""
-        state = {
-            "config": config_to_dict(self.config),
-            "model": self.model.state_dict(),
-            "ema": self.ema,
-            "optimizer": self.optimizer.state_dict(),
-            "step": self.step,
-            "seconds": self.seconds,
-        }
-        temporary = self.checkpoint_path.with_suffix(".tmp")
-        with open(temporary, "wb") as file:
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, self.checkpoint_path)
+        Args:
+            batch: tensors, this process' share.
 
-    def resume(self) -> None:
-        """Take up the run at its checkpoint.
+        Returns:
+            Losses, gradient norms before clipping and learning rate, the same in every process.
 
         Raises:
-            ValueError: the checkpoint's configuration differs in more than length, place and threads.
+            ValueError: a loss that is not finite; the last checkpoint is untouched.
         """
-        state = load_checkpoint(self.checkpoint_path)
-        mine, theirs = config_to_dict(self.config), config_to_dict(config_from_dict(state["config"]))
+        config, parts = self.config, self.config.accumulate
+        learning_rate = self.learning_rate(self.step)
+        set_learning_rate(self.optimizer, learning_rate)
+        totals: dict[str, Tensor] = {}
+        for i in range(parts):
+            waiting = i < parts - 1  # gradients are summed over processes with those of the last part
+            with self.fabric.no_backward_sync(self.model, enabled=waiting and self.fabric.world_size > 1):
+                terms = self._accumulate(Batch(*(x[i::parts] for x in batch)))
+            totals = {name: totals.get(name, 0) + value.detach() / parts for name, value in terms.items()}
+        row = self._reduced(totals)
+        row["grad_norm"] = float(update(self.optimizer, list(self.bare.parameters()), config.optimizer.max_grad_norm))
+        if self.adversary and self.adversary.active(self.step):
+            row["discriminator_grad_norm"] = float(self.adversary.update(self.step))
+        self.step += 1
+        update_average(self.ema, self.bare.state_dict(), config.optimizer.ema_decay, self.step)
+        return {**row, "learning_rate": learning_rate}
+
+    def _accumulate(self, batch: Batch) -> dict[str, Tensor]:
+        """Add the gradients of one part of a batch; returns its losses."""
+        config, parts = self.config, self.config.accumulate
+        prior = self.bare.make_prior(
+            batch.f0, noise=batch.noise[..., : self.bare.prior_length(batch.f0.shape[-1])], phase=batch.phase
+        )
+        with torch.autocast(self.fabric.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
+            wave = self.model(batch.mel, batch.f0, prior)
+        mel = self.loss(wave[:, 0], batch.audio)
+        terms, sources, gradients = {"mel": mel}, [config.loss.mel_weight / parts * mel], [None]
+        if self.adversary and self.adversary.active(self.step):
+            gradient, judged = self.adversary.gradient(batch.audio[:, None], wave, self.step, parts)
+            terms |= judged
+            sources, gradients = [*sources, wave], [None, gradient / parts]
+        torch.autograd.backward(sources, gradients)
+        return terms
+
+    def _reduced(self, terms: dict[str, Tensor]) -> dict[str, float]:
+        """Losses averaged over all processes, checked."""
+        values = self.fabric.all_reduce(torch.stack([value.float() for value in terms.values()]), reduce_op="mean")
+        row = dict(zip(terms, values.tolist(), strict=True))
+        for name, value in row.items():
+            if not abs(value) < float("inf"):
+                raise ValueError(
+                    f"step {self.step}: {name} loss is {value}; lower the learning rate"
+                    " (the last checkpoint is untouched)"
+                )
+        return row
+
+    def learning_rate(self, step: int) -> float:
+        """Of the generator: linear warm-up, then a cosine that reaches zero at `max_steps`."""
+        optimizer = self.config.optimizer
+        warmup = min(1.0, (step + 1) / max(1, optimizer.warmup_steps))
+        return optimizer.learning_rate * warmup * cosine(step, 0, self.config.max_steps)
+
+    def save(self) -> None:
+        """Write a checkpoint, in the first process alone."""
+        if self.fabric.is_global_zero:
+            tensors = flatten("model", self.bare.state_dict()) | flatten("ema", self.ema)
+            tensors |= flatten("optimizer", self.optimizer.state_dict()["state"])
+            if self.adversary:
+                tensors |= flatten("discriminator", self.adversary.bare.state_dict())
+                tensors |= flatten("discriminator_optimizer", self.adversary.optimizer.state_dict()["state"])
+            values = {"config": config_to_dict(self.config), "seconds": self.seconds}
+            save_state(self.checkpoints, self.step, tensors, values, self.config.keep_checkpoints)
+        self.fabric.barrier()
+
+    def resume(self, checkpoint: Path) -> None:
+        """Take up the run at a checkpoint.
+
+        Raises:
+            ValueError: its configuration differs in more than length, place and how the run is computed.
+        """
+        tensors, values = load_state(checkpoint)
+        mine, theirs = config_to_dict(self.config), config_to_dict(config_from_dict(values["config"]))
         changed = [key for key in mine if key not in _RESUMABLE and mine[key] != theirs[key]]
         if changed:
-            raise ValueError(f"{self.checkpoint_path}: made with another {', '.join(changed)}; choose another run_dir")
-        self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.ema, self.step, self.seconds = state["ema"], state["step"], state["seconds"]
-
-    def _trim_log(self) -> None:
-        """Keep the rows of the log up to the checkpoint; what came after is computed again."""
-        rows = []
-        if self.step > 0 and self.log_path.exists():
-            with open(self.log_path, newline="") as file:
-                # The last row may be cut short where the run was killed.
-                whole = [row for row in list(csv.reader(file))[1:] if len(row) == len(_LOG_FIELDS)]
-                rows = [row for row in whole if int(row[0]) <= self.step]
-        temporary = self.log_path.with_suffix(".tmp")
-        with open(temporary, "w", newline="") as file:
-            csv.writer(file).writerows([_LOG_FIELDS, *rows])
-        os.replace(temporary, self.log_path)
-
-    def _show_progress(self, loss: float, steps_per_second: float) -> None:
-        step, last = self.step, self.config.max_steps
-        minutes = (last - step) / steps_per_second / 60
-        text = f"step {step}/{last}  loss {loss:.4f}  {steps_per_second:.2f} steps/s  {minutes:.1f} min left"
-        if sys.stderr.isatty():
-            print(f"\r{text}  ", end="", file=sys.stderr, flush=True)
-        elif step % 50 == 0 or step == last:
-            print(text, file=sys.stderr, flush=True)
+            raise ValueError(f"{checkpoint}: made with another {', '.join(changed)}; choose another run_dir")
+        self.bare.load_state_dict(unflatten("model", tensors))
+        self.ema = {name: value.to(self.fabric.device) for name, value in unflatten("ema", tensors).items()}
+        _load_optimizer(self.optimizer, unflatten("optimizer", tensors))
+        if self.adversary:
+            self.adversary.bare.load_state_dict(unflatten("discriminator", tensors))
+            _load_optimizer(self.adversary.optimizer, unflatten("discriminator_optimizer", tensors))
+        self.step, self.seconds = values["step"], values["seconds"]
 
 
-def load_checkpoint(path: Path) -> dict[str, Any]:
-    """The contents of a training checkpoint; no code in the file is run.
+class _Shares:
+    """The items `first` to `first + count` of the batches of a dataset, by step, as tensors."""
 
-    Raises:
-        OSError: the file cannot be read.
-        ValueError: it is damaged, or no training checkpoint.
-    """
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, TypeError, LookupError) as error:
-        raise ValueError(f"{path}: damaged, or no training checkpoint") from error
-    missing = [name for name in _STATE_FIELDS if not isinstance(state, dict) or name not in state]
-    if missing:
-        raise ValueError(f"{path}: no training checkpoint, {', '.join(missing)} missing")
-    return state
+    def __init__(self, data: SegmentDataset, first: int, count: int) -> None:
+        self.data, self.items = data, range(first, first + count)
+
+    def __getitem__(self, step: int) -> Batch:
+        return Batch(*map(torch.from_numpy, self.data.batch(step, self.items)))
+
+    def __len__(self) -> int:  # DataLoader asks; the sampler decides
+        return 2**31
+
+
+def _load_optimizer(optimizer: torch.optim.Optimizer, state: dict[int, dict[str, Tensor]]) -> None:
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

@@ -1,0 +1,33 @@
+"""Two processes train as one does."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+
+def curve(run_dir: Path, name: str) -> list[float]:
+    with (run_dir / "log.csv").open(newline="") as file:
+        return [float(row[name]) for row in csv.DictReader(file) if row[name]]
+
+
+def test_two_processes_give_the_loss_curve_of_one_for_the_same_global_batch(
+    write_config: Callable[..., Path], environment: dict[str, str], tmp_path: Path
+) -> None:
+    config = write_config(tmp_path)
+    for devices in (1, 2):
+        run_dir = f"run_dir={tmp_path}/{devices}"
+        command = [sys.executable, "-m", "wavehax", "train", str(config), run_dir, f"devices={devices}"]
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
+        assert done.returncode == 0, done.stderr
+    one, two = tmp_path / "1", tmp_path / "2"
+    assert curve(two, "mel") == pytest.approx(curve(one, "mel"), rel=1e-5)
+    assert curve(two, "grad_norm") == pytest.approx(curve(one, "grad_norm"), rel=1e-3)
+    # Rounding is magnified by AdamW where gradients are as small as those of a new discriminator.
+    assert len(curve(two, "discriminator_real")) == 6
+    assert curve(two, "discriminator_real") == pytest.approx(curve(one, "discriminator_real"), rel=1e-3)

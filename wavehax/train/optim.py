@@ -1,0 +1,56 @@
+"""Optimisers, learning rates, gradient clipping and the averaged weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from wavehax.train.config import AdversaryConfig, OptimizerConfig
+
+
+def generator_optimizer(model: nn.Module, config: OptimizerConfig) -> torch.optim.AdamW:
+    """AdamW of the generator."""
+    betas = (config.beta1, config.beta2)
+    return torch.optim.AdamW(model.parameters(), config.learning_rate, betas, weight_decay=config.weight_decay)
+
+
+def discriminator_optimizer(model: nn.Module, config: AdversaryConfig) -> torch.optim.AdamW:
+    """AdamW of the discriminators, without weight decay."""
+    return torch.optim.AdamW(model.parameters(), config.learning_rate, (config.beta1, config.beta2), weight_decay=0.0)
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, learning_rate: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = learning_rate
+
+
+def cosine(step: int, first: int, last: int) -> float:
+    """From 1 at step `first` to 0 at step `last`, half a period of a cosine."""
+    return 0.5 * (1 + math.cos(math.pi * (step - first) / (last - first)))
+
+
+def ramp(step: int, first: int, steps: int) -> float:
+    """0 before step `first`, then rising over `steps` steps to 1."""
+    return min(1.0, (step - first + 1) / max(1, steps)) if step >= first else 0.0
+
+
+def update(optimizer: torch.optim.Optimizer, parameters: list[Tensor], max_grad_norm: float) -> Tensor:
+    """One step on gradients clipped to `max_grad_norm`; returns their norm before."""
+    grad_norm = nn.utils.clip_grad_norm_(parameters, max_grad_norm)
+    optimizer.step()
+    optimizer.zero_grad()
+    return grad_norm
+
+
+@torch.no_grad()
+def update_average(average: dict[str, Tensor], state: Mapping[str, Tensor], decay: float, step: int) -> None:
+    """Move the averaged weights towards those after `step` updates.
+
+    At first they follow quickly, or they would remember the initial weights for thousands of steps.
+    """
+    decay = min(decay, (1 + step) / (10 + step))
+    for name, value in state.items():
+        average[name].lerp_(value, 1 - decay)

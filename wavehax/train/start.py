@@ -1,0 +1,38 @@
+"""Where a run starts: the generator's weights from another run or from a model file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from wavehax.checkpoint import load_model
+from wavehax.nn import BaseGenerator
+from wavehax.train.state import load_state, unflatten
+
+
+def initialize(model: BaseGenerator, path: Path) -> None:
+    """Load averaged weights into `model`, normalisation of the mel included, so that they mean what they did.
+
+    Args:
+        model: of the same shape as what is loaded.
+        path: a `.safetensors` model file, or the folder of one checkpoint.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is damaged, or its shape is another; the message names the first tensor that differs.
+    """
+    weights = _weights(path)
+    for name, expected in model.state_dict().items():
+        shape = list(weights[name].shape) if name in weights else None
+        if shape != list(expected.shape):
+            found = "missing" if shape is None else f"of shape {shape}"
+            raise ValueError(f"init_from={path}: {name} is {found}, expected {list(expected.shape)}")
+    model.load_state_dict(weights)
+
+
+def _weights(path: Path) -> dict[str, Tensor]:
+    if path.is_dir():
+        return unflatten("ema", load_state(path)[0])
+    return {name: torch.from_numpy(value.copy()) for name, value in load_model(path).weights.items()}
