@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -121,6 +122,24 @@ def test_a_segment_at_another_speed_has_the_mel_of_its_audio_and_the_pitch_of_th
             (angle[at + 40] - angle[at - 40]) / 80 * 24000 / (2 * np.pi), f0[margin:50], rtol=0.01
         )
     assert np.ptp(batch.f0[:, 0, 0]) > 50
+
+
+def test_a_shifted_segment_differs_in_its_mel_alone(prepared: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "prepared"
+    shutil.copytree(prepared, folder)
+    np.save(folder / "mel_shifted.npy", np.load(folder / "mel.npy") + 1)
+    plain = dataset(folder, batch_size=200).batch(0)
+    mixed = dataset(folder, batch_size=200, shifted_share=0.3).batch(0)
+    for name in ("audio", "f0", "noise", "phase"):
+        np.testing.assert_array_equal(getattr(mixed, name), getattr(plain, name))
+    difference = (mixed.mel - plain.mel).mean(axis=(1, 2))
+    assert set(np.round(difference, 3)) == {0, 1}
+    assert 0.2 < difference.mean() < 0.4
+
+
+def test_shifted_mels_that_were_not_prepared_are_named(prepared: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"mel_shifted\.npy: missing"):
+        dataset(prepared, shifted_share=0.3)
 
 
 def _write_prepared(folder: Path, features: FeatureConfig, audio: np.ndarray, f0: np.ndarray) -> None:

@@ -43,6 +43,9 @@ class SegmentDataset:
         self.mel_scale = np.array(manifest["mel_scale"], np.float32)
         names = ("audio", "mel", "f0")
         self.audio, self.mel, self.f0 = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in names)
+        self.mel_shifted = self.mel
+        if config.shifted_share:
+            self.mel_shifted = _load_shifted(folder)
         self.log_floor = float(np.log(features.log_floor))
         self._index(manifest["utterances"])
 
@@ -74,18 +77,23 @@ class SegmentDataset:
         if rng.random() < config.speed_share:
             speed = np.exp(rng.uniform(np.log(config.speed_min), np.log(config.speed_max)))
             speed = min(speed, self.frames[utterance] / config.segment_frames)
+        shifted = rng.random() < config.shifted_share
         noise = rng.standard_normal((1, (config.segment_frames + 1) * self.features.hop_length), np.float32)
-        cut = self._as_recorded if speed == 1 else self._at_speed
-        audio, mel, f0 = cut(utterance, position, speed)
+        if speed == 1:
+            audio, mel, f0 = self._as_recorded(utterance, position, self.mel_shifted if shifted else self.mel)
+        else:
+            audio, mel, f0 = self._at_speed(utterance, position, speed)
         audio = (audio * (sign * np.exp(gain))).astype(np.float32)
         mel = np.maximum(mel + gain, self.log_floor).astype(np.float32)
         return audio, mel, f0[None].astype(np.float32), noise, np.float32(rng.random())
 
-    def _as_recorded(self, utterance: int, position: float, speed: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _as_recorded(
+        self, utterance: int, position: float, mels: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         frames, hop = self.config.segment_frames, self.features.hop_length
         first = self.starts[utterance] + int(position * (self.frames[utterance] - frames + 1))
         audio = self.audio[first * hop : (first + frames) * hop] / np.float32(32768)
-        return audio, self.mel[first : first + frames].T, self.f0[first : first + frames]
+        return audio, mels[first : first + frames].T, self.f0[first : first + frames]
 
     def _at_speed(self, utterance: int, position: float, speed: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Audio, mel and F0 of `speed` times as many frames of the recording, played `speed` times as fast."""
@@ -104,3 +112,12 @@ class SegmentDataset:
         inside = self.audio[max(begin, begin + first) : min(end, begin + first + count)] / np.float32(32768)
         before = max(0, -first)
         return np.pad(inside, (before, count - before - len(inside)))
+
+
+def _load_shifted(folder: Path) -> np.ndarray:
+    path = folder / "mel_shifted.npy"
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path}: missing, but data.shifted_share asks for it; prepare the folder with --shifted"
+        )
+    return np.load(path, mmap_mode="r")
