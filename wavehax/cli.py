@@ -147,6 +147,16 @@ def _train(argv: list[str]) -> int:
         raise ModuleNotFoundError(f"training needs {error.name}: pip install 'wavehax[train]'") from error
 
 
+def _package(arguments: argparse.Namespace) -> int:
+    try:
+        from wavehax.train import export
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(f"packaging needs {error.name}: pip install 'wavehax[train]'") from error
+    card = export.read_card(arguments.card) if arguments.card else {}
+    export.export(export.checkpoint_of(arguments.run_dir), arguments.output, card, force=arguments.force)
+    return 0
+
+
 class _Parser(argparse.ArgumentParser):
     """Refuses in one line, and takes no abbreviations."""
 
@@ -179,6 +189,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_bench(add)
     _add_import(add)
     add("train", help="train a model: see wavehax train --help", add_help=False)
+    _add_package(add)
     return parser
 
 
@@ -214,6 +225,15 @@ def _add_import(add: Callable[..., argparse.ArgumentParser]) -> None:
     command.add_argument("-o", "--output", type=Path, required=True, help="model file, .safetensors")
     command.add_argument("--force", action="store_true", help="replace an output that exists")
     command.set_defaults(run=_import_official)
+
+
+def _add_package(add: Callable[..., argparse.ArgumentParser]) -> None:
+    command = add("package", help="model file from training", description=commands.PACKAGE_HELP)
+    command.add_argument("run_dir", type=Path, metavar="RUN", help="folder of a run, or of one of its checkpoints")
+    command.add_argument("--card", type=Path, metavar="FIELDS", help="YAML: licence, data, hardware, scores, ...")
+    command.add_argument("-o", "--output", type=Path, required=True, help="model file, .safetensors")
+    command.add_argument("--force", action="store_true", help="replace an output that exists")
+    command.set_defaults(run=_package)
 
 
 def _add_bench(add: Callable[..., argparse.ArgumentParser]) -> None:

@@ -30,6 +30,9 @@ FEATURES_HELP = """Write mel [n_mels, T] and f0 [T] of recordings to .npz files,
 the extra [f0] is not installed."""
 IMPORT_HELP = """Make a model file from a checkpoint of the authors' implementation, reading it with weights_only=True.
 Needs the extra [train]. --stats holds arrays mean and scale [n_mels], in the sense (mel - mean) / scale."""
+PACKAGE_HELP = """Make a model file of the newest checkpoint of a run of wavehax train: the averaged weights, and what
+the YAML file --card says for whoever gets it. Needs the extra [train], and the prepared folder that the config names:
+there batch-norm statistics are measured. The file appears only when the engine computes from it what PyTorch does."""
 
 PIPE_FRAMES = 256
 """Most frames taken from standard input at once, unless --stream says otherwise; fewer where fewer have come."""

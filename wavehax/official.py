@@ -19,6 +19,7 @@ import numpy as np
 from wavehax.checkpoint import Model, check_model
 from wavehax.config import FEATURES, ConfigError, FeatureConfig, GeneratorConfig, from_dict, parameter_shapes
 from wavehax.errors import ModelError, one_line, optional_module
+from wavehax.yamlfile import read_yaml
 
 _NAMESPACE = "wavehax.generators."
 _COMMON = {
@@ -249,14 +250,10 @@ def _read_features(path: Path) -> FeatureConfig:
 
 
 def _read_yaml(path: Path) -> Mapping[str, Any]:
-    yaml = optional_module("yaml", "reading a YAML file", "wavehax[train]")
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except Exception as error:  # PyYAML raises nearly anything for a tag that does not fit its value, as in `!!int ""`
-        raise ModelError(f"{path}: not a YAML file that can be read ({one_line(error)})") from error
-    if not isinstance(values, Mapping) or not all(isinstance(key, str) for key in values):
-        raise ModelError(f"{path}: expected a mapping of names to values")
-    return values
+        return read_yaml(path)
+    except ValueError as error:
+        raise ModelError(str(error)) from error
 
 
 def _read_stats(path: Path, n_mels: int) -> tuple[np.ndarray, np.ndarray]:

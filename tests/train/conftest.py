@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from voices import voice
 
 import wavehax
 from wavehax.audio import write_audio
@@ -35,21 +36,12 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows += [("b2.flac", "train", "b", 220), ("c1.flac", "dev", "c", 160)]
     for i, (name, _, _, pitch) in enumerate(rows):
         rate = 48000 if name == "b2.flac" else RATE
-        write_audio(folder / name, np.repeat(_voice(1.0 + 0.1 * i, pitch, i), rate // RATE), rate)
+        write_audio(folder / name, np.repeat(voice(1.0 + 0.1 * i, pitch, i), rate // RATE), rate)
     with (folder / "MANIFEST.tsv").open("w", newline="") as file:
         writer = csv.writer(file, delimiter="\t")
         writer.writerow(["file", "split", "speaker"])
         writer.writerows(row[:3] for row in rows)
     return folder
-
-
-def _voice(seconds: float, pitch: float, seed: int) -> np.ndarray:
-    """A voiced sound with unvoiced gaps, float32."""
-    rng = np.random.default_rng(seed)
-    time = np.arange(round(seconds * RATE)) / RATE
-    phase = 2 * np.pi * np.cumsum(pitch * (1 + 0.1 * np.sin(2 * np.pi * 2 * time))) / RATE
-    harmonics = sum(np.sin(k * phase) / k for k in range(1, 20)) * (np.sin(2 * np.pi * 1.5 * time) > -0.5)
-    return (0.1 * harmonics + 0.01 * rng.standard_normal(len(time))).astype(np.float32)
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ from wavehax.nn import build_generator
 from wavehax.nn.layers import BatchNorm
 from wavehax.train.config import TrainConfig, config_from_dict
 from wavehax.train.data import Batch, SegmentDataset
-from wavehax.train.state import load_state, unflatten
+from wavehax.train.state import load_state, newest, unflatten
 from wavehax.vocoder import Vocoder
+from wavehax.yamlfile import read_yaml
 
 _MAX_ERROR = 1e-4  # of the largest sample
 _STATISTICS_BATCHES = 50  # 50 x 11 x 48 frames: 5 minutes of audio
@@ -53,6 +55,35 @@ def export(checkpoint: Path, out: Path, provenance: dict[str, Any], *, force: bo
         written = load_model(temporary)
         verify(written, generator)
     return written
+
+
+def checkpoint_of(path: Path) -> Path:
+    """The newest checkpoint of a run's folder, or `path` itself where that is a checkpoint.
+
+    Raises:
+        FileNotFoundError: it is neither.
+    """
+    checkpoint = newest(path / "checkpoints") or path
+    if not (checkpoint / "index.json").is_file():
+        raise FileNotFoundError(f"{path}: neither a run with a checkpoint nor a checkpoint")
+    return checkpoint
+
+
+def read_card(path: Path) -> dict[str, Any]:
+    """Provenance from a YAML file: any names, such as licence, data, hardware and scores.
+
+    Raises:
+        ValueError: not a mapping of text, numbers, lists and mappings, or `training`, which `export` adds itself.
+    """
+    card = read_yaml(path)
+    for name, value in card.items():
+        try:
+            json.dumps(value, allow_nan=False)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise ValueError(f"{path}: {name}: expected text, finite numbers, lists and mappings") from error
+    if "training" in card:
+        raise ValueError(f"{path}: training: is taken from the checkpoint, expected other names")
+    return card
 
 
 @torch.no_grad()

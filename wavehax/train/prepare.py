@@ -5,103 +5,202 @@ A prepared folder holds, for all utterances one after another,
     audio.npy  int16 [frames * hop_length]     mel.npy  float32 [frames, n_mels]     f0.npy  float32 [frames] Hz
     manifest.json  features, per-band mel_mean and mel_scale; of each utterance file, speaker, first frame, frames
 
-cut to whole hops, so that frame t of the arrays belongs to samples [t*hop_length, (t+1)*hop_length): the alignment of
-`wavehax.features`. The manifest is written last: a folder that has one is complete.
+and for the recordings that were held out
+
+    MANIFEST.tsv   their paths, for evaluation     dev/  a prepared folder of split `dev`, for samples while training
+
+Utterances are cut to whole hops, so that frame t of the arrays belongs to samples [t*hop_length, (t+1)*hop_length): the
+alignment of `wavehax.features`. A frame takes 2 * hop_length + 4 * n_mels + 4 bytes: 309 MB an hour with `vocos-24k`,
+318 with `wavehax-24k`, 491 with `wavehax-48k`.
+
+manifest.json is written last: a folder that has one is complete. Until then progress.jsonl says how far the arrays
+are valid, and preparation can be stopped in any way and taken up again.
 """
 
 from __future__ import annotations
 
-import json
+import argparse
 import multiprocessing
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+import signal
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from wavehax import batch
 from wavehax.audio import read_audio
-from wavehax.config import FeatureConfig, to_dict
+from wavehax.config import FEATURES, FeatureConfig
 from wavehax.features import f0_from_audio, log_mel
+from wavehax.train.corpus import Recording, write_manifest
+from wavehax.train.writer import Arrays, Writer
 
 _MIN_FRAMES = 8  # anything shorter carries no speech
+_REPORT_SECONDS = 60  # between lines of progress where it goes to a file
 
 
-@dataclass(frozen=True)
-class Recording:
-    """One file of a corpus."""
+def main(
+    doc: str,
+    list_recordings: Callable[..., Iterable[Recording]],
+    *,
+    features: str = "vocos-24k",
+    files: Mapping[str, str] | None = None,
+    argv: Sequence[str] | None = None,
+) -> int:
+    """The command line of a recipe's prepare.py; returns its exit code.
 
-    path: Path
-    speaker: str
+    Args:
+        doc: docstring of the recipe; its first line is shown by --help.
+        list_recordings: called with the corpus folder, and by name with the path of each of `files`.
+        features: the definition of the mel, unless --features gives another.
+        files: name and help of what else the corpus needs; each becomes an option `--name FILE` that must be given.
+        argv: instead of the arguments of the process.
+    """
+    parser = argparse.ArgumentParser(description=doc.splitlines()[0], allow_abbrev=False)
+    parser.add_argument("corpus", type=Path, help="folder of the recordings")
+    parser.add_argument("out", type=Path, help="folder for the arrays; made if need be")
+    for name, text in (files or {}).items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=Path, required=True, metavar="FILE", help=text)
+    parser.add_argument("--features", default=features, choices=FEATURES, help=f"default {features}")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes; by default one a core")
+    arguments = parser.parse_args(argv)
+    if arguments.jobs < 1:
+        parser.error(f"--jobs {arguments.jobs}: expected at least 1")
+    try:
+        paths = {name: getattr(arguments, name) for name in files or {}}
+        recordings = list(list_recordings(arguments.corpus, **paths))
+        prepare(recordings, arguments.corpus, arguments.out, FEATURES[arguments.features], arguments.jobs)
+    except batch.EXPECTED_ERRORS as error:
+        batch.report(error)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
 
 
-def prepare(recordings: Sequence[Recording], out: Path, features: FeatureConfig, jobs: int) -> None:
-    """Write the prepared folder `out`; progress goes to the terminal.
+def prepare(recordings: Sequence[Recording], corpus: Path, out: Path, features: FeatureConfig, jobs: int) -> None:
+    """Write the prepared folder `out` of a corpus, or take it up; progress goes to the terminal.
+
+    Args:
+        recordings: all of the corpus, in the same order every time.
+        corpus: the folder that file names in manifest.json are relative to.
+        out: made if need be.
+        features: the definition of mel and frames.
+        jobs: processes.
 
     Raises:
-        ValueError: no recording, or one that cannot be read or is shorter than 8 frames.
+        ValueError: no recording of split `train`, one that cannot be read or is shorter than 8 frames, or `out` was
+            begun with other recordings or features.
         FileExistsError: `out` is complete already.
+        FileNotFoundError: a recording is missing; found out before any work.
     """
-    if not recordings:
-        raise ValueError("no recordings: expected at least one")
     if (out / "manifest.json").exists():
-        raise FileExistsError(f"{out}/manifest.json: exists already")
+        raise FileExistsError(f"{out}/manifest.json: exists already, and the folder is complete")
+    missing = next((recording.path for recording in recordings if not recording.path.is_file()), None)
+    if missing:
+        raise FileNotFoundError(f"{missing}: no such file")
+    training, dev = ([r for r in recordings if r.split == split] for split in ("train", "dev"))
+    if not training:
+        raise ValueError(f"{corpus}: no recordings to train on: expected at least one")
     out.mkdir(parents=True, exist_ok=True)
-    tasks = [(recording.path, features) for recording in recordings]
-    writer = _Writer(out, features)
-    with multiprocessing.get_context("spawn").Pool(jobs) as pool:
-        for i, arrays in enumerate(pool.imap(_analyse, tasks, chunksize=4)):
-            writer.add(recordings[i], *arrays)
-            print(f"\r{i + 1}/{len(tasks)}", end="", flush=True)
-    print()
-    writer.close()
+    held_out = [recording for recording in recordings if recording.split != "train"]
+    with _pool(jobs) as pool, _writer(training, corpus, out, features) as writer:
+        if dev and not (out / "dev" / "manifest.json").exists():
+            (out / "dev").mkdir(exist_ok=True)
+            with _writer(dev, corpus, out / "dev", features) as dev_writer:
+                _fill(dev_writer, dev, pool)
+        write_manifest(out, held_out)
+        _fill(writer, training, pool)
+    print(f"{out}: {len(held_out)} recordings held out")
 
 
-def _analyse(task: tuple[Path, FeatureConfig]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    path, features = task
-    audio, _ = read_audio(path, features.sample_rate)
+def _writer(recordings: Sequence[Recording], corpus: Path, out: Path, features: FeatureConfig) -> Writer:
+    """Told of each recording what decides its arrays, so that it can refuse to go on with others."""
+    planned = [
+        {
+            "file": Path(os.path.relpath(recording.path, corpus)).as_posix(),
+            "speaker": recording.speaker,
+            "f0_min": recording.f0_min,
+            "f0_max": recording.f0_max,
+        }
+        for recording in recordings
+    ]
+    return Writer(out, features, planned)
+
+
+def _fill(writer: Writer, recordings: Sequence[Recording], pool: Executor) -> None:
+    """Analyse the recordings that the writer does not have yet, and complete its folder."""
+    progress = _Progress(len(writer.utterances), len(recordings))
+    for arrays in pool.map(partial(_analyse, writer.features), recordings[progress.first :], chunksize=4):
+        writer.add(arrays)
+        progress.show(len(writer.utterances))
+    writer.finish()
+    hours = writer.num_frames * writer.features.hop_length / writer.features.sample_rate / 3600
+    gigabytes = sum(path.stat().st_size for path in writer.out.iterdir() if path.is_file()) / 1e9
+    speakers = len({recording.speaker for recording in recordings})
+    print(f"{writer.out}: {len(recordings)} utterances, {speakers} speakers, {hours:.2f} hours, {gigabytes:.2f} GB")
+
+
+@contextmanager
+def _pool(jobs: int) -> Iterator[Executor]:
+    """Processes that end with the block: where it fails, without what they have not begun."""
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _start_worker) as pool:
+        try:
+            yield pool
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _start_worker() -> None:
+    """Leave Ctrl-C to the parent, and do not outlive it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    warnings.filterwarnings("ignore", "pkg_resources is deprecated", UserWarning)  # pyworld 0.3.5 imports it
+
+
+def _end_with_parent() -> None:
+    multiprocessing.parent_process().join()
+    os._exit(1)
+
+
+def _analyse(features: FeatureConfig, recording: Recording) -> Arrays:
+    audio, _ = read_audio(recording.path, features.sample_rate)
     num_frames = len(audio) // features.hop_length
     if num_frames < _MIN_FRAMES:
-        raise ValueError(f"{path}: {num_frames} frames, expected at least {_MIN_FRAMES}")
+        raise ValueError(f"{recording.path}: {num_frames} frames, expected at least {_MIN_FRAMES}")
     samples = np.clip(np.rint(audio * 32768), -32768, 32767).astype(np.int16)
     audio = samples.astype(np.float32) / 32768  # what training will read
-    mel, f0 = log_mel(audio, features), f0_from_audio(audio, features)
-    return samples[: num_frames * features.hop_length], mel[:, :num_frames].T, f0[:num_frames]
+    mel = log_mel(audio, features)[:, :num_frames].T
+    f0 = np.zeros(num_frames, np.float32)
+    if recording.f0_max > 0:
+        f0[:] = f0_from_audio(audio, features, recording.f0_min, recording.f0_max)[:num_frames]
+    return samples[: num_frames * features.hop_length], mel, f0
 
 
-class _Writer:
-    """Appends utterances to raw files, which become .npy files at the end."""
+class _Progress:
+    """Utterances done and minutes left, on standard error."""
 
-    def __init__(self, out: Path, features: FeatureConfig) -> None:
-        self.out, self.features = out, features
-        self.raw = {name: out / f"{name}.raw" for name in ("audio", "mel", "f0")}
-        for path in self.raw.values():
-            path.unlink(missing_ok=True)  # of an earlier attempt
-        self.utterances: list[dict] = []
-        self.num_frames = 0
-        self.mel_sum = np.zeros(features.n_mels)
-        self.mel_square_sum = np.zeros(features.n_mels)
+    def __init__(self, done: int, total: int) -> None:
+        self.first, self.total = done, total
+        self.started = time.monotonic()
+        self.shown = self.started
+        if done:
+            print(f"taking up after {done} of {total} utterances", file=sys.stderr)
 
-    def add(self, recording: Recording, audio: np.ndarray, mel: np.ndarray, f0: np.ndarray) -> None:
-        for name, array in (("audio", audio), ("mel", mel), ("f0", f0)):
-            with self.raw[name].open("ab") as file:
-                file.write(array.tobytes())
-        utterance = {"file": "/".join(recording.path.parts[-2:]), "speaker": recording.speaker}
-        self.utterances.append({**utterance, "start": self.num_frames, "frames": len(f0)})
-        self.num_frames += len(f0)
-        self.mel_sum += mel.sum(axis=0, dtype=np.float64)
-        self.mel_square_sum += np.square(mel, dtype=np.float64).sum(axis=0)
-
-    def close(self) -> None:
-        frames, hop, n_mels = self.num_frames, self.features.hop_length, self.features.n_mels
-        shapes = {"audio": (frames * hop,), "mel": (frames, n_mels), "f0": (frames,)}
-        for name, shape in shapes.items():
-            dtype = np.int16 if name == "audio" else np.float32
-            np.save(self.out / f"{name}.npy", np.memmap(self.raw[name], dtype, "r", shape=shape))
-            self.raw[name].unlink()
-        mean = self.mel_sum / frames
-        scale = np.sqrt(self.mel_square_sum / frames - mean**2)
-        manifest = {"features": to_dict(self.features), "mel_mean": mean.tolist(), "mel_scale": scale.tolist()}
-        temporary = self.out / "manifest.json.tmp"
-        temporary.write_text(json.dumps({**manifest, "utterances": self.utterances}, indent=1))
-        os.replace(temporary, self.out / "manifest.json")
+    def show(self, done: int) -> None:
+        now = time.monotonic()
+        terminal = sys.stderr.isatty()
+        if not terminal and now - self.shown < _REPORT_SECONDS:
+            return
+        self.shown = now
+        minutes = (now - self.started) / (done - self.first) * (self.total - done) / 60
+        text = f"{done}/{self.total} utterances, {minutes:.0f} min left"
+        end = "\n" if not terminal or done == self.total else ""
+        print(f"\r{text}  " if terminal else text, end=end, file=sys.stderr, flush=True)

@@ -1,0 +1,87 @@
+"""Preparation of a corpus: what it refuses, and that it can be taken up."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+from voices import voice
+
+from wavehax.audio import write_audio
+from wavehax.config import FEATURES
+from wavehax.train.config import DataConfig
+from wavehax.train.corpus import Recording, read_manifest
+from wavehax.train.data import SegmentDataset
+from wavehax.train.prepare import main, prepare
+
+FEATURES_24K = FEATURES["vocos-24k"]
+
+
+@pytest.fixture
+def recordings(tmp_path: Path) -> list[Recording]:
+    """Six of 0.3 s."""
+    for i in range(6):
+        write_audio(tmp_path / f"{i}.wav", voice(0.3, 150, i), 24000)
+    return [Recording(tmp_path / f"{i}.wav", "a") for i in range(6)]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_a_preparation_that_failed_says_why_is_no_data_and_can_be_taken_up(
+    recordings: list[Recording], tmp_path: Path
+) -> None:
+    out, bad = tmp_path / "out", recordings[5].path
+    whole = bad.read_bytes()
+    bad.write_bytes(b"no sound")
+    with pytest.raises(ValueError, match=r"5\.wav: not a sound file"):
+        prepare(recordings, tmp_path, out, FEATURES_24K, jobs=1)
+    with pytest.raises(FileNotFoundError, match=r"manifest\.json: missing"):
+        SegmentDataset(DataConfig(str(out), segment_frames=20), FEATURES_24K, 0)
+    assert len((out / "progress.jsonl").read_text().splitlines()) == 1 + 4  # recordings go to a process by fours
+    bad.write_bytes(whole)
+    prepare(recordings, tmp_path, out, FEATURES_24K, jobs=1)
+    prepare(recordings, tmp_path, tmp_path / "whole", FEATURES_24K, jobs=1)
+    assert contents(out) == contents(tmp_path / "whole")
+    with pytest.raises(FileExistsError, match=r"manifest\.json: exists already"):
+        prepare(recordings, tmp_path, out, FEATURES_24K, jobs=1)
+
+
+def test_a_missing_recording_is_named_before_anything_is_made(recordings: list[Recording], tmp_path: Path) -> None:
+    recordings[3].path.unlink()
+    with pytest.raises(FileNotFoundError, match=r"3\.wav: no such file"):
+        prepare(recordings, tmp_path, tmp_path / "out", FEATURES_24K, jobs=1)
+    assert not (tmp_path / "out").exists()
+
+
+def test_nothing_to_train_on_is_refused(tmp_path: Path) -> None:
+    write_audio(tmp_path / "a.wav", voice(0.3, 150, 0), 24000)
+    with pytest.raises(ValueError, match="no recordings to train on"):
+        prepare([Recording(tmp_path / "a.wav", "a", "dev")], tmp_path, tmp_path / "out", FEATURES_24K, jobs=1)
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_command_refuses_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_audio(tmp_path / "short.wav", voice(0.05, 150, 0), 24000)
+
+    def recordings(corpus: Path) -> list[Recording]:
+        return [Recording(corpus / "short.wav", "a")]
+
+    assert main("Doc.", recordings, argv=[str(tmp_path), str(tmp_path / "out"), "--jobs", "1"]) == 1
+    said = capsys.readouterr().err
+    assert said == f"wavehax: {tmp_path}/short.wav: 4 frames, expected at least 8\n"
+
+
+def test_held_out_recordings_of_known_voices_are_prepared_beside(recordings: list[Recording], tmp_path: Path) -> None:
+    held_out = [dataclasses.replace(recordings[0], split="dev"), dataclasses.replace(recordings[1], split="unseen")]
+    prepare([*held_out, *recordings[2:]], tmp_path, tmp_path / "out", FEATURES_24K, jobs=1)
+    files = {
+        folder: [u["file"] for u in json.loads((tmp_path / folder / "manifest.json").read_text())["utterances"]]
+        for folder in ("out", "out/dev")
+    }
+    assert files == {"out": ["2.wav", "3.wav", "4.wav", "5.wav"], "out/dev": ["0.wav"]}
+    assert list(read_manifest(tmp_path / "out")) == held_out
+    SegmentDataset(DataConfig(str(tmp_path / "out" / "dev"), segment_frames=20), FEATURES_24K, 0).batch(0)

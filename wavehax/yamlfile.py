@@ -1,0 +1,25 @@
+"""YAML files that hold a mapping; needs PyYAML (extra `train`)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from wavehax.errors import one_line, optional_module
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML (or JSON) file.
+
+    Raises:
+        ValueError: the file cannot be read, is no YAML, or is no mapping with text keys; one line that names it.
+        ModuleNotFoundError: PyYAML is not installed.
+    """
+    yaml = optional_module("yaml", "reading a YAML file", "wavehax[train]")
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except Exception as error:  # PyYAML raises nearly anything for a tag that does not fit its value, as in `!!int ""`
+        raise ValueError(f"{path}: not a YAML file that can be read ({one_line(error)})") from error
+    if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
+        raise ValueError(f"{path}: expected a mapping of names to values")
+    return values
