@@ -6,6 +6,7 @@ import dataclasses
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from voices import voice
 
@@ -85,3 +86,16 @@ def test_held_out_recordings_of_known_voices_are_prepared_beside(recordings: lis
     assert files == {"out": ["2.wav", "3.wav", "4.wav", "5.wav"], "out/dev": ["0.wav"]}
     assert list(read_manifest(tmp_path / "out")) == held_out
     SegmentDataset(DataConfig(str(tmp_path / "out" / "dev"), segment_frames=20), FEATURES_24K, 0).batch(0)
+
+
+def test_shifted_mels_are_prepared_where_asked_and_differ_where_voiced(
+    recordings: list[Recording], tmp_path: Path
+) -> None:
+    for name, shifted in (("plain", False), ("shifted", True)):
+        prepare(recordings, tmp_path, tmp_path / name, FEATURES_24K, jobs=1, shifted=shifted)
+    assert not (tmp_path / "plain" / "mel_shifted.npy").exists()
+    for name in ("audio.npy", "mel.npy", "f0.npy", "manifest.json"):
+        assert (tmp_path / "plain" / name).read_bytes() == (tmp_path / "shifted" / name).read_bytes()
+    mel, other, f0 = (np.load(tmp_path / "shifted" / f"{name}.npy") for name in ("mel", "mel_shifted", "f0"))
+    assert other.shape == mel.shape and (f0 > 0).any()
+    assert np.abs(other - mel)[f0 > 0].mean() > 0.2

@@ -20,7 +20,8 @@ def arrays(i: int) -> Arrays:
     rng = np.random.default_rng(i)
     frames = 10 + i
     audio = rng.integers(-32768, 32768, frames * 256).astype(np.int16)
-    return audio, rng.standard_normal((frames, 100)).astype(np.float32), rng.random(frames).astype(np.float32)
+    mel, f0 = rng.standard_normal((frames, 100)), rng.random(frames)
+    return {"audio": audio, "mel": mel.astype(np.float32), "f0": f0.astype(np.float32)}
 
 
 def write(out: Path, first: int, stop: int) -> None:
@@ -60,8 +61,8 @@ def test_arrays_are_one_after_another_and_the_manifest_says_where(whole: Path) -
     manifest = json.loads((whole / "manifest.json").read_text())
     assert [(u["start"], u["frames"]) for u in manifest["utterances"]] == [(0, 10), (10, 11), (21, 12)]
     assert {**manifest["utterances"][2], **PLANNED[2]} == manifest["utterances"][2]
-    for k, name in enumerate(("audio", "mel", "f0")):
-        expected = np.concatenate([arrays(i)[k] for i in range(3)])
+    for name in ("audio", "mel", "f0"):
+        expected = np.concatenate([arrays(i)[name] for i in range(3)])
         found = np.load(whole / f"{name}.npy", mmap_mode="r")
         assert found.dtype == expected.dtype
         np.testing.assert_array_equal(found, expected)
@@ -74,7 +75,8 @@ def test_taken_up_after_any_stop_the_folder_is_the_same_to_the_last_bit(whole: P
 
 def test_a_stop_between_arrays_and_manifest_loses_nothing(whole: Path, half: Path, tmp_path: Path) -> None:
     write(half, 2, 3)
-    progress = json.dumps({"features": json.loads((half / "manifest.json").read_text())["features"]})
+    features = json.loads((half / "manifest.json").read_text())["features"]
+    progress = json.dumps({"features": features, "arrays": ["audio", "mel", "f0"]})
     utterances = json.loads((half / "manifest.json").read_text())["utterances"]
     (half / "progress.jsonl").write_text("\n".join([progress, *map(json.dumps, utterances), ""]))
     (half / "manifest.json").unlink()
@@ -102,6 +104,6 @@ def test_mean_and_scale_are_those_of_all_frames(whole: Path, monkeypatch: pytest
     monkeypatch.setattr("wavehax.train.writer._BLOCK_FRAMES", 7)
     write(tmp_path, 0, 3)
     manifest = json.loads((tmp_path / "manifest.json").read_text())
-    mel = np.concatenate([arrays(i)[1] for i in range(3)]).astype(float)
+    mel = np.concatenate([arrays(i)["mel"] for i in range(3)]).astype(float)
     np.testing.assert_allclose(manifest["mel_mean"], mel.mean(axis=0), rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(manifest["mel_scale"], mel.std(axis=0), rtol=1e-9)

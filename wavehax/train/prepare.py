@@ -3,6 +3,7 @@
 A prepared folder holds, for all utterances one after another,
 
     audio.npy  int16 [frames * hop_length]     mel.npy  float32 [frames, n_mels]     f0.npy  float32 [frames] Hz
+    mel_shifted.npy  with --shifted, as mel.npy: the voice at another pitch (wavehax.train.pitch)
     manifest.json  features, per-band mel_mean and mel_scale; of each utterance file, speaker, first frame, frames
 
 and for the recordings that were held out
@@ -11,7 +12,7 @@ and for the recordings that were held out
 
 Utterances are cut to whole hops, so that frame t of the arrays belongs to samples [t*hop_length, (t+1)*hop_length): the
 alignment of `wavehax.features`. A frame takes 2 * hop_length + 4 * n_mels + 4 bytes: 309 MB an hour with `vocos-24k`,
-318 with `wavehax-24k`, 491 with `wavehax-48k`.
+318 with `wavehax-24k`, 491 with `wavehax-48k`; 4 * n_mels bytes more with --shifted, and half as much time again.
 
 manifest.json is written last: a folder that has one is complete. Until then progress.jsonl says how far the arrays
 are valid, and preparation can be stopped in any way and taken up again.
@@ -27,6 +28,7 @@ import sys
 import threading
 import time
 import warnings
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
@@ -40,6 +42,7 @@ from wavehax.audio import read_audio
 from wavehax.config import FEATURES, FeatureConfig
 from wavehax.features import f0_from_audio, log_mel
 from wavehax.train.corpus import Recording, write_manifest
+from wavehax.train.pitch import random_factor, shifted_mel
 from wavehax.train.writer import Arrays, Writer
 
 _MIN_FRAMES = 8  # anything shorter carries no speech
@@ -69,6 +72,7 @@ def main(
     for name, text in (files or {}).items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=Path, required=True, metavar="FILE", help=text)
     parser.add_argument("--features", default=features, choices=FEATURES, help=f"default {features}")
+    parser.add_argument("--shifted", action="store_true", help="add mels of the voices at another pitch")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes; by default one a core")
     arguments = parser.parse_args(argv)
     if arguments.jobs < 1:
@@ -76,7 +80,8 @@ def main(
     try:
         paths = {name: getattr(arguments, name) for name in files or {}}
         recordings = list(list_recordings(arguments.corpus, **paths))
-        prepare(recordings, arguments.corpus, arguments.out, FEATURES[arguments.features], arguments.jobs)
+        definition = FEATURES[arguments.features]
+        prepare(recordings, arguments.corpus, arguments.out, definition, arguments.jobs, arguments.shifted)
     except batch.EXPECTED_ERRORS as error:
         batch.report(error)
         return 1
@@ -85,7 +90,9 @@ def main(
     return 0
 
 
-def prepare(recordings: Sequence[Recording], corpus: Path, out: Path, features: FeatureConfig, jobs: int) -> None:
+def prepare(
+    recordings: Sequence[Recording], corpus: Path, out: Path, features: FeatureConfig, jobs: int, shifted: bool = False
+) -> None:
     """Write the prepared folder `out` of a corpus, or take it up; progress goes to the terminal.
 
     Args:
@@ -94,6 +101,7 @@ def prepare(recordings: Sequence[Recording], corpus: Path, out: Path, features: 
         out: made if need be.
         features: the definition of mel and frames.
         jobs: processes.
+        shifted: add mels of the training voices at another pitch.
 
     Raises:
         ValueError: no recording of split `train`, one that cannot be read or is shorter than 8 frames, or `out` was
@@ -111,17 +119,17 @@ def prepare(recordings: Sequence[Recording], corpus: Path, out: Path, features: 
         raise ValueError(f"{corpus}: no recordings to train on: expected at least one")
     out.mkdir(parents=True, exist_ok=True)
     held_out = [recording for recording in recordings if recording.split != "train"]
-    with _pool(jobs) as pool, _writer(training, corpus, out, features) as writer:
+    with _pool(jobs) as pool, _writer(training, corpus, out, features, shifted) as writer:
         if dev and not (out / "dev" / "manifest.json").exists():
             (out / "dev").mkdir(exist_ok=True)
-            with _writer(dev, corpus, out / "dev", features) as dev_writer:
+            with _writer(dev, corpus, out / "dev", features, False) as dev_writer:
                 _fill(dev_writer, dev, pool)
         write_manifest(out, held_out)
         _fill(writer, training, pool)
     print(f"{out}: {len(held_out)} recordings held out")
 
 
-def _writer(recordings: Sequence[Recording], corpus: Path, out: Path, features: FeatureConfig) -> Writer:
+def _writer(recordings: Sequence[Recording], corpus: Path, out: Path, features: FeatureConfig, shifted: bool) -> Writer:
     """Told of each recording what decides its arrays, so that it can refuse to go on with others."""
     planned = [
         {
@@ -132,13 +140,14 @@ def _writer(recordings: Sequence[Recording], corpus: Path, out: Path, features: 
         }
         for recording in recordings
     ]
-    return Writer(out, features, planned)
+    return Writer(out, features, planned, shifted)
 
 
 def _fill(writer: Writer, recordings: Sequence[Recording], pool: Executor) -> None:
     """Analyse the recordings that the writer does not have yet, and complete its folder."""
     progress = _Progress(len(writer.utterances), len(recordings))
-    for arrays in pool.map(partial(_analyse, writer.features), recordings[progress.first :], chunksize=4):
+    analyse = partial(_analyse, writer.features, "mel_shifted" in writer.names)
+    for arrays in pool.map(analyse, recordings[progress.first :], chunksize=4):
         writer.add(arrays)
         progress.show(len(writer.utterances))
     writer.finish()
@@ -170,7 +179,7 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _analyse(features: FeatureConfig, recording: Recording) -> Arrays:
+def _analyse(features: FeatureConfig, shifted: bool, recording: Recording) -> Arrays:
     audio, _ = read_audio(recording.path, features.sample_rate)
     num_frames = len(audio) // features.hop_length
     if num_frames < _MIN_FRAMES:
@@ -181,7 +190,11 @@ def _analyse(features: FeatureConfig, recording: Recording) -> Arrays:
     f0 = np.zeros(num_frames, np.float32)
     if recording.f0_max > 0:
         f0[:] = f0_from_audio(audio, features, recording.f0_min, recording.f0_max)[:num_frames]
-    return samples[: num_frames * features.hop_length], mel, f0
+    arrays = {"audio": samples[: num_frames * features.hop_length], "mel": mel, "f0": f0}
+    if shifted:
+        factor = random_factor(f0, np.random.default_rng(zlib.crc32(samples)))  # the same whenever it is prepared
+        arrays["mel_shifted"] = shifted_mel(audio, f0, factor, features).T
+    return arrays
 
 
 class _Progress:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -14,34 +14,38 @@ import numpy as np
 from wavehax.config import FeatureConfig, to_dict
 from wavehax.files import replacing
 
-Arrays = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""Audio int16 [T * hop_length], mel float32 [T, n_mels], F0 float32 [T] Hz of one utterance of T frames."""
+Arrays = Mapping[str, np.ndarray]
+"""Of an utterance of T frames: audio int16 [T * hop_length], f0 [T] Hz, mel (and mel_shifted) float32 [T, n_mels]."""
 
-_DTYPES = {"audio": np.dtype("<i2"), "mel": np.dtype("<f4"), "f0": np.dtype("<f4")}
+_DTYPES = {"audio": np.dtype("<i2"), "mel": np.dtype("<f4"), "f0": np.dtype("<f4"), "mel_shifted": np.dtype("<f4")}
 _BLOCK_FRAMES = 1 << 16  # of the mel that are summed at once: 26 MB
 
 
 class Writer:
-    """Appends to audio.npy, mel.npy and f0.npy, whose headers say 0 frames until `finish` says how many.
+    """Appends to audio.npy, mel.npy ..., whose headers say 0 frames until `finish` says how many.
 
     An utterance counts once its line is in progress.jsonl, which is written after its arrays. What does not count is
     cut off when the folder is taken up. `finish` writes manifest.json, the sign that a folder is complete.
     """
 
-    def __init__(self, out: Path, features: FeatureConfig, planned: Sequence[dict[str, Any]]) -> None:
+    def __init__(
+        self, out: Path, features: FeatureConfig, planned: Sequence[dict[str, Any]], shifted: bool = False
+    ) -> None:
         """
         Args:
             out: the folder, which exists.
             features: the definition of mel and frames.
             planned: of each utterance what decides its arrays; `start` and `frames` are added to it.
+            shifted: whether they have a mel_shifted.
 
         Raises:
             ValueError: `out` was begun with other features or utterances, or has lost what it held.
         """
         self.out, self.features, self.planned = out, features, planned
+        self.names = [name for name in _DTYPES if shifted or name != "mel_shifted"]
         self.utterances = self._counted()
         self.num_frames = sum(utterance["frames"] for utterance in self.utterances)
-        self.files = {name: self._open(name) for name in _DTYPES}
+        self.files = {name: self._open(name) for name in self.names}
         self.progress = open(out / "progress.jsonl", "a")  # noqa: SIM115 (closed by __exit__)
 
     def __enter__(self) -> Writer:
@@ -53,10 +57,10 @@ class Writer:
 
     def add(self, arrays: Arrays) -> None:
         """Append the arrays of the next planned utterance."""
-        for (name, file), array in zip(self.files.items(), arrays, strict=True):
-            file.write(array.astype(_DTYPES[name]).tobytes())
+        for name, file in self.files.items():
+            file.write(arrays[name].astype(_DTYPES[name]).tobytes())
             file.flush()
-        frames = len(arrays[2])
+        frames = len(arrays["f0"])
         utterance = {**self.planned[len(self.utterances)], "start": self.num_frames, "frames": frames}
         self.progress.write(json.dumps(utterance) + "\n")
         self.progress.flush()
@@ -77,7 +81,7 @@ class Writer:
 
     def _counted(self) -> list[dict[str, Any]]:
         """The utterances that count already; progress.jsonl is begun, or cut to whole lines."""
-        path, first = self.out / "progress.jsonl", {"features": to_dict(self.features)}
+        path, first = self.out / "progress.jsonl", {"features": to_dict(self.features), "arrays": self.names}
         whole = path.read_text().rpartition("\n")[0] if path.exists() else ""
         if not whole:
             path.write_text(json.dumps(first) + "\n")
@@ -105,8 +109,9 @@ class Writer:
         return file
 
     def _shape(self, name: str, frames: int) -> tuple[int, ...]:
-        shapes = {"audio": (frames * self.features.hop_length,), "mel": (frames, self.features.n_mels)}
-        return shapes.get(name, (frames,))
+        if name == "audio":
+            return (frames * self.features.hop_length,)
+        return (frames,) if name == "f0" else (frames, self.features.n_mels)
 
     def _header(self, name: str, frames: int) -> bytes:
         """As long for any number of frames: numpy leaves room in a header for the first axis to grow."""
