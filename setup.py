@@ -1,4 +1,4 @@
-"""The engine, and nothing else; all other metadata is in pyproject.toml."""
+"""The compiled modules, and nothing else; all other metadata is in pyproject.toml."""
 
 from glob import glob
 
@@ -10,16 +10,22 @@ FLAGS = ["-O3", "-ffp-contract=off", "-fvisibility=hidden"]
 
 ParallelCompile("WAVEHAX_BUILD_JOBS").install()  # as many compilers as cores, unless the environment says how many
 
+
+def extension(name: str, *patterns: str) -> Pybind11Extension:
+    return Pybind11Extension(
+        name,
+        sorted(path for pattern in patterns for path in glob(pattern)),
+        depends=sorted(glob("csrc/**/*.h", recursive=True)),
+        include_dirs=["csrc"],
+        extra_compile_args=FLAGS,
+        cxx_std=17,
+    )
+
+
 setup(
     ext_modules=[
-        Pybind11Extension(
-            "wavehax._engine",
-            sorted(glob("csrc/*.cpp") + glob("csrc/kernels/*.cpp")),
-            depends=sorted(glob("csrc/**/*.h", recursive=True)),
-            include_dirs=["csrc"],
-            extra_compile_args=FLAGS,
-            cxx_std=17,
-        )
+        extension("wavehax._engine", "csrc/*.cpp", "csrc/kernels/*.cpp"),
+        extension("wavehax._training", "csrc/isa.cpp", "csrc/training/*.cpp"),
     ],
     cmdclass={"build_ext": build_ext},
 )

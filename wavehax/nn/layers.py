@@ -12,6 +12,7 @@ from torch import Tensor, distributed, nn
 from torch.nn import functional
 
 from wavehax.config import NORM_EPSILON, PROJECTION_TAPS, GeneratorConfig
+from wavehax.nn import kernels
 
 INIT_STD = 0.02
 
@@ -139,6 +140,8 @@ class DepthwiseConv(nn.Conv2d):
         self.before = frames - self.after
 
     def forward(self, x: Tensor) -> Tensor:
+        if self.training and kernels.usable(x, self.weight):
+            return kernels.depthwise(x, self.weight, self.before, self.time_padding == "causal")
         x = pad_time(x.permute(0, 3, 1, 2), self.before, self.after, self.time_padding)
         x = functional.pad(x, (0, 0, self.bins, self.bins), mode="reflect")
         return super().forward(x).permute(0, 2, 3, 1)

@@ -1,0 +1,46 @@
+// AVX-512 (F and DQ): sixteen floats, thirty-two registers.
+#include "table.h"
+
+#if defined(__x86_64__) || defined(__i386__)
+
+#include <immintrin.h>
+
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512dq,avx2,fma"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512dq,avx2,fma")
+#endif
+
+namespace wavehax::training {
+namespace {
+
+using Vec = __m512;
+constexpr int kWidth = 16, kPositions = 16, kTaps = 7;
+
+inline Vec load(const float* p) { return _mm512_loadu_ps(p); }
+inline void store(float* p, Vec a) { _mm512_storeu_ps(p, a); }
+inline Vec splat(float a) { return _mm512_set1_ps(a); }
+inline Vec fma(Vec a, Vec b, Vec c) { return _mm512_fmadd_ps(a, b, c); }
+
+#include "body.h"
+
+}  // namespace
+}  // namespace wavehax::training
+
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+
+namespace wavehax::training {
+
+const Kernels& avx512_kernels() {
+  static constexpr Kernels kernels = {"avx512", convolve, correlate};
+  return kernels;
+}
+
+}  // namespace wavehax::training
+
+#endif

@@ -1,0 +1,193 @@
+#include "depthwise.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "parallel.h"
+#include "rows.h"
+
+namespace wavehax::training {
+namespace {
+
+constexpr long kBlockBins = 64;  // bins of one item of work, at most: many beside kernel_bins, few beside those of a batch
+
+long blocks_in(const Depthwise& d) { return (d.bins + kBlockBins - 1) / kBlockBins; }
+
+// Bins first .. last of one utterance: work item i.
+struct Block {
+  Block(const Depthwise& d, long i) {
+    const long count = blocks_in(d), part = i % count;
+    item = i / count;
+    first = d.bins * part / count;
+    last = d.bins * (part + 1) / count;
+  }
+
+  long item, first, last;
+};
+
+// Weights as kernels read them: [kernel_bins][kernel_frames][padded channels], the frames perhaps in reverse.
+Floats pack(const Depthwise& d, const float* weight, bool reversed) {
+  const int width = padded_channels(d.channels);
+  Floats packed(d.kernel_bins * d.kernel_frames * width);
+  for (int c = 0; c < d.channels; ++c)
+    for (int i = 0; i < d.kernel_bins; ++i)
+      for (int j = 0; j < d.kernel_frames; ++j) {
+        const int at = i * d.kernel_frames + (reversed ? d.kernel_frames - 1 - j : j);
+        packed[at * width + c] = *weight++;
+      }
+  return packed;
+}
+
+// x in padded rows, and those that an output sees.
+class Input {
+ public:
+  Input(const Depthwise& shape, const float* x)
+      : d_(shape), x_(x), width_(padded_channels(d_.channels)),
+        cache_(d_.kernel_bins, (round_up(d_.frames, kTile) + d_.kernel_frames - 1) * width_), seen_(d_.kernel_bins) {}
+
+  void clear() { cache_.clear(); }
+
+  // The kernel_bins rows that bin f of the output sees.
+  const float* const* seen_from(long item, long f) {
+    for (int i = 0; i < d_.kernel_bins; ++i) {
+      const long source = reflect(f + i - d_.kernel_bins / 2, d_.bins);
+      seen_[i] = cache_.get(source, [&](float* row) { fill(x_ + d_.row(item, source), row); });
+    }
+    return seen_.data();
+  }
+
+ private:
+  void fill(const float* from, float* row) const {
+    widen(from, d_.frames, d_.channels, row + d_.before * width_);
+    if (d_.border == Border::kZeros) return;
+    for (long t = 0; t < d_.frames + d_.kernel_frames - 1; ++t)
+      if (t < d_.before || t >= d_.before + d_.frames)
+        widen(from + reflect(t - d_.before, d_.frames) * d_.channels, 1, d_.channels, row + t * width_);
+  }
+
+  const Depthwise& d_;
+  const float* x_;
+  int width_;
+  RowCache cache_;
+  std::vector<const float*> seen_;
+};
+
+// The gradient of the output in rows with kernel_frames - 1 zeros before and behind, and the gradient of x from it.
+class OutputGradient {
+ public:
+  OutputGradient(const Kernels& kernels, const Depthwise& shape, const float* grad_out, const Floats& reversed)
+      : kernels_(kernels), d_(shape), grad_out_(grad_out), reversed_(reversed.data()), width_(padded_channels(d_.channels)),
+        first_(d_.border == Border::kZeros ? d_.before : 0),
+        positions_(round_up(d_.border == Border::kZeros ? d_.frames : d_.frames + d_.kernel_frames - 1, kTile)),
+        cache_(d_.kernel_bins, (first_ + positions_ + d_.kernel_frames - 1) * width_), padded_(positions_ * width_) {}
+
+  void clear() { cache_.clear(); }
+
+  // Bin f from its first frame on, with zeros up to a multiple of kTile.
+  const float* row(long item, long f) { return padded_row(item, f) + (d_.kernel_frames - 1) * width_; }
+
+  // Bin f of the gradient of x: what reaches it through its own place among the padded bins and through its images.
+  void input_gradient(long item, long f, float* out) {
+    const long half = d_.kernel_bins / 2, image = 2 * (d_.bins - 1) - f;
+    rows_.clear();
+    weights_.clear();
+    gather(item, f + half);
+    if (f > 0 && f <= half) gather(item, half - f);
+    if (image >= d_.bins && image < d_.bins + half) gather(item, half + image);
+    kernels_.convolve(rows_.data(), weights_.data(), static_cast<int>(rows_.size()), d_.kernel_frames, positions_, width_,
+                      padded_.data());
+    fold(out);
+  }
+
+ private:
+  const float* padded_row(long item, long f) {
+    return cache_.get(f, [&](float* row) {
+      widen(grad_out_ + d_.row(item, f), d_.frames, d_.channels, row + (d_.kernel_frames - 1) * width_);
+    });
+  }
+
+  // The bins of the output, with the weights, that see padded bin p.
+  void gather(long item, long p) {
+    for (int i = 0; i < d_.kernel_bins; ++i) {
+      if (p - i < 0 || p - i >= d_.bins) continue;
+      rows_.push_back(padded_row(item, p - i) + first_ * width_);
+      weights_.push_back(reversed_ + i * d_.kernel_frames * width_);
+    }
+  }
+
+  // Adds the padded frames to those that they are images of.
+  void fold(float* out) const {
+    narrow(padded_.data() + (d_.before - first_) * width_, d_.frames, d_.channels, out);
+    if (d_.border == Border::kZeros) return;
+    for (long t = 0; t < d_.frames + d_.kernel_frames - 1; ++t) {
+      if (t >= d_.before && t < d_.before + d_.frames) continue;
+      float* to = out + reflect(t - d_.before, d_.frames) * d_.channels;
+      for (int c = 0; c < d_.channels; ++c) to[c] += padded_[t * width_ + c];
+    }
+  }
+
+  const Kernels& kernels_;
+  const Depthwise& d_;
+  const float *grad_out_, *reversed_;
+  int width_;
+  long first_, positions_;  // the padded frames that a gradient is wanted of
+  RowCache cache_;
+  Floats padded_;
+  std::vector<const float*> rows_, weights_;
+};
+
+// grad_weight from the sums of all work items, in their order.
+void add_up(const Depthwise& d, const Floats& sums, long items, float* grad_weight) {
+  const long taps = static_cast<long>(d.kernel_bins) * d.kernel_frames, width = padded_channels(d.channels);
+  for (long k = 0; k < taps; ++k)
+    for (int c = 0; c < d.channels; ++c) {
+      double total = 0.0;
+      for (long i = 0; i < items; ++i) total += sums[(i * taps + k) * width + c];
+      grad_weight[c * taps + k] = static_cast<float>(total);
+    }
+}
+
+}  // namespace
+
+void depthwise_forward(const Kernels& kernels, const Depthwise& d, const float* x, const float* weight, int threads,
+                       float* out) {
+  const Floats packed = pack(d, weight, false);
+  const int width = padded_channels(d.channels);
+  const long positions = round_up(d.frames, kTile);
+  std::vector<const float*> weights;
+  for (int i = 0; i < d.kernel_bins; ++i) weights.push_back(packed.data() + i * d.kernel_frames * width);
+  parallel(d.batch * blocks_in(d), threads, [&] {
+    return [&, input = Input(d, x), row = Floats(positions * width)](long i) mutable {
+      const Block block(d, i);
+      input.clear();
+      for (long f = block.first; f < block.last; ++f) {
+        kernels.convolve(input.seen_from(block.item, f), weights.data(), d.kernel_bins, d.kernel_frames, positions, width,
+                         row.data());
+        narrow(row.data(), d.frames, d.channels, out + d.row(block.item, f));
+      }
+    };
+  });
+}
+
+void depthwise_backward(const Kernels& kernels, const Depthwise& d, const float* x, const float* weight,
+                        const float* grad_out, int threads, float* grad_x, float* grad_weight) {
+  const Floats reversed = pack(d, weight, true);
+  const int width = padded_channels(d.channels);
+  const long items = d.batch * blocks_in(d), positions = round_up(d.frames, kTile);
+  Floats sums(items * reversed.size());
+  parallel(items, threads, [&] {
+    return [&, input = Input(d, x), gradient = OutputGradient(kernels, d, grad_out, reversed)](long i) mutable {
+      const Block block(d, i);
+      input.clear();
+      gradient.clear();
+      for (long f = block.first; f < block.last; ++f) {
+        gradient.input_gradient(block.item, f, grad_x + d.row(block.item, f));
+        kernels.correlate(input.seen_from(block.item, f), gradient.row(block.item, f), d.kernel_bins, d.kernel_frames,
+                          positions, width, sums.data() + i * reversed.size());
+      }
+    };
+  });
+  add_up(d, sums, items, grad_weight);
+}
+
+}  // namespace wavehax::training

@@ -1,0 +1,28 @@
+// Depthwise convolution of [batch][bins][frames][channels] and its gradients. Bins are padded by reflection, frames by
+// `border` with `before` of them in front; nothing padded is stored. The same bits for any number of threads.
+#pragma once
+
+#include "../buffers.h"
+#include "table.h"
+
+namespace wavehax::training {
+
+struct Depthwise {
+  long batch, bins, frames;
+  int channels, kernel_bins, kernel_frames;  // kernel_bins is odd, and less than 2 * bins
+  int before;                                // frames of padding before the first, of kernel_frames - 1
+  Border border;
+
+  // Floats before the first of bin f of utterance `item`.
+  long row(long item, long f) const { return (item * bins + f) * frames * channels; }
+};
+
+// weight: [channels][kernel_bins][kernel_frames]; out: as x.
+void depthwise_forward(const Kernels& kernels, const Depthwise& shape, const float* x, const float* weight, int threads,
+                       float* out);
+
+// grad_x and grad_weight from grad_out, all shaped as what they are the gradients of.
+void depthwise_backward(const Kernels& kernels, const Depthwise& shape, const float* x, const float* weight,
+                        const float* grad_out, int threads, float* grad_x, float* grad_weight);
+
+}  // namespace wavehax::training

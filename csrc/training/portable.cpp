@@ -1,0 +1,31 @@
+// Portable kernels: vectors of four floats in the compiler's own extension, which it maps to any baseline vector unit.
+// Multiply and add stay two roundings (-ffp-contract=off).
+#include <cstring>
+
+#include "table.h"
+
+namespace wavehax::training {
+namespace {
+
+using Vec = float __attribute__((vector_size(16)));
+constexpr int kWidth = 4, kPositions = 8, kTaps = 4;
+
+inline Vec load(const float* p) {
+  Vec a;
+  std::memcpy(&a, p, sizeof a);
+  return a;
+}
+inline void store(float* p, Vec a) { std::memcpy(p, &a, sizeof a); }
+inline Vec splat(float a) { return Vec{a, a, a, a}; }
+inline Vec fma(Vec a, Vec b, Vec c) { return a * b + c; }
+
+#include "body.h"
+
+}  // namespace
+
+const Kernels& portable_kernels() {
+  static constexpr Kernels kernels = {"portable", convolve, correlate};
+  return kernels;
+}
+
+}  // namespace wavehax::training

@@ -1,0 +1,31 @@
+// The training kernels of one instruction set: each is written once, in body.h, as those of the engine are.
+//
+// A row is [positions][channels] in float32: the frames of one bin, channels padded with zeros to a multiple of kLane and
+// positions to a multiple of kTile.
+#pragma once
+
+namespace wavehax::training {
+
+constexpr int kLane = 16;  // floats: one 512-bit register
+constexpr int kTile = 16;  // positions, a multiple of every instruction set's tile
+
+constexpr long round_up(long n, long unit) { return (n + unit - 1) / unit * unit; }
+
+struct Kernels {
+  const char* isa;
+
+  // out[t][c] = sum over n < count and j < taps of rows[n][t + j][c] * weights[n][j][c], for t < positions.
+  void (*convolve)(const float* const* rows, const float* const* weights, int count, int taps, long positions, int channels,
+                   float* out);
+
+  // sums[n][j][c] += sum over t < positions of rows[n][t + j][c] * grad[t][c].   sums: [count][taps][channels]
+  void (*correlate)(const float* const* rows, const float* grad, int count, int taps, long positions, int channels,
+                    float* sums);
+};
+
+const Kernels& portable_kernels();
+const Kernels& avx2_kernels();
+const Kernels& avx512_kernels();
+const Kernels& neon_kernels();
+
+}  // namespace wavehax::training
