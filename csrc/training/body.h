@@ -1,6 +1,8 @@
 // Every training kernel, once. Included inside the target region of an instruction set, after it has defined in an anonymous
-// namespace Vec, kWidth (floats in a Vec, a divisor of kLane), load, store, splat, fma(a, b, c) = a * b + c, and the
-// register tile kPositions x kTaps: kPositions + kTaps + 1 registers, kPositions a divisor of kTile, kTaps at most 7.
+// namespace Vec, kWidth (floats in a Vec, a divisor of kLane), load, store, splat, add, sub, mul, fma(a, b, c) = a * b + c, abs,
+// min and max (of which the second argument passes on where it is not a number), with_sign(a >= 0, b), and register tiles:
+//   kPositions x kTaps   kPositions + kTaps + 1 registers; kPositions divides kTile, kTaps is at most 7
+//   kRows x kVecs        (kRows + 1) * kVecs + 1 registers; kRows divides kTile
 // See table.h for what each kernel computes.
 
 // Loops of constant length over registers must vanish, or the registers become memory.
@@ -88,4 +90,122 @@ static void correlate(const float* const* rows, const float* grad, int count, in
       for (int tap = 0; tap < taps; tap += kTaps)
         WAVEHAX_FOR_TAPS(correlate_taps, taps - tap, rows, grad + offset, count, taps, tap, offset, channels, sums + c)
     }
+}
+
+// A tile of out[r][n] = start[r][n] + sum over k < depth of x[r * row + k * step] * w[k][n].
+template <int V>
+static inline void product_tile(const float* x, long row, long step, int depth, const float* w, const float* start,
+                                int start_stride, int columns, float* out) {
+  Vec acc[kRows][V];
+  WAVEHAX_UNROLL
+  for (int r = 0; r < kRows; ++r)
+    WAVEHAX_UNROLL
+    for (int v = 0; v < V; ++v) acc[r][v] = load(start + r * start_stride + v * kWidth);
+  for (int k = 0; k < depth; ++k, x += step, w += columns) {
+    Vec weights[V];
+    WAVEHAX_UNROLL
+    for (int v = 0; v < V; ++v) weights[v] = load(w + v * kWidth);
+    WAVEHAX_UNROLL
+    for (int r = 0; r < kRows; ++r) {
+      const Vec xr = splat(x[r * row]);
+      WAVEHAX_UNROLL
+      for (int v = 0; v < V; ++v) acc[r][v] = fma(xr, weights[v], acc[r][v]);
+    }
+  }
+  WAVEHAX_UNROLL
+  for (int r = 0; r < kRows; ++r)
+    WAVEHAX_UNROLL
+    for (int v = 0; v < V; ++v) store(out + r * columns + v * kWidth, acc[r][v]);
+}
+
+static void product(const float* x, long row, long step, int depth, const float* w, const float* start, int start_stride,
+                    int rows, int columns, float* out) {
+  for (int r = 0; r < rows; r += kRows, x += kRows * row, start += kRows * start_stride, out += kRows * columns) {
+    int n = 0;
+    for (; n + kVecs * kWidth <= columns; n += kVecs * kWidth)
+      product_tile<kVecs>(x, row, step, depth, w + n, start + n, start_stride, columns, out + n);
+    for (; n < columns; n += kWidth)
+      product_tile<1>(x, row, step, depth, w + n, start + n, start_stride, columns, out + n);
+  }
+}
+
+static inline Vec deviation(const float* x, Vec centre) { return sub(load(x), centre); }
+
+// Four sums at a time, or each addition would wait for the one before.
+static void column_sums(const float* x, long rows, int columns, float* sums) {
+  for (int n = 0; n < columns; n += kWidth) {
+    const float* at = x + n;
+    Vec acc[4] = {load(sums + n), splat(0.0f), splat(0.0f), splat(0.0f)};
+    long r = 0;
+    for (; r + 4 <= rows; r += 4)
+      for (int i = 0; i < 4; ++i, at += columns) acc[i] = add(acc[i], load(at));
+    for (; r < rows; ++r, at += columns) acc[0] = add(acc[0], load(at));
+    store(sums + n, add(add(acc[0], acc[1]), add(acc[2], acc[3])));
+  }
+}
+
+static void column_squares(const float* x, const float* centre, long rows, int columns, float* sums) {
+  for (int n = 0; n < columns; n += kWidth) {
+    const float* at = x + n;
+    const Vec middle = load(centre + n);
+    Vec acc[4] = {splat(0.0f), splat(0.0f), splat(0.0f), splat(0.0f)};
+    long r = 0;
+    for (; r + 4 <= rows; r += 4)
+      for (int i = 0; i < 4; ++i, at += columns) acc[i] = fma(deviation(at, middle), deviation(at, middle), acc[i]);
+    for (; r < rows; ++r, at += columns) acc[0] = fma(deviation(at, middle), deviation(at, middle), acc[0]);
+    store(sums + n, add(add(acc[0], acc[1]), add(acc[2], acc[3])));
+  }
+}
+
+// With a = |x|: the density of the normal distribution is exp(-a^2 / 2) / sqrt(2 pi), its upper tail Q(a) = exp(-a^2 / 2) R(a).
+// exp(-a^2 / 2) is a polynomial in a^2 (degree 5) to the power 32, R a polynomial in a (degree 9): minimax fits on [0, 5.5],
+// where a * Q(a) has fallen to 1e-7. No division, no integers; gelu and its derivative are right to 1e-6 of max(1, |x|).
+struct Normal {
+  Vec a, exponential, tail;
+};
+
+static inline Normal normal(Vec x) {
+  const Vec a = min(splat(5.5f), abs(x)), s = mul(a, a);
+  Vec e = splat(-6.897473044109592e-12f);
+  e = fma(e, s, splat(2.4726800607055566e-09f));
+  e = fma(e, s, splat(-6.357329880302132e-07f));
+  e = fma(e, s, splat(0.00012207023974042386f));
+  e = fma(e, s, splat(-0.015625f));
+  e = fma(e, s, splat(1.0f));
+  for (int i = 0; i < 5; ++i) e = mul(e, e);
+  Vec r = splat(-6.4569558162475005e-06f);
+  r = fma(r, a, splat(0.000128422150737606f));
+  r = fma(r, a, splat(-0.0011311268899589777f));
+  r = fma(r, a, splat(0.005944680422544479f));
+  r = fma(r, a, splat(-0.021453719586133957f));
+  r = fma(r, a, splat(0.058710671961307526f));
+  r = fma(r, a, splat(-0.13134030997753143f));
+  r = fma(r, a, splat(0.2496372014284134f));
+  r = fma(r, a, splat(-0.3989112973213196f));
+  r = fma(r, a, splat(0.4999995231628418f));
+  return {a, e, mul(e, r)};
+}
+
+static inline Vec gelu(Vec x, const Normal& n) { return sub(max(splat(0.0f), x), mul(n.a, n.tail)); }
+
+// Phi(x) + x * phi(x), which less 1/2 is odd.
+static inline Vec gelu_slope(Vec x, const Normal& n) {
+  const Vec density = mul(n.exponential, splat(0.3989422804014327f));
+  return add(splat(0.5f), with_sign(fma(n.a, density, sub(splat(0.5f), n.tail)), x));
+}
+
+static void gelu_all(float* x, int count) {
+  for (int i = 0; i < count; i += kWidth) {
+    const Vec v = load(x + i);
+    store(x + i, gelu(v, normal(v)));
+  }
+}
+
+static void gelu_gradient(float* x, float* grad, int count) {
+  for (int i = 0; i < count; i += kWidth) {
+    const Vec v = load(x + i);
+    const Normal n = normal(v);
+    store(grad + i, mul(load(grad + i), gelu_slope(v, n)));
+    store(x + i, gelu(v, n));
+  }
 }

@@ -73,10 +73,10 @@ class Input {
 };
 
 // The gradient of the output in rows with kernel_frames - 1 zeros before and behind, and the gradient of x from it.
-class OutputGradient {
+class InputGradient {
  public:
-  OutputGradient(const Kernels& kernels, const Depthwise& shape, const float* grad_out, const Floats& reversed)
-      : kernels_(kernels), d_(shape), grad_out_(grad_out), reversed_(reversed.data()), width_(padded_channels(d_.channels)),
+  InputGradient(const Kernels& kernels, const Depthwise& shape, const OutputGradient& gradient, const Floats& reversed)
+      : kernels_(kernels), d_(shape), gradient_(gradient), reversed_(reversed.data()), width_(padded_channels(d_.channels)),
         first_(d_.border == Border::kZeros ? d_.before : 0),
         positions_(round_up(d_.border == Border::kZeros ? d_.frames : d_.frames + d_.kernel_frames - 1, kTile)),
         cache_(d_.kernel_bins, (first_ + positions_ + d_.kernel_frames - 1) * width_), padded_(positions_ * width_) {}
@@ -87,7 +87,7 @@ class OutputGradient {
   const float* row(long item, long f) { return padded_row(item, f) + (d_.kernel_frames - 1) * width_; }
 
   // Bin f of the gradient of x: what reaches it through its own place among the padded bins and through its images.
-  void input_gradient(long item, long f, float* out) {
+  void write(long item, long f, float* out) {
     const long half = d_.kernel_bins / 2, image = 2 * (d_.bins - 1) - f;
     rows_.clear();
     weights_.clear();
@@ -101,9 +101,15 @@ class OutputGradient {
 
  private:
   const float* padded_row(long item, long f) {
-    return cache_.get(f, [&](float* row) {
-      widen(grad_out_ + d_.row(item, f), d_.frames, d_.channels, row + (d_.kernel_frames - 1) * width_);
-    });
+    return cache_.get(f, [&](float* row) { fill(d_.row(item, f), row + (d_.kernel_frames - 1) * width_); });
+  }
+
+  void fill(long at, float* __restrict row) const {
+    const float* __restrict grad = gradient_.grad + at;
+    const float* __restrict out = gradient_.out + at;
+    const float *__restrict offset = gradient_.offset, *__restrict slope = gradient_.slope;
+    for (long t = 0; t < d_.frames; ++t, grad += d_.channels, out += d_.channels, row += width_)
+      for (int c = 0; c < d_.channels; ++c) row[c] = grad[c] + offset[c] + slope[c] * out[c];
   }
 
   // The bins of the output, with the weights, that see padded bin p.
@@ -128,13 +134,44 @@ class OutputGradient {
 
   const Kernels& kernels_;
   const Depthwise& d_;
-  const float *grad_out_, *reversed_;
+  const OutputGradient& gradient_;
+  const float* reversed_;
   int width_;
   long first_, positions_;  // the padded frames that a gradient is wanted of
   RowCache cache_;
   Floats padded_;
   std::vector<const float*> rows_, weights_;
 };
+
+// Sums over the values of a channel and over their squares.
+struct Moments {
+  explicit Moments(int width) : sum(width), squares(width) {}
+
+  // A row's squares are summed around its mean in float32, and around zero in float64: no digits are lost.
+  void add(const Kernels& kernels, const float* row, long frames, int width) {
+    Floats mean(width), deviations(width);
+    kernels.column_sums(row, frames, width, mean.data());
+    for (float& m : mean) m /= static_cast<float>(frames);
+    kernels.column_squares(row, mean.data(), frames, width, deviations.data());
+    for (int c = 0; c < width; ++c) {
+      sum[c] += static_cast<double>(mean[c]) * frames;
+      squares[c] += deviations[c] + static_cast<double>(mean[c]) * mean[c] * frames;
+    }
+  }
+
+  std::vector<double> sum, squares;
+};
+
+// From the moments of all work items, in their order.
+void mean_and_variance(const Depthwise& d, const std::vector<Moments>& items, float* mean, float* variance) {
+  const double count = static_cast<double>(d.batch * d.bins * d.frames);
+  for (int c = 0; c < d.channels; ++c) {
+    double sum = 0.0, squares = 0.0;
+    for (const Moments& moments : items) sum += moments.sum[c], squares += moments.squares[c];
+    mean[c] = static_cast<float>(sum / count);
+    variance[c] = static_cast<float>(std::max(0.0, squares / count - (sum / count) * (sum / count)));
+  }
+}
 
 // grad_weight from the sums of all work items, in their order.
 void add_up(const Depthwise& d, const Floats& sums, long items, float* grad_weight) {
@@ -150,39 +187,42 @@ void add_up(const Depthwise& d, const Floats& sums, long items, float* grad_weig
 }  // namespace
 
 void depthwise_forward(const Kernels& kernels, const Depthwise& d, const float* x, const float* weight, int threads,
-                       float* out) {
+                       float* out, float* mean, float* variance) {
   const Floats packed = pack(d, weight, false);
   const int width = padded_channels(d.channels);
-  const long positions = round_up(d.frames, kTile);
+  const long items = d.batch * blocks_in(d), positions = round_up(d.frames, kTile);
   std::vector<const float*> weights;
   for (int i = 0; i < d.kernel_bins; ++i) weights.push_back(packed.data() + i * d.kernel_frames * width);
-  parallel(d.batch * blocks_in(d), threads, [&] {
+  std::vector<Moments> moments(items, Moments(width));
+  parallel(items, threads, [&] {
     return [&, input = Input(d, x), row = Floats(positions * width)](long i) mutable {
       const Block block(d, i);
       input.clear();
       for (long f = block.first; f < block.last; ++f) {
         kernels.convolve(input.seen_from(block.item, f), weights.data(), d.kernel_bins, d.kernel_frames, positions, width,
                          row.data());
+        moments[i].add(kernels, row.data(), d.frames, width);
         narrow(row.data(), d.frames, d.channels, out + d.row(block.item, f));
       }
     };
   });
+  mean_and_variance(d, moments, mean, variance);
 }
 
 void depthwise_backward(const Kernels& kernels, const Depthwise& d, const float* x, const float* weight,
-                        const float* grad_out, int threads, float* grad_x, float* grad_weight) {
+                        const OutputGradient& gradient, int threads, float* grad_x, float* grad_weight) {
   const Floats reversed = pack(d, weight, true);
   const int width = padded_channels(d.channels);
   const long items = d.batch * blocks_in(d), positions = round_up(d.frames, kTile);
   Floats sums(items * reversed.size());
   parallel(items, threads, [&] {
-    return [&, input = Input(d, x), gradient = OutputGradient(kernels, d, grad_out, reversed)](long i) mutable {
+    return [&, input = Input(d, x), backward = InputGradient(kernels, d, gradient, reversed)](long i) mutable {
       const Block block(d, i);
       input.clear();
-      gradient.clear();
+      backward.clear();
       for (long f = block.first; f < block.last; ++f) {
-        gradient.input_gradient(block.item, f, grad_x + d.row(block.item, f));
-        kernels.correlate(input.seen_from(block.item, f), gradient.row(block.item, f), d.kernel_bins, d.kernel_frames,
+        backward.write(block.item, f, grad_x + d.row(block.item, f));
+        kernels.correlate(input.seen_from(block.item, f), backward.row(block.item, f), d.kernel_bins, d.kernel_frames,
                           positions, width, sums.data() + i * reversed.size());
       }
     };

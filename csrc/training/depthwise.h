@@ -17,12 +17,17 @@ struct Depthwise {
   long row(long item, long f) const { return (item * bins + f) * frames * channels; }
 };
 
-// weight: [channels][kernel_bins][kernel_frames]; out: as x.
+// weight: [channels][kernel_bins][kernel_frames]; out: as x; mean and (biased) variance of every channel of it.
 void depthwise_forward(const Kernels& kernels, const Depthwise& shape, const float* x, const float* weight, int threads,
-                       float* out);
+                       float* out, float* mean, float* variance);
 
-// grad_x and grad_weight from grad_out, all shaped as what they are the gradients of.
+// The gradient of the output is grad + offset[c] + slope[c] * out: the last two are that of the moments.
+struct OutputGradient {
+  const float *grad, *out, *offset, *slope;
+};
+
+// grad_x and grad_weight, shaped as what they are the gradients of.
 void depthwise_backward(const Kernels& kernels, const Depthwise& shape, const float* x, const float* weight,
-                        const float* grad_out, int threads, float* grad_x, float* grad_weight);
+                        const OutputGradient& gradient, int threads, float* grad_x, float* grad_weight);
 
 }  // namespace wavehax::training

@@ -21,6 +21,21 @@ struct Kernels {
   // sums[n][j][c] += sum over t < positions of rows[n][t + j][c] * grad[t][c].   sums: [count][taps][channels]
   void (*correlate)(const float* const* rows, const float* grad, int count, int taps, long positions, int channels,
                     float* sums);
+
+  // out[r][n] = start[r][n] + sum over k < depth of x[r * row + k * step] * w[k][n], for r < rows (a multiple of kTile) and
+  // n < columns (of kLane). Rows of `start` lie start_stride apart: 0 for the same one each time. `out` may be `start`.
+  void (*product)(const float* x, long row, long step, int depth, const float* w, const float* start, int start_stride,
+                  int rows, int columns, float* out);
+
+  // sums[n] += sum over r < rows of x[r][n];   sums[n] = sum over r < rows of (x[r][n] - centre[n])^2.
+  void (*column_sums)(const float* x, long rows, int columns, float* sums);
+  void (*column_squares)(const float* x, const float* centre, long rows, int columns, float* sums);
+
+  // x = gelu(x), the erf form to within 1e-6 of max(1, |x|); count is a multiple of kLane.
+  void (*gelu)(float* x, int count);
+
+  // grad = grad * gelu'(x), the derivative to within 1e-6, and x = gelu(x).
+  void (*gelu_gradient)(float* x, float* grad, int count);
 };
 
 const Kernels& portable_kernels();

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import copy
+
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 import wavehax
 from wavehax.config import GeneratorConfig
 from wavehax.nn import build_generator, kernels
-from wavehax.nn.layers import DepthwiseConv
+from wavehax.nn.layers import ConvNeXtBlock, DepthwiseConv
 
 # Batch, bins, frames, channels, kernel: channels beside multiples of 16, one frame, kernels as wide as can be.
 DEPTHWISE = [
@@ -27,14 +31,29 @@ def isa(request, monkeypatch) -> str:
     return request.param
 
 
-def depthwise_case(batch, bins, frames, channels, kernel, time_padding) -> tuple[DepthwiseConv, Tensor, Tensor]:
+class Depthwise(torch.nn.Module):
+    """The layer with the moments of its output, by the kernels in float32 and by PyTorch in float64."""
+
+    def __init__(self, config: GeneratorConfig) -> None:
+        super().__init__()
+        self.conv = DepthwiseConv(config)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if kernels.usable(x):
+            y, mean, variance = self.conv.with_moments(x)
+        else:
+            y = self.conv(x)
+            variance, mean = torch.var_mean(y, dim=(0, 1, 2), correction=0)
+        return torch.cat([y, mean.expand_as(y), variance.expand_as(y)])
+
+
+def depthwise_case(batch, bins, frames, channels, kernel, time_padding) -> tuple[torch.nn.Module, Tensor, Tensor]:
     """A layer, its input and the gradient of its output."""
     torch.manual_seed(0)
     config = GeneratorConfig(
         channels=channels, kernel_size=kernel, n_fft=2 * bins - 2, hop_length=2, time_padding=time_padding, norm="frame"
     )
-    x = torch.randn(batch, bins, frames, channels)
-    return DepthwiseConv(config), x, torch.randn_like(x)
+    return Depthwise(config), torch.randn(batch, bins, frames, channels), torch.randn(3 * batch, bins, frames, channels)
 
 
 def run(module: torch.nn.Module, x: Tensor, grad: Tensor) -> list[Tensor]:
@@ -60,24 +79,66 @@ def test_depthwise_convolution_and_its_gradients_equal_float64(isa, shape, time_
     assert_equals_float64(*depthwise_case(*shape, time_padding))
 
 
-def test_any_number_of_threads_gives_the_same_bits(isa):
-    conv, x, grad = depthwise_case(2, 141, 20, 16, (13, 7), "causal")
+# Positions, channels, expansion: parts of a chunk, of an item of work, and several; channels beside multiples of 16.
+@pytest.mark.parametrize(("positions", "channels", "mult"), [(2, 3, 1), (33, 17, 4), (2048, 16, 3), (4500, 5, 2)])
+def test_pointwise_layers_and_their_gradients_equal_float64(isa, positions, channels, mult):
+    torch.manual_seed(0)
+
+    class Pointwise(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.w1 = torch.nn.Parameter(torch.randn(mult * channels, channels))
+            self.b1 = torch.nn.Parameter(torch.randn(mult * channels))
+            self.w2 = torch.nn.Parameter(torch.randn(channels, mult * channels))
+            self.b2 = torch.nn.Parameter(torch.randn(channels))
+
+        def forward(self, x: Tensor) -> Tensor:
+            if kernels.usable(x):
+                return kernels.mlp(x, self.w1, self.b1, self.w2, self.b2, residual=x)
+            hidden = functional.gelu(functional.linear(x, self.w1, self.b1))
+            return x + functional.linear(hidden, self.w2, self.b2)
+
+    x = torch.randn(positions, channels)
+    assert_equals_float64(Pointwise(), x, torch.randn_like(x))
+
+
+def test_gelu_and_its_derivative_are_right_to_a_millionth_and_pass_on_what_is_not_a_number(isa):
+    one, zero = torch.ones(1, 1), torch.zeros(1)
+    x = torch.cat([torch.linspace(-12, 12, 200_001), torch.tensor([-1e30, 1e30, torch.nan])])[:, None].requires_grad_()
+    y = kernels.mlp(x, one, zero, one, zero, residual=torch.zeros_like(x))
+    y.backward(torch.ones_like(y))
+    exact = x.detach().double().requires_grad_()
+    z = functional.gelu(exact)
+    z.backward(torch.ones_like(z))
+    torch.testing.assert_close(y.double(), z, rtol=1e-6, atol=1e-6, equal_nan=True)
+    torch.testing.assert_close(x.grad.double(), exact.grad, rtol=0, atol=1e-6, equal_nan=True)
+
+
+@pytest.fixture
+def block() -> ConvNeXtBlock:
+    """Of 16 channels and 141 bins, with batch normalisation."""
+    torch.manual_seed(0)
+    return ConvNeXtBlock(GeneratorConfig(channels=16, n_fft=280, hop_length=140, norm="batch"))
+
+
+def test_any_number_of_threads_gives_the_same_bits(isa, block):
+    x = torch.randn(2, 141, 20, 16)
     threads = torch.get_num_threads()
     try:
         results = []
         for count in (1, 2, 5):
             torch.set_num_threads(count)
-            results.append(run(conv, x, grad))
+            results.append(run(block, x, x.flip(1)))
     finally:
         torch.set_num_threads(threads)
     for other in results[1:]:
         assert all(torch.equal(a, b) for a, b in zip(results[0], other, strict=True))
 
 
-def test_any_strides_give_the_same_bits():
-    conv, *dense = depthwise_case(2, 9, 6, 4, (5, 3), "causal")
+def test_any_strides_give_the_same_bits(block):
+    dense = torch.randn(2, 141, 6, 16), torch.randn(2, 141, 6, 16)
     views = [x.permute(3, 2, 1, 0).contiguous().permute(3, 2, 1, 0) for x in dense]
-    assert all(torch.equal(a, b) for a, b in zip(run(conv, *dense), run(conv, *views), strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(run(block, *dense), run(block, *views), strict=True))
 
 
 @pytest.mark.parametrize("norm", ["batch", "frame", "utterance"])
@@ -91,15 +152,18 @@ def test_gradients_of_a_generator_agree_with_those_of_torch(norm, time_padding, 
     mel, f0 = torch.randn(2, 5, 9), torch.full((2, 1, 9), 200.0)
     prior = generator.make_prior(f0)
 
-    def gradients() -> list[Tensor]:
+    def gradients(generator: torch.nn.Module) -> list[Tensor]:
         generator.zero_grad()
         generator(mel, f0, prior).square().mean().backward()
         return [parameter.grad.clone() for parameter in generator.parameters()]
 
-    fast = gradients()
+    other = copy.deepcopy(generator)
+    ours = gradients(generator)
     monkeypatch.setattr(kernels, "usable", lambda *tensors: False)
-    for ours, torchs in zip(fast, gradients(), strict=True):
-        torch.testing.assert_close(ours, torchs, rtol=0, atol=2e-5 * float(torchs.abs().max()) + 1e-9)
+    for a, b in zip(ours, gradients(other), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=2e-5 * float(b.abs().max()) + 1e-9)
+    for name, value in other.state_dict().items():
+        torch.testing.assert_close(generator.state_dict()[name], value, rtol=1e-5, atol=1e-6)
 
 
 def test_kernels_refuse_what_they_cannot_compute():
@@ -110,13 +174,15 @@ def test_kernels_refuse_what_they_cannot_compute():
         kernels.depthwise(x, torch.randn(4, 1, 11, 3), 2, True)
     with pytest.raises(ValueError, match=r"before is 3; expected 0 to 2"):
         kernels.depthwise(x, weight, 3, True)
+    m = np.zeros(4, np.float32)
     with pytest.raises(ValueError, match="isa='mmx'"):
-        kernels._training.depthwise_forward(x.numpy(), weight.numpy(), 2, True, 1, x.numpy(), "mmx")
+        kernels._training.depthwise_forward(x.numpy(), weight.numpy(), 2, True, 1, x.numpy(), m, m, "mmx")
 
 
 def test_without_gradients_and_in_evaluation_torch_computes(monkeypatch):
-    conv, x, _ = depthwise_case(1, 9, 6, 4, (5, 3), "causal")
+    block = ConvNeXtBlock(GeneratorConfig(channels=4, kernel_size=(5, 3), n_fft=16, hop_length=8, norm="batch"))
+    x = torch.randn(1, 9, 6, 4)
     monkeypatch.setattr(kernels, "depthwise", None)
     with torch.no_grad():
-        conv(x)
-    conv.eval()(x)
+        block(x)
+    block.eval()(x)

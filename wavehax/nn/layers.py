@@ -92,22 +92,34 @@ class BatchNorm(_Norm):
         self.register_buffer("running_var", torch.ones(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.training and distributed.is_initialized() and distributed.get_world_size() > 1:
-            return self._forward_together(x)
+        if self.training and _trains_with_others():
+            x = x.float()
+            variance, mean = torch.var_mean(x, dim=(0, 1, 2), correction=0)
+            scale, shift = self.affine(mean, variance, count=x[..., 0].numel())
+            return torch.addcmul(shift, x, scale)
         statistics = (self.running_mean, self.running_var, self.weight, self.bias)
         x = functional.batch_norm(x.permute(0, 3, 1, 2), *statistics, self.training, self.momentum, NORM_EPSILON)
         return x.permute(0, 2, 3, 1)
 
-    def _forward_together(self, x: Tensor) -> Tensor:
-        processes = distributed.get_world_size()
-        mean = _SumOverProcesses.apply(x.float().mean(dim=(0, 1, 2))) / processes
-        centred = x - mean
-        variance = _SumOverProcesses.apply(centred.square().mean(dim=(0, 1, 2))) / processes
+    def affine(self, mean: Tensor, variance: Tensor, count: int) -> tuple[Tensor, Tensor]:
+        """In training: scale and shift [C] that normalise the batch, of `count` values a channel here with these moments.
+
+        The variance is the biased one; every process has as many values.
+        """
+        if _trains_with_others():
+            processes = distributed.get_world_size()
+            joint = _SumOverProcesses.apply(mean) / processes
+            variance = _SumOverProcesses.apply(variance + (mean - joint).square()) / processes
+            mean, count = joint, processes * count
         with torch.no_grad():
-            count = processes * x[..., 0].numel()
             self.running_mean.lerp_(mean, self.momentum)
             self.running_var.lerp_(variance * (count / (count - 1)), self.momentum)
-        return torch.addcmul(self.bias, centred * torch.rsqrt(variance + NORM_EPSILON), self.weight)
+        scale = self.weight * torch.rsqrt(variance + NORM_EPSILON)
+        return scale, self.bias - mean * scale
+
+
+def _trains_with_others() -> bool:
+    return distributed.is_initialized() and distributed.get_world_size() > 1
 
 
 class _SumOverProcesses(torch.autograd.Function):
@@ -140,11 +152,13 @@ class DepthwiseConv(nn.Conv2d):
         self.before = frames - self.after
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.training and kernels.usable(x, self.weight):
-            return kernels.depthwise(x, self.weight, self.before, self.time_padding == "causal")
         x = pad_time(x.permute(0, 3, 1, 2), self.before, self.after, self.time_padding)
         x = functional.pad(x, (0, 0, self.bins, self.bins), mode="reflect")
         return super().forward(x).permute(0, 2, 3, 1)
+
+    def with_moments(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The same by `wavehax.nn.kernels`, with the mean and the biased variance [C] of the output's channels."""
+        return kernels.depthwise(x, self.weight, self.before, self.time_padding == "causal")
 
 
 class ConvNeXtBlock(nn.Module):
@@ -160,9 +174,22 @@ class ConvNeXtBlock(nn.Module):
         self.gamma = nn.Parameter(torch.full((channels,), 1 / config.num_blocks))
 
     def forward(self, x: Tensor) -> Tensor:
+        if self.training and kernels.usable(x, self.gamma):
+            return self._forward_with_kernels(x)
         y = self.norm(self.dwconv(x))
         y = self.pwconv2(functional.gelu(self.pwconv1(y)))
         return torch.addcmul(x, y, self.gamma)
+
+    def _forward_with_kernels(self, x: Tensor) -> Tensor:
+        """The same. Whatever is affine and small goes into the weights: gamma, and the batch's normalisation."""
+        w1, b1, w2, b2 = self.pwconv1.weight, self.pwconv1.bias, self.pwconv2.weight, self.pwconv2.bias
+        y, mean, variance = self.dwconv.with_moments(x)
+        if isinstance(self.norm, BatchNorm):
+            scale, shift = self.norm.affine(mean, variance, count=y[..., 0].numel())
+            w1, b1 = w1 * scale, torch.addmv(b1, w1, shift)
+        else:
+            y = self.norm(y)
+        return kernels.mlp(y, w1, b1, self.gamma[:, None] * w2, self.gamma * b2, residual=x)
 
 
 def init_weights(module: nn.Module) -> None:
