@@ -74,7 +74,7 @@ void py_depthwise_forward(const Array& x, const Array& weight, int before, bool 
 }
 
 void py_depthwise_backward(const Array& x, const Array& weight, const Array& grad, const Array& out, const Array& offset,
-                           const Array& slope, int before, bool causal, int threads, Array grad_x, Array grad_weight,
+                           const Array& slope, const Array& grad_residual, int before, bool causal, int threads, Array grad_x, Array grad_weight,
                            const std::string& isa) {
   const Kernels& k = kernels(isa);
   const Depthwise d = depthwise_shape(x, weight, before, causal);
@@ -82,13 +82,14 @@ void py_depthwise_backward(const Array& x, const Array& weight, const Array& gra
   check("out", out, dims(x));
   check("offset", offset, {x.shape(3)});
   check("slope", slope, {x.shape(3)});
+  check("grad_residual", grad_residual, dims(x));
   check("grad_x", grad_x, dims(x));
   check("grad_weight", grad_weight, dims(weight));
   const OutputGradient gradient = {grad.data(), out.data(), offset.data(), slope.data()};
-  const float *from = x.data(), *w = weight.data();
+  const float *from = x.data(), *w = weight.data(), *residual = grad_residual.data();
   float *to_x = grad_x.mutable_data(), *to_weight = grad_weight.mutable_data();
   py::gil_scoped_release release;
-  depthwise_backward(k, d, from, w, gradient, threads, to_x, to_weight);
+  depthwise_backward(k, d, from, w, gradient, residual, threads, to_x, to_weight);
 }
 
 // The first dimensions of x are positions.
@@ -144,8 +145,8 @@ PYBIND11_MODULE(_training, m) {
   m.def("depthwise_forward", &py_depthwise_forward, array("x"), array("weight"), py::arg("before"), py::arg("causal"),
         py::arg("threads"), array("out"), array("mean"), array("variance"), py::arg("isa") = "auto");
   m.def("depthwise_backward", &py_depthwise_backward, array("x"), array("weight"), array("grad"), array("out"),
-        array("offset"), array("slope"), py::arg("before"), py::arg("causal"), py::arg("threads"), array("grad_x"),
-        array("grad_weight"), py::arg("isa") = "auto");
+        array("offset"), array("slope"), array("grad_residual"), py::arg("before"), py::arg("causal"), py::arg("threads"),
+        array("grad_x"), array("grad_weight"), py::arg("isa") = "auto");
   m.def("mlp_forward", &py_mlp_forward, array("x"), array("w1"), array("b1"), array("w2"), array("b2"), array("residual"),
         py::arg("threads"), array("out"), py::arg("isa") = "auto");
   m.def("mlp_backward", &py_mlp_backward, array("x"), array("w1"), array("b1"), array("w2"), array("b2"), array("grad_out"),

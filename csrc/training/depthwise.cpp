@@ -86,8 +86,8 @@ class InputGradient {
   // Bin f from its first frame on, with zeros up to a multiple of kTile.
   const float* row(long item, long f) { return padded_row(item, f) + (d_.kernel_frames - 1) * width_; }
 
-  // Bin f of the gradient of x: what reaches it through its own place among the padded bins and through its images.
-  void write(long item, long f, float* out) {
+  // Bin f of the gradient of x, added to `residual`: what comes through its own place among the padded bins and its images.
+  void write(long item, long f, const float* residual, float* out) {
     const long half = d_.kernel_bins / 2, image = 2 * (d_.bins - 1) - f;
     rows_.clear();
     weights_.clear();
@@ -96,7 +96,7 @@ class InputGradient {
     if (image >= d_.bins && image < d_.bins + half) gather(item, half + image);
     kernels_.convolve(rows_.data(), weights_.data(), static_cast<int>(rows_.size()), d_.kernel_frames, positions_, width_,
                       padded_.data());
-    fold(out);
+    fold(residual, out);
   }
 
  private:
@@ -122,8 +122,10 @@ class InputGradient {
   }
 
   // Adds the padded frames to those that they are images of.
-  void fold(float* out) const {
-    narrow(padded_.data() + (d_.before - first_) * width_, d_.frames, d_.channels, out);
+  void fold(const float* __restrict residual, float* __restrict out) const {
+    const float* __restrict from = padded_.data() + (d_.before - first_) * width_;
+    for (long t = 0; t < d_.frames; ++t, from += width_)
+      for (int c = 0; c < d_.channels; ++c) out[t * d_.channels + c] = residual[t * d_.channels + c] + from[c];
     if (d_.border == Border::kZeros) return;
     for (long t = 0; t < d_.frames + d_.kernel_frames - 1; ++t) {
       if (t >= d_.before && t < d_.before + d_.frames) continue;
@@ -210,7 +212,8 @@ void depthwise_forward(const Kernels& kernels, const Depthwise& d, const float* 
 }
 
 void depthwise_backward(const Kernels& kernels, const Depthwise& d, const float* x, const float* weight,
-                        const OutputGradient& gradient, int threads, float* grad_x, float* grad_weight) {
+                        const OutputGradient& gradient, const float* grad_residual, int threads, float* grad_x,
+                        float* grad_weight) {
   const Floats reversed = pack(d, weight, true);
   const int width = padded_channels(d.channels);
   const long items = d.batch * blocks_in(d), positions = round_up(d.frames, kTile);
@@ -221,7 +224,8 @@ void depthwise_backward(const Kernels& kernels, const Depthwise& d, const float*
       input.clear();
       backward.clear();
       for (long f = block.first; f < block.last; ++f) {
-        backward.write(block.item, f, grad_x + d.row(block.item, f));
+        const long at = d.row(block.item, f);
+        backward.write(block.item, f, grad_residual + at, grad_x + at);
         kernels.correlate(input.seen_from(block.item, f), backward.row(block.item, f), d.kernel_bins, d.kernel_frames,
                           positions, width, sums.data() + i * reversed.size());
       }

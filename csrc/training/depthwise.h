@@ -26,8 +26,9 @@ struct OutputGradient {
   const float *grad, *out, *offset, *slope;
 };
 
-// grad_x and grad_weight, shaped as what they are the gradients of.
+// grad_x and grad_weight, shaped as what they are the gradients of. grad_x begins as grad_residual: what x receives elsewhere.
 void depthwise_backward(const Kernels& kernels, const Depthwise& shape, const float* x, const float* weight,
-                        const OutputGradient& gradient, int threads, float* grad_x, float* grad_weight);
+                        const OutputGradient& gradient, const float* grad_residual, int threads, float* grad_x,
+                        float* grad_weight);
 
 }  // namespace wavehax::training

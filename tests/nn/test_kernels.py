@@ -32,7 +32,7 @@ def isa(request, monkeypatch) -> str:
 
 
 class Depthwise(torch.nn.Module):
-    """The layer with the moments of its output, by the kernels in float32 and by PyTorch in float64."""
+    """The layer with the moments of its output and its input, by the kernels in float32 and by PyTorch in float64."""
 
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
@@ -40,11 +40,11 @@ class Depthwise(torch.nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if kernels.usable(x):
-            y, mean, variance = self.conv.with_moments(x)
+            y, mean, variance, x = self.conv.with_moments(x)
         else:
             y = self.conv(x)
             variance, mean = torch.var_mean(y, dim=(0, 1, 2), correction=0)
-        return torch.cat([y, mean.expand_as(y), variance.expand_as(y)])
+        return torch.cat([y, mean.expand_as(y), variance.expand_as(y), x])
 
 
 def depthwise_case(batch, bins, frames, channels, kernel, time_padding) -> tuple[torch.nn.Module, Tensor, Tensor]:
@@ -53,7 +53,7 @@ def depthwise_case(batch, bins, frames, channels, kernel, time_padding) -> tuple
     config = GeneratorConfig(
         channels=channels, kernel_size=kernel, n_fft=2 * bins - 2, hop_length=2, time_padding=time_padding, norm="frame"
     )
-    return Depthwise(config), torch.randn(batch, bins, frames, channels), torch.randn(3 * batch, bins, frames, channels)
+    return Depthwise(config), torch.randn(batch, bins, frames, channels), torch.randn(4 * batch, bins, frames, channels)
 
 
 def run(module: torch.nn.Module, x: Tensor, grad: Tensor) -> list[Tensor]:

@@ -20,40 +20,40 @@ def usable(*tensors: Tensor) -> bool:
     return torch.is_grad_enabled() and all(x.dtype == torch.float32 and x.device.type == "cpu" for x in tensors)
 
 
-def depthwise(x: Tensor, weight: Tensor, before: int, causal: bool) -> tuple[Tensor, Tensor, Tensor]:
+def depthwise(x: Tensor, weight: Tensor, before: int, causal: bool) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Depthwise convolution of [B, F, T, C] by [C, 1, bins, frames] that keeps F and T, bins padded by reflection.
 
     Frames are padded by `before` on the left and the rest of frames - 1 on the right: zeros if `causal`, else bouncing.
 
     Returns:
-        The output [B, F, T, C]; the mean and the biased variance [C] of its channels.
+        The output [B, F, T, C]; the mean and the biased variance [C] of its channels; x again, for a residual
+        connection, whose gradient then needs no addition of its own.
     """
     return _Depthwise.apply(x.contiguous(), weight, before, causal)
 
 
 class _Depthwise(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, before: int, causal: bool) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(ctx: Any, x: Tensor, weight: Tensor, before: int, causal: bool) -> tuple[Tensor, ...]:
         out, mean, variance = torch.empty_like(x), x.new_empty(x.shape[-1]), x.new_empty(x.shape[-1])
         results = _arrays(out, mean, variance)
         _training.depthwise_forward(*_arrays(x, weight), before, causal, torch.get_num_threads(), *results)
         ctx.save_for_backward(x, weight, out, mean)
         ctx.padding = before, causal
-        return out, mean, variance
+        return out, mean, variance, x
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor, grad_mean: Tensor, grad_variance: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, grad: Tensor, grad_mean: Tensor, grad_variance: Tensor, grad_x: Tensor) -> tuple[Any, ...]:
         x, weight, out, mean = ctx.saved_tensors
         count = out[..., 0].numel()
         # d variance / d out = 2 (out - mean) / count, d mean / d out = 1 / count
         slope = grad_variance * (2 / count)
         offset = grad_mean / count - slope * mean
-        inputs = _arrays(x, weight, grad.contiguous(), out, offset, slope)
-        grad_x, grad_weight = torch.empty_like(x), torch.empty_like(weight)
-        results = _arrays(grad_x, grad_weight)
-        _training.depthwise_backward(*inputs, *ctx.padding, torch.get_num_threads(), *results)
-        return grad_x, grad_weight, None, None
+        inputs = _arrays(x, weight, grad.contiguous(), out, offset, slope, grad_x.contiguous())
+        results = torch.empty_like(x), torch.empty_like(weight)
+        _training.depthwise_backward(*inputs, *ctx.padding, torch.get_num_threads(), *_arrays(*results))
+        return *results, None, None
 
 
 def mlp(x: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor, residual: Tensor) -> Tensor:

@@ -156,8 +156,8 @@ class DepthwiseConv(nn.Conv2d):
         x = functional.pad(x, (0, 0, self.bins, self.bins), mode="reflect")
         return super().forward(x).permute(0, 2, 3, 1)
 
-    def with_moments(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The same by `wavehax.nn.kernels`, with the mean and the biased variance [C] of the output's channels."""
+    def with_moments(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """The same by `wavehax.nn.kernels.depthwise`, with the output's moments, and x for the residual."""
         return kernels.depthwise(x, self.weight, self.before, self.time_padding == "causal")
 
 
@@ -183,7 +183,7 @@ class ConvNeXtBlock(nn.Module):
     def _forward_with_kernels(self, x: Tensor) -> Tensor:
         """The same. Whatever is affine and small goes into the weights: gamma, and the batch's normalisation."""
         w1, b1, w2, b2 = self.pwconv1.weight, self.pwconv1.bias, self.pwconv2.weight, self.pwconv2.bias
-        y, mean, variance = self.dwconv.with_moments(x)
+        y, mean, variance, x = self.dwconv.with_moments(x)
         if isinstance(self.norm, BatchNorm):
             scale, shift = self.norm.affine(mean, variance, count=y[..., 0].numel())
             w1, b1 = w1 * scale, torch.addmv(b1, w1, shift)
