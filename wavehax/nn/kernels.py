@@ -17,7 +17,9 @@ from wavehax import _training
 
 def usable(*tensors: Tensor) -> bool:
     """Whether gradients are recorded, of tensors that are float32 on the CPU: what the functions here are for."""
-    return torch.is_grad_enabled() and all(x.dtype == torch.float32 and x.device.type == "cpu" for x in tensors)
+    if not torch.is_grad_enabled() or torch.is_autocast_enabled("cpu"):
+        return False
+    return all(x.dtype == torch.float32 and x.device.type == "cpu" for x in tensors)
 
 
 def depthwise(x: Tensor, weight: Tensor, before: int, causal: bool) -> tuple[Tensor, Tensor, Tensor, Tensor]:

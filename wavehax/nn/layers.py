@@ -102,9 +102,9 @@ class BatchNorm(_Norm):
         return x.permute(0, 2, 3, 1)
 
     def affine(self, mean: Tensor, variance: Tensor, count: int) -> tuple[Tensor, Tensor]:
-        """In training: scale and shift [C] that normalise the batch, of `count` values a channel here with these moments.
+        """In training: scale and shift [C] that normalise the batch, of `count` values a channel with these moments.
 
-        The variance is the biased one; every process has as many values.
+        The variance is the biased one. With several processes the moments are of this one, and all have as many values.
         """
         if _trains_with_others():
             processes = distributed.get_world_size()
