@@ -172,6 +172,25 @@ def test_the_average_follows_the_weights(write_config: Config, tmp_path: Path) -
     torch.testing.assert_close(trainer.ema[name].double(), expected, rtol=1e-5, atol=1e-9)
 
 
+def test_batches_drawn_by_workers_are_those_drawn_without(write_config: Config, tmp_path: Path) -> None:
+    path = write_config(tmp_path)
+    alone, helped = (Trainer(load_config(path, [f"data.workers={count}"])) for count in (0, 1))
+    for first, second, _ in zip(alone.batches(), helped.batches(), range(3)):  # noqa: B905
+        for mine, theirs in zip(first, second, strict=True):
+            assert torch.equal(mine, theirs)
+
+
+def test_the_state_of_the_default_generator_and_light_discriminators_can_travel(
+    write_config: Config, tmp_path: Path
+) -> None:
+    generator = {"channels": 16, "mult_channels": 3, "kernel_size": [13, 7], "n_fft": 512, "hop_length": 256}
+    adversary = {"discriminator": "light", "start_step": 0}
+    trainer = Trainer(load_config(write_config(tmp_path, generator=generator, adversary=adversary, max_steps=1)))
+    trainer.run()
+    sizes = [piece.stat().st_size for piece in checkpoint(tmp_path / "run").iterdir()]
+    assert max(sizes) < 16_000_000 and sum(sizes) < 60_000_000
+
+
 def test_segments_too_short_for_the_discriminators_are_refused(write_config: Config, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="segment_frames=3: the discriminators need 1025 samples"):
         Trainer(load_config(write_config(tmp_path), ["data.segment_frames=3"]))
