@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import glob
 import sys
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
 from pathlib import Path
+from typing import TypeVar
 
 from wavehax.errors import one_line
 
@@ -14,6 +16,7 @@ EXPECTED_ERRORS = (OSError, ValueError, ModuleNotFoundError, MemoryError)
 """What a file or an argument can cause; anything else is a mistake of ours, and its traceback is wanted."""
 
 _BAR_WIDTH = 30  # characters
+_Result = TypeVar("_Result")
 
 
 class UsageError(Exception):
@@ -59,31 +62,52 @@ def run(work: Callable[[Path, Path], None], pairs: Sequence[tuple[Path, Path]], 
         the exit code: 0, or 1 if any failed.
 
     Raises:
-        BaseException: the first one that is none of EXPECTED_ERRORS, when all other pairs are done.
+        BaseException: as `collect`.
     """
-    failed = 0
-    unexpected: BaseException | None = None
-    bar = _Bar(len(pairs))
     with ThreadPoolExecutor(jobs) as pool:
-        futures = {pool.submit(work, *pair): pair[0] for pair in pairs}
-        try:
-            for done, future in enumerate(as_completed(futures), 1):
-                error = future.exception()
-                if error is not None:
-                    failed += 1
-                    if unexpected is None and not isinstance(error, EXPECTED_ERRORS):
-                        unexpected = error
-                    bar.clear()
-                    report(error, str(futures[future]))
-                bar.show(done)
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-        finally:
-            bar.clear()
+        results = collect(pool, functools.partial(_done, work), pairs, [str(path) for path, _ in pairs])
+    return 0 if all(results) else 1
+
+
+def _done(work: Callable[[Path, Path], None], source: Path, output: Path) -> bool:
+    work(source, output)
+    return True
+
+
+def collect(
+    pool: Executor, work: Callable[..., _Result], tasks: Sequence[tuple], names: Sequence[str]
+) -> list[_Result | None]:
+    """Call `work(*task)` for every task in the pool; one line on standard error, with its name, for each that fails.
+
+    Returns:
+        what the calls returned, in the order of the tasks; None for those that failed.
+
+    Raises:
+        BaseException: the first one that is none of EXPECTED_ERRORS, when all other tasks are done.
+    """
+    results: list[_Result | None] = [None] * len(tasks)
+    unexpected: BaseException | None = None
+    bar = _Bar(len(tasks))
+    futures = {pool.submit(work, *task): i for i, task in enumerate(tasks)}
+    try:
+        for done, future in enumerate(as_completed(futures), 1):
+            error = future.exception()
+            if error is None:
+                results[futures[future]] = future.result()
+            else:
+                if unexpected is None and not isinstance(error, EXPECTED_ERRORS):
+                    unexpected = error
+                bar.clear()
+                report(error, names[futures[future]])
+            bar.show(done)
+    except BaseException:
+        pool.shutdown(cancel_futures=True)
+        raise
+    finally:
+        bar.clear()
     if unexpected is not None:
         raise unexpected
-    return 1 if failed else 0
+    return results
 
 
 def report(error: BaseException, subject: str = "") -> None:

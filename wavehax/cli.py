@@ -10,28 +10,29 @@ import functools
 import importlib
 import os
 import sys
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 import wavehax
+from wavehax import arguments as types
 from wavehax import batch, commands
+from wavehax.arguments import Parser
 from wavehax.batch import EXPECTED_ERRORS, UsageError
 from wavehax.config import FEATURES, GENERATORS
-from wavehax.errors import ModelError
+from wavehax.errors import ModelError, ignore_import_warnings
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line, by default that of the process, and return its exit code."""
     argv = list(sys.argv[1:] if argv is None else argv)
-    # Errors are one line and nothing else: pyworld 0.3.5 imports pkg_resources, torch warns of old pickles.
-    warnings.filterwarnings("ignore", "pkg_resources is deprecated", UserWarning)
-    warnings.filterwarnings("ignore", "Detected pickle protocol", UserWarning)
+    ignore_import_warnings()
     try:
         if argv[:1] == ["train"]:
             return _train(argv[1:])
+        if argv[:1] == ["evaluate"]:
+            return importlib.import_module("wavehax.evaluate.command").main(argv[1:])
         arguments = _parser().parse_args(argv)
         return arguments.run(arguments)
     except UsageError as error:
@@ -157,18 +158,8 @@ def _package(arguments: argparse.Namespace) -> int:
     return 0
 
 
-class _Parser(argparse.ArgumentParser):
-    """Refuses in one line, and takes no abbreviations."""
-
-    def __init__(self, **options) -> None:
-        super().__init__(**options, allow_abbrev=False)
-
-    def error(self, message: str) -> None:
-        raise UsageError(f"{message}; see {self.prog} --help")
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="wavehax", description=wavehax.__doc__, epilog=__doc__.split("\n\n")[1])
+    parser = Parser(prog="wavehax", description=wavehax.__doc__, epilog=__doc__.split("\n\n")[1])
     parser.add_argument("--version", action="version", version=f"wavehax {wavehax.__version__}")
     add = functools.partial(parser.add_subparsers(metavar="command", required=True).add_parser)
 
@@ -190,6 +181,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_import(add)
     add("train", help="train a model: see wavehax train --help", add_help=False)
     _add_package(add)
+    add("evaluate", help="score what a vocoder makes: see wavehax evaluate --help", add_help=False)
     return parser
 
 
@@ -244,10 +236,10 @@ def _add_bench(add: Callable[..., argparse.ArgumentParser]) -> None:
         "--isa", choices=["auto", *wavehax.available_isas()], action="append", help="instruction set; may be repeated"
     )
     command.add_argument(
-        "--stream", type=_count, nargs="*", default=[1, 8], metavar="FRAMES", help="chunk sizes (default 1 8)"
+        "--stream", type=types.count, nargs="*", default=[1, 8], metavar="FRAMES", help="chunk sizes (default 1 8)"
     )
-    command.add_argument("--seconds", type=_positive, default=5.0, help="of sound to synthesise (default 5)")
-    command.add_argument("--repeats", type=_count, default=7, help="rounds (default 7)")
+    command.add_argument("--seconds", type=types.positive, default=5.0, help="of sound to synthesise (default 5)")
+    command.add_argument("--repeats", type=types.count, default=7, help="rounds (default 7)")
     command.add_argument("--peers", action="store_true", help="also time the PyTorch generator; needs [train]")
     command.add_argument("--json", type=Path, metavar="FILE", help="write the numbers here too")
     command.add_argument("--force", action="store_true", help="replace FILE if it exists")
@@ -257,12 +249,12 @@ def _add_bench(add: Callable[..., argparse.ArgumentParser]) -> None:
 def _add_synthesis(command: argparse.ArgumentParser, run: Callable[[argparse.Namespace], int]) -> None:
     command.add_argument("--model", metavar="MODEL", help=_MODEL_HELP)
     command.add_argument(
-        "--f0", type=_f0, metavar="FILE|HZ", help="F0: .npy, .npz, .h5 or .pt file, or one number of Hz for all"
+        "--f0", type=types.f0, metavar="FILE|HZ", help="F0: .npy, .npz, .h5 or .pt file, or one number of Hz for all"
     )
-    command.add_argument("--f0-scale", type=_positive, default=1.0, metavar="X", help="multiply F0 (default 1)")
-    command.add_argument("--seed", type=_seed, default=0, help="of noise and initial phase (default 0)")
+    command.add_argument("--f0-scale", type=types.positive, default=1.0, metavar="X", help="multiply F0 (default 1)")
+    command.add_argument("--seed", type=types.seed, default=0, help="of noise and initial phase (default 0)")
     command.add_argument(
-        "--stream", type=_count, metavar="FRAMES", help="synthesise and write in chunks: bounded memory, same bits"
+        "--stream", type=types.count, metavar="FRAMES", help="synthesise and write in chunks: bounded memory, same bits"
     )
     _add_isa(command)
     _add_batch(command, run)
@@ -274,40 +266,9 @@ def _add_isa(command: argparse.ArgumentParser) -> None:
 
 
 def _add_batch(command: argparse.ArgumentParser, run: Callable[[argparse.Namespace], int]) -> None:
-    command.add_argument("--jobs", type=_count, default=1, help="files worked on at once (default 1)")
+    command.add_argument("--jobs", type=types.count, default=1, help="files worked on at once (default 1)")
     command.add_argument("--force", action="store_true", help="replace outputs that exist")
     command.set_defaults(run=run)
 
 
 _MODEL_HELP = "model file, or the name of a shipped model (default: the shipped one)"
-
-
-def _f0(text: str) -> float | Path:
-    try:
-        value = float(text)
-    except ValueError:
-        return Path(text)
-    if not (np.isfinite(value) and value >= 0):
-        raise argparse.ArgumentTypeError(f"{text}: expected Hz, 0 or more, or a file")
-    return value
-
-
-def _positive(text: str) -> float:
-    value = float(text)
-    if not (np.isfinite(value) and value > 0):
-        raise argparse.ArgumentTypeError(f"{text}: expected more than 0")
-    return value
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text}: expected 1 or more")
-    return value
-
-
-def _seed(text: str) -> int:
-    value = int(text)
-    if not 0 <= value < 2**64:
-        raise argparse.ArgumentTypeError(f"{text}: expected 0 to 2**64 - 1")
-    return value

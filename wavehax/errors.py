@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import warnings
 from types import ModuleType
 
 _LONGEST = 300  # characters of a message
@@ -36,3 +37,9 @@ def optional_module(name: str, purpose: str, package: str) -> ModuleType:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(f"{purpose} needs {name}: pip install '{package}'") from error
+
+
+def ignore_import_warnings() -> None:
+    """Keep a process from printing what optional modules warn of: errors are one line and nothing else."""
+    warnings.filterwarnings("ignore", "pkg_resources is deprecated", UserWarning)  # pyworld 0.3.5
+    warnings.filterwarnings("ignore", "Detected pickle protocol", UserWarning)  # torch, of old checkpoints

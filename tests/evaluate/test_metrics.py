@@ -6,22 +6,9 @@ import math
 
 import numpy as np
 import pytest
+from evaluate_signals import RATE, noisy, voice
 
-from wavehax.evaluate import metrics
-
-RATE = 24000
-
-
-def voice(seconds: float = 2.0, pitch: float = 140.0, tilt: float = 1.0) -> np.ndarray:
-    """A voiced sound, harmonics falling as 1 / k ** tilt, with a pause of a fifth of a second every second."""
-    time = np.arange(round(seconds * RATE)) / RATE
-    phase = 2 * np.pi * np.cumsum(pitch * (1 + 0.1 * np.sin(2 * np.pi * 2 * time))) / RATE
-    wave = sum(np.sin(k * phase) / k**tilt for k in range(1, 40)) * (time % 1 < 0.8)
-    return (0.1 * wave + 1e-4 * np.random.default_rng(0).standard_normal(len(time))).astype(np.float32)
-
-
-def noisy(wave: np.ndarray, level: float) -> np.ndarray:
-    return wave + np.float32(level) * np.random.default_rng(1).standard_normal(len(wave)).astype(np.float32)
+from wavehax.evaluate import metrics, pitch
 
 
 def test_pesq_of_a_copy_is_its_maximum_and_falls_with_noise() -> None:
@@ -53,33 +40,41 @@ def test_mel_l1_of_a_gain_is_its_logarithm() -> None:
     assert metrics.mel_l1(wave, np.float32(0.5) * wave, RATE) == pytest.approx(math.log(2), rel=1e-4)
 
 
-def test_f0_scores_of_known_contours() -> None:
-    reference = np.array([100.0, 100, 100, 100, 100, 0, 0, 0, 200, 200])
-    cent = 2 ** (1 / 1200)
-    synthesised = np.array([100 * cent**30, 100 / cent**30, 100, 200, 0, 0, 0, 150, 200, 200])
-    scores = metrics.f0_scores(reference, synthesised)
-    assert scores.rmse_cents == pytest.approx(math.sqrt((30**2 + 30**2) / 5))  # of 6 frames one is an octave off
-    assert scores.gross_pitch_error == pytest.approx(1 / 6)
-    assert scores.voicing_error == pytest.approx(2 / 10)
+def test_stft_distance_of_a_gain_is_known() -> None:
+    wave = noisy(np.zeros(RATE, np.float32), 0.1)
+    assert metrics.stft_distance(wave, wave) == 0
+    convergence = 0.5  # ||A - A/2|| / ||A||
+    assert metrics.stft_distance(wave, np.float32(0.5) * wave) == pytest.approx(convergence + math.log(2), rel=1e-3)
 
 
-def test_f0_scores_without_a_common_voiced_frame_are_nan() -> None:
-    scores = metrics.f0_scores(np.array([100.0, 0]), np.array([0.0, 100]))
-    assert math.isnan(scores.rmse_cents)
-    assert math.isnan(scores.gross_pitch_error)
-    assert scores.voicing_error == 1
+def test_stft_distance_is_that_of_scipys_stft() -> None:
+    signal = pytest.importorskip("scipy.signal")
+    pair = [voice(), noisy(voice(), 0.01)]
+    losses = []
+    for n_fft, hop, window in ((1024, 120, 600), (2048, 240, 1200), (512, 50, 240)):
+        padded = [np.pad(wave.astype(np.float64), n_fft // 2, mode="reflect") for wave in pair]
+        taper = np.pad(signal.get_window("hann", window), (n_fft - window) // 2)
+        frames = [signal.ShortTimeFFT(taper, hop, fs=1) for _ in pair]
+        count = 1 + len(pair[0]) // hop
+        a, b = (
+            np.maximum(np.abs(f.stft(x, p0=0, p1=count, k_offset=n_fft // 2)), 1e-7**0.5)
+            for f, x in zip(frames, padded, strict=True)
+        )
+        losses.append(np.linalg.norm(a - b) / np.linalg.norm(a) + np.mean(np.abs(np.log(a / b))))
+    assert metrics.stft_distance(*pair) == pytest.approx(np.mean(losses), rel=1e-4)
 
 
-def test_harvest_follows_a_pitch_shift() -> None:
-    pytest.importorskip("pyworld", reason="needs the extra [f0]")
-    contours = [metrics.harvest(voice(pitch=pitch), RATE) for pitch in (140, 140 * 2 ** (50 / 1200))]
-    assert metrics.f0_scores(*contours).rmse_cents == pytest.approx(50, abs=5)
+def test_dnsmos_falls_with_noise() -> None:
+    if not metrics.has_dnsmos():
+        pytest.skip("needs speechmos")
+    scores = [metrics.dnsmos(noisy(voice(), level), RATE) for level in (0, 0.1)]
+    assert 5 > scores[0] > scores[1] >= 1
 
 
 def test_mel_cepstral_distortion_ignores_level_and_sees_the_envelope() -> None:
     pytest.importorskip("pyworld", reason="needs the extra [f0]")
     wave = voice()
-    f0 = metrics.harvest(wave, RATE)
+    f0 = pitch.harvest(wave, RATE)
     others = (wave, 0.5 * wave, voice(tilt=1.5))
     distortion = [metrics.mel_cepstral_distortion(wave, other, RATE, f0) for other in others]
     assert distortion[0] == 0

@@ -1,23 +1,25 @@
-"""Objective scores of a synthesised waveform against the recording it was made from.
+"""Objective scores of a synthesised waveform against the recording it was made from; those of pitch are in pitch.py.
 
-All take the two waveforms [N], in step with each other, and the sample rate in Hz.
+They take the two waveforms [N], in step with each other, and the sample rate in Hz.
 """
 
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+import importlib.util
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from wavehax.audio import resample
-from wavehax.config import FEATURES, FeatureConfig
+from wavehax.config import FeatureConfig
 from wavehax.errors import optional_module
-from wavehax.features import f0_from_audio, log_mel
+from wavehax.evaluate.pitch import FRAMES
+from wavehax.features import hann_window, log_mel
 
-_FRAMES = FEATURES["vocos-24k"]  # F0 is compared on its hop
 _MCD_ORDER = 24
 _WARPING = 0.466  # all-pass coefficient closest to the mel scale at 24 kHz
+_STFT_FLOOR = 1e-7**0.5
 _MCD_RANGE_DB = 40.0  # frames further below the loudest count as silence
 
 
@@ -56,32 +58,38 @@ def mel_l1(reference: np.ndarray, synthesised: np.ndarray, sample_rate: int) -> 
     return float(np.mean(losses))
 
 
-@dataclass(frozen=True)
-class F0Scores:
-    """How well the synthesised voice keeps the recording's pitch."""
+def stft_distance(reference: np.ndarray, synthesised: np.ndarray) -> float:
+    """Multi-resolution STFT loss of Parallel WaveGAN (Yamamoto et al., ICASSP 2020, section 3.1), 0 for equal sounds.
 
-    rmse_cents: float  # over frames voiced in both, gross errors left out; nan where there is none
-    gross_pitch_error: float  # share of frames voiced in both that are off by more than 20 %; nan where there is none
-    voicing_error: float  # share of all frames that are voiced in one and not in the other
-
-
-def f0_scores(reference_f0: np.ndarray, synthesised_f0: np.ndarray) -> F0Scores:
-    """Scores of two F0 contours [T] in Hz, 0 where unvoiced (definitions: Chu and Alwan, ICASSP 2009)."""
-    voiced, voiced_too = reference_f0 > 0, synthesised_f0 > 0
-    both = voiced & voiced_too
-    ratio = synthesised_f0[both] / reference_f0[both]
-    gross = np.abs(ratio - 1) > 0.2
-    cents = 1200 * np.log2(ratio[~gross])
-    return F0Scores(
-        rmse_cents=float(np.sqrt(np.mean(cents**2))) if cents.size else float("nan"),
-        gross_pitch_error=float(gross.mean()) if gross.size else float("nan"),
-        voicing_error=float((voiced != voiced_too).mean()),
-    )
+    Spectral convergence plus the mean absolute difference of natural log-magnitudes, the mean over its three
+    resolutions; they are given in samples, meant for 24 kHz. Magnitudes are floored at the square root of 1e-7.
+    """
+    losses = []
+    for n_fft, hop, window in ((1024, 120, 600), (2048, 240, 1200), (512, 50, 240)):
+        a, b = (_magnitude(wave, n_fft, hop, window) for wave in (reference, synthesised))
+        losses.append(np.linalg.norm(a - b) / np.linalg.norm(a) + np.abs(np.log(a) - np.log(b)).mean())
+    return float(np.mean(losses))
 
 
-def harvest(wave: np.ndarray, sample_rate: int) -> np.ndarray:
-    """F0 [T] in Hz by WORLD Harvest, 70-500 Hz, every 256/24000 s."""
-    return f0_from_audio(resample(wave, sample_rate, _FRAMES.sample_rate), _FRAMES)
+def _magnitude(wave: np.ndarray, n_fft: int, hop: int, window: int) -> np.ndarray:
+    """[T, n_fft // 2 + 1]: centred frames, reflected at the ends, under a Hann window in the middle of each."""
+    padded = np.pad(wave.astype(np.float32), n_fft // 2, mode="reflect")
+    taper = np.pad(hann_window(window), (n_fft - window) // 2).astype(np.float32)
+    return np.maximum(np.abs(np.fft.rfft(sliding_window_view(padded, n_fft)[::hop] * taper)), _STFT_FLOOR)
+
+
+def dnsmos(wave: np.ndarray, sample_rate: int) -> float:
+    """Overall quality, 1 to 5, as DNSMOS P.835 predicts it from the sound alone (Reddy et al., ICASSP 2022).
+
+    At 16 kHz; sounds shorter than 9 s are repeated. By the package `speechmos`; see `has_dnsmos`.
+    """
+    model = importlib.import_module("speechmos.dnsmos")
+    return float(model.run(np.clip(resample(wave, sample_rate, 16000), -1, 1), 16000)["ovrl_mos"])
+
+
+def has_dnsmos() -> bool:
+    """Whether `speechmos` is installed, and what it needs without saying so to pip."""
+    return all(importlib.util.find_spec(name) for name in ("speechmos", "onnxruntime", "librosa", "requests"))
 
 
 def mel_cepstral_distortion(reference: np.ndarray, synthesised: np.ndarray, sample_rate: int, f0: np.ndarray) -> float:
@@ -90,7 +98,7 @@ def mel_cepstral_distortion(reference: np.ndarray, synthesised: np.ndarray, samp
     Both are analysed with `f0`, the recording's by `harvest`, and compared frame by frame without warping in time;
     frames more than 40 dB below the loudest are left out.
     """
-    pair = [resample(wave, sample_rate, _FRAMES.sample_rate) for wave in (reference, synthesised)]
+    pair = [resample(wave, sample_rate, FRAMES.sample_rate) for wave in (reference, synthesised)]
     a, b = (_mel_cepstrum(wave, f0) for wave in pair)
     level = a[:, 0] * 20 / np.log(10)
     active = level > level.max() - _MCD_RANGE_DB
@@ -101,8 +109,8 @@ def mel_cepstral_distortion(reference: np.ndarray, synthesised: np.ndarray, samp
 def _mel_cepstrum(wave: np.ndarray, f0: np.ndarray) -> np.ndarray:
     """[T, 25] at 24 kHz; coefficient 0 is the log gain."""
     pyworld = optional_module("pyworld", "mel-cepstral distortion", "wavehax[f0]")
-    rate = _FRAMES.sample_rate
-    times = np.arange(len(f0)) * _FRAMES.hop_length / rate
+    rate = FRAMES.sample_rate
+    times = np.arange(len(f0)) * FRAMES.hop_length / rate
     power = pyworld.cheaptrick(wave.astype(np.float64), f0.astype(np.float64), times, rate)
     cepstrum = np.fft.irfft(np.log(power))  # log |H(w)| = c[0] / 2 + sum_{m > 0} c[m] cos(m w)
     cepstrum[:, 0] /= 2

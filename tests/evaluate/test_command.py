@@ -1,0 +1,135 @@
+"""`wavehax evaluate` from end to end."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from evaluate_signals import RATE, noisy, voice
+
+from wavehax.audio import write_audio
+
+for name in ("pesq", "pystoi", "pyworld", "scipy"):
+    pytest.importorskip(name, reason="needs the extras [f0,eval]")
+
+
+@pytest.fixture(autouse=True)
+def without_dnsmos(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wavehax.evaluate.metrics.has_dnsmos", lambda: False)  # seconds a file
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> Path:
+    rows = ["file\tsplit\tspeaker", "a.wav\tdev\tp", "b.wav\tdev\tq", "c.wav\tunseen\tr"]
+    (tmp_path / "MANIFEST.tsv").write_text("\n".join(rows) + "\n")
+    for name, pitch in (("a", 130), ("b", 210), ("c", 100)):
+        write_audio(tmp_path / f"{name}.wav", voice(pitch=pitch), RATE)
+    return tmp_path / "MANIFEST.tsv"
+
+
+def scores_of(path: Path) -> dict[str, dict]:
+    return {of_file["file"]: of_file for of_file in json.loads(path.read_text())["files"]}
+
+
+def test_a_model_is_scored_on_a_manifest(command, manifest: Path, tmp_path: Path) -> None:
+    output = tmp_path / "report.json"
+    code, out, err = command("evaluate", "--data", manifest, "--splits", "dev", "unseen", "-o", output, "--jobs", 1)
+    assert (code, err) == (0, "")
+    assert "dev (2 files)" in out and "unseen (1 files)" in out
+    scores = scores_of(output)
+    assert set(scores) == {"a.wav", "b.wav", "c.wav"}
+    for of_file in scores.values():
+        assert 1 <= of_file["pesq_wb"] <= 4.65
+        assert of_file["f0_rmse_cents"] < 60
+        assert of_file["mel_l1"] < 2
+
+
+def test_world_keeps_the_pitch_of_a_clean_voice_and_scales_it(command, manifest: Path, tmp_path: Path) -> None:
+    for scale, scored in ((1, True), (2, False)):
+        output = tmp_path / f"world{scale}.json"
+        arguments = ("--world", "--data", manifest, "--splits", "dev", "--f0-scale", scale, "-o", output)
+        assert command("evaluate", *arguments)[0] == 0
+        of_file = scores_of(output)["a.wav"]
+        assert of_file["f0_median_cents"] < 10
+        assert of_file["gross_pitch_error"] < 0.02
+        assert ("pesq_wb" in of_file) == scored  # there is no recording to compare a scaled voice with
+
+
+def test_folders_are_compared_file_by_file_in_processes(command, tmp_path: Path) -> None:
+    for folder in ("natural", "made"):
+        (tmp_path / folder).mkdir()
+    for name in ("x", "y"):
+        write_audio(tmp_path / "natural" / f"{name}.flac", voice(), RATE)
+    write_audio(tmp_path / "made" / "x.wav", voice(), RATE)
+    write_audio(tmp_path / "made" / "y.wav", noisy(voice(), 0.02)[: -RATE // 20], RATE)
+    output = tmp_path / "r.json"
+    code, _, err = command("evaluate", tmp_path / "natural", tmp_path / "made", "-o", output, "--jobs", 2)
+    assert (code, err) == (0, "")
+    scores = scores_of(output)
+    assert scores["x"]["pesq_wb"] == pytest.approx(4.64, abs=0.01)
+    assert scores["x"]["f0_rmse_cents"] < 1  # the last of 16 bits is rounded differently
+    assert scores["y"]["pesq_wb"] < 4
+
+
+def test_a_file_that_fails_is_named_and_the_others_are_scored(command, manifest: Path, tmp_path: Path) -> None:
+    (manifest.parent / "a.wav").unlink()
+    output = tmp_path / "report.json"
+    code, _, err = command("evaluate", "--world", "--data", manifest, "--splits", "dev", "-o", output)
+    assert code == 1
+    assert err.count("\n") == 1 and "a.wav: no such file" in err
+    assert set(scores_of(output)) == {"b.wav"}
+
+
+def test_sounds_of_different_lengths_are_refused(command, tmp_path: Path) -> None:
+    for folder, seconds in (("natural", 2), ("made", 1)):
+        (tmp_path / folder).mkdir()
+        write_audio(tmp_path / folder / "x.wav", voice(seconds), RATE)
+    code, _, err = command("evaluate", tmp_path / "natural", tmp_path / "made")
+    assert code == 1
+    assert "1.00 s, and its recording has 2.00 s" in err
+
+
+def test_sounds_of_different_rates_are_compared_at_the_lower(command, tmp_path: Path) -> None:
+    for folder in ("natural", "made"):
+        (tmp_path / folder).mkdir()
+    time = np.arange(2 * 48000) / 48000
+    for rate, folder in ((48000, "natural"), (24000, "made")):
+        tone = 0.1 * sum(np.sin(2 * np.pi * 150 * k * time[:: 48000 // rate]) / k for k in range(1, 50))
+        write_audio(tmp_path / folder / "x.wav", tone * (time[:: 48000 // rate] % 1 < 0.8), rate)
+    assert command("evaluate", tmp_path / "natural", tmp_path / "made", "-o", tmp_path / "r.json")[0] == 0
+    assert scores_of(tmp_path / "r.json")["x"]["mel_l1"] < 0.1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "0 folders: expected NATURAL_DIR and GENERATED_DIR"),
+        (("a", "b", "--world"), "--world needs --data"),
+        (("a", "b", "--f0-scale", "2"), "--f0-scale needs --data"),
+        (("a", "--data", "m.tsv"), "a: expected no folders with --data"),
+        (("--data", "m.tsv", "--world", "--model", "x"), "not allowed with"),
+        (("--data", "m.tsv", "-o", "report.pdf"), "report.pdf: expected a name that ends in"),
+        (("--data", "m.tsv", "--f0-scale", "0"), "expected more than 0"),
+    ],
+)
+def test_arguments_that_make_no_sense_are_refused(command, arguments, message: str) -> None:
+    code, out, err = command("evaluate", *arguments)
+    assert (code, out) == (2, "")
+    assert message in err and err.count("\n") == 1
+
+
+def test_an_output_that_exists_is_refused_before_anything_is_scored(command, manifest: Path, tmp_path: Path) -> None:
+    (tmp_path / "r.json").touch()
+    code, out, err = command("evaluate", "--data", manifest, "--splits", "dev", "-o", tmp_path / "r.json")
+    assert (code, out) == (1, "")
+    assert "exists already" in err
+
+
+def test_a_missing_extra_is_said_once(command, manifest: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pesq", None)  # importing it fails
+    code, out, err = command("evaluate", "--data", manifest, "--splits", "dev")
+    assert (code, out) == (1, "")
+    assert err == "wavehax: evaluation needs pesq: pip install 'wavehax[eval]'\n"

@@ -1,0 +1,86 @@
+"""What is scored: the choice of files and the pairing of folders."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from wavehax.evaluate.items import SPLITS, folder_items, manifest_items
+
+ROWS = [
+    ("b2.wav", "unseen", "b"),
+    ("a.wav", "dev", "a"),
+    ("a2.wav", "dev", "a"),
+    ("b1.wav", "unseen", "b"),
+    ("c.wav", "train", "c"),
+    ("d.wav", "singing", "d"),
+    ("e.wav", "unseen", "a"),
+]
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> Path:
+    path = tmp_path / "MANIFEST.tsv"
+    with path.open("w", newline="") as file:
+        csv.writer(file, delimiter="\t").writerows([("file", "split", "speaker"), *ROWS])
+    return path
+
+
+def test_held_out_files_are_scored_and_one_of_each_unseen_speaker(manifest: Path) -> None:
+    items = manifest_items(manifest, SPLITS)
+    assert [item.name for item in items] == ["a.wav", "a2.wav", "b1.wav", "d.wav", "e.wav"]
+    assert [item.group for item in items] == ["dev", "dev", "unseen", "singing", "unseen"]
+    assert items[2].speaker == "b"
+    assert items[2].natural == manifest.parent / "b1.wav"
+    assert [item.name for item in manifest_items(manifest, ["dev"])] == ["a.wav", "a2.wav"]
+
+
+def test_a_split_that_is_not_there_and_a_missing_column_are_named(manifest: Path) -> None:
+    with pytest.raises(ValueError, match="split 'tset'"):
+        manifest_items(manifest, ["dev", "tset"])
+    manifest.write_text("file\tsplit\na.wav\tdev\n")
+    with pytest.raises(ValueError, match="no column 'speaker'"):
+        manifest_items(manifest, ["dev"])
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> tuple[Path, Path]:
+    for name in (
+        "natural/x.flac",
+        "natural/deep/y.wav",
+        "natural/z.wav",
+        "made/x.wav",
+        "made/deep/y.wav",
+        "made/a.txt",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    return tmp_path / "natural", tmp_path / "made"
+
+
+def test_generated_files_are_paired_with_recordings_of_the_same_path(folders: tuple[Path, Path]) -> None:
+    natural, made = folders
+    items = folder_items(natural, made)
+    assert [(item.name, item.group) for item in items] == [("deep/y", "deep"), ("x", "all")]
+    assert items[1].natural == natural / "x.flac"
+    assert items[1].generated == made / "x.wav"
+
+
+def test_a_generated_file_without_a_recording_is_an_error(folders: tuple[Path, Path]) -> None:
+    (folders[1] / "q.wav").touch()
+    with pytest.raises(ValueError, match=r"q\.wav: .* has no recording of this name"):
+        folder_items(*folders)
+
+
+def test_an_empty_and_a_missing_folder_and_two_recordings_of_one_name_are_errors(folders: tuple[Path, Path]) -> None:
+    natural, made = folders
+    (made / "empty").mkdir()
+    with pytest.raises(ValueError, match="no sound files"):
+        folder_items(natural, made / "empty")
+    with pytest.raises(ValueError, match="no such folder"):
+        folder_items(natural, made / "none")
+    (natural / "x.wav").touch()
+    with pytest.raises(ValueError, match="expected one of them"):
+        folder_items(natural, made)

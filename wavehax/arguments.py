@@ -1,0 +1,51 @@
+"""What the command lines share: a parser that refuses in one line, and the types of arguments."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from pathlib import Path
+
+from wavehax.batch import UsageError
+
+
+class Parser(argparse.ArgumentParser):
+    """Refuses in one line, and takes no abbreviations."""
+
+    def __init__(self, **options) -> None:
+        super().__init__(**options, allow_abbrev=False)
+
+    def error(self, message: str) -> None:
+        raise UsageError(f"{message}; see {self.prog} --help")
+
+
+def f0(text: str) -> float | Path:
+    """A number of Hz, or else a file."""
+    try:
+        value = float(text)
+    except ValueError:
+        return Path(text)
+    if not (math.isfinite(value) and value >= 0):
+        raise argparse.ArgumentTypeError(f"{text}: expected Hz, 0 or more, or a file")
+    return value
+
+
+def positive(text: str) -> float:
+    value = float(text)
+    if not (math.isfinite(value) and value > 0):
+        raise argparse.ArgumentTypeError(f"{text}: expected more than 0")
+    return value
+
+
+def count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text}: expected 1 or more")
+    return value
+
+
+def seed(text: str) -> int:
+    value = int(text)
+    if not 0 <= value < 2**64:
+        raise argparse.ArgumentTypeError(f"{text}: expected 0 to 2**64 - 1")
+    return value

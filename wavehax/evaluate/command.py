@@ -1,0 +1,96 @@
+"""`wavehax evaluate`: its arguments, and what it does with them."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from wavehax import arguments as types
+from wavehax.arguments import Parser
+from wavehax.batch import UsageError
+from wavehax.errors import optional_module
+from wavehax.evaluate import summary
+from wavehax.evaluate.items import SPLITS, Item, folder_items, manifest_items
+from wavehax.evaluate.scoring import score_all
+from wavehax.evaluate.synthesis import FilePair, ModelSynthesis, Synthesis, WorldSynthesis
+from wavehax.files import refuse_existing
+from wavehax.vocoder import DEFAULT_MODEL
+
+DESCRIPTION = """Score what a vocoder makes: files of GENERATED_DIR against the recordings of the same names in
+NATURAL_DIR, or what a model makes of the recordings that a manifest names. Needs the extras [f0,eval]."""
+WORST = 5  # files listed per group
+_NEEDED = {"pesq": "eval", "pystoi": "eval", "scipy": "eval", "pyworld": "f0"}
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run `wavehax evaluate ARGV`; the exit code is 1 where a file failed.
+
+    Raises:
+        UsageError: the arguments do not go together.
+        ValueError, OSError: an input or output is not as expected.
+    """
+    arguments = _parser().parse_args(argv)
+    outputs = _outputs(arguments.output)
+    items, synthesis, source = _task(arguments)
+    for path in outputs:
+        refuse_existing(path, arguments.force)
+    for module, extra in _NEEDED.items():  # said once, before any file is read
+        optional_module(module, "evaluation", f"wavehax[{extra}]")
+    scores, failed = score_all(items, synthesis, arguments.jobs)
+    if scores:
+        print(source)
+        print(summary.table(scores, WORST))
+        for path in outputs:
+            summary.write_json(path, source, scores, arguments.force)
+    return 1 if failed else 0
+
+
+def _parser() -> Parser:
+    parser = Parser(prog="wavehax evaluate", description=DESCRIPTION)
+    parser.add_argument("folders", nargs="*", type=Path, metavar="DIR", help="NATURAL_DIR GENERATED_DIR")
+    parser.add_argument("--data", type=Path, metavar="MANIFEST", help="table (.tsv) with columns file, split, speaker")
+    parser.add_argument("--splits", nargs="+", metavar="SPLIT", help=f"of the manifest (default {' '.join(SPLITS)})")
+    maker = parser.add_mutually_exclusive_group()
+    maker.add_argument("--model", metavar="MODEL", help="model file, or the name of a shipped one (default: that one)")
+    maker.add_argument("--world", action="store_true", help="WORLD analysis and synthesis in place of a model")
+    parser.add_argument(
+        "--f0-scale", type=types.positive, metavar="X", help="multiply F0; then pitch and voicing alone are scored"
+    )
+    parser.add_argument("--jobs", type=types.count, default=1, help="files worked on at once (default 1)")
+    parser.add_argument("-o", "--output", type=Path, metavar="REPORT", help="a .json file for all scores")
+    parser.add_argument("--force", action="store_true", help="replace outputs that exist")
+    return parser
+
+
+def _task(arguments: argparse.Namespace) -> tuple[list[Item], Synthesis, str]:
+    """What to score, how it is made, and that in words."""
+    if arguments.data is None:
+        return _folder_task(arguments)
+    if arguments.folders:
+        raise UsageError(f"{arguments.folders[0]}: expected no folders with --data")
+    items = manifest_items(arguments.data, arguments.splits or SPLITS)
+    scale = arguments.f0_scale or 1.0
+    name = "WORLD" if arguments.world else str(arguments.model or DEFAULT_MODEL)
+    synthesis = WorldSynthesis(scale) if arguments.world else ModelSynthesis(arguments.model, scale)
+    return items, synthesis, name if scale == 1 else f"{name}, F0 times {scale:g}"
+
+
+def _folder_task(arguments: argparse.Namespace) -> tuple[list[Item], Synthesis, str]:
+    if len(arguments.folders) != 2:
+        raise UsageError(
+            f"{len(arguments.folders)} folders: expected NATURAL_DIR and GENERATED_DIR, or --data MANIFEST"
+        )
+    for option in ("model", "world", "f0_scale", "splits"):
+        if getattr(arguments, option):
+            raise UsageError(f"--{option.replace('_', '-')} needs --data MANIFEST")
+    natural, generated = arguments.folders
+    return folder_items(natural, generated), FilePair(), f"{generated} against {natural}"
+
+
+def _outputs(output: Path | None) -> list[Path]:
+    if output is None:
+        return []
+    if output.suffix != ".json":
+        raise UsageError(f"-o {output}: expected a name that ends in .json")
+    return [output]

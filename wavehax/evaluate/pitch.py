@@ -1,0 +1,88 @@
+"""Pitch and voicing of a synthesised waveform against the recording it was made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from wavehax.audio import resample
+from wavehax.config import FEATURES
+from wavehax.features import F0_MAX, F0_MIN, f0_from_audio, frame_count, hann_window
+
+FRAMES = FEATURES["vocos-24k"]
+"""Contours are compared on its frames: every 256 samples at 24 kHz."""
+
+GROSS = 0.2  # relative deviation from which an F0 value is a gross error
+_WINDOW = 1024  # samples: three periods of 70 Hz, the least that Boersma (1993) needs for a period to show
+_OVERSAMPLING = 4  # of the autocorrelation: at 500 Hz half a step of 1/96 ms costs the 10th harmonic 0.01 of its height
+
+
+@dataclass(frozen=True)
+class F0Scores:
+    """How well the synthesised voice keeps the pitch asked for; nan where no frame is there to judge."""
+
+    rmse_cents: float  # over frames voiced in both, gross errors left out
+    median_cents: float  # of the absolute deviation, over the same frames
+    gross_pitch_error: float  # share of frames voiced in both that are off by more than 20 %
+    voicing_error: float  # share of all frames that are voiced in one and not in the other
+    voicing_f1: float  # harmonic mean of precision and recall of the voiced frames
+
+
+def f0_scores(reference_f0: np.ndarray, synthesised_f0: np.ndarray) -> F0Scores:
+    """Scores of two F0 contours [T] in Hz, 0 where unvoiced (definitions: Chu and Alwan, ICASSP 2009)."""
+    voiced, voiced_too = reference_f0 > 0, synthesised_f0 > 0
+    both = voiced & voiced_too
+    ratio = synthesised_f0[both] / reference_f0[both]
+    gross = np.abs(ratio - 1) > GROSS
+    cents = 1200 * np.abs(np.log2(ratio[~gross]))
+    frames_voiced = voiced.sum() + voiced_too.sum()
+    return F0Scores(
+        rmse_cents=float(np.sqrt(np.mean(cents**2))) if cents.size else float("nan"),
+        median_cents=float(np.median(cents)) if cents.size else float("nan"),
+        gross_pitch_error=float(gross.mean()) if gross.size else float("nan"),
+        voicing_error=float((voiced != voiced_too).mean()),
+        voicing_f1=float(2 * both.sum() / frames_voiced) if frames_voiced else float("nan"),
+    )
+
+
+def harvest(wave: np.ndarray, sample_rate: int, scale: float = 1.0) -> np.ndarray:
+    """F0 [T] in Hz by WORLD Harvest on `FRAMES`, searched for between 70 and 500 Hz, both times `scale`."""
+    return f0_from_audio(resample(wave, sample_rate, FRAMES.sample_rate), FRAMES, F0_MIN * scale, F0_MAX * scale)
+
+
+def periodicity_error(reference: np.ndarray, synthesised: np.ndarray, sample_rate: int) -> float:
+    """RMS difference of periodicity, 0 to 1, over the frames where the recording is not silent; nan where all are.
+
+    The idea is that of CARGAN (Morrison et al., ICLR 2022), whose periodicity is a neural pitch tracker's; here it is
+    the height of the highest peak of the normalised autocorrelation (Boersma, IFA Proceedings 17, 1993). Silent is
+    what lies more than 40 dB below the loudest frame.
+    """
+    pair = [resample(wave, sample_rate, FRAMES.sample_rate) for wave in (reference, synthesised)]
+    (a, level), (b, _) = (_periodicity(wave) for wave in pair)
+    active = level > level.max() * 1e-4
+    return float(np.sqrt(np.mean((a - b)[active] ** 2))) if active.any() else float("nan")
+
+
+def _periodicity(wave: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of every frame of `FRAMES`, [T] each: the periodicity for periods of 70 to 500 Hz, and the windowed power."""
+    window = hann_window(_WINDOW)
+    padded = np.pad(wave.astype(np.float64), _WINDOW // 2)
+    frames = sliding_window_view(padded, _WINDOW)[:: FRAMES.hop_length][: frame_count(len(wave), FRAMES)]
+    of_window = _autocorrelation(window[None])
+    lags = slice(*(round(_OVERSAMPLING * FRAMES.sample_rate / f0) for f0 in (F0_MAX, F0_MIN)))
+    periodicity, power = np.zeros(len(frames)), np.zeros(len(frames))
+    for t, frame in enumerate(frames):
+        correlation = _autocorrelation(((frame - frame.mean()) * window)[None])
+        power[t] = correlation[0, 0]
+        if power[t] > 0:
+            normalised = (correlation / correlation[:, :1]) / (of_window / of_window[:, :1])
+            periodicity[t] = np.clip(normalised[0, lags].max(), 0, 1)
+    return periodicity, power
+
+
+def _autocorrelation(frames: np.ndarray) -> np.ndarray:
+    """[T, N] to [T, N * _OVERSAMPLING]: lags 0, 1/4, 1/2, ... samples."""
+    power = np.abs(np.fft.rfft(frames, 2 * frames.shape[1])) ** 2
+    return np.fft.irfft(power, 2 * _OVERSAMPLING * frames.shape[1])[:, : _OVERSAMPLING * frames.shape[1]]

@@ -1,0 +1,76 @@
+"""Scores of many pairs, several at once."""
+
+from __future__ import annotations
+
+import functools
+import multiprocessing
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from typing import Any
+
+from wavehax import batch
+from wavehax.errors import ignore_import_warnings
+from wavehax.evaluate import metrics, pitch
+from wavehax.evaluate.items import Item
+from wavehax.evaluate.synthesis import Pair, Synthesis
+
+
+def score_all(items: Sequence[Item], synthesis: Synthesis, jobs: int) -> tuple[list[dict[str, Any]], int]:
+    """Make and score every item, `jobs` at a time in processes of their own; one line on standard error if one fails.
+
+    Returns:
+        of each that did not fail, in order, `item_scores`; and how many failed.
+    """
+    tasks = [(item, synthesis) for item in items]
+    with _pool(jobs) as pool:
+        results = batch.collect(pool, item_scores, tasks, [item.name for item in items])
+    scores = [score for score in results if score is not None]
+    return scores, len(items) - len(scores)
+
+
+def item_scores(item: Item, synthesis: Synthesis) -> dict[str, Any]:
+    """`file`, `group`, `speaker` and every score by its name in `summary.SCORES`."""
+    return {"file": item.name, "group": item.group, "speaker": item.speaker, **pair_scores(synthesis(item))}
+
+
+def pair_scores(pair: Pair) -> dict[str, float]:
+    """Every score there is; nan where it does not exist. With scaled F0 there are only those of pitch and voicing."""
+    natural, made, rate = pair.natural, pair.generated, pair.sample_rate
+    contours = pitch.f0_scores(pair.f0, pitch.harvest(made, rate, pair.f0_scale))
+    scores = {
+        "f0_rmse_cents": contours.rmse_cents,
+        "f0_median_cents": contours.median_cents,
+        "gross_pitch_error": contours.gross_pitch_error,
+        "voicing_error": contours.voicing_error,
+        "voicing_f1": contours.voicing_f1,
+    }
+    if pair.f0_scale != 1:
+        return scores
+    alike = {
+        "pesq_wb": _or_nan(functools.partial(metrics.pesq_wb, natural, made, rate)),
+        "stoi": metrics.stoi(natural, made, rate),
+        "mcd_db": metrics.mel_cepstral_distortion(natural, made, rate, pair.f0),
+    }
+    distances = {
+        "periodicity_error": pitch.periodicity_error(natural, made, rate),
+        "mel_l1": metrics.mel_l1(natural, made, rate),
+        "stft_distance": metrics.stft_distance(natural, made),
+    }
+    if metrics.has_dnsmos():
+        distances["dnsmos"] = metrics.dnsmos(made, rate)
+    return alike | scores | distances
+
+
+def _or_nan(score: Callable[[], float]) -> float:
+    try:
+        return score()
+    except ValueError:  # PESQ finds no speech in some sung notes
+        return float("nan")
+
+
+def _pool(jobs: int) -> Executor:
+    """Processes: Harvest, PESQ and STOI hold the interpreter's lock."""
+    if jobs == 1:
+        return ThreadPoolExecutor(1)
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(jobs, mp_context=context, initializer=ignore_import_warnings)

@@ -1,0 +1,94 @@
+"""A recording and what is made from it: by a model, by WORLD, or already there in a file."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+
+import wavehax
+from wavehax.audio import read_audio, resample
+from wavehax.errors import optional_module
+from wavehax.evaluate import pitch
+from wavehax.evaluate.items import Item
+from wavehax.features import f0_from_audio, log_mel
+
+_MAX_DIFFERENCE = 0.1  # seconds, between the lengths of a recording and of what claims to be made from it
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two waveforms in step with each other, and the F0 that the second should have."""
+
+    natural: np.ndarray  # float32 [N]
+    generated: np.ndarray  # float32 [N]
+    sample_rate: int  # Hz
+    f0: np.ndarray  # [T] of the recording, Hz, on pitch.FRAMES, times f0_scale
+    f0_scale: float = 1.0
+
+
+@dataclass(frozen=True)
+class ModelSynthesis:
+    """Mel and Harvest F0 of the recording through a model, as `wavehax resynth` does it."""
+
+    model: str | None = None  # as wavehax.load takes it
+    f0_scale: float = 1.0
+
+    def __call__(self, item: Item) -> Pair:
+        voc = _vocoder(self.model)
+        wave, rate = read_audio(item.natural, voc.sample_rate)
+        f0 = pitch.harvest(wave, rate)
+        on_frames = (rate, voc.hop_length) == (pitch.FRAMES.sample_rate, pitch.FRAMES.hop_length)
+        given = f0 if on_frames and voc.features.padding == "centre" else f0_from_audio(wave, voc.features)
+        made = voc(log_mel(wave, voc.features), given * np.float32(self.f0_scale))
+        return _pair(wave, made, rate, f0, self.f0_scale)
+
+
+@dataclass(frozen=True)
+class WorldSynthesis:
+    """WORLD (Morise et al., IEICE 2016), a vocoder that learns nothing: Harvest, CheapTrick, D4C every 256/24000 s."""
+
+    f0_scale: float = 1.0
+
+    def __call__(self, item: Item) -> Pair:
+        pyworld = optional_module("pyworld", "WORLD", "wavehax[f0]")
+        rate, hop = pitch.FRAMES.sample_rate, pitch.FRAMES.hop_length
+        wave, _ = read_audio(item.natural, rate)
+        f0 = pitch.harvest(wave, rate)
+        samples, contour = wave.astype(np.float64), f0.astype(np.float64)
+        times = np.arange(len(f0)) * hop / rate
+        envelope = pyworld.cheaptrick(samples, contour, times, rate)
+        aperiodicity = pyworld.d4c(samples, contour, times, rate)
+        made = pyworld.synthesize(contour * self.f0_scale, envelope, aperiodicity, rate, 1000 * hop / rate)
+        return _pair(wave, made.astype(np.float32), rate, f0, self.f0_scale)
+
+
+@dataclass(frozen=True)
+class FilePair:
+    """A generated file beside its recording, both at the lower of their sample rates."""
+
+    def __call__(self, item: Item) -> Pair:
+        natural, natural_rate = read_audio(item.natural)
+        generated, generated_rate = read_audio(item.generated)
+        rate = min(natural_rate, generated_rate)
+        natural, generated = resample(natural, natural_rate, rate), resample(generated, generated_rate, rate)
+        if abs(len(natural) - len(generated)) > _MAX_DIFFERENCE * rate:
+            raise ValueError(
+                f"{item.generated}: {len(generated) / rate:.2f} s, and its recording has {len(natural) / rate:.2f} s:"
+                f" expected the same, to {_MAX_DIFFERENCE:g} s"
+            )
+        length = min(len(natural), len(generated))
+        return _pair(natural[:length], generated, rate, pitch.harvest(natural[:length], rate), 1.0)
+
+
+Synthesis = ModelSynthesis | WorldSynthesis | FilePair
+
+
+def _pair(natural: np.ndarray, generated: np.ndarray, rate: int, f0: np.ndarray, scale: float) -> Pair:
+    return Pair(natural, generated[: len(natural)], rate, f0 * np.float32(scale), scale)
+
+
+@functools.lru_cache(maxsize=1)
+def _vocoder(model: str | None) -> wavehax.Vocoder:
+    return wavehax.load(model)
