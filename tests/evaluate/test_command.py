@@ -35,11 +35,12 @@ def scores_of(path: Path) -> dict[str, dict]:
 
 
 def test_a_model_is_scored_on_a_manifest(command, manifest: Path, tmp_path: Path) -> None:
-    output = tmp_path / "report.json"
+    output = tmp_path / "report.html"
     code, out, err = command("evaluate", "--data", manifest, "--splits", "dev", "unseen", "-o", output, "--jobs", 1)
     assert (code, err) == (0, "")
+    assert output.read_text().count("<audio") == 2 * 3
     assert "dev (2 files)" in out and "unseen (1 files)" in out
-    scores = scores_of(output)
+    scores = scores_of(tmp_path / "report.json")
     assert set(scores) == {"a.wav", "b.wav", "c.wav"}
     for of_file in scores.values():
         assert 1 <= of_file["pesq_wb"] <= 4.65
@@ -121,11 +122,14 @@ def test_arguments_that_make_no_sense_are_refused(command, arguments, message: s
     assert message in err and err.count("\n") == 1
 
 
-def test_an_output_that_exists_is_refused_before_anything_is_scored(command, manifest: Path, tmp_path: Path) -> None:
-    (tmp_path / "r.json").touch()
-    code, out, err = command("evaluate", "--data", manifest, "--splits", "dev", "-o", tmp_path / "r.json")
-    assert (code, out) == (1, "")
-    assert "exists already" in err
+def test_an_output_that_cannot_be_written_is_refused_before_anything_is_scored(
+    command, manifest: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "r.json").touch()  # where the scores of r.html would go
+    for output, message in (("r.html", "r.json: exists already"), ("none/r.json", "none: no such folder")):
+        code, out, err = command("evaluate", "--data", manifest, "--splits", "dev", "-o", tmp_path / output)
+        assert (code, out) == (1, "")
+        assert message in err
 
 
 def test_a_missing_extra_is_said_once(command, manifest: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from wavehax.batch import UsageError
 from wavehax.errors import optional_module
 from wavehax.evaluate import summary
 from wavehax.evaluate.items import SPLITS, Item, folder_items, manifest_items
+from wavehax.evaluate.report import write_report
 from wavehax.evaluate.scoring import score_all
 from wavehax.evaluate.synthesis import FilePair, ModelSynthesis, Synthesis, WorldSynthesis
 from wavehax.files import refuse_existing
@@ -34,6 +35,8 @@ def main(argv: Sequence[str]) -> int:
     outputs = _outputs(arguments.output)
     items, synthesis, source = _task(arguments)
     for path in outputs:
+        if not path.parent.is_dir():
+            raise FileNotFoundError(f"{path.parent}: no such folder")
         refuse_existing(path, arguments.force)
     for module, extra in _NEEDED.items():  # said once, before any file is read
         optional_module(module, "evaluation", f"wavehax[{extra}]")
@@ -42,7 +45,10 @@ def main(argv: Sequence[str]) -> int:
         print(source)
         print(summary.table(scores, WORST))
         for path in outputs:
-            summary.write_json(path, source, scores, arguments.force)
+            if path.suffix == ".json":
+                summary.write_json(path, source, scores, arguments.force)
+            else:
+                write_report(path, source, scores, items, synthesis, arguments.force)
     return 1 if failed else 0
 
 
@@ -58,7 +64,13 @@ def _parser() -> Parser:
         "--f0-scale", type=types.positive, metavar="X", help="multiply F0; then pitch and voicing alone are scored"
     )
     parser.add_argument("--jobs", type=types.count, default=1, help="files worked on at once (default 1)")
-    parser.add_argument("-o", "--output", type=Path, metavar="REPORT", help="a .json file for all scores")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="REPORT",
+        help="a .html file, with the scores in a .json beside it; or the .json alone",
+    )
     parser.add_argument("--force", action="store_true", help="replace outputs that exist")
     return parser
 
@@ -91,6 +103,6 @@ def _folder_task(arguments: argparse.Namespace) -> tuple[list[Item], Synthesis, 
 def _outputs(output: Path | None) -> list[Path]:
     if output is None:
         return []
-    if output.suffix != ".json":
-        raise UsageError(f"-o {output}: expected a name that ends in .json")
-    return [output]
+    if output.suffix not in (".html", ".json"):
+        raise UsageError(f"-o {output}: expected a name that ends in .html or .json")
+    return [output.with_suffix(".json")] + ([output] if output.suffix == ".html" else [])

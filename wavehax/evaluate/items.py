@@ -29,7 +29,7 @@ class Item:
 def manifest_items(manifest: Path, splits: Sequence[str]) -> list[Item]:
     """Recordings of a tab-separated manifest with columns file (relative to its folder), split and speaker.
 
-    All of each split, but of `unseen` the first file by name of each speaker.
+    All of each split, but of `unseen` the first file by name of each speaker; by split as given, then by name.
 
     Raises:
         OSError, UnicodeDecodeError: the file cannot be read.
@@ -52,7 +52,7 @@ def manifest_items(manifest: Path, splits: Sequence[str]) -> list[Item]:
         if row["split"] == _ONE_A_SPEAKER:
             heard.add(row["speaker"])
         items.append(Item(row["file"], row["split"], row["speaker"], manifest.parent / row["file"]))
-    return items
+    return sorted(items, key=lambda item: splits.index(item.group))
 
 
 def folder_items(natural: Path, generated: Path) -> list[Item]:
