@@ -261,3 +261,17 @@ def test_memory_beyond_input_and_output_does_not_grow_with_length(model_file, tm
     pytest.importorskip("resource", reason="the peak is not to be had here")
     frames = 337_500  # an hour at hop 256 and 24 kHz
     assert peak(frames) - peak(10) - 4 * frames * (10 + 1 + 32) < 64e6
+
+
+def test_the_prior_of_f0_is_the_sum_of_its_harmonics_and_is_taken_in_its_place(tiny):
+    voc = Vocoder(tiny)
+    f0 = np.array([0, 700, 700, 0], np.float32)
+    rate, hop = voc.sample_rate, voc.hop_length
+    cycles = np.cumsum(np.repeat(f0.astype(np.float64), hop)) / rate
+    count = int(rate / 2 // 700)
+    expected = 0.1 * np.sqrt(2 * 700 / (rate / 2)) * sum(np.sin(2 * np.pi * k * cycles) for k in range(1, count + 1))
+    np.testing.assert_allclose(voc.prior(f0), np.where(np.repeat(f0, hop) > 0, expected, 0), atol=1e-5)
+    mel = np.zeros((10, 4), np.float32)
+    assert np.isfinite(voc(mel, f0, prior=voc.prior(f0))).all()
+    with pytest.raises(ValueError, match="f0 is -1"):
+        voc.prior(np.array([-1.0]))

@@ -49,3 +49,10 @@ def seed(text: str) -> int:
     if not 0 <= value < 2**64:
         raise argparse.ArgumentTypeError(f"{text}: expected 0 to 2**64 - 1")
     return value
+
+
+def add_report(parser: argparse.ArgumentParser) -> None:
+    """Where an evaluation is written."""
+    help_text = "a .html file, with the numbers in a .json beside it; or the .json alone"
+    parser.add_argument("-o", "--output", type=Path, metavar="REPORT", help=help_text)
+    parser.add_argument("--force", action="store_true", help="replace outputs that exist")

@@ -111,6 +111,20 @@ class Vocoder:
             prior = _checked_prior(prior, hops * self.hop_length)
         return self._engine.vocode(mel, f0, _checked_seed(seed), prior)
 
+    def prior(self, f0: np.ndarray) -> np.ndarray:
+        """The prior's harmonics alone, from phase 0 on: what `__call__` takes as `prior`, without the noise.
+
+        Args:
+            f0: [T], as `__call__`.
+
+        Returns:
+            float32 [T * hop_length].
+
+        Raises:
+            ValueError: as `__call__`.
+        """
+        return self._engine.prior(_checked_f0(f0, len(f0)), 0, noise=False)
+
     def check(self, mel: np.ndarray, f0: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         """The inputs of a whole utterance as float32, copied only where they are not; errors as `__call__`."""
         mel = self._checked_mel(mel)

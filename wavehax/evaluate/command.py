@@ -10,16 +10,17 @@ from wavehax import arguments as types
 from wavehax.arguments import Parser
 from wavehax.batch import UsageError
 from wavehax.errors import optional_module
-from wavehax.evaluate import summary
+from wavehax.evaluate import aliasing_command, summary
 from wavehax.evaluate.items import SPLITS, Item, folder_items, manifest_items
+from wavehax.evaluate.outputs import check_outputs, output_paths
 from wavehax.evaluate.report import write_report
 from wavehax.evaluate.scoring import score_all
 from wavehax.evaluate.synthesis import FilePair, ModelSynthesis, Synthesis, WorldSynthesis
-from wavehax.files import refuse_existing
 from wavehax.vocoder import DEFAULT_MODEL
 
 DESCRIPTION = """Score what a vocoder makes: files of GENERATED_DIR against the recordings of the same names in
-NATURAL_DIR, or what a model makes of the recordings that a manifest names. Needs the extras [f0,eval]."""
+NATURAL_DIR, or what a model makes of the recordings that a manifest names; see also wavehax evaluate
+aliasing --help. Needs the extras [f0,eval]."""
 WORST = 5  # files listed per group
 _NEEDED = {"pesq": "eval", "pystoi": "eval", "scipy": "eval", "pyworld": "f0"}
 
@@ -31,13 +32,12 @@ def main(argv: Sequence[str]) -> int:
         UsageError: the arguments do not go together.
         ValueError, OSError: an input or output is not as expected.
     """
+    if argv[:1] == ["aliasing"]:
+        return aliasing_command.main(argv[1:])
     arguments = _parser().parse_args(argv)
-    outputs = _outputs(arguments.output)
+    outputs = output_paths(arguments.output)
     items, synthesis, source = _task(arguments)
-    for path in outputs:
-        if not path.parent.is_dir():
-            raise FileNotFoundError(f"{path.parent}: no such folder")
-        refuse_existing(path, arguments.force)
+    check_outputs(outputs, arguments.force)
     for module, extra in _NEEDED.items():  # said once, before any file is read
         optional_module(module, "evaluation", f"wavehax[{extra}]")
     scores, failed = score_all(items, synthesis, arguments.jobs)
@@ -64,14 +64,7 @@ def _parser() -> Parser:
         "--f0-scale", type=types.positive, metavar="X", help="multiply F0; then pitch and voicing alone are scored"
     )
     parser.add_argument("--jobs", type=types.count, default=1, help="files worked on at once (default 1)")
-    parser.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        metavar="REPORT",
-        help="a .html file, with the scores in a .json beside it; or the .json alone",
-    )
-    parser.add_argument("--force", action="store_true", help="replace outputs that exist")
+    types.add_report(parser)
     return parser
 
 
@@ -98,11 +91,3 @@ def _folder_task(arguments: argparse.Namespace) -> tuple[list[Item], Synthesis, 
             raise UsageError(f"--{option.replace('_', '-')} needs --data MANIFEST")
     natural, generated = arguments.folders
     return folder_items(natural, generated), FilePair(), f"{generated} against {natural}"
-
-
-def _outputs(output: Path | None) -> list[Path]:
-    if output is None:
-        return []
-    if output.suffix not in (".html", ".json"):
-        raise UsageError(f"-o {output}: expected a name that ends in .html or .json")
-    return [output.with_suffix(".json")] + ([output] if output.suffix == ".html" else [])

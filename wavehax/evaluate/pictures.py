@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import struct
 import zlib
+from collections.abc import Sequence
 from html import escape
 
 import numpy as np
@@ -19,6 +20,7 @@ _MAX_WIDTH = 900  # pixels
 _FIGURE_WIDTH = 520  # to which these are stretched, in units of which the height has 200
 _ROWS_PER_PIXEL = 4  # of which the loudest is shown: at 12 kHz a pixel is 8 bins high
 _TICKS_HZ = (200, 500, 1000, 2000, 4000, 8000)
+_CURVE_COLOURS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e")
 _COLOURS = np.array([(0, 0, 4), (66, 10, 104), (147, 38, 103), (221, 81, 58), (252, 165, 10), (252, 255, 164)])
 
 
@@ -92,6 +94,41 @@ def spectrogram_figure(level: np.ndarray, top_db: float, f0: np.ndarray, sample_
         f'<svg class="spectrogram" viewBox="{box}" role="img"><text y="-4">{escape(title)}</text>'
         f"{picture}{lines}{ticks}</svg>"
     )
+
+
+def plot(curves: dict[str, tuple[Sequence[float], Sequence[float]]], low: float, high: float, title: str) -> str:
+    """SVG of curves against F0 on a logarithmic axis.
+
+    Args:
+        curves: by label, F0 in Hz and values; those that are not finite are left out, others outside the range drawn
+            on its border.
+        low, high: range of the values, dB.
+        title: shown above.
+    """
+    width, height = 520, 260
+    hz = [x for xs, _ in curves.values() for x in xs]
+    octaves = np.log2(max(hz) / min(hz))
+    parts = [f'<text y="-4">{escape(title)}</text><rect width="{width}" height="{height}" fill="none" stroke="#888"/>']
+    for level in range(int(low), int(high) + 1, 20):
+        y = height * (high - level) / (high - low)
+        parts.append(
+            f'<path d="M0 {y:.1f}H{width}" stroke="#ddd"/><text x="{width + 4}" y="{y + 4:.1f}">{level} dB</text>'
+        )
+    for tick in (tick for tick in (100, 200, 500, 1000, 2000) if min(hz) <= tick <= max(hz)):
+        x = width * np.log2(tick / min(hz)) / octaves
+        parts.append(
+            f'<path d="M{x:.1f} 0V{height}" stroke="#ddd"/><text x="{x:.1f}" y="{height + 14}">{tick} Hz</text>'
+        )
+    for i, (label, (xs, values)) in enumerate(curves.items()):
+        colour = _CURVE_COLOURS[i % len(_CURVE_COLOURS)]
+        y = height * (high - np.clip(values, low, high)) / (high - low)
+        x = width * np.log2(np.asarray(xs) / min(hz)) / octaves
+        for run in _runs(np.isfinite(values)):
+            points = _points(x[run], y[run])
+            parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        parts.append(f'<text x="8" y="{height + 32 + 14 * i}" style="fill:{colour}">{escape(label)}</text>')
+    box = f"-4 -16 {width + 60} {height + 40 + 14 * len(curves)}"
+    return f'<svg class="plot" viewBox="{box}" role="img">{"".join(parts)}</svg>'
 
 
 def _runs(mask: np.ndarray) -> list[slice]:

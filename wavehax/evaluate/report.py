@@ -1,4 +1,4 @@
-"""The report of an evaluation as one HTML file that needs nothing else."""
+"""The report of an evaluation, and the page that reports share, as one HTML file that needs nothing else."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def _example(of_file: dict[str, Any], pair: Pair) -> str:
     scales = (1.0, pair.f0_scale)
     figures = "".join(
         f"<div>{_figure(name, level, top, pitch.harvest(wave, pair.sample_rate, scale), pair.sample_rate)}"
-        f'<audio controls preload="none" src="{_sound(wave, pair.sample_rate)}"></audio></div>'
+        f"{sound_player(wave, pair.sample_rate)}</div>"
         for (name, wave), level, scale in zip(sounds.items(), levels, scales, strict=True)
     )
     values = ", ".join(f"{score.label} {_cell(score, of_file)}" for score in shown_scores([of_file]))
@@ -124,8 +124,9 @@ def _figure(name: str, level: np.ndarray, top: float, f0: np.ndarray, rate: int)
     return pictures.spectrogram_figure(level, top, f0, rate, f"{name}, F0 by Harvest")
 
 
-def _sound(wave: np.ndarray, rate: int) -> str:
+def sound_player(wave: np.ndarray, sample_rate: int) -> str:
+    """A player that holds its sound."""
     soundfile = optional_module("soundfile", "sound in a report", "soundfile")
     buffer = io.BytesIO()
-    soundfile.write(buffer, np.clip(wave, -1, 1), rate, format="FLAC", subtype="PCM_16")
-    return pictures.data_uri(buffer.getvalue(), "audio/flac")
+    soundfile.write(buffer, np.clip(wave, -1, 1), sample_rate, format="FLAC", subtype="PCM_16")
+    return f'<audio controls preload="none" src="{pictures.data_uri(buffer.getvalue(), "audio/flac")}"></audio>'

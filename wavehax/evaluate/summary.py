@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from wavehax.errors import optional_module
+from wavehax.evaluate.outputs import json_text
 from wavehax.files import replacing
 
 
@@ -156,12 +156,4 @@ def write_json(path: Path, source: str, scores: Sequence[dict[str, Any]], overwr
     """What was scored, the means of every group and speaker, and the scores of every file; null where there is none."""
     contents = {"source": source, "groups": [asdict(group) for group in groups(scores)], "files": list(scores)}
     with replacing(path, overwrite=overwrite) as temporary:
-        temporary.write_text(json.dumps(_without_nan(contents), indent=1, allow_nan=False) + "\n", encoding="utf-8")
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_without_nan(item) for item in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value
+        temporary.write_text(json_text(contents), encoding="utf-8")

@@ -1,0 +1,111 @@
+"""Energy off the harmonic series: of signals whose share is known, of the prior, and of a model from end to end."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from evaluate_signals import RATE, voice
+
+import wavehax
+from wavehax.audio import write_audio
+from wavehax.checkpoint import Model, save_model
+from wavehax.config import FEATURES, GeneratorConfig, parameter_shapes
+from wavehax.evaluate import aliasing
+from wavehax.features import mel_frequencies
+
+pytest.importorskip("scipy", reason="needs the extra [eval]")
+
+
+def test_the_prior_alone_has_less_than_minus_80_db_off_its_harmonics_up_to_2_khz() -> None:
+    voc = wavehax.load()
+    for f0 in aliasing.TONES[aliasing.TONES <= 2000]:
+        wave = voc.prior(aliasing.steady(voc, f0))[2400 : 2400 + RATE].astype(np.float64)
+        on, off = aliasing.split_energy(wave, f0, RATE)
+        assert 10 * np.log10(off / on) < -80, f0
+
+
+def test_a_tone_between_the_harmonics_is_found_at_its_level() -> None:
+    time = np.arange(RATE) / RATE
+    wave = np.sin(2 * np.pi * 200 * time) + np.sin(2 * np.pi * 400 * time)
+    for level in (1e-2, 1e-5):
+        on, off = aliasing.split_energy(wave + level * np.sin(2 * np.pi * 3110 * time), 200, RATE)
+        assert 10 * np.log10(off / on) == pytest.approx(20 * np.log10(level) - 10 * np.log10(2), abs=0.05)
+
+
+def test_a_naive_sawtooth_aliases_and_is_caught() -> None:
+    phase = 1100 * np.arange(RATE) / RATE
+    on, off = aliasing.split_energy(2 * (phase % 1) - 1, 1100, RATE)
+    assert -40 < 10 * np.log10(off / on) < -10
+
+
+def test_a_window_too_short_for_the_harmonics_is_refused() -> None:
+    with pytest.raises(ValueError, match="expected at least"):
+        aliasing.split_energy(np.zeros(4096), 65, RATE)
+
+
+def test_a_glide_becomes_a_tone_when_time_is_warped() -> None:
+    f0 = 200 * 2 ** (np.arange(RATE) / RATE)
+    phase = np.cumsum(f0) / RATE
+    wave = sum(np.sin(2 * np.pi * k * phase) for k in range(1, 20))
+    other = 1e-3 * np.sin(2 * np.pi * 2.5 * phase)
+    off = []
+    for signal in (wave, wave + other):
+        on, rest = aliasing.split_energy(*_at_one_cycle(signal, phase))
+        off.append(10 * np.log10(rest / on))
+    assert off[0] < -80
+    assert off[1] == pytest.approx(-60 - 10 * np.log10(19), abs=0.5)
+
+
+def _at_one_cycle(wave: np.ndarray, phase: np.ndarray) -> tuple[np.ndarray, float, float]:
+    warped, per_cycle = aliasing._warped(wave, phase, slice(6000, 16000))
+    return warped, 1.0, per_cycle
+
+
+def test_the_neutral_mel_has_one_frame_for_each_of_f0_and_the_held_one_too() -> None:
+    voc = wavehax.load()
+    f0 = np.full(50, 300, np.float32)
+    mel = aliasing.neutral_mel(voc)(f0)
+    assert mel.shape == aliasing.held_mel(mel[:, 0])(f0).shape == (voc.features.n_mels, 50)
+    centres = mel_frequencies(voc.features)[1:-1]
+    assert mel[:, 25].argmax() == np.abs(centres - 300).argmin()
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    config = GeneratorConfig(
+        channels=2, num_blocks=1, kernel_size=(3, 3), n_fft=512, hop_length=256, norm="batch", output="excitation"
+    )
+    weights = {name: np.full(shape, 1e-3, np.float32) for name, shape in parameter_shapes(config).items()}
+    save_model(tmp_path / "model.safetensors", Model(config, FEATURES["vocos-24k"], weights))
+    return tmp_path / "model.safetensors"
+
+
+def test_the_command_measures_models_and_draws(command, model: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(aliasing, "TONES", np.array([100.0, 1000.0]))
+    monkeypatch.setattr(aliasing, "_GLIDE_SECONDS", 0.5)  # an octave: three windows
+    write_audio(tmp_path / "a.wav", voice(1), RATE)
+    output = tmp_path / "aliasing.html"
+    code, out, err = command("evaluate", "aliasing", model, "--speech", tmp_path / "a.wav", "-o", output)
+    assert (code, err) == (0, "")
+    assert "neutral, tones" in out
+    (curves,) = json.loads((tmp_path / "aliasing.json").read_text()).values()
+    assert [(curve["mel"], curve["movement"]) for curve in curves] == [
+        (mel, movement) for mel in ("neutral", "mean", "a.wav") for movement in ("tones", "glide")
+    ]
+    assert max(curves[0]["prior"]) < -80
+    assert len(curves[1]["f0"]) == len(curves[1]["output"]) == 3
+    assert output.read_text().count('class="plot"') == 6
+
+
+def test_a_model_with_another_prior_is_refused(command, tmp_path: Path, model: Path) -> None:
+    config = GeneratorConfig(
+        channels=2, num_blocks=1, kernel_size=3, n_fft=512, hop_length=256, norm="batch", prior="sine"
+    )
+    weights = {name: np.full(shape, 1e-3, np.float32) for name, shape in parameter_shapes(config).items()}
+    save_model(tmp_path / "sine.safetensors", Model(config, FEATURES["vocos-24k"], weights))
+    code, _, err = command("evaluate", "aliasing", tmp_path / "sine.safetensors")
+    assert code == 1
+    assert "prior 'sine': expected a model with the prior 'pcph'" in err
