@@ -17,7 +17,7 @@ from wavehax.evaluate.summary import Score, groups, shown_scores, worst_first
 from wavehax.evaluate.synthesis import Pair, Synthesis
 from wavehax.files import replacing
 
-_EXAMPLES = 6  # of each group: the worst files, with sound and spectrograms; 0.6 MB each
+_EXAMPLES = 6  # of each group: the worst files, with sound and spectrograms; half a MB each
 _MAX_SECONDS = 15.0  # of an example
 
 STYLE = """body{font:14px/1.4 system-ui,sans-serif;margin:2em auto;max-width:1250px;padding:0 1em;color:#222}

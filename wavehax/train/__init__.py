@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from wavehax.batch import UsageError
+from wavehax.arguments import Parser
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -20,16 +19,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     from wavehax.train.loop import Trainer
 
     description = "Train a generator, or resume the run in its run_dir."
-    parser = _Parser(prog="wavehax train", description=description)
+    parser = Parser(prog="wavehax train", description=description)
     parser.add_argument("config", type=Path, help="YAML file")
     help_text = "replace a value of it, e.g. data.batch_size=8"
     parser.add_argument("overrides", nargs="*", metavar="key=value", help=help_text)
     arguments = parser.parse_args(argv)
     Trainer(load_config(arguments.config, arguments.overrides)).run()
-
-
-class _Parser(argparse.ArgumentParser):
-    """Refuses in one line, as the other commands do."""
-
-    def error(self, message: str) -> None:
-        raise UsageError(f"{message}; see {self.prog} --help")
