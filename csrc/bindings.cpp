@@ -127,6 +127,7 @@ Array py_push(Stream& stream, const Array& mel, const DenseArray& f0) {
 }
 
 Array py_flush(Stream& stream) {
+  if (stream.flushed()) throw std::runtime_error("the stream is flushed: only reset may follow");
   Array wave(stream.pending_flush());
   float* out = wave.mutable_data();
   py::gil_scoped_release release;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -23,3 +24,21 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
         raise ValueError(f"{path}: expected a mapping of names to values")
     return values
+
+
+def read_value(text: str) -> Any:
+    """A YAML value, as an option gives it; numbers such as 1e-3, which YAML takes for text, are numbers.
+
+    Raises:
+        ValueError: it is no YAML.
+        ModuleNotFoundError: PyYAML is not installed.
+    """
+    yaml = optional_module("yaml", "reading a YAML value", "wavehax[train]")
+    try:
+        value = yaml.safe_load(text)
+    except Exception as error:  # as above
+        raise ValueError(f"{text!r}: not YAML ({one_line(error)})") from error
+    if isinstance(value, str):
+        with contextlib.suppress(ValueError):
+            return float(value) if any(c.isdigit() for c in value) else value
+    return value

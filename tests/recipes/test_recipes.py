@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -60,7 +60,7 @@ jvs002:
 """
 CORPORA = {
     "quickstart": MANIFEST,
-    "wavehax-24k": MANIFEST,
+    "wavehax-24k": replace(MANIFEST, arguments=("--shifted",)),
     "ljspeech": Corpus(
         22050,
         {"wavs/LJ001-0001.wav": 200, "wavs/LJ001-0002.wav": 210, "wavs/LJ002-0001.wav": 220},

@@ -46,6 +46,29 @@ def test_a_checkpoint_cut_short_by_a_kill_is_not_the_newest(tmp_path: Path) -> N
     assert not (tmp_path / "step-00000004.tmp").exists()
 
 
+def test_a_kill_while_an_old_checkpoint_is_removed_leaves_whole_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def remove_one_file_and_die(folder: Path, **_: object) -> None:
+        if folder.is_dir():
+            next(folder.glob("*.pt")).unlink()
+            raise KeyboardInterrupt
+
+    saved(tmp_path, 1)
+    saved(tmp_path, 2)
+    monkeypatch.setattr("wavehax.train.state.shutil.rmtree", remove_one_file_and_die)
+    with pytest.raises(KeyboardInterrupt):
+        saved(tmp_path, 3)
+    for path in tmp_path.glob("step-????????"):
+        load_state(path)
+    assert newest(tmp_path).name == "step-00000003"
+
+
+def test_saving_a_step_again_leaves_its_checkpoint_alone(tmp_path: Path) -> None:
+    written = (saved(tmp_path) / "000.pt").stat()
+    assert (saved(tmp_path) / "000.pt").stat() == written
+
+
 def test_no_checkpoint_is_none(tmp_path: Path) -> None:
     assert newest(tmp_path) is None and newest(tmp_path / "missing") is None
 

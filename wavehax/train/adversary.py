@@ -53,7 +53,7 @@ class Adversary:
         terms = {"adversarial": adversarial, "feature_matching": matching}
         return gradient, {**terms, "discriminator_real": of_real, "discriminator_fake": of_fake}
 
-    def update(self, step: int) -> Tensor:
+    def update(self, step: int) -> float:
         """One step of the optimiser; returns the norm of the gradient."""
         config = self.config
         set_learning_rate(self.optimizer, config.learning_rate * cosine(step, config.start_step, self.max_steps))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from wavehax.config import FEATURES, ConfigError, FeatureConfig, GeneratorConfig, from_dict, to_dict
+from wavehax.yamlfile import read_value, read_yaml
 
 PRECISIONS = ("fp32", "bf16")
 
@@ -47,7 +48,7 @@ class DataConfig:
     speed_share: float = 0.0  # of segments that are played at another speed: pitch and formants of another voice
     speed_min: float = 0.7  # slowest such speed, 1: as recorded
     speed_max: float = 1.9  # fastest; speeds are drawn uniformly on a logarithmic scale
-    shifted_share: float = 0.0  # of segments whose mel is that of the voice at another pitch (wavehax.train.pitch)
+    shifted_share: float = 0.0  # of those at their own speed whose mel is of the voice at another pitch (train.pitch)
     workers: int = 0  # processes that draw batches ahead of time; 0: the training process draws its own
 
     def __post_init__(self) -> None:
@@ -146,7 +147,7 @@ class MonitorConfig:
 
     every_steps: int = 1000  # between samples; 0: none
     validation: str = ""  # a prepared folder of held-out recordings; empty: samples are of training segments
-    segments: int = 4  # synthesised each time, of 3 s or as long as the shortest utterance
+    segments: int = 4  # synthesised each time, of 3 s, or of the longest utterance where that is shorter
 
     def __post_init__(self) -> None:
         _check_count("monitor.every_steps", self.every_steps, 0)
@@ -224,19 +225,11 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
     """Read a YAML file; `overrides` are `key=value` or `section.key=value` with YAML values.
 
     Raises:
-        ConfigError: an unknown or missing key, or a value that cannot be; the message names it.
-        OSError: the file cannot be read.
+        ValueError: the file cannot be read, an unknown or missing key, or a value that cannot be; the message names it.
     """
-    import yaml
-
-    try:
-        values = yaml.safe_load(path.read_text())
-        parsed = [(key, yaml.safe_load(text)) for key, text in map(_split_override, overrides)]
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: not YAML ({' '.join(str(error).split())})") from error
-    if not isinstance(values, dict):
-        raise ConfigError(f"{path}: expected a mapping of keys")
-    for key, value in parsed:
+    values = read_yaml(path)
+    for text in overrides:
+        key, value = _split_override(text)
         section, _, name = key.rpartition(".")
         target = values.setdefault(section, {}) if section else values
         if not isinstance(target, dict):
@@ -245,16 +238,17 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
     return config_from_dict(values)
 
 
-def _split_override(text: str) -> tuple[str, str]:
+def _split_override(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
-    if not equals or key.count(".") > 1:
+    if not equals or key.count(".") > 1 or "" in key.split("."):
         raise ConfigError(f"{text!r}: expected key=value or section.key=value")
-    return key, value
+    return key, read_value(value)
 
 
 def config_from_dict(values: Mapping[str, Any]) -> TrainConfig:
-    """The configuration from nested plain values; `config_to_dict` makes them."""
-    sections = {name: from_dict(cls, values[name]) for name, cls in _SECTIONS.items() if values.get(name) is not None}
+    """The configuration from nested plain values; `config_to_dict` makes them. A run without an adversary has None."""
+    given = {name: values[name] for name in _SECTIONS if name in values and (name, values[name]) != ("adversary", None)}
+    sections = {name: from_dict(_SECTIONS[name], value) for name, value in given.items()}
     return from_dict(TrainConfig, {**values, **sections})
 
 

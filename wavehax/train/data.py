@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from wavehax.config import FeatureConfig, from_dict
+from wavehax.errors import one_line
 from wavehax.train.augment import margin_frames, resample_f0, resample_segment
 from wavehax.train.config import DataConfig
 
@@ -33,21 +34,24 @@ class SegmentDataset:
             ValueError: it holds other features, or no utterance as long as a segment.
         """
         folder = Path(config.path)
-        if not (folder / "manifest.json").is_file():
-            raise FileNotFoundError(f"{folder}/manifest.json: missing; run the recipe's prepare.py")
-        manifest = json.loads((folder / "manifest.json").read_text())
+        manifest = _read_manifest(folder / "manifest.json")
         if from_dict(FeatureConfig, manifest["features"]) != features:
             raise ValueError(f"{folder}: features {manifest['features']['name']}, expected {features.name}")
         self.config, self.features, self.seed = config, features, seed
         self.mel_mean = np.array(manifest["mel_mean"], np.float32)
         self.mel_scale = np.array(manifest["mel_scale"], np.float32)
-        names = ("audio", "mel", "f0")
-        self.audio, self.mel, self.f0 = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in names)
+        frames = sum(utterance["frames"] for utterance in manifest["utterances"])
+        self.audio = _load(folder / "audio.npy", frames * features.hop_length)
+        self.mel, self.f0 = (_load(folder / f"{name}.npy", frames) for name in ("mel", "f0"))
         self.mel_shifted = self.mel
         if config.shifted_share:
-            self.mel_shifted = _load_shifted(folder)
+            self.mel_shifted = _load(folder / "mel_shifted.npy", frames)
         self.log_floor = float(np.log(features.log_floor))
         self._index(manifest["utterances"])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # To another process go the arguments: a memory-mapped array would go with all it holds.
+        return SegmentDataset, (self.config, self.features, self.seed)
 
     def _index(self, utterances: list[dict]) -> None:
         """Arrays over usable utterances: first frame, number of frames, probability."""
@@ -84,7 +88,8 @@ class SegmentDataset:
         else:
             audio, mel, f0 = self._at_speed(utterance, position, speed)
         audio = (audio * (sign * np.exp(gain))).astype(np.float32)
-        mel = np.maximum(mel + gain, self.log_floor).astype(np.float32)
+        silent = mel <= self.log_floor  # and stays so, however much it is amplified
+        mel = np.where(silent, self.log_floor, np.maximum(mel + gain, self.log_floor)).astype(np.float32)
         return audio, mel, f0[None].astype(np.float32), noise, np.float32(rng.random())
 
     def _as_recorded(
@@ -114,10 +119,26 @@ class SegmentDataset:
         return np.pad(inside, (before, count - before - len(inside)))
 
 
-def _load_shifted(folder: Path) -> np.ndarray:
-    path = folder / "mel_shifted.npy"
+def _read_manifest(path: Path) -> dict[str, Any]:
     if not path.is_file():
-        raise FileNotFoundError(
-            f"{path}: missing, but data.shifted_share asks for it; prepare the folder with --shifted"
+        raise FileNotFoundError(f"{path}: missing; run the recipe's prepare.py")
+    try:
+        return json.loads(path.read_text())
+    except ValueError as error:
+        raise ValueError(f"{path}: damaged ({one_line(error)}); prepare the folder again") from error
+
+
+def _load(path: Path, length: int) -> np.ndarray:
+    """The memory-mapped array in `path`, of which the manifest says how long it is."""
+    if not path.is_file():
+        hint = " (data.shifted_share asks for it: prepare with --shifted)" if path.stem == "mel_shifted" else ""
+        raise FileNotFoundError(f"{path}: missing{hint}")
+    try:
+        array = np.load(path, mmap_mode="r")
+    except ValueError as error:
+        raise ValueError(f"{path}: damaged ({one_line(error)}); prepare the folder again") from error
+    if len(array) != length:
+        raise ValueError(
+            f"{path}: {len(array)} values, expected {length} as manifest.json says; prepare the folder again"
         )
-    return np.load(path, mmap_mode="r")
+    return array

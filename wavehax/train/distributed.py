@@ -6,6 +6,8 @@ processes (or finds those that torchrun or a cluster has started), places module
 
 from __future__ import annotations
 
+import os
+
 import torch
 
 from wavehax.errors import optional_module
@@ -17,7 +19,7 @@ def start(config: TrainConfig):
 
     Raises:
         ModuleNotFoundError: Fabric is not installed.
-        ValueError: `accelerator="cuda"` without a GPU.
+        ValueError: `accelerator="cuda"` without a GPU, or a launcher that started another number of processes.
     """
     if config.accelerator == "cuda" and not torch.cuda.is_available():
         raise ValueError("accelerator='cuda': PyTorch finds no GPU here")
@@ -33,6 +35,11 @@ def start(config: TrainConfig):
     )
     torch.set_num_threads(config.threads)
     fabric.launch()
+    started = int(os.environ.get("WORLD_SIZE", processes))
+    if started != processes:
+        raise ValueError(
+            f"devices={config.devices}, num_nodes={config.num_nodes}: but {started} processes were started"
+        )
     return fabric
 
 

@@ -23,9 +23,11 @@ from wavehax.train.start import initialize
 from wavehax.train.state import flatten, load_state, newest, save_state, unflatten
 
 # What a resumed run may change: its length, its place, how it is computed and what it tells.
-_RESUMABLE = {"max_steps", "run_dir", "init_from", "threads", "precision", "accelerator", "devices", "num_nodes"} | {
-    "checkpoint_minutes", "keep_checkpoints", "monitor"
-}  # fmt: skip
+_RESUMABLE = {
+    *("max_steps", "run_dir", "init_from", "data.path", "checkpoint_minutes", "keep_checkpoints"),
+    *("accelerator", "devices", "num_nodes", "threads", "data.workers", "precision", "adversary.precision"),
+    *("monitor.every_steps", "monitor.validation", "monitor.segments"),
+}
 
 
 class Trainer:
@@ -57,6 +59,7 @@ class Trainer:
         self.step, self.seconds = 0, 0.0
         if checkpoint := newest(self.checkpoints):
             self.resume(checkpoint)
+        self._check_step()
 
     @property
     def checkpoints(self) -> Path:
@@ -137,9 +140,9 @@ class Trainer:
                 terms = self._accumulate(Batch(*(x[i::parts] for x in batch)))
             totals = {name: totals.get(name, 0) + value.detach() / parts for name, value in terms.items()}
         row = self._reduced(totals)
-        row["grad_norm"] = float(update(self.optimizer, list(self.bare.parameters()), config.optimizer.max_grad_norm))
+        row["grad_norm"] = update(self.optimizer, list(self.bare.parameters()), config.optimizer.max_grad_norm)
         if self.adversary and self.adversary.active(self.step):
-            row["discriminator_grad_norm"] = float(self.adversary.update(self.step))
+            row["discriminator_grad_norm"] = self.adversary.update(self.step)
         self.step += 1
         update_average(self.ema, self.bare.state_dict(), config.optimizer.ema_decay, self.step)
         return {**row, "learning_rate": learning_rate}
@@ -195,13 +198,20 @@ class Trainer:
         """Take up the run at a checkpoint.
 
         Raises:
-            ValueError: its configuration differs in more than length, place and how the run is computed.
+            ValueError: its configuration differs in more than length, place and how the run is computed, or processes
+            found different checkpoints (machines of one run share its run_dir).
         """
         tensors, values = load_state(checkpoint)
-        mine, theirs = config_to_dict(self.config), config_to_dict(config_from_dict(values["config"]))
-        changed = [key for key in mine if key not in _RESUMABLE and mine[key] != theirs[key]]
-        if changed:
-            raise ValueError(f"{checkpoint}: made with another {', '.join(changed)}; choose another run_dir")
+        mine, theirs = _flat(config_to_dict(self.config)), _flat(config_to_dict(config_from_dict(values["config"])))
+        for key in sorted(mine.keys() | theirs.keys()):
+            if key not in _RESUMABLE and mine.get(key) != theirs.get(key):
+                raise ValueError(
+                    f"{key}={mine.get(key)}: the run in {self.run_dir} has {theirs.get(key)}; choose another run_dir"
+                )
+        if values["step"] > self.config.max_steps:
+            raise ValueError(
+                f"max_steps={self.config.max_steps}: the run in {self.run_dir} is at step {values['step']}"
+            )
         self.bare.load_state_dict(unflatten("model", tensors))
         self.ema = {name: value.to(self.fabric.device) for name, value in unflatten("ema", tensors).items()}
         _load_optimizer(self.optimizer, unflatten("optimizer", tensors))
@@ -209,6 +219,14 @@ class Trainer:
             self.adversary.bare.load_state_dict(unflatten("discriminator", tensors))
             _load_optimizer(self.adversary.optimizer, unflatten("discriminator_optimizer", tensors))
         self.step, self.seconds = values["step"], values["seconds"]
+
+    def _check_step(self) -> None:
+        first = self.fabric.broadcast(self.step)
+        if first != self.step:
+            raise ValueError(
+                f"run_dir={self.run_dir}: step {self.step} here, {first} in the first process;"
+                " expected one folder that all machines share"
+            )
 
 
 class _Shares:
@@ -222,6 +240,15 @@ class _Shares:
 
     def __len__(self) -> int:  # DataLoader asks; the sampler decides
         return 2**31
+
+
+def _flat(values: dict[str, Any]) -> dict[str, Any]:
+    """Nested sections under names such as `data.path`."""
+    flat = {key: value for key, value in values.items() if not isinstance(value, dict)}
+    for section, fields in values.items():
+        if isinstance(fields, dict):
+            flat |= {f"{section}.{name}": value for name, value in fields.items()}
+    return flat
 
 
 def _load_optimizer(optimizer: torch.optim.Optimizer, state: dict[int, dict[str, Tensor]]) -> None:

@@ -37,9 +37,17 @@ def ramp(step: int, first: int, steps: int) -> float:
     return min(1.0, (step - first + 1) / max(1, steps)) if step >= first else 0.0
 
 
-def update(optimizer: torch.optim.Optimizer, parameters: list[Tensor], max_grad_norm: float) -> Tensor:
-    """One step on gradients clipped to `max_grad_norm`; returns their norm before."""
-    grad_norm = nn.utils.clip_grad_norm_(parameters, max_grad_norm)
+def update(optimizer: torch.optim.Optimizer, parameters: list[Tensor], max_grad_norm: float) -> float:
+    """One step on gradients clipped to `max_grad_norm`; returns their norm before.
+
+    Raises:
+        ValueError: the norm is not finite; the parameters are as they were.
+    """
+    grad_norm = float(nn.utils.clip_grad_norm_(parameters, max_grad_norm))
+    if not math.isfinite(grad_norm):
+        raise ValueError(
+            f"the gradient's norm is {grad_norm}; lower the learning rate (the last checkpoint is untouched)"
+        )
     optimizer.step()
     optimizer.zero_grad()
     return grad_norm

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from wavehax.checkpoint import load_model
 from wavehax.nn import BaseGenerator
-from wavehax.train.state import load_state, unflatten
+from wavehax.train.state import load_state, newest, unflatten
 
 
 def initialize(model: BaseGenerator, path: Path) -> None:
@@ -17,7 +17,7 @@ def initialize(model: BaseGenerator, path: Path) -> None:
 
     Args:
         model: of the same shape as what is loaded.
-        path: a `.safetensors` model file, or the folder of one checkpoint.
+        path: a `.safetensors` model file, a run_dir (its newest checkpoint) or the folder of one checkpoint.
 
     Raises:
         OSError: it cannot be read.
@@ -34,5 +34,5 @@ def initialize(model: BaseGenerator, path: Path) -> None:
 
 def _weights(path: Path) -> dict[str, Tensor]:
     if path.is_dir():
-        return unflatten("ema", load_state(path)[0])
+        return unflatten("ema", load_state(newest(path / "checkpoints") or path)[0])
     return {name: torch.from_numpy(value.copy()) for name, value in load_model(path).weights.items()}

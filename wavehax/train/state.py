@@ -39,6 +39,8 @@ def save_state(folder: Path, step: int, tensors: Mapping[str, Tensor], values: d
         OSError: it cannot be written; the earlier ones are as they were.
     """
     path = folder / f"{_PREFIX}{step:08d}"
+    if path in _complete(folder):  # a run that was taken up and has not moved
+        return path
     temporary = path.with_suffix(".tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
@@ -51,10 +53,9 @@ def save_state(folder: Path, step: int, tensors: Mapping[str, Tensor], values: d
     with open(temporary / "index.json", "w") as file:
         json.dump({**values, "step": step, "tensors": where}, file)
         _sync(file)
-    shutil.rmtree(path, ignore_errors=True)  # of the same step: a run that was taken up and has not moved
     os.replace(temporary, path)
     for old in _complete(folder)[:-keep]:
-        shutil.rmtree(old)
+        os.replace(old, old.with_suffix(".tmp"))  # half removed it must not pass for a checkpoint
     for leftover in folder.glob(f"{_PREFIX}*.tmp"):
         shutil.rmtree(leftover)
     return path
