@@ -118,7 +118,7 @@ class Vocoder:
             f0: [T], as `__call__`.
 
         Returns:
-            float32 [T * hop_length].
+            float32, as long as `__call__` wants it.
 
         Raises:
             ValueError: as `__call__`.

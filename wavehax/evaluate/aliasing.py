@@ -76,9 +76,10 @@ def neutral_mel(voc: Vocoder) -> MelOf:
     """The mel of a voice without formants that has the F0 asked for."""
 
     def of(f0: np.ndarray) -> np.ndarray:
-        spectrum = np.fft.rfft(voc.prior(f0))
-        frequency = np.fft.rfftfreq(len(f0) * voc.hop_length, 1 / voc.sample_rate)
-        return log_mel(np.fft.irfft(spectrum / (1 + 1j * frequency / _TILT_HZ)), voc.features)[:, : len(f0)]
+        prior = voc.prior(f0)
+        frequency = np.fft.rfftfreq(len(prior), 1 / voc.sample_rate)
+        wave = np.fft.irfft(np.fft.rfft(prior) / (1 + 1j * frequency / _TILT_HZ), len(prior))
+        return log_mel(_in_step(wave, voc, len(f0)), voc.features)[:, : len(f0)]
 
     return of
 
@@ -105,7 +106,15 @@ def outputs(voc: Vocoder, mel: MelOf, f0: np.ndarray) -> tuple[np.ndarray, ...]:
     frames = mel(f0)
     harmonics = voc.prior(f0)
     noise = np.random.default_rng(0).normal(0, _NOISE, len(harmonics)).astype(np.float32)
-    return harmonics, *(voc(frames, f0, prior=prior) for prior in (harmonics + noise, harmonics, noise))
+    return _in_step(harmonics, voc, len(f0)), *(
+        voc(frames, f0, prior=prior) for prior in (harmonics + noise, harmonics, noise)
+    )
+
+
+def _in_step(prior: np.ndarray, voc: Vocoder, frames: int) -> np.ndarray:
+    """The samples of a prior that stand where those of the output do: a centred one begins half a hop earlier."""
+    start = (len(prior) - frames * voc.hop_length) // 2
+    return prior[start : start + frames * voc.hop_length]
 
 
 def split_energy(wave: np.ndarray, f0: float, sample_rate: float) -> tuple[float, float]:
@@ -158,14 +167,16 @@ def glide_levels(voc: Vocoder, mel: MelOf) -> tuple[np.ndarray, list[tuple[float
     f0 = glide(voc)
     waves = outputs(voc, mel, f0)
     rate = voc.sample_rate
-    phase = np.cumsum(np.repeat(f0.astype(np.float64), voc.hop_length)) / rate  # cycles
+    hops = len(voc.prior(f0)) // voc.hop_length  # a centred prior holds the last frame for one more
+    held = _in_step(np.repeat(np.append(f0, f0[-1])[:hops].astype(np.float64), voc.hop_length), voc, len(f0))
+    phase = np.cumsum(held) / rate  # cycles
     middles = np.arange(_EDGE_SECONDS, len(phase) / rate - _EDGE_SECONDS, _GLIDE_WINDOW)[1:-1]
     levels = []
     for middle in middles:
         span = slice(*(round((middle + side * _GLIDE_WINDOW / 2) * rate) for side in (-1, 1)))
         parts = [_warped(wave, phase, span) for wave in waves]
         levels.append(_ratios(*(split_energy(part, 1.0, per_cycle) for part, per_cycle in parts)))
-    return np.interp(middles * rate, np.arange(len(phase)), np.repeat(f0, voc.hop_length)), levels
+    return np.interp(middles * rate, np.arange(len(held)), held), levels
 
 
 def _warped(wave: np.ndarray, phase: np.ndarray, span: slice) -> tuple[np.ndarray, float]:
