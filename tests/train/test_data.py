@@ -158,6 +158,31 @@ def test_an_unprepared_folder_is_named(tmp_path: Path) -> None:
         dataset(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["mel.npy", "audio.npy", "manifest.json"])
+def test_a_damaged_folder_is_named(prepared: Path, tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "prepared"
+    shutil.copytree(prepared, folder)
+    whole = (folder / name).read_bytes()
+    (folder / name).write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match=f"{name}: damaged"):
+        dataset(folder)
+
+
+def test_arrays_of_another_preparation_are_refused_by_name(prepared: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "prepared"
+    shutil.copytree(prepared, folder)
+    np.save(folder / "f0.npy", np.load(folder / "f0.npy")[:-1])
+    with pytest.raises(ValueError, match=r"f0\.npy: \d+ values, expected \d+"):
+        dataset(folder)
+
+
+def test_silence_stays_at_the_floor_of_the_mel(prepared: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "prepared"
+    shutil.copytree(prepared, folder)
+    np.save(folder / "mel.npy", np.full_like(np.load(folder / "mel.npy"), np.log(1e-7)))
+    np.testing.assert_allclose(dataset(folder, gain_db=20.0).batch(0).mel, np.log(1e-7), rtol=1e-6)
+
+
 def test_segments_longer_than_every_utterance_are_refused(prepared: Path) -> None:
     with pytest.raises(ValueError, match="segment_frames=1000"):
         dataset(prepared, segment_frames=1000)

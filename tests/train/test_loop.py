@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import pickle
 import signal
 import subprocess
 import sys
@@ -143,13 +144,36 @@ def test_learning_rate_warms_up_and_ends_at_zero(write_config: Config, tmp_path:
 
 def test_a_run_of_another_configuration_is_refused(write_config: Config, finished: Path, tmp_path: Path) -> None:
     config = load_config(write_config(finished.parent), ["data.batch_size=3", "max_steps=20"])
-    with pytest.raises(ValueError, match="made with another data;"):
+    with pytest.raises(ValueError, match=r"data\.batch_size=3: the run in .* has 2"):
         Trainer(config)
 
 
 def test_a_longer_run_takes_up_a_finished_one(write_config: Config, finished: Path, tmp_path: Path) -> None:
     trainer = Trainer(load_config(write_config(finished.parent), ["max_steps=20"]))
     assert trainer.step == 12
+
+
+def test_a_run_moves_to_another_folder_and_number_of_workers(
+    write_config: Config, finished: Path, prepared: Path
+) -> None:
+    overrides = [f"data.path={prepared}/", "data.workers=1", "adversary.precision=bf16", "threads=2"]
+    assert Trainer(load_config(write_config(finished.parent), overrides)).step == 12
+
+
+def test_a_run_longer_than_asked_for_is_refused_by_name(write_config: Config, finished: Path) -> None:
+    config = load_config(write_config(finished.parent), ["max_steps=9"])
+    with pytest.raises(ValueError, match="max_steps=9: the run in .* is at step 12"):
+        Trainer(config)
+
+
+def test_a_gradient_that_is_not_finite_stops_the_run_before_it_is_applied(write_config: Config, tmp_path: Path) -> None:
+    trainer = Trainer(load_config(write_config(tmp_path)))
+    trainer.bare.output_proj.bias.register_hook(lambda gradient: gradient * float("nan"))
+    before = {name: value.clone() for name, value in trainer.bare.named_parameters()}
+    with pytest.raises(ValueError, match="norm is nan"):
+        steps(trainer, 1)
+    for name, value in trainer.bare.named_parameters():
+        assert torch.equal(value, before[name]), name
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(write_config: Config, tmp_path: Path) -> None:
@@ -170,6 +194,13 @@ def test_the_average_follows_the_weights(write_config: Config, tmp_path: Path) -
         decay = min(0.9, (1 + step) / (10 + step))
         expected = decay * expected + (1 - decay) * trainer.bare.state_dict()[name].double()
     torch.testing.assert_close(trainer.ema[name].double(), expected, rtol=1e-5, atol=1e-9)
+
+
+def test_a_dataset_goes_to_another_process_without_its_arrays(write_config: Config, tmp_path: Path) -> None:
+    data = Trainer(load_config(write_config(tmp_path))).data
+    sent = pickle.dumps(data)
+    assert len(sent) < 4000 < data.audio.nbytes
+    assert np.array_equal(pickle.loads(sent).batch(3).mel, data.batch(3).mel)
 
 
 def test_batches_drawn_by_workers_are_those_drawn_without(write_config: Config, tmp_path: Path) -> None:

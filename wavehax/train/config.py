@@ -242,7 +242,10 @@ def _split_override(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not equals or key.count(".") > 1 or "" in key.split("."):
         raise ConfigError(f"{text!r}: expected key=value or section.key=value")
-    return key, read_value(value)
+    try:
+        return key, read_value(value)
+    except ValueError as error:
+        raise ConfigError(f"{key}: {error}") from error
 
 
 def config_from_dict(values: Mapping[str, Any]) -> TrainConfig:
