@@ -33,9 +33,9 @@ def test_plain_values_and_back_are_the_same(config_file: Path) -> None:
 
 
 def test_overrides_replace_values_of_their_type(config_file: Path) -> None:
-    config = load_config(config_file, ["max_steps=7", "data.batch_size=3", "optimizer.learning_rate=1", "run_dir=x"])
+    config = load_config(config_file, ["max_steps=7", "data.batch_size=3", "optimizer.learning_rate=1e-3", "run_dir=x"])
     assert (config.max_steps, config.data.batch_size, config.run_dir) == (7, 3, "x")
-    assert type(config.optimizer.learning_rate) is float
+    assert config.optimizer.learning_rate == 1e-3
 
 
 @pytest.mark.parametrize(
@@ -63,6 +63,9 @@ def test_overrides_replace_values_of_their_type(config_file: Path) -> None:
         ("optimizer.ema_decay=5", "optimizer.ema_decay=5.0: expected a number, 0 or more and below 1"),
         ("optimizer.learning_rate=-1", "optimizer.learning_rate=-1.0: expected a number, more than 0"),
         ("seed=-1", "seed=-1: expected an integer of at least 0"),
+        (".seed=5", "'.seed=5': expected key=value"),
+        ("loss=", "LossConfig: expected a mapping of fields"),
+        ('seed=!!int ""', "seed: "),
         ("data.speed_share=2", "data.speed_share=2.0: expected a number, 0 or more and at most 1"),
         ("data.speed_min=2", "data.speed_min=2.0: expected at most speed_max=1.9"),
         ("loss.mel_weight=0", "loss.mel_weight=0.0: expected a number, more than 0"),

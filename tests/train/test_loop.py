@@ -162,7 +162,7 @@ def test_a_run_moves_to_another_folder_and_number_of_workers(
 
 def test_a_run_longer_than_asked_for_is_refused_by_name(write_config: Config, finished: Path) -> None:
     config = load_config(write_config(finished.parent), ["max_steps=9"])
-    with pytest.raises(ValueError, match="max_steps=9: the run in .* is at step 12"):
+    with pytest.raises(ValueError, match=r"max_steps=9: the run in .* is at step 12"):
         Trainer(config)
 
 
