@@ -49,6 +49,7 @@ class DataConfig:
     speed_min: float = 0.7  # slowest such speed, 1: as recorded
     speed_max: float = 1.9  # fastest; speeds are drawn uniformly on a logarithmic scale
     shifted_share: float = 0.0  # of those at their own speed whose mel is of the voice at another pitch (train.pitch)
+    flat_share: float = 0.0  # of all whose mel has lost its harmonics (wavehax.harmonics), as where F0 is scaled
     workers: int = 0  # processes that draw batches ahead of time; 0: the training process draws its own
 
     def __post_init__(self) -> None:
@@ -58,6 +59,7 @@ class DataConfig:
         _check_number("data.gain_db", self.gain_db)
         _check_count("data.workers", self.workers, 0)
         _check_number("data.speed_share", self.speed_share, most=1)
+        _check_number("data.flat_share", self.flat_share, most=1)
         _check_number("data.shifted_share", self.shifted_share, most=1)
         _check_number("data.speed_min", self.speed_min, positive=True)
         _check_number("data.speed_max", self.speed_max, positive=True)

@@ -10,6 +10,7 @@ import numpy as np
 
 from wavehax.config import FeatureConfig, from_dict
 from wavehax.errors import one_line
+from wavehax.harmonics import flatten_harmonics
 from wavehax.train.augment import margin_frames, resample_f0, resample_segment
 from wavehax.train.config import DataConfig
 
@@ -82,12 +83,15 @@ class SegmentDataset:
             speed = np.exp(rng.uniform(np.log(config.speed_min), np.log(config.speed_max)))
             speed = min(speed, self.frames[utterance] / config.segment_frames)
         shifted = rng.random() < config.shifted_share
+        flat = rng.random() < config.flat_share
         noise = rng.standard_normal((1, (config.segment_frames + 1) * self.features.hop_length), np.float32)
         if speed == 1:
             audio, mel, f0 = self._as_recorded(utterance, position, self.mel_shifted if shifted else self.mel)
         else:
             audio, mel, f0 = self._at_speed(utterance, position, speed)
         audio = (audio * (sign * np.exp(gain))).astype(np.float32)
+        if flat and not shifted:
+            mel = flatten_harmonics(mel, f0, self.features)
         silent = mel <= self.log_floor  # and stays so, however much it is amplified
         mel = np.where(silent, self.log_floor, np.maximum(mel + gain, self.log_floor)).astype(np.float32)
         return audio, mel, f0[None].astype(np.float32), noise, np.float32(rng.random())
