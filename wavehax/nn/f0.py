@@ -1,8 +1,8 @@
 """F0 from a log-mel-spectrogram, for callers that have nothing else (DESIGN section 3).
 
-Dilated convolutions over the frames up to the present one give a distribution over pitch bins and a logit of voicing. F0
-is the mean of the bins around the likeliest one, as in CREPE (Kim et al., ICASSP 2018). No frame ahead is needed: the
-mel's window reaches beyond the sample at which F0 is wanted.
+Dilated convolutions over the frames up to the present one give a distribution over pitch bins and a logit of voicing.
+F0 is the mean of the bins around the likeliest one, as in CREPE (Kim et al., ICASSP 2018). No frame ahead is needed:
+the mel's window reaches beyond the sample at which F0 is wanted.
 """
 
 from __future__ import annotations

@@ -21,11 +21,13 @@ from wavehax.train.f0_data import SEGMENTS, datasets, noisy_mel, smoothed_mel, w
 from wavehax.train.optim import cosine, ramp, set_learning_rate, update
 from wavehax.vocoder import Vocoder
 
-_LEARNING_RATE = 2e-3
+_LEARNING_RATE = 3e-3
 _WARMUP_STEPS = 100
 _WEIGHT_DECAY = 1e-3
 _MAX_GRAD_NORM = 1.0
 _TARGET_BINS = 1.0  # standard deviation of the target around the true pitch: 25 cents, as CREPE's
+_VOICED_WEIGHT = 0.5  # of voiced frames in the loss of voicing: doubtful ones have no pitch worth following
+_SHIFTED_EVERY = 4  # batches, of which one is of the voices at another pitch
 _REPORT_STEPS = 100
 _MAX_DISAGREEING = 0.02  # share of frames in which engine and PyTorch may see another peak or voicing: they round apart
 
@@ -85,7 +87,7 @@ def train(folder: Path, features: FeatureConfig, config: F0Config, steps: int, s
     progress = _Progress(steps)
     for step in range(steps):
         set_learning_rate(optimizer, _LEARNING_RATE * ramp(step, 0, _WARMUP_STEPS) * cosine(step, 0, steps))
-        batch = sources[step % len(sources)].batch(step)
+        batch = sources[-1 if step % _SHIFTED_EVERY == 0 else 0].batch(step)
         mel = smoothed_mel(noisy_mel(torch.from_numpy(batch.mel), noise_gain, rng), rng)
         pitch, voicing = losses(predictor(mel), torch.from_numpy(batch.f0), config)
         (pitch + voicing).backward()
@@ -108,7 +110,8 @@ def losses(logits: Tensor, f0: Tensor, config: F0Config) -> tuple[Tensor, Tensor
     bins = torch.arange(config.num_bins, device=f0.device)[None, :, None]
     target = torch.softmax(-0.5 * ((bins - position) / _TARGET_BINS).square(), dim=1)
     pitch = functional.cross_entropy(logits[:, :-1], target, reduction="none")[:, None]
-    voicing = functional.binary_cross_entropy_with_logits(logits[:, -1:], voiced.float())
+    weight = torch.tensor(_VOICED_WEIGHT)
+    voicing = functional.binary_cross_entropy_with_logits(logits[:, -1:], voiced.float(), pos_weight=weight)
     return (pitch * inside).sum() / inside.sum().clamp(min=1.0), voicing
 
 

@@ -22,9 +22,9 @@ SEGMENTS = {
     "speed_max": 2.2,
 }
 """Fields of DataConfig."""
-_NOISE_SHARE = 0.5  # of mels
-_NOISE_LEVELS = (-9.0, -5.0)  # natural log of the deviation of white noise: 78 to 43 dB below full scale
-_SMOOTH_SHARE = 0.5  # of mels, of those over frames and of those over bands
+_NOISE_SHARE = 0.3  # of mels
+_NOISE_LEVELS = (-9.0, -6.0)  # natural log of the deviation of white noise: 78 to 52 dB below full scale
+_SMOOTH_SHARE = 0.4  # of mels, of those over frames and of those over bands
 
 
 def datasets(folder: Path, features: FeatureConfig, seed: int) -> list[SegmentDataset]:
@@ -51,7 +51,7 @@ def white_noise_bands(features: FeatureConfig) -> np.ndarray:
 
 
 def noisy_mel(mel: Tensor, noise_bands: Tensor, rng: torch.Generator) -> Tensor:
-    """Half of the log-mels [B, n_mels, T] as if white noise of a random level had been recorded too.
+    """Some of the log-mels [B, n_mels, T] as if white noise of a random level had been recorded too.
 
     Powers of signal and noise add up. Those of the noise are drawn from an exponential distribution, which is right for
     a band as narrow as a bin, and too wide for the high ones, where no pitch is seen.
@@ -68,7 +68,7 @@ def noisy_mel(mel: Tensor, noise_bands: Tensor, rng: torch.Generator) -> Tensor:
 
 
 def smoothed_mel(mel: Tensor, rng: torch.Generator) -> Tensor:
-    """Log-mels [B, n_mels, T], half of them smoothed over bands and half over frames, by three taps [w, 1 - 2w, w].
+    """Log-mels [B, n_mels, T], some of them smoothed over bands and some over frames, by three taps [w, 1 - 2w, w].
 
     w is drawn uniformly up to 1/3, a plain average. What acoustic models predict is a mean, and smooth like that.
     """
