@@ -12,6 +12,7 @@
 
 #include "cpu.h"
 #include "engine.h"
+#include "f0.h"
 #include "stream.h"
 
 namespace py = pybind11;
@@ -22,6 +23,7 @@ namespace {
 using Array = py::array_t<float>;  // any strides; another dtype is converted
 using DenseArray = py::array_t<float, py::array::c_style | py::array::forcecast>;
 using EnginePtr = std::shared_ptr<Engine>;
+using F0PredictorPtr = std::shared_ptr<F0Predictor>;
 
 template <typename T>
 T field(const py::dict& config, const char* name) {
@@ -54,29 +56,53 @@ Config to_config(const py::dict& values) {
   return c;
 }
 
-EnginePtr make_engine(const py::dict& config, const py::dict& arrays, const std::string& isa) {
+// Tensors by name; `kept` holds their memory until they are packed.
+Weights to_weights(const py::dict& arrays, std::vector<DenseArray>& kept) {
   std::map<std::string, Tensor> tensors;
-  std::vector<DenseArray> kept;  // until the engine has packed them
   for (const auto& item : arrays) {
     kept.push_back(item.second.cast<DenseArray>());
     const DenseArray& array = kept.back();
     tensors[item.first.cast<std::string>()] = {std::vector<long>(array.shape(), array.shape() + array.ndim()), array.data()};
   }
-  return std::make_shared<Engine>(to_config(config), Weights(std::move(tensors)), choose_kernels(isa));
+  return Weights(std::move(tensors));
+}
+
+EnginePtr make_engine(const py::dict& config, const py::dict& arrays, const std::string& isa) {
+  std::vector<DenseArray> kept;
+  return std::make_shared<Engine>(to_config(config), to_weights(arrays, kept), choose_kernels(isa));
+}
+
+F0PredictorPtr make_f0_predictor(int n_mels, const py::dict& config, const py::dict& arrays, const std::string& isa) {
+  F0Config c{};
+  c.n_mels = n_mels;
+  c.channels = field<int>(config, "channels");
+  c.num_blocks = field<int>(config, "num_blocks");
+  c.kernel_size = field<int>(config, "kernel_size");
+  c.num_bins = field<int>(config, "num_bins");
+  c.f0_min = field<double>(config, "f0_min");
+  c.bin_cents = field<double>(config, "bin_cents");
+  std::vector<DenseArray> kept;
+  return std::make_shared<F0Predictor>(c, to_weights(arrays, kept), choose_kernels(isa));
+}
+
+// The frames of mel, after checking its shape.
+std::int64_t check(const Array& mel, int n_mels) {
+  if (mel.ndim() != 2 || mel.shape(0) != n_mels)
+    throw std::invalid_argument("mel: expected shape [" + std::to_string(n_mels) + ", frames]");
+  if (mel.strides(0) % sizeof(float) != 0 || mel.strides(1) % sizeof(float) != 0)
+    throw std::invalid_argument("mel: strides are not whole numbers of float32 values");
+  return mel.shape(1);
 }
 
 // The frames of f0, after checking that mel, f0 and prior belong together.
 std::int64_t check(const Engine& engine, const Array& mel, const DenseArray& f0, const DenseArray* prior) {
-  if (mel.ndim() != 2 || mel.shape(0) != engine.config.n_mels)
-    throw std::invalid_argument("mel: expected shape [" + std::to_string(engine.config.n_mels) + ", frames]");
-  if (f0.ndim() != 1 || f0.shape(0) != mel.shape(1))
-    throw std::invalid_argument("f0: expected one value for each of the " + std::to_string(mel.shape(1)) + " frames of mel");
-  if (mel.strides(0) % sizeof(float) != 0 || mel.strides(1) % sizeof(float) != 0)
-    throw std::invalid_argument("mel: strides are not whole numbers of float32 values");
-  const std::int64_t samples = engine.prior_length(f0.shape(0));
+  const std::int64_t frames = check(mel, engine.config.n_mels);
+  if (f0.ndim() != 1 || f0.shape(0) != frames)
+    throw std::invalid_argument("f0: expected one value for each of the " + std::to_string(frames) + " frames of mel");
+  const std::int64_t samples = engine.prior_length(frames);
   if (prior != nullptr && (prior->ndim() != 1 || prior->shape(0) != samples))
     throw std::invalid_argument("prior: expected " + std::to_string(samples) + " samples");
-  return f0.shape(0);
+  return frames;
 }
 
 MelView view(const Array& mel) {
@@ -135,6 +161,16 @@ Array py_flush(Stream& stream) {
   return wave;
 }
 
+Array py_push_f0(F0Stream& stream, const Array& mel) {
+  const std::int64_t frames = check(mel, stream.predictor().config.n_mels);
+  Array f0(frames);
+  const MelView from = view(mel);
+  float* out = f0.mutable_data();
+  py::gil_scoped_release release;
+  stream.push(from, frames, out);
+  return f0;
+}
+
 }  // namespace
 }  // namespace wavehax
 
@@ -154,4 +190,10 @@ PYBIND11_MODULE(_engine, m) {
       .def("flush", &py_flush)
       .def("reset", &Stream::reset, py::arg("seed"))
       .def_property_readonly("delay", [](const Stream& stream) { return stream.engine().delay(); });
+  py::class_<F0Predictor, F0PredictorPtr>(m, "F0Predictor")
+      .def(py::init(&make_f0_predictor), py::arg("n_mels"), py::arg("config"), py::arg("weights"), py::arg("isa") = "auto")
+      .def("stream", [](const F0PredictorPtr& predictor) { return std::make_unique<F0Stream>(predictor); });
+  py::class_<F0Stream>(m, "F0Stream")
+      .def("push", &py_push_f0, py::arg("mel"))
+      .def("reset", &F0Stream::reset);
 }

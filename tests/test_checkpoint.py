@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tiny_models import with_f0
 
 from wavehax import ModelError
-from wavehax.checkpoint import Model, load_model, save_model
+from wavehax.checkpoint import F0Model, Model, load_model, save_model
 from wavehax.config import GENERATORS, from_dict, parameter_shapes, to_dict
 
 safetensors_numpy = pytest.importorskip("safetensors.numpy", reason="the extra [dev] brings safetensors")
@@ -74,6 +76,58 @@ def test_the_same_model_gives_the_same_bytes_with_an_aligned_header(tiny, model_
     content = model_file.read_bytes()
     assert (tmp_path / "again.safetensors").read_bytes() == content
     assert int.from_bytes(content[:8], "little") % 8 == 0
+
+
+def test_a_predictor_of_f0_comes_back_and_leaves_the_generator_as_it_was(tiny, model_file):
+    model = with_f0(tiny)
+    save_model(model_file, model)
+    loaded = load_model(model_file)
+    assert loaded.f0.config == model.f0.config
+    for found, expected in ((loaded.weights, tiny.weights), (loaded.f0.weights, model.f0.weights)):
+        assert found.keys() == expected.keys()
+        for name, value in expected.items():
+            np.testing.assert_array_equal(found[name], value, strict=True)
+    names = safetensors_numpy.load_file(model_file).keys()
+    assert names == tiny.weights.keys() | {f"f0.{name}" for name in model.f0.weights}
+
+
+F0_DAMAGES = {
+    "no such field": (lambda f0: f0.update(layers=3), "unknown field 'layers'"),
+    "another size": (lambda f0: f0.update(channels=13), "f0.input_proj.weight has shape"),
+    "a size of 0": (lambda f0: f0.update(num_bins=0), "num_bins=0: expected an integer, 1 to 4096"),
+    "a hostile size": (lambda f0: f0.update(num_blocks=10**9), "num_blocks=1000000000"),
+    "bins beyond all pitch": (lambda f0: f0.update(bin_cents=1000.0), "num_bins=40: expected bins up to 10000 Hz"),
+    "no pitch": (lambda f0: f0.update(f0_min=0.0), "f0_min=0.0: expected 1 to 1000"),
+}
+
+
+@pytest.mark.parametrize(("change", "words"), F0_DAMAGES.values(), ids=F0_DAMAGES)
+def test_a_predictor_that_its_config_does_not_describe_is_refused(tiny, model_file, change, words):
+    save_model(model_file, with_f0(tiny))
+    rewrite_config(model_file, lambda config: change(config["f0"]))
+    assert words in refused(model_file)
+
+
+def test_a_predictor_without_config_or_without_tensors_is_refused(tiny, model_file):
+    save_model(model_file, with_f0(tiny))
+    rewrite_config(model_file, lambda config: config.pop("f0") and None)
+    assert "unexpected tensor f0." in refused(model_file)
+    save_model(model_file, tiny)
+    rewrite_config(model_file, lambda config: config.update(f0={}))
+    assert "missing tensor f0." in refused(model_file)
+    rewrite_config(model_file, lambda config: config.update(f0=None))
+    assert "no f0, or not as a dict" in refused(model_file)
+
+
+def test_bad_values_of_a_predictor_are_refused(tiny, model_file):
+    model = with_f0(tiny)
+    for name, value, words in (
+        ("mel_scale", 0.0, "f0.mel_scale is 0.0"),
+        ("output_proj.bias", np.nan, "f0.output_proj"),
+    ):
+        weights = {**model.f0.weights, name: np.full_like(model.f0.weights[name], value)}
+        with pytest.raises(ModelError, match=words):
+            save_model(model_file, dataclasses.replace(model, f0=F0Model(model.f0.config, weights)))
 
 
 @pytest.mark.parametrize("name", GENERATORS)

@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from tiny_models import with_f0
 
 import wavehax
 from wavehax import batch
@@ -52,6 +53,24 @@ def test_f0_comes_from_a_file_or_a_number_before_that_of_the_mel_file(synthesize
     expected = as_written(wavehax.load(model_file)(mel, np.full(40, 123, np.float32)))
     np.testing.assert_array_equal(samples(tmp_path / "a.wav"), expected)
     np.testing.assert_array_equal(samples(tmp_path / "b.wav"), expected)
+
+
+def test_a_mel_is_enough_where_the_model_predicts_f0(synthesize, command, tiny, model_file, mel_file, mel, tmp_path):
+    np.save(tmp_path / "mel.npy", mel)
+    code, _, said = command("vocode", tmp_path / "mel.npy", "-o", tmp_path / "a.wav", "--model", model_file)
+    assert code == 1 and "--f0" in said and said.count("\n") == 1
+    assert "must be given" in command("info", model_file)[1]
+    save_model(model_file, with_f0(tiny))
+    assert "predicted from the mel where not given: 80-247 Hz" in command("info", model_file)[1]
+    voc = wavehax.load(model_file)
+    synthesize(tmp_path / "mel.npy", "-o", tmp_path / "a.wav", "--f0-scale", 1.5)
+    synthesize(tmp_path / "mel.npy", "-o", tmp_path / "b.wav", "--f0-scale", 1.5, "--stream", 3)
+    for name in ("a.wav", "b.wav"):
+        np.testing.assert_array_equal(samples(tmp_path / name), as_written(voc(mel, f0_scale=1.5)))
+    synthesize(mel_file, "-o", tmp_path / "c.wav", "--f0", "mel")  # which has F0 of its own
+    np.testing.assert_array_equal(samples(tmp_path / "c.wav"), as_written(voc(mel)))
+    synthesize(tmp_path / "mel.npy", "-o", tmp_path / "d.wav", "--f0", 123)
+    np.testing.assert_array_equal(samples(tmp_path / "d.wav"), as_written(voc(mel, np.full(40, 123, np.float32))))
 
 
 @pytest.mark.parametrize("chunk", [1, 7, 40, 1000])

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from processes import ENVIRONMENT
+from tiny_models import with_f0
 
 import wavehax
 from wavehax import commands
@@ -44,6 +45,13 @@ def test_frames_become_the_samples_of_the_whole_utterance(start, model_file, mel
     assert (out, err) == (pcm16(voc(mel, f0, seed=3)), b"")
     out, err = start("-", "-o", "-", "--f0", 150, "--stream", 3).communicate(raw(mel, None))
     assert (out, err) == (pcm16(voc(mel, np.full(40, 150, np.float32))), b"")
+
+
+def test_frames_need_no_f0_where_the_model_predicts_it(start, tiny, model_file, mel):
+    save_model(model_file, with_f0(tiny))
+    expected = pcm16(wavehax.load(model_file)(mel, f0_scale=2))
+    out, err = start("-", "-o", "-", "--f0", "mel", "--f0-scale", 2, "--stream", 7).communicate(raw(mel, None))
+    assert (out, err) == (expected, b"")
 
 
 def test_frames_may_go_to_a_file_and_a_file_to_samples(start, mel_file, mel, f0, tmp_path):

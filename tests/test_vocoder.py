@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import threading
 import tracemalloc
 
 import numpy as np
 import pytest
 from processes import run_python
-from tiny_models import TINY, read_fixture, tiny_model
+from tiny_models import TINY, read_fixture, tiny_model, with_f0
 
 import wavehax
 from wavehax.checkpoint import load_model
@@ -131,6 +132,74 @@ def test_an_unknown_instruction_set_is_refused_and_the_environment_chooses_for_a
     assert Vocoder(tiny).isa == "portable"
     best = wavehax.available_isas()[0]
     assert Vocoder(tiny, isa=best).isa == best
+
+
+@pytest.fixture
+def predicting(tiny) -> Vocoder:
+    return Vocoder(with_f0(tiny))
+
+
+def test_a_mel_is_enough_for_a_model_that_predicts_f0(predicting, voc, mel):
+    assert predicting.predicts_f0 and not voc.predicts_f0
+    f0 = predicting.f0(mel)
+    assert f0.dtype == np.float32 and f0.shape == (40,) and 0 < (f0 > 0).sum() < 40
+    np.testing.assert_array_equal(predicting(mel, seed=3), voc(mel, f0, seed=3))
+
+
+def test_a_given_f0_replaces_the_predicted_one(predicting, voc, mel, f0):
+    np.testing.assert_array_equal(predicting(mel, f0), voc(mel, f0))
+
+
+def test_a_scale_multiplies_f0_given_or_predicted(predicting, voc, mel, f0):
+    np.testing.assert_array_equal(voc(mel, f0, f0_scale=2), voc(mel, 2 * f0))
+    np.testing.assert_array_equal(predicting(mel, f0_scale=2), voc(mel, 2 * predicting.f0(mel)))
+
+
+@pytest.mark.parametrize("chunks", [[40], [1] * 40, [0, 3, 0, 37], [39, 1]])
+@pytest.mark.parametrize("scale", [1, 0.7])
+def test_a_stream_predicts_f0_without_delay_in_the_bits_of_the_whole_utterance(predicting, voc, mel, chunks, scale):
+    stream = predicting.stream(5, f0_scale=scale)
+    assert stream.delay == voc.stream().delay
+    for _ in range(2):
+        ends = np.cumsum([0, *chunks])
+        wave = [stream.push(mel[:, a:b]) for a, b in itertools.pairwise(ends)]
+        wave.append(stream.flush())
+        np.testing.assert_array_equal(np.concatenate(wave), predicting(mel, seed=5, f0_scale=scale))
+        stream.reset()
+
+
+def test_f0_comes_with_all_frames_of_a_stream_or_with_none(predicting, mel, f0):
+    stream = predicting.stream()
+    stream.push(mel[:, :10], f0[:10])
+    with pytest.raises(ValueError, match="f0 is missing from frame 10 on"):
+        stream.push(mel[:, 10:])
+    stream.reset()
+    stream.push(mel[:, :7])
+    with pytest.raises(ValueError, match="f0 is given from frame 7 on"):
+        stream.push(mel[:, 7:], f0[7:])
+    rest = stream.push(mel[:, 7:])  # a push that was refused left the stream as it was
+    assert np.array_equal(rest, predicting(mel)[40 * 32 - stream.delay - len(rest) : 40 * 32 - stream.delay])
+
+
+@pytest.mark.parametrize("scale", [0, -1, np.nan, np.inf, "2", None])
+def test_a_bad_scale_is_refused(voc, mel, f0, scale):
+    with pytest.raises(ValueError, match="f0_scale="):
+        voc(mel, f0, f0_scale=scale)
+    with pytest.raises(ValueError, match="f0_scale="):
+        voc.stream(f0_scale=scale)
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1e37])
+def test_a_scale_that_leaves_no_pitch_is_refused_before_anything_is_predicted(predicting, mel, scale):
+    with pytest.raises(ValueError, match=r"f0_scale=.*out of range for the F0 of this model, 80 to"):
+        predicting(mel, f0_scale=scale)
+    with pytest.raises(ValueError, match="f0_scale="):
+        predicting.stream(f0_scale=scale).push(mel)
+
+
+def test_f0_of_a_model_that_does_not_predict_it_is_refused(voc, mel):
+    with pytest.raises(ValueError, match="does not estimate it from the mel"):
+        voc.f0(mel)
 
 
 @pytest.mark.parametrize("chunks", [[40], [1] * 40, [0, 3, 0, 37], [39, 1]])

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from wavehax.checkpoint import Model
-from wavehax.config import FeatureConfig
+from wavehax.checkpoint import F0Model, Model
+from wavehax.config import F0Config, FeatureConfig, f0_parameter_shapes
 from wavehax.official import convert_official
 
 _ROOT = Path(__file__).parents[1]
@@ -40,3 +41,25 @@ def tiny_model(name: str) -> Model:
         "tiny", 24000, hop, 2 * hop, generator.n_mels, 0.0, 8000.0, "slaney", "slaney", "same", 1e-5
     )
     return Model(generator, features, converted, {"licence": "none, it is a test"})
+
+
+def with_f0(model: Model) -> Model:
+    """`model` with a small predictor of F0 of random weights, which finds half of random frames voiced."""
+    config = F0Config(channels=12, num_blocks=2, num_bins=40, f0_min=80.0, bin_cents=50.0)
+    return dataclasses.replace(model, f0=F0Model(config, random_f0_weights(config, model.features.n_mels, 1)))
+
+
+def random_f0_weights(config: F0Config, n_mels: int, seed: int) -> dict[str, np.ndarray]:
+    """Weights by name; products keep the scale of their input."""
+    rng = np.random.default_rng(seed)
+    weights = {}
+    for name, shape in f0_parameter_shapes(config, n_mels).items():
+        if name == "mel_scale":
+            value = rng.uniform(0.5, 2.0, shape)
+        else:
+            value = rng.standard_normal(shape) * (2 / np.sqrt(np.prod(shape[1:])) if len(shape) > 1 else 0.3)
+        weights[name] = value.astype(np.float32)
+    voicing = weights["output_proj.weight"][-1]
+    voicing -= voicing.mean()  # activations are positive on average, which would decide it for all frames alike
+    weights["output_proj.bias"][-1] = 0
+    return weights

@@ -19,8 +19,14 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(f"{message}; see {self.prog} --help")
 
 
-def f0(text: str) -> float | Path:
-    """A number of Hz, or else a file."""
+F0_FROM_MEL = "mel"
+"""Value of --f0 that leaves F0 to the model, whatever else there is."""
+
+
+def f0(text: str) -> float | str | Path:
+    """A number of Hz, F0_FROM_MEL, or else a file."""
+    if text == F0_FROM_MEL:
+        return text
     try:
         value = float(text)
     except ValueError:

@@ -28,7 +28,7 @@ class Case:
     """Something to time: `run` synthesises `seconds` of sound on one thread."""
 
     model: str
-    what: str  # "whole", "stream 4", "PyTorch", ...
+    what: str  # "whole", "f0", "stream 4", "PyTorch", ...
     isa: str
     seconds: float
     run: Callable[[], Any]
@@ -49,13 +49,15 @@ def shape_model(name: str) -> Model:
 
 
 def model_cases(name: str, model: Model, isas: Sequence[str], chunks: Sequence[int], seconds: float) -> list[Case]:
-    """The engine on every instruction set: the whole utterance, and streams of chunks of so many frames."""
+    """The engine on every instruction set: the whole utterance, its F0 alone, streams of chunks of so many frames."""
     mel, f0 = _inputs(model.generator, seconds)
     length = len(f0) * model.generator.hop_length / model.generator.sample_rate
     cases = []
     for isa in isas:
         voc = Vocoder(model, isa=isa)
         cases.append(Case(name, "whole", voc.isa, length, lambda voc=voc: voc(mel, f0)))
+        if voc.predicts_f0:
+            cases.append(Case(name, "f0", voc.isa, length, lambda voc=voc: voc.f0(mel)))
         if not model.generator.streamable:
             continue
         for chunk in chunks:

@@ -2,7 +2,8 @@
 
 Layout (safetensors): 8 bytes of little-endian header length; a JSON header {name: {dtype, shape, data_offsets}} with
 `__metadata__`, a mapping of strings; the tensors' bytes. Ours holds the configuration as JSON text in
-`__metadata__["wavehax"]` = {"generator": {...}, "features": {...}, "provenance": {...}}, and float32 tensors only.
+`__metadata__["wavehax"]` = {"generator": {...}, "features": {...}, "provenance": {...}}, and float32 tensors only. A
+model that predicts F0 from the mel also has "f0": {...} there, and the predictor's tensors under names `f0.*`.
 
 A model file is data from anywhere: whatever is in it, the worst it can do is raise ModelError.
 """
@@ -19,13 +20,30 @@ from typing import Any
 
 import numpy as np
 
-from wavehax.config import FeatureConfig, GeneratorConfig, from_dict, parameter_shapes, to_dict
+from wavehax.config import (
+    F0Config,
+    FeatureConfig,
+    GeneratorConfig,
+    f0_parameter_shapes,
+    from_dict,
+    parameter_shapes,
+    to_dict,
+)
 from wavehax.errors import ModelError, one_line
 from wavehax.files import replacing
 
 _MAX_HEADER = 100_000_000  # bytes; the limit of the safetensors library
 _METADATA_KEY = "wavehax"
+_F0_PREFIX = "f0."
 _LARGEST = {"sample_rate": 768_000, "n_fft": 65_536}  # of the features: more would only cost memory
+
+
+@dataclass
+class F0Model:
+    """A predictor of F0 from the mel."""
+
+    config: F0Config
+    weights: dict[str, np.ndarray]  # float32, names and shapes of f0_parameter_shapes(config, n_mels)
 
 
 @dataclass
@@ -36,6 +54,7 @@ class Model:
     features: FeatureConfig
     weights: dict[str, np.ndarray]  # float32, names and shapes of parameter_shapes(generator)
     provenance: dict[str, Any] = field(default_factory=dict)  # any JSON: data, licence, training, scores
+    f0: F0Model | None = None
 
 
 def load_model(path: str | os.PathLike[str]) -> Model:
@@ -48,13 +67,12 @@ def load_model(path: str | os.PathLike[str]) -> Model:
     header, data = _read(Path(path))
     try:
         config = _parse_json(_metadata(header))
-        model = Model(
-            from_dict(GeneratorConfig, _entry(config, "generator", dict)),
-            from_dict(FeatureConfig, _entry(config, "features", dict)),
-            _tensors(header, data),
-            _entry(config, "provenance", dict),
-        )
-        if set(config) != {"generator", "features", "provenance"}:
+        generator = from_dict(GeneratorConfig, _entry(config, "generator", dict))
+        features = from_dict(FeatureConfig, _entry(config, "features", dict))
+        tensors = _tensors(header, data)
+        f0 = _take_f0(config, tensors)
+        model = Model(generator, features, tensors, _entry(config, "provenance", dict), f0)
+        if set(config) - {"f0"} != {"generator", "features", "provenance"}:
             raise ModelError(f"configuration has {', '.join(sorted(config))}: expected generator, features, provenance")
         check_model(model)
     except (
@@ -76,29 +94,39 @@ def save_model(path: str | os.PathLike[str], model: Model, *, overwrite: bool = 
     """
     try:
         check_model(model)
-        config = {
-            "generator": to_dict(model.generator),
-            "features": to_dict(model.features),
-            "provenance": model.provenance,
-        }
+        config, tensors = _contents(model)
         metadata = {_METADATA_KEY: json.dumps(config, allow_nan=False, ensure_ascii=False)}
     except (ValueError, TypeError) as error:
         raise ModelError(f"{path}: {one_line(error)}") from error
     header: dict[str, Any] = {"__metadata__": metadata}
     end = 0
-    for name in sorted(model.weights):
-        begin, end = end, end + model.weights[name].nbytes
-        header[name] = {"dtype": "F32", "shape": list(model.weights[name].shape), "data_offsets": [begin, end]}
+    for name in sorted(tensors):
+        begin, end = end, end + tensors[name].nbytes
+        header[name] = {"dtype": "F32", "shape": list(tensors[name].shape), "data_offsets": [begin, end]}
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 8)
     with replacing(path, overwrite=overwrite) as temporary, open(temporary, "wb") as file:
         file.write(len(text).to_bytes(8, "little") + text)
-        for name in sorted(model.weights):
-            file.write(np.ascontiguousarray(model.weights[name], "<f4").data)
+        for name in sorted(tensors):
+            file.write(np.ascontiguousarray(tensors[name], "<f4").data)
+
+
+def _contents(model: Model) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Configuration and tensors as a file has them."""
+    config: dict[str, Any] = {
+        "generator": to_dict(model.generator),
+        "features": to_dict(model.features),
+        "provenance": model.provenance,
+    }
+    tensors = dict(model.weights)
+    if model.f0 is not None:
+        config["f0"] = to_dict(model.f0.config)
+        tensors |= {_F0_PREFIX + name: value for name, value in model.f0.weights.items()}
+    return config, tensors
 
 
 def check_model(model: Model) -> None:
-    """Raise ModelError unless features, names, shapes, types and values all fit the generator's configuration."""
+    """Raise ModelError unless features, names, shapes, types and values all fit the configuration."""
     generator, features, weights = model.generator, model.features, model.weights
     for name in ("sample_rate", "hop_length", "n_mels"):
         if getattr(generator, name) != getattr(features, name):
@@ -110,15 +138,24 @@ def check_model(model: Model) -> None:
             raise ModelError(f"features.{name}={getattr(features, name)}: expected at most {largest}")
     if generator.num_blocks > len(weights):  # before a hostile number of blocks costs any time
         raise ModelError(f"num_blocks={generator.num_blocks}, but the file has {len(weights)} tensors")
-    shapes = parameter_shapes(generator)
+    _check_tensors(weights, parameter_shapes(generator))
+    if model.f0 is not None:
+        shapes = f0_parameter_shapes(model.f0.config, features.n_mels)
+        _check_tensors(model.f0.weights, shapes, _F0_PREFIX)
+
+
+def _check_tensors(weights: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[int, ...]], prefix: str = "") -> None:
+    """Raise ModelError unless the tensors are those of `shapes`; `prefix` begins their names in messages."""
     missing, extra = sorted(shapes.keys() - weights.keys()), sorted(weights.keys() - shapes.keys())
     if missing or extra:
         problems = [
-            f"{kind} tensor {_names(names)}" for kind, names in (("missing", missing), ("unexpected", extra)) if names
+            f"{kind} tensor {_names([prefix + name for name in names])}"
+            for kind, names in (("missing", missing), ("unexpected", extra))
+            if names
         ]
         raise ModelError("; ".join(problems))
     for name, shape in shapes.items():
-        _check_tensor(name, weights[name], shape)
+        _check_tensor(prefix + name, weights[name], shape)
 
 
 def _check_tensor(name: str, value: np.ndarray, shape: tuple[int, ...]) -> None:
@@ -130,8 +167,8 @@ def _check_tensor(name: str, value: np.ndarray, shape: tuple[int, ...]) -> None:
     if not finite.all():
         index = [int(i) for i in np.unravel_index(np.argmin(finite), shape)]
         raise ModelError(f"tensor {name} is not finite at {index}")
-    if name == "mel_scale" and not (value > 0).all():
-        raise ModelError(f"tensor mel_scale is {value.min()} in band {int(value.argmin())}: expected more than 0")
+    if name.endswith("mel_scale") and not (value > 0).all():
+        raise ModelError(f"tensor {name} is {value.min()} in band {int(value.argmin())}: expected more than 0")
     if name.endswith(".running_var") and not (value >= 0).all():
         raise ModelError(f"tensor {name} is {value.min()} in channel {int(value.argmin())}: expected at least 0")
 
@@ -192,6 +229,15 @@ def _span(name: str, entry: Any) -> tuple[int, int]:
     if len(offsets) != 2 or offsets[1] - offsets[0] != 4 * math.prod(shape):
         raise ModelError(f"tensor {name}: shape {shape} does not fill the bytes {offsets}")
     return offsets[0], offsets[1]
+
+
+def _take_f0(config: Mapping[str, Any], tensors: dict[str, np.ndarray]) -> F0Model | None:
+    """The predictor of F0, where there is one; its tensors are taken out of `tensors`."""
+    if "f0" not in config:
+        return None
+    names = [name for name in tensors if name.startswith(_F0_PREFIX)]
+    weights = {name.removeprefix(_F0_PREFIX): tensors.pop(name) for name in names}
+    return F0Model(from_dict(F0Config, _entry(config, "f0", dict)), weights)
 
 
 def _entry(config: Any, name: str, kind: type) -> Any:

@@ -22,6 +22,7 @@ from wavehax.arguments import Parser
 from wavehax.batch import EXPECTED_ERRORS, UsageError
 from wavehax.config import FEATURES, GENERATORS
 from wavehax.errors import ModelError, ignore_import_warnings
+from wavehax.vocoder import model_path
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -57,7 +58,7 @@ def _vocode_pipe(arguments: argparse.Namespace) -> int:
     if len(arguments.inputs) != 1:
         raise UsageError(f"- stands for one input or output, and there are {len(arguments.inputs)} inputs")
     if arguments.inputs == ["-"] and isinstance(arguments.f0, Path):
-        raise UsageError("--f0: with frames on standard input it is a number of Hz, or comes with each frame")
+        raise UsageError("--f0: with frames on standard input it is a number of Hz or mel, or comes with each frame")
     voc = wavehax.load(arguments.model, isa=arguments.isa)
     if arguments.inputs == ["-"]:
         blocks = commands.vocode_frames(voc, sys.stdin.buffer, arguments)
@@ -108,7 +109,7 @@ def _bench(arguments: argparse.Namespace) -> int:
     from wavehax import bench
     from wavehax.checkpoint import load_model
     from wavehax.files import refuse_existing
-    from wavehax.vocoder import DEFAULT_MODEL, model_path
+    from wavehax.vocoder import DEFAULT_MODEL
 
     if arguments.json:
         refuse_existing(arguments.json, arguments.force)
@@ -154,7 +155,18 @@ def _package(arguments: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(f"packaging needs {error.name}: pip install 'wavehax[train]'") from error
     card = export.read_card(arguments.card) if arguments.card else {}
-    export.export(export.checkpoint_of(arguments.run_dir), arguments.output, card, force=arguments.force)
+    checkpoint = export.checkpoint_of(arguments.run_dir)
+    export.export(checkpoint, arguments.output, card, f0_from=arguments.f0, force=arguments.force)
+    return 0
+
+
+def _train_f0(arguments: argparse.Namespace) -> int:
+    try:
+        from wavehax.train import f0
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(f"training needs {error.name}: pip install 'wavehax[train]'") from error
+    options = {name: getattr(arguments, name) for name in ("steps", "seed", "threads", "force")}
+    f0.add_predictor(model_path(arguments.model), arguments.data, arguments.output, **options)
     return 0
 
 
@@ -180,6 +192,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_bench(add)
     _add_import(add)
     add("train", help="train a model: see wavehax train --help", add_help=False)
+    _add_train_f0(add)
     _add_package(add)
     add("evaluate", help="score what a vocoder makes: see wavehax evaluate --help", add_help=False)
     return parser
@@ -219,9 +232,22 @@ def _add_import(add: Callable[..., argparse.ArgumentParser]) -> None:
     command.set_defaults(run=_import_official)
 
 
+def _add_train_f0(add: Callable[..., argparse.ArgumentParser]) -> None:
+    command = add("train-f0", help="make a model predict F0 from the mel", description=commands.TRAIN_F0_HELP)
+    command.add_argument("data", type=Path, metavar="DATA", help="prepared folder")
+    command.add_argument("--model", metavar="MODEL", help=_MODEL_HELP)
+    command.add_argument("-o", "--output", type=Path, required=True, help="model file, .safetensors")
+    command.add_argument("--steps", type=types.count, default=3000, help="of training (default 3000)")
+    command.add_argument("--seed", type=types.seed, default=0, help="of first weights and segments (default 0)")
+    command.add_argument("--threads", type=types.count, default=1, help="of PyTorch (default 1)")
+    command.add_argument("--force", action="store_true", help="replace an output that exists")
+    command.set_defaults(run=_train_f0)
+
+
 def _add_package(add: Callable[..., argparse.ArgumentParser]) -> None:
     command = add("package", help="model file from training", description=commands.PACKAGE_HELP)
     command.add_argument("run_dir", type=Path, metavar="RUN", help="folder of a run, or of one of its checkpoints")
+    command.add_argument("--f0", type=Path, metavar="MODEL", help="model file whose predictor of F0 this one gets too")
     command.add_argument("--card", type=Path, metavar="FIELDS", help="YAML: licence, data, hardware, scores, ...")
     command.add_argument("-o", "--output", type=Path, required=True, help="model file, .safetensors")
     command.add_argument("--force", action="store_true", help="replace an output that exists")
@@ -249,7 +275,10 @@ def _add_bench(add: Callable[..., argparse.ArgumentParser]) -> None:
 def _add_synthesis(command: argparse.ArgumentParser, run: Callable[[argparse.Namespace], int]) -> None:
     command.add_argument("--model", metavar="MODEL", help=_MODEL_HELP)
     command.add_argument(
-        "--f0", type=types.f0, metavar="FILE|HZ", help="F0: .npy, .npz, .h5 or .pt file, or one number of Hz for all"
+        "--f0",
+        type=types.f0,
+        metavar="FILE|HZ|mel",
+        help="F0: .npy, .npz, .h5 or .pt file, one number of Hz for all, or what the model predicts from the mel",
     )
     command.add_argument("--f0-scale", type=types.positive, default=1.0, metavar="X", help="multiply F0 (default 1)")
     command.add_argument("--seed", type=types.seed, default=0, help="of noise and initial phase (default 0)")

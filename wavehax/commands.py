@@ -11,6 +11,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from wavehax.arguments import F0_FROM_MEL
 from wavehax.audio import read_audio
 from wavehax.checkpoint import Model, load_model
 from wavehax.config import FeatureConfig
@@ -21,7 +22,7 @@ from wavehax.melfile import read_f0, read_mel
 from wavehax.vocoder import Vocoder, available_isas, model_path
 
 VOCODE_HELP = """Synthesise sound from log-mel-spectrograms. With - as input, frames are read from standard input as
-they come: little-endian float32, the bands of a frame and then its F0 in Hz (without it where --f0 HZ is given). With
+they come: little-endian float32, the bands of a frame and then its F0 in Hz (without it where --f0 is HZ or mel). With
 -o -, samples go to standard output as they are ready: little-endian signed 16 bits, mono. From - to -, the memory used
 does not grow."""
 RESYNTH_HELP = """Take mel and F0 from recordings, and synthesise them again. F0 is measured with WORLD Harvest, which
@@ -33,6 +34,9 @@ Needs the extra [train]. --stats holds arrays mean and scale [n_mels], in the se
 PACKAGE_HELP = """Make a model file of the newest checkpoint of a run of wavehax train: the averaged weights, and what
 the YAML file --card says for whoever gets it. Needs the extra [train], and the prepared folder that the config names:
 there batch-norm statistics are measured. The file appears only when the engine computes from it what PyTorch does."""
+TRAIN_F0_HELP = """Train a predictor of F0 from the mel on a prepared folder, and write a model file with it beside the
+generator of MODEL, for which a mel is then enough. Needs the extra [train]; the file appears only when the engine
+predicts from it what PyTorch does."""
 
 PIPE_FRAMES = 256
 """Most frames taken from standard input at once, unless --stream says otherwise; fewer where fewer have come."""
@@ -51,7 +55,7 @@ def vocode_blocks(voc: Vocoder, path: Path, arguments: argparse.Namespace) -> It
 
 def vocode_frames(voc: Vocoder, source: IO[bytes], arguments: argparse.Namespace) -> Iterator[np.ndarray]:
     """Samples of raw frames, as soon as each chunk of them has come."""
-    stream = voc.stream(arguments.seed)
+    stream = voc.stream(arguments.seed, f0_scale=arguments.f0_scale)
     bands = voc.features.n_mels
     f0_given = arguments.f0 is not None
     empty = True
@@ -100,15 +104,12 @@ def _measured_f0(audio: np.ndarray, features: FeatureConfig) -> np.ndarray:
 
 
 def _given_f0(arguments: argparse.Namespace, frames: int, f0: np.ndarray | None) -> np.ndarray | None:
-    """F0 from --f0 or, without it, `f0`; scaled."""
+    """F0 from --f0 or, without it, `f0`; None where the model is to predict it."""
+    if arguments.f0 == F0_FROM_MEL:
+        return None
     if isinstance(arguments.f0, Path):
-        f0 = read_f0(arguments.f0)
-    elif arguments.f0 is not None:
-        f0 = np.full(frames, arguments.f0)
-    if f0 is None or arguments.f0_scale == 1:
-        return f0
-    with np.errstate(over="ignore", invalid="ignore"):  # what is then not finite is refused as such
-        return f0 * np.float64(arguments.f0_scale)  # in float32 a large scale would be infinite, and 0 Hz become NaN
+        return read_f0(arguments.f0)
+    return f0 if arguments.f0 is None else np.full(frames, arguments.f0)
 
 
 def _synthesize(
@@ -116,10 +117,10 @@ def _synthesize(
 ) -> Iterator[np.ndarray]:
     chunk = arguments.stream
     if chunk is None:
-        yield voc(mel, f0, seed=arguments.seed)
+        yield voc(mel, f0, f0_scale=arguments.f0_scale, seed=arguments.seed)
         return
     stream = voc.stream(arguments.seed)
-    mel, f0 = voc.check(mel, f0)  # all of it before the first sample is written
+    mel, f0 = voc.check(mel, f0, arguments.f0_scale)  # all of it before the first sample is written
     for start in range(0, mel.shape[1], chunk):
         yield stream.push(mel[:, start : start + chunk], f0[start : start + chunk])
     yield stream.flush()
@@ -200,11 +201,16 @@ def _shape_rows(model: Model) -> list[tuple[str, str]]:
         f"{features.name}: {features.n_mels} {features.mel_scale} bands {features.f_min:g}-{features.f_max:g} Hz,"
         f" n_fft {features.n_fft}, {features.padding} frames, ln of at least {features.log_floor:g}"
     )
+    f0 = "must be given"
+    if model.f0 is not None:
+        low, high = model.f0.config.f0_min, model.f0.config.f0_max
+        f0 = f"predicted from the mel where not given: {low:.0f}-{high:.0f} Hz, {model.f0.config.channels} channels"
     return [
         ("sound", f"{config.sample_rate} Hz, {config.hop_length} samples a frame"),
         ("features", mel),
         ("generator", ", ".join(fields)),
         ("parameters", f"{sum(trained):,}"),
+        ("f0", f0),
     ]
 
 

@@ -169,6 +169,40 @@ class GeneratorConfig:
         return "utterance" not in (self.norm, self.outer_norm)
 
 
+@dataclass(frozen=True)
+class F0Config:
+    """The shape of a predictor of F0 from the mel (DESIGN section 3), which a model file may hold too."""
+
+    channels: int = 128
+    num_blocks: int = 3  # of which number i is dilated by 2**i frames
+    kernel_size: int = 3  # frames
+    num_bins: int = 207  # of pitch
+    f0_min: float = 55.0  # Hz, the lowest bin
+    bin_cents: float = 25.0  # from one bin to the next
+
+    def __post_init__(self) -> None:
+        for name, largest in _F0_LARGEST.items():
+            value = getattr(self, name)
+            if type(value) is not int or not 0 < value <= largest:
+                raise ConfigError(f"{name}={repr(value)[:40]}: expected an integer, 1 to {largest}")
+        for name in ("f0_min", "bin_cents"):
+            value = getattr(self, name)
+            if not 1 <= value <= 1000:
+                raise ConfigError(f"{name}={value}: expected 1 to 1000")
+        if math.log2(self.f0_min) + (self.num_bins - 1) * self.bin_cents / 1200 > math.log2(_F0_HIGHEST):
+            raise ConfigError(f"num_bins={self.num_bins}: expected bins up to {_F0_HIGHEST} Hz at most")
+
+    @property
+    def f0_max(self) -> float:
+        """The highest bin, Hz."""
+        return self.f0_min * 2 ** ((self.num_bins - 1) * self.bin_cents / 1200)
+
+
+F0_PEAK_BINS = 4
+"""Bins to either side of the likeliest one over which F0 is averaged: a semitone at 25 cents a bin."""
+_F0_LARGEST = {"channels": 4096, "num_blocks": 16, "kernel_size": 64, "num_bins": 4096}
+_F0_HIGHEST = 10_000  # Hz
+
 FEATURES = {
     "wavehax-24k": FeatureConfig("wavehax-24k", 24000, 240, 1024, 100, 0.0, 8000.0, "slaney", "slaney", "same", 1e-5),
     "wavehax-48k": FeatureConfig("wavehax-48k", 48000, 480, 2048, 100, 0.0, 24000.0, "slaney", "slaney", "same", 1e-5),
@@ -214,6 +248,20 @@ def parameter_shapes(config: GeneratorConfig) -> dict[str, tuple[int, ...]]:
     shapes["output_proj.weight"] = (outputs, c)
     shapes["output_proj.bias"] = (outputs,)
     return shapes
+
+
+def f0_parameter_shapes(config: F0Config, n_mels: int) -> dict[str, tuple[int, ...]]:
+    """Name and shape of every tensor of a predictor of F0, which in a model file begin with `f0.`.
+
+    The names are those of `wavehax.nn.f0.F0Predictor.state_dict()` and of the C++ engine; all are float32.
+    """
+    channels, taps = config.channels, config.kernel_size
+    shapes: dict[str, tuple[int, ...]] = {"mel_mean": (n_mels,), "mel_scale": (n_mels,)}
+    shapes |= {"input_proj.weight": (channels, n_mels, taps), "input_proj.bias": (channels,)}
+    for i in range(config.num_blocks):
+        shapes |= {f"blocks.{i}.weight": (channels, channels, taps), f"blocks.{i}.bias": (channels,)}
+    outputs = config.num_bins + 1
+    return shapes | {"output_proj.weight": (outputs, channels, 1), "output_proj.bias": (outputs,)}
 
 
 def _block_shapes(name: str, config: GeneratorConfig) -> dict[str, tuple[int, ...]]:

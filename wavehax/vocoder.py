@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ DEFAULT_MODEL = "vocos-24k"
 MIN_F0 = 1.0
 """Hz. Lower is no pitch but a mistake, such as a contour smoothed into unvoiced frames; its prior is one huge click."""
 
+_MAX_F0 = float(np.finfo(np.float32).max)
 _MODELS = Path(__file__).parent / "models"
 _TILE = 4096  # frames checked at once: 0.4 MB of flags at 100 bands
 
@@ -70,6 +72,11 @@ class Vocoder:
         self.features: FeatureConfig = model.features
         self.provenance: dict[str, Any] = model.provenance
         self._engine = _engine.Engine(to_dict(model.generator), model.weights, isa=isa)
+        self._f0_predictor: Any = None
+        if model.f0 is not None:
+            config, n_mels = model.f0.config, model.features.n_mels
+            self._f0_predictor = _engine.F0Predictor(n_mels, to_dict(config), model.f0.weights, isa=isa)
+            self._f0_range = config.f0_min, config.f0_max
 
     @property
     def sample_rate(self) -> int:
@@ -86,15 +93,27 @@ class Vocoder:
         """The instruction set in use."""
         return self._engine.isa
 
+    @property
+    def predicts_f0(self) -> bool:
+        """Whether the mel is enough: the model file holds a predictor of F0."""
+        return self._f0_predictor is not None
+
     def __call__(
-        self, mel: np.ndarray, f0: np.ndarray | None = None, *, seed: int = 0, prior: np.ndarray | None = None
+        self,
+        mel: np.ndarray,
+        f0: np.ndarray | None = None,
+        *,
+        f0_scale: float = 1.0,
+        seed: int = 0,
+        prior: np.ndarray | None = None,
     ) -> np.ndarray:
         """Synthesise a whole utterance.
 
         Args:
             mel: floating [n_mels, T], the log-mel-spectrogram that `features` defines; T >= 1. float32 of any strides
                 is read in place.
-            f0: [T] in Hz, at least 1, or 0 where unvoiced.
+            f0: [T] in Hz, at least 1, or 0 where unvoiced; None: predicted from the mel, where the model can.
+            f0_scale: F0 is multiplied by it; more than 0.
             seed: of the prior's noise and initial phase, 0 <= seed < 2**64; the same seed gives the same bits.
             prior: a waveform in place of the prior that `f0` describes: [T * hop_length], or where the model's
                 frame_alignment is "centre" [(T + 1) * hop_length], from half a hop before to half a hop after.
@@ -105,7 +124,7 @@ class Vocoder:
         Raises:
             ValueError: a shape, type or value other than these; the message names the argument and the index.
         """
-        mel, f0 = self.check(mel, f0)
+        mel, f0 = self.check(mel, f0, f0_scale)
         if prior is not None:
             hops = mel.shape[1] + (self.config.frame_alignment == "centre")
             prior = _checked_prior(prior, hops * self.hop_length)
@@ -125,18 +144,45 @@ class Vocoder:
         """
         return self._engine.prior(_checked_f0(f0, len(f0)), 0, noise=False)
 
-    def check(self, mel: np.ndarray, f0: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-        """The inputs of a whole utterance as float32, copied only where they are not; errors as `__call__`."""
+    def f0(self, mel: np.ndarray) -> np.ndarray:
+        """The F0 that the model predicts from a mel [n_mels, T]: float32 [T] in Hz, 0 where unvoiced.
+
+        Raises:
+            ValueError: as `__call__`, or the model does not predict F0.
+        """
+        mel = self._checked_whole_mel(mel)
+        return self._f0_stream(1.0).push(mel)
+
+    def check(self, mel: np.ndarray, f0: np.ndarray | None, f0_scale: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+        """The inputs of a whole utterance as float32, F0 predicted and scaled as need be; errors as `__call__`."""
+        mel, f0_scale = self._checked_whole_mel(mel), _checked_scale(f0_scale)
+        f0 = self._f0_stream(f0_scale).push(mel) if f0 is None else f0
+        return mel, _checked_f0(f0, mel.shape[1], scale=f0_scale)
+
+    def _f0_stream(self, f0_scale: float) -> Any:
+        """The engine's predictor at the start of a voice, whose F0 can be multiplied by `f0_scale`."""
+        if self._f0_predictor is None:
+            raise ValueError(
+                "f0 is missing, and this model does not estimate it from the mel: give it (--f0), or measure it on the"
+                " recording with wavehax.features.f0_from_audio, which needs pip install 'wavehax[f0]'"
+            )
+        low, high = self._f0_range
+        if not MIN_F0 <= f0_scale * low < f0_scale * high < _MAX_F0:
+            raise ValueError(f"f0_scale={f0_scale:g}: out of range for the F0 of this model, {low:g} to {high:g} Hz")
+        return self._f0_predictor.stream()
+
+    def _checked_whole_mel(self, mel: np.ndarray) -> np.ndarray:
         mel = self._checked_mel(mel)
         if mel.shape[1] == 0:
             raise ValueError("mel is empty: expected at least one frame")
-        return mel, _checked_f0(f0, mel.shape[1])
+        return mel
 
-    def stream(self, seed: int = 0) -> Stream:
+    def stream(self, seed: int = 0, *, f0_scale: float = 1.0) -> Stream:
         """Begin a voice that takes frames as they come.
 
         Args:
             seed: as in `__call__`.
+            f0_scale: as in `__call__`.
 
         Raises:
             ValueError: the model cannot be computed frame by frame.
@@ -146,7 +192,7 @@ class Vocoder:
                 "this model cannot stream: its norm takes mean and variance over the whole utterance"
                 " (norm 'utterance'); expected a model with norm 'frame' or 'batch'"
             )
-        return Stream(self, _checked_seed(seed))
+        return Stream(self, _checked_seed(seed), _checked_scale(f0_scale))
 
     def _checked_mel(self, mel: np.ndarray, first: int = 0) -> np.ndarray:
         """`mel` as float32 [n_mels, frames]; its first frame is called `first` in messages."""
@@ -173,10 +219,12 @@ class Vocoder:
 class Stream:
     """One voice. Feed it from one thread at a time; the samples equal those of the whole utterance, bit for bit."""
 
-    def __init__(self, vocoder: Vocoder, seed: int) -> None:
+    def __init__(self, vocoder: Vocoder, seed: int, f0_scale: float) -> None:
         self._vocoder = vocoder
         self._seed = seed
+        self._f0_scale = f0_scale
         self._stream = vocoder._engine.stream(seed)
+        self._f0_stream: Any = None  # made by the first push without F0
         self._frames = 0
         self._flushed = False
         self._lock = threading.Lock()
@@ -191,7 +239,7 @@ class Stream:
 
         Args:
             mel: floating [n_mels, n], any number of frames.
-            f0: [n] in Hz, at least 1, or 0 where unvoiced.
+            f0: [n] in Hz, at least 1, or 0 where unvoiced; None, in all pushes of an utterance: predicted.
 
         Returns:
             float32 [m], the samples that these frames complete; possibly none.
@@ -204,10 +252,23 @@ class Stream:
             if self._flushed:
                 raise RuntimeError("this stream is flushed: call reset() to begin another utterance")
             mel = self._vocoder._checked_mel(mel, self._frames)
-            f0 = _checked_f0(f0, mel.shape[1], self._frames)
+            f0 = self._predicted_f0(mel) if f0 is None else self._given_f0(f0)
+            f0 = _checked_f0(f0, mel.shape[1], self._frames, self._f0_scale)
             samples = self._stream.push(mel, f0)
             self._frames += mel.shape[1]
             return samples
+
+    def _predicted_f0(self, mel: np.ndarray) -> np.ndarray:
+        if self._f0_stream is None:
+            if self._frames:
+                raise ValueError(f"f0 is missing from frame {self._frames} on: expected for all frames, or for none")
+            self._f0_stream = self._vocoder._f0_stream(self._f0_scale)
+        return self._f0_stream.push(mel)
+
+    def _given_f0(self, f0: np.ndarray) -> np.ndarray:
+        if self._f0_stream is not None:
+            raise ValueError(f"f0 is given from frame {self._frames} on: expected for all frames, or for none")
+        return f0
 
     def flush(self) -> np.ndarray:
         """End the utterance: float32 [m], the samples still owed. Only `reset` may follow."""
@@ -222,6 +283,7 @@ class Stream:
         with self._alone():
             self._seed = self._seed if seed is None else _checked_seed(seed)
             self._stream.reset(self._seed)
+            self._f0_stream = None
             self._frames = 0
             self._flushed = False
 
@@ -237,13 +299,8 @@ class Stream:
             self._lock.release()
 
 
-def _checked_f0(f0: np.ndarray | None, frames: int, first: int = 0) -> np.ndarray:
-    """`f0` as float32 [frames]; its first frame is called `first` in messages."""
-    if f0 is None:
-        raise ValueError(
-            "f0 is missing, and this model does not estimate it from the mel: give it (--f0), or measure it on the"
-            " recording with wavehax.features.f0_from_audio, which needs pip install 'wavehax[f0]'"
-        )
+def _checked_f0(f0: np.ndarray, frames: int, first: int = 0, scale: float = 1.0) -> np.ndarray:
+    """`f0` times `scale` as float32 [frames]; its first frame is called `first` in messages."""
     f0 = np.asarray(f0)
     if f0.dtype.kind not in "fiu":
         raise ValueError(f"f0 is of type {f0.dtype}: expected numbers in Hz")
@@ -251,6 +308,9 @@ def _checked_f0(f0: np.ndarray | None, frames: int, first: int = 0) -> np.ndarra
         raise ValueError(f"f0 has shape {list(f0.shape)}: expected [{frames}], one value for each frame of the mel")
     if len(f0) != frames:
         raise ValueError(f"f0 has {len(f0)} frames and mel has {frames}: expected as many")
+    if scale != 1:
+        with np.errstate(over="ignore", invalid="ignore"):  # what is then not finite is refused as such
+            f0 = f0 * np.float64(scale)  # in float32 a large scale would be infinite, and 0 Hz become NaN
     f0 = np.ascontiguousarray(_as_float32(f0))
     bad = ~(np.isfinite(f0) & ((f0 == 0) | (f0 >= MIN_F0)))
     if bad.any():
@@ -283,6 +343,12 @@ def _checked_seed(seed: int) -> int:
     if not 0 <= value < 2**64:
         raise ValueError(f"seed={seed!r}: expected an integer, 0 <= seed < 2**64")
     return value
+
+
+def _checked_scale(f0_scale: float) -> float:
+    if not (isinstance(f0_scale, Real) and 0 < f0_scale < float("inf")):
+        raise ValueError(f"f0_scale={f0_scale!r}: expected a finite number, more than 0")
+    return float(f0_scale)
 
 
 def _as_float32(values: np.ndarray) -> np.ndarray:

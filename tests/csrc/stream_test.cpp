@@ -14,6 +14,7 @@
 
 #include "../../csrc/cpu.h"
 #include "../../csrc/engine.h"
+#include "../../csrc/f0.h"
 #include "../../csrc/stream.h"
 
 namespace {
@@ -151,12 +152,60 @@ void test_model(const Config& config, const wavehax::Kernels& kernels) {
   }
 }
 
+std::shared_ptr<wavehax::F0Predictor> random_predictor(const wavehax::F0Config& c, const wavehax::Kernels& kernels) {
+  std::map<std::string, std::vector<float>> values;
+  std::map<std::string, wavehax::Tensor> tensors;
+  std::uniform_real_distribution<float> uniform(0.1f, 0.9f);
+  const auto add = [&](const std::string& name, const std::vector<long>& shape) {
+    std::size_t size = 1;
+    for (long n : shape) size *= static_cast<std::size_t>(n);
+    values[name].resize(size);
+    for (float& v : values[name]) v = uniform(rng);
+    tensors[name] = {shape, values[name].data()};
+  };
+  add("mel_mean", {c.n_mels});
+  add("mel_scale", {c.n_mels});
+  for (int i = -1; i < c.num_blocks; ++i) {
+    const std::string name = i < 0 ? "input_proj" : "blocks." + std::to_string(i);
+    add(name + ".weight", {c.channels, i < 0 ? c.n_mels : c.channels, c.kernel_size});
+    add(name + ".bias", {c.channels});
+  }
+  add("output_proj.weight", {c.num_bins + 1, c.channels, 1});
+  add("output_proj.bias", {c.num_bins + 1});
+  return std::make_shared<wavehax::F0Predictor>(c, wavehax::Weights(tensors), kernels);
+}
+
+void test_f0(const wavehax::Kernels& kernels) {
+  const wavehax::F0Config config = {pick({1, 7, 100}), pick({1, 16, 33}), pick({1, 3, 5}), pick({1, 2, 3, 7}),
+                                    pick({1, 5, 40}), 55.0, 25.0};
+  const int frames = pick({0, 1, 9, 90});
+  std::vector<float> mel(static_cast<std::size_t>(frames) * config.n_mels), whole(frames), streamed(frames);
+  for (float& v : mel) v = static_cast<float>(rng() % 1000) * 1e-3f;
+  const wavehax::MelView view = {mel.data(), frames, 1};
+  wavehax::F0Stream stream(random_predictor(config, kernels));
+  allocations = 0;
+  counting = true;
+  stream.push(view, frames, whole.data());
+  stream.reset();
+  for (int at = 0; at < frames;) {
+    const int count = std::min(pick({0, 1, 3, 8, 20}), frames - at);
+    stream.push(view.from(at), count, streamed.data() + at);
+    at += count;
+  }
+  counting = false;
+  check(allocations == 0, "predicting F0 allocates nothing");
+  check(streamed == whole, "chunks give the F0 of the whole utterance");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   const int models = argc > 1 ? std::atoi(argv[1]) : 100;
   for (const std::string& isa : wavehax::available_isas())
-    for (int i = 0; i < models; ++i) test_model(random_config(), wavehax::choose_kernels(isa));
+    for (int i = 0; i < models; ++i) {
+      test_model(random_config(), wavehax::choose_kernels(isa));
+      test_f0(wavehax::choose_kernels(isa));
+    }
   std::printf("%d passed, %d failed\n", passed, failed);
   return failed == 0 ? 0 : 1;
 }

@@ -15,6 +15,7 @@ from wavehax.config import FEATURES
 from wavehax.train.config import DataConfig
 from wavehax.train.corpus import Recording, read_manifest
 from wavehax.train.data import SegmentDataset
+from wavehax.train.pitch import FACTOR_MAX, FACTOR_MIN
 from wavehax.train.prepare import main, prepare
 
 FEATURES_24K = FEATURES["vocos-24k"]
@@ -99,3 +100,5 @@ def test_shifted_mels_are_prepared_where_asked_and_differ_where_voiced(
     mel, other, f0 = (np.load(tmp_path / "shifted" / f"{name}.npy") for name in ("mel", "mel_shifted", "f0"))
     assert other.shape == mel.shape and (f0 > 0).any()
     assert np.abs(other - mel)[f0 > 0].mean() > 0.2
+    factor = np.load(tmp_path / "shifted" / "f0_shifted.npy")[f0 > 0] / f0[f0 > 0]
+    assert factor.min() >= FACTOR_MIN and factor.max() <= FACTOR_MAX and len(np.unique(factor.round(4))) <= 5

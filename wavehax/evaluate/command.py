@@ -10,7 +10,7 @@ from wavehax import arguments as types
 from wavehax.arguments import Parser
 from wavehax.batch import UsageError
 from wavehax.errors import optional_module
-from wavehax.evaluate import aliasing_command, summary
+from wavehax.evaluate import aliasing_command, f0_command, summary
 from wavehax.evaluate.items import SPLITS, Item, folder_items, manifest_items
 from wavehax.evaluate.outputs import check_outputs, output_paths
 from wavehax.evaluate.report import write_report
@@ -20,7 +20,7 @@ from wavehax.vocoder import DEFAULT_MODEL
 
 DESCRIPTION = """Score what a vocoder makes: files of GENERATED_DIR against the recordings of the same names in
 NATURAL_DIR, or what a model makes of the recordings that a manifest names; see also wavehax evaluate
-aliasing --help. Needs the extras [f0,eval]."""
+aliasing --help and wavehax evaluate f0 --help. Needs the extras [f0,eval]."""
 WORST = 5  # files listed per group
 _NEEDED = {"pesq": "eval", "pystoi": "eval", "scipy": "eval", "pyworld": "f0"}
 
@@ -34,6 +34,8 @@ def main(argv: Sequence[str]) -> int:
     """
     if argv[:1] == ["aliasing"]:
         return aliasing_command.main(argv[1:])
+    if argv[:1] == ["f0"]:
+        return f0_command.main(argv[1:])
     arguments = _parser().parse_args(argv)
     outputs = output_paths(arguments.output)
     items, synthesis, source = _task(arguments)

@@ -15,6 +15,7 @@ from wavehax.nn import build_generator
 from wavehax.nn.layers import BatchNorm
 from wavehax.train.config import TrainConfig, config_from_dict
 from wavehax.train.data import Batch, SegmentDataset
+from wavehax.train.f0 import copy_predictor
 from wavehax.train.state import load_state, newest, unflatten
 from wavehax.vocoder import Vocoder
 from wavehax.yamlfile import read_yaml
@@ -23,23 +24,27 @@ _MAX_ERROR = 1e-4  # of the largest sample
 _STATISTICS_BATCHES = 50  # 50 x 11 x 48 frames: 5 minutes of audio
 
 
-def export(checkpoint: Path, out: Path, provenance: dict[str, Any], *, force: bool = False) -> Model:
+def export(
+    checkpoint: Path, out: Path, provenance: dict[str, Any], *, f0_from: Path | None = None, force: bool = False
+) -> Model:
     """Write the model file `out` from `checkpoint`; steps and time are added to `provenance`.
 
     `out` appears (or, with `force`, is replaced) only once the engine has been found to compute what PyTorch does.
 
     Batch-norm statistics are averaged over training batches (read from the prepared folder that the checkpoint names)
-    under the averaged weights: those collected while training belong to other weights.
+    under the averaged weights: those collected while training belong to other weights. `f0_from` is a model file whose
+    predictor of F0 goes into this one.
 
     Returns:
         The model, as read back from `out`.
 
     Raises:
         OSError: a file is missing or cannot be written, or `out` exists and `force` is not set.
-        ValueError: the checkpoint does not fit its own configuration, a weight is not finite, or the engine computes
-            something else than PyTorch from what was written.
+        ValueError: the checkpoint does not fit its own configuration, a weight is not finite, the engine computes
+            something else than PyTorch from what was written, or `f0_from` has no predictor for this mel.
     """
     refuse_existing(out, force)
+    donor = load_model(f0_from) if f0_from else None
     tensors, state = load_state(checkpoint)
     config = config_from_dict(state["config"])
     generator = build_generator(config.generator)
@@ -50,6 +55,8 @@ def export(checkpoint: Path, out: Path, provenance: dict[str, Any], *, force: bo
     settings["data"] = {key: value for key, value in settings["data"].items() if key != "path"}  # of this machine
     training = {"steps": state["step"], "hours": round(state["seconds"] / 3600, 2), **settings}
     model = Model(config.generator, config.feature_config, weights, {**provenance, "training": training})
+    if donor:
+        model = copy_predictor(model, donor)
     with replacing(out, overwrite=force) as temporary:
         save_model(temporary, model)
         written = load_model(temporary)

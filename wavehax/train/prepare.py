@@ -3,7 +3,7 @@
 A prepared folder holds, for all utterances one after another,
 
     audio.npy  int16 [frames * hop_length]     mel.npy  float32 [frames, n_mels]     f0.npy  float32 [frames] Hz
-    mel_shifted.npy  with --shifted, as mel.npy: the voice at another pitch (wavehax.train.pitch)
+    mel_shifted.npy, f0_shifted.npy  with --shifted: the voice at another pitch (wavehax.train.pitch)
     manifest.json  features, per-band mel_mean and mel_scale; of each utterance file, speaker, first frame, frames
 
 and for the recordings that were held out
@@ -12,7 +12,7 @@ and for the recordings that were held out
 
 Utterances are cut to whole hops, so that frame t of the arrays belongs to samples [t*hop_length, (t+1)*hop_length): the
 alignment of `wavehax.features`. A frame takes 2 * hop_length + 4 * n_mels + 4 bytes: 309 MB an hour with `vocos-24k`,
-318 with `wavehax-24k`, 491 with `wavehax-48k`; 4 * n_mels bytes more with --shifted, and half as much time again.
+318 with `wavehax-24k`, 491 with `wavehax-48k`; 4 * n_mels + 4 bytes more with --shifted, and half as much time again.
 
 manifest.json is written last: a folder that has one is complete. Until then progress.jsonl says how far the arrays
 are valid, and preparation can be stopped in any way and taken up again.
@@ -194,6 +194,7 @@ def _analyse(features: FeatureConfig, shifted: bool, recording: Recording) -> Ar
     if shifted:
         factor = random_factor(f0, np.random.default_rng(zlib.crc32(samples)))  # the same whenever it is prepared
         arrays["mel_shifted"] = shifted_mel(audio, f0, factor, features).T
+        arrays["f0_shifted"] = (factor * f0).astype(np.float32)
     return arrays
 
 

@@ -15,9 +15,10 @@ from wavehax.config import FeatureConfig, to_dict
 from wavehax.files import replacing
 
 Arrays = Mapping[str, np.ndarray]
-"""Of an utterance of T frames: audio int16 [T * hop_length], f0 [T] Hz, mel (and mel_shifted) float32 [T, n_mels]."""
+"""Of an utterance of T frames: audio int16 [T * hop_length], f0 [T] Hz, mel float32 [T, n_mels]; perhaps the last two
+of the voice at another pitch as f0_shifted and mel_shifted."""
 
-_DTYPES = {"audio": np.dtype("<i2"), "mel": np.dtype("<f4"), "f0": np.dtype("<f4"), "mel_shifted": np.dtype("<f4")}
+_DTYPES = {"audio": np.dtype("<i2"), **dict.fromkeys(("mel", "f0", "mel_shifted", "f0_shifted"), np.dtype("<f4"))}
 _BLOCK_FRAMES = 1 << 16  # of the mel that are summed at once: 26 MB
 
 
@@ -36,13 +37,13 @@ class Writer:
             out: the folder, which exists.
             features: the definition of mel and frames.
             planned: of each utterance what decides its arrays; `start` and `frames` are added to it.
-            shifted: whether they have a mel_shifted.
+            shifted: whether they have mel_shifted and f0_shifted.
 
         Raises:
             ValueError: `out` was begun with other features or utterances, or has lost what it held.
         """
         self.out, self.features, self.planned = out, features, planned
-        self.names = [name for name in _DTYPES if shifted or name != "mel_shifted"]
+        self.names = [name for name in _DTYPES if shifted or not name.endswith("_shifted")]
         self.utterances = self._counted()
         self.num_frames = sum(utterance["frames"] for utterance in self.utterances)
         self.files = {name: self._open(name) for name in self.names}
@@ -111,7 +112,7 @@ class Writer:
     def _shape(self, name: str, frames: int) -> tuple[int, ...]:
         if name == "audio":
             return (frames * self.features.hop_length,)
-        return (frames,) if name == "f0" else (frames, self.features.n_mels)
+        return (frames,) if name.startswith("f0") else (frames, self.features.n_mels)
 
     def _header(self, name: str, frames: int) -> bytes:
         """As long for any number of frames: numpy leaves room in a header for the first axis to grow."""

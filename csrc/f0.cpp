@@ -1,0 +1,130 @@
+#include "f0.h"
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+#include <utility>
+
+namespace wavehax {
+namespace {
+
+constexpr int kTile = 8;       // frames computed together: a product reads its weights once for all of them
+constexpr int kPeakBins = 4;   // to either side of the likeliest bin; wavehax.config.F0_PEAK_BINS
+
+// The limits within which packing and indexing are safe; wavehax.config says the same in the user's terms.
+const F0Config& checked(const F0Config& c) {
+  const auto within = [](int value, int largest) { return value > 0 && value <= largest; };
+  if (c.n_mels < 1 || !within(c.channels, 4096) || !within(c.num_blocks, 16) || !within(c.kernel_size, 64) ||
+      !within(c.num_bins, 4096))
+    throw std::invalid_argument("F0 config: a size is not positive, or larger than the engine takes");
+  return c;
+}
+
+}  // namespace
+
+F0Predictor::F0Predictor(const F0Config& c, Weights weights, const Kernels& kernels_) : kernels(kernels_), config(checked(c)) {
+  const float* mean = weights.take("mel_mean", {c.n_mels});
+  const float* scale = weights.take("mel_scale", {c.n_mels});
+  mel_mean.assign(mean, mean + c.n_mels);
+  mel_scale.assign(scale, scale + c.n_mels);
+  convolutions.emplace_back(weights, "input_proj", c.channels, c.n_mels, c.kernel_size);
+  dilations.push_back(1);
+  for (int i = 0; i < c.num_blocks; ++i) {
+    convolutions.emplace_back(weights, "blocks." + std::to_string(i), c.channels, c.channels, c.kernel_size);
+    dilations.push_back(1 << i);
+  }
+  output_proj = std::make_unique<Projection>(weights, "output_proj", c.num_bins + 1, c.channels, 1);
+  weights.check_all_taken();
+}
+
+F0Stream::F0Stream(std::shared_ptr<const F0Predictor> predictor) : predictor_(std::move(predictor)) {
+  const F0Predictor& p = *predictor_;
+  const int mel_row = padded(p.config.n_mels), row = padded(p.config.channels);
+  // What a convolution looks back, and a tile; the last ring is read by a product of one frame.
+  std::vector<std::int64_t> capacities;
+  for (int dilation : p.dilations) capacities.push_back(kTile + (p.config.kernel_size - 1) * dilation);
+  capacities.push_back(kTile);
+  std::int64_t size = capacities[0] * mel_row;
+  for (std::size_t i = 1; i < capacities.size(); ++i) size += capacities[i] * row;
+  ring_storage_.resize(size);
+  zeros_.resize(std::max(mel_row, row));
+  float* storage = ring_storage_.data();
+  for (std::size_t i = 0; i < capacities.size(); ++i) {
+    const int width = i == 0 ? mel_row : row;
+    rings_.emplace_back(storage, zeros_.data(), width, capacities[i], Border::kZeros);
+    storage += capacities[i] * width;
+  }
+  logits_.resize(kTile * p.output_proj->columns);
+  inputs_.resize(kTile * p.config.kernel_size);
+  outputs_.resize(kTile);
+}
+
+void F0Stream::reset() {
+  for (FrameRing& ring : rings_) ring.reset();
+}
+
+void F0Stream::push(MelView mel, std::int64_t frames, float* f0) {
+  for (std::int64_t first = 0; first < frames; first += kTile) {
+    const int count = static_cast<int>(std::min<std::int64_t>(kTile, frames - first));
+    take(mel.from(first), count);
+    for (std::size_t layer = 0; layer < predictor_->convolutions.size(); ++layer) convolve(layer, count);
+    decode(count, f0 + first);
+  }
+}
+
+void F0Stream::take(MelView mel, int count) {
+  const F0Predictor& p = *predictor_;
+  for (int t = 0; t < count; ++t) {
+    float* row = rings_[0].push();
+    const float* from = mel.data + t * mel.frame_stride;
+    for (int k = 0; k < p.config.n_mels; ++k) row[k] = (from[k * mel.band_stride] - p.mel_mean[k]) / p.mel_scale[k];
+  }
+}
+
+void F0Stream::convolve(std::size_t layer, int count) {
+  const F0Predictor& p = *predictor_;
+  const Projection& convolution = p.convolutions[layer];
+  FrameRing &in = rings_[layer], &out = rings_[layer + 1];
+  const std::int64_t first = out.count();
+  const int taps = convolution.taps, dilation = p.dilations[layer];
+  for (int i = 0; i < count; ++i) {
+    for (int j = 0; j < taps; ++j) inputs_[i * taps + j] = in.at(first + i - (taps - 1 - j) * dilation);
+    outputs_[i] = out.push();
+  }
+  p.kernels.project(inputs_.data(), count, taps, convolution.depth, convolution.weight.data(), convolution.bias.data(),
+                    convolution.columns, outputs_.data());
+  for (int i = 0; i < count; ++i) {
+    p.kernels.gelu(outputs_[i], convolution.columns);
+    if (layer == 0) continue;
+    const float* residual = in.at(first + i);
+    for (int c = 0; c < convolution.columns; ++c) outputs_[i][c] += residual[c];
+  }
+}
+
+void F0Stream::decode(int count, float* f0) {
+  const F0Predictor& p = *predictor_;
+  const Projection& proj = *p.output_proj;
+  FrameRing& in = rings_.back();
+  for (int i = 0; i < count; ++i) {
+    inputs_[i] = in.at(in.count() - count + i);
+    outputs_[i] = logits_.data() + i * proj.columns;
+  }
+  p.kernels.project(inputs_.data(), count, 1, proj.depth, proj.weight.data(), proj.bias.data(), proj.columns, outputs_.data());
+  for (int i = 0; i < count; ++i) f0[i] = outputs_[i][p.config.num_bins] > 0.0f ? peak_f0(outputs_[i]) : 0.0f;
+}
+
+// The mean of the bins around the likeliest one, weighted by their probabilities.
+float F0Stream::peak_f0(const float* logits) const {
+  const F0Config& c = predictor_->config;
+  const int peak = static_cast<int>(std::max_element(logits, logits + c.num_bins) - logits);
+  double sum = 0.0, moment = 0.0;
+  for (int bin = std::max(0, peak - kPeakBins); bin <= std::min(c.num_bins - 1, peak + kPeakBins); ++bin) {
+    const double weight = std::exp(static_cast<double>(logits[bin]) - logits[peak]);
+    sum += weight;
+    moment += weight * bin;
+  }
+  const auto f0 = static_cast<float>(c.f0_min * std::exp2(moment / sum * c.bin_cents / 1200.0));
+  return std::isfinite(f0) ? f0 : 0.0f;  // not so only where a mel beyond all sound has made the logits overflow
+}
+
+}  // namespace wavehax

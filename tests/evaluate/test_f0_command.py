@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny_models import with_f0
+from voices import voice
+
+from wavehax.audio import write_audio
+from wavehax.checkpoint import save_model
+from wavehax.evaluate.f0_command import predictor_scores, smoothed
+from wavehax.features import f0_from_audio
+from wavehax.vocoder import Vocoder
+
+pytest.importorskip("pyworld", reason="needs the extra [f0]")
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    for name in ("a", "b"):
+        write_audio(tmp_path / f"{name}.flac", voice(0.5, 150 if name == "a" else 190, 0), 24000)
+    with (tmp_path / "MANIFEST.tsv").open("w", newline="") as file:
+        csv.writer(file, delimiter="\t").writerows(
+            [("file", "split", "speaker"), ("a.flac", "dev", "a"), ("b.flac", "unseen", "b")]
+        )
+    return tmp_path
+
+
+def test_what_harvest_finds_is_what_predictions_are_judged_by(corpus, tiny, monkeypatch):
+    voc = Vocoder(with_f0(tiny))
+    measured = [f0_from_audio(voice(0.5, pitch, 0), voc.features) for pitch in (150, 190)]
+    predictions = iter([measured[0], 2 * measured[0], measured[1], 2 * measured[1]])  # right; for the smooth mel wrong
+    monkeypatch.setattr(Vocoder, "f0", lambda self, mel: next(predictions))
+    plain, smooth = predictor_scores(voc, [corpus / "a.flac", corpus / "b.flac"])
+    assert (plain.gross_pitch_error, plain.voicing_error) == (0, 0) and plain.rmse_cents < 5
+    assert smooth.gross_pitch_error > 0.9
+
+
+def test_every_split_has_its_scores(corpus, tiny, tmp_path, command):
+    save_model(tmp_path / "model.safetensors", with_f0(tiny))
+    model, data = ("--model", tmp_path / "model.safetensors"), ("--data", corpus / "MANIFEST.tsv")
+    code, out, err = command("evaluate", "f0", *model, *data, "--splits", "dev", "unseen")
+    assert (code, err) == (0, "")
+    rows = [line.split()[:3] for line in out.splitlines()[1:]]
+    assert rows == [[kind, split, "1"] for split in ("dev", "unseen") for kind in ("recorded", "smoothed")]
+    code, _, err = command("evaluate", "f0", *model, *data, "--splits", "none")
+    assert code == 1 and "nothing is in split 'none'" in err and err.count("\n") == 1
+
+
+def test_a_model_without_a_predictor_is_refused(corpus, tiny, tmp_path, command):
+    save_model(tmp_path / "model.safetensors", tiny)
+    data = ("--data", corpus / "MANIFEST.tsv", "--splits", "dev")
+    code, _, err = command("evaluate", "f0", "--model", tmp_path / "model.safetensors", *data)
+    assert code == 1 and "does not estimate it" in err and err.count("\n") == 1
+
+
+def test_smoothing_is_a_product_of_two_binomial_filters():
+    mel = np.random.default_rng(0).standard_normal((6, 9)).astype(np.float32)
+    padded = np.pad(mel.astype(np.float64), 1, mode="edge")
+    taps = np.outer([0.25, 0.5, 0.25], [0.25, 0.5, 0.25])
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3))
+    np.testing.assert_allclose(smoothed(mel), (windows * taps).sum(axis=(2, 3)), atol=1e-6)

@@ -1,0 +1,76 @@
+"""`wavehax evaluate f0`: F0 that a model predicts from the mel against what Harvest finds in the recording."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+import wavehax
+from wavehax.arguments import Parser
+from wavehax.audio import read_audio
+from wavehax.errors import optional_module
+from wavehax.evaluate.items import SPLITS, manifest_items
+from wavehax.evaluate.pitch import F0Scores, f0_scores
+from wavehax.features import f0_from_audio, log_mel
+from wavehax.vocoder import Vocoder
+
+DESCRIPTION = """Score the F0 that a model predicts from the mels of recordings against WORLD Harvest's, over all frames
+of a split; then that from the same mels smoothed over bands and over frames, as those of an acoustic model are. Needs
+the extra [f0]."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run `wavehax evaluate f0 ARGV`.
+
+    Raises:
+        UsageError: the arguments make no sense.
+        ValueError, OSError: the model predicts no F0, or an input is not as expected.
+    """
+    arguments = _parser().parse_args(argv)
+    optional_module("pyworld", "evaluation", "wavehax[f0]")
+    voc = wavehax.load(arguments.model)
+    items = manifest_items(arguments.data, arguments.splits)
+    print(f"{'mel':<10}{'split':<10}{'files':>6}{'gross %':>9}{'V/UV %':>9}{'RMSE cents':>12}{'median':>8}")
+    for split in arguments.splits:
+        paths = [item.natural for item in items if item.group == split]
+        for kind, scores in zip(("recorded", "smoothed"), predictor_scores(voc, paths), strict=True):
+            shares = f"{100 * scores.gross_pitch_error:>9.2f}{100 * scores.voicing_error:>9.2f}"
+            cents = f"{scores.rmse_cents:>12.1f}{scores.median_cents:>8.1f}"
+            print(f"{kind:<10}{split:<10}{len(paths):>6}{shares}{cents}", flush=True)
+    return 0
+
+
+def _parser() -> Parser:
+    parser = Parser(prog="wavehax evaluate f0", description=DESCRIPTION)
+    help_text = "table (.tsv) with columns file, split, speaker"
+    parser.add_argument("--data", type=Path, required=True, metavar="MANIFEST", help=help_text)
+    parser.add_argument("--model", metavar="MODEL", help="model file, or the name of a shipped one (default: that one)")
+    help_text = f"of the manifest (default {' '.join(SPLITS)})"
+    parser.add_argument("--splits", nargs="+", default=SPLITS, metavar="SPLIT", help=help_text)
+    return parser
+
+
+def predictor_scores(voc: Vocoder, paths: Sequence[Path]) -> tuple[F0Scores, F0Scores]:
+    """Scores of predictions from the mels of recordings, and from those mels smoothed, over all frames together.
+
+    Raises:
+        OSError, ValueError: a recording cannot be read, or the model predicts no F0.
+    """
+    contours: list[tuple[np.ndarray, ...]] = []
+    for path in paths:
+        audio, _ = read_audio(path, voc.sample_rate)
+        mel = log_mel(audio, voc.features)
+        contours.append((f0_from_audio(audio, voc.features), voc.f0(mel), voc.f0(smoothed(mel))))
+    measured, plain, smooth = (np.concatenate(parts) for parts in zip(*contours, strict=True))
+    return f0_scores(measured, plain), f0_scores(measured, smooth)
+
+
+def smoothed(mel: np.ndarray) -> np.ndarray:
+    """A log-mel [n_mels, T] under the taps 1/4, 1/2, 1/4 over bands and over frames, its edges repeated."""
+    for axis in (0, 1):
+        mel = np.moveaxis(mel, axis, 0)
+        padded = np.concatenate([mel[:1], mel, mel[-1:]])
+        mel = np.moveaxis(padded[:-2] / 4 + padded[1:-1] / 2 + padded[2:] / 4, 0, axis)
+    return np.ascontiguousarray(mel)
