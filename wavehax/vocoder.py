@@ -17,6 +17,7 @@ from wavehax import _engine
 from wavehax.checkpoint import Model, load_model
 from wavehax.config import FeatureConfig, GeneratorConfig, to_dict
 from wavehax.errors import ModelError
+from wavehax.harmonics import flatten_harmonics
 
 DEFAULT_MODEL = "vocos-24k"
 """Name of the shipped model that `load()` takes."""
@@ -113,7 +114,7 @@ class Vocoder:
             mel: floating [n_mels, T], the log-mel-spectrogram that `features` defines; T >= 1. float32 of any strides
                 is read in place.
             f0: [T] in Hz, at least 1, or 0 where unvoiced; None: predicted from the mel, where the model can.
-            f0_scale: F0 is multiplied by it; more than 0.
+            f0_scale: F0 is multiplied by it, more than 0; unless it is 1, the mel loses the harmonics that it shows.
             seed: of the prior's noise and initial phase, 0 <= seed < 2**64; the same seed gives the same bits.
             prior: a waveform in place of the prior that `f0` describes: [T * hop_length], or where the model's
                 frame_alignment is "centre" [(T + 1) * hop_length], from half a hop before to half a hop after.
@@ -157,7 +158,16 @@ class Vocoder:
         """The inputs of a whole utterance as float32, F0 predicted and scaled as need be; errors as `__call__`."""
         mel, f0_scale = self._checked_whole_mel(mel), _checked_scale(f0_scale)
         f0 = self._f0_stream(f0_scale).push(mel) if f0 is None else f0
-        return mel, _checked_f0(f0, mel.shape[1], scale=f0_scale)
+        return self._scaled(mel, f0, f0_scale)
+
+    def _scaled(
+        self, mel: np.ndarray, f0: np.ndarray, f0_scale: float, first: int = 0
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Checked F0 times `f0_scale`; where that is not 1, the mel without the harmonics of its own pitch."""
+        scaled = _checked_f0(f0, mel.shape[1], first, f0_scale)
+        if f0_scale != 1:
+            mel = flatten_harmonics(mel, np.asarray(f0), self.features)
+        return mel, scaled
 
     def _f0_stream(self, f0_scale: float) -> Any:
         """The engine's predictor at the start of a voice, whose F0 can be multiplied by `f0_scale`."""
@@ -253,7 +263,7 @@ class Stream:
                 raise RuntimeError("this stream is flushed: call reset() to begin another utterance")
             mel = self._vocoder._checked_mel(mel, self._frames)
             f0 = self._predicted_f0(mel) if f0 is None else self._given_f0(f0)
-            f0 = _checked_f0(f0, mel.shape[1], self._frames, self._f0_scale)
+            mel, f0 = self._vocoder._scaled(mel, f0, self._f0_scale, self._frames)
             samples = self._stream.push(mel, f0)
             self._frames += mel.shape[1]
             return samples
@@ -324,9 +334,7 @@ def _checked_f0(f0: np.ndarray, frames: int, first: int = 0, scale: float = 1.0)
 def _checked_prior(prior: np.ndarray, samples: int) -> np.ndarray:
     prior = np.asarray(prior)
     if prior.dtype.kind != "f" or prior.shape != (samples,):
-        raise ValueError(
-            f"prior is {prior.dtype} {list(prior.shape)}: expected floating point [{samples}]"
-        )
+        raise ValueError(f"prior is {prior.dtype} {list(prior.shape)}: expected floating point [{samples}]")
     prior = np.ascontiguousarray(_as_float32(prior))
     finite = np.isfinite(prior)
     if not finite.all():
