@@ -8,10 +8,12 @@ import pytest
 from tiny_models import with_f0
 from voices import voice
 
-from wavehax.audio import write_audio
+from wavehax.audio import read_audio, write_audio
 from wavehax.checkpoint import save_model
 from wavehax.evaluate.f0_command import predictor_scores, smoothed
-from wavehax.features import f0_from_audio
+from wavehax.evaluate.items import Item
+from wavehax.evaluate.synthesis import ModelSynthesis
+from wavehax.features import f0_from_audio, log_mel
 from wavehax.vocoder import Vocoder
 
 pytest.importorskip("pyworld", reason="needs the extra [f0]")
@@ -54,6 +56,20 @@ def test_a_model_without_a_predictor_is_refused(corpus, tiny, tmp_path, command)
     data = ("--data", corpus / "MANIFEST.tsv", "--splits", "dev")
     code, _, err = command("evaluate", "f0", "--model", tmp_path / "model.safetensors", *data)
     assert code == 1 and "does not estimate it" in err and err.count("\n") == 1
+
+
+def test_a_model_may_be_scored_with_the_f0_that_it_predicts(corpus, tiny, tmp_path, command):
+    path = tmp_path / "model.safetensors"
+    save_model(path, with_f0(tiny))
+    item = Item("a.flac", "dev", "a", corpus / "a.flac")
+    voc = Vocoder(with_f0(tiny))
+    wave, _ = read_audio(item.natural, 24000)
+    mel = log_mel(wave, voc.features)
+    for predict, expected in ((True, voc(mel)), (False, voc(mel, f0_from_audio(wave, voc.features)))):
+        pair = ModelSynthesis(str(path), predict_f0=predict)(item)
+        np.testing.assert_array_equal(pair.generated, expected[: len(wave)])
+    code, _, err = command("evaluate", "--world", "--f0", "mel", "--data", corpus / "MANIFEST.tsv")
+    assert code == 2 and "--f0 mel: needs a model" in err
 
 
 def test_smoothing_is_a_product_of_two_binomial_filters():

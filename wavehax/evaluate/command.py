@@ -62,6 +62,8 @@ def _parser() -> Parser:
     maker = parser.add_mutually_exclusive_group()
     maker.add_argument("--model", metavar="MODEL", help="model file, or the name of a shipped one (default: that one)")
     maker.add_argument("--world", action="store_true", help="WORLD analysis and synthesis in place of a model")
+    help_text = "F0 that the model predicts from the mel, in place of Harvest's"
+    parser.add_argument("--f0", choices=[types.F0_FROM_MEL], help=help_text)
     parser.add_argument(
         "--f0-scale", type=types.positive, metavar="X", help="multiply F0; then pitch and voicing alone are scored"
     )
@@ -76,10 +78,14 @@ def _task(arguments: argparse.Namespace) -> tuple[list[Item], Synthesis, str]:
         return _folder_task(arguments)
     if arguments.folders:
         raise UsageError(f"{arguments.folders[0]}: expected no folders with --data")
+    if arguments.world and arguments.f0:
+        raise UsageError(f"--f0 {arguments.f0}: needs a model, and WORLD is none")
     items = manifest_items(arguments.data, arguments.splits or SPLITS)
     scale = arguments.f0_scale or 1.0
     name = "WORLD" if arguments.world else str(arguments.model or DEFAULT_MODEL)
-    synthesis = WorldSynthesis(scale) if arguments.world else ModelSynthesis(arguments.model, scale)
+    name += ", F0 predicted" if arguments.f0 else ""
+    model = ModelSynthesis(arguments.model, scale, arguments.f0 == types.F0_FROM_MEL)
+    synthesis = WorldSynthesis(scale) if arguments.world else model
     return items, synthesis, name if scale == 1 else f"{name}, F0 times {scale:g}"
 
 
@@ -88,7 +94,7 @@ def _folder_task(arguments: argparse.Namespace) -> tuple[list[Item], Synthesis, 
         raise UsageError(
             f"{len(arguments.folders)} folders: expected NATURAL_DIR and GENERATED_DIR, or --data MANIFEST"
         )
-    for option in ("model", "world", "f0_scale", "splits"):
+    for option in ("model", "world", "f0", "f0_scale", "splits"):
         if getattr(arguments, option):
             raise UsageError(f"--{option.replace('_', '-')} needs --data MANIFEST")
     natural, generated = arguments.folders

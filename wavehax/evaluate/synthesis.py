@@ -34,6 +34,7 @@ class ModelSynthesis:
 
     model: str | None = None  # as wavehax.load takes it
     f0_scale: float = 1.0
+    predict_f0: bool = False  # from the mel, by the model, in place of Harvest
 
     def __call__(self, item: Item) -> Pair:
         voc = _vocoder(self.model)
@@ -41,7 +42,7 @@ class ModelSynthesis:
         f0 = pitch.harvest(wave, rate)
         on_frames = (rate, voc.hop_length) == (pitch.FRAMES.sample_rate, pitch.FRAMES.hop_length)
         given = f0 if on_frames and voc.features.padding == "centre" else f0_from_audio(wave, voc.features)
-        made = voc(log_mel(wave, voc.features), given, f0_scale=self.f0_scale)
+        made = voc(log_mel(wave, voc.features), None if self.predict_f0 else given, f0_scale=self.f0_scale)
         return _pair(wave, made, rate, f0, self.f0_scale)
 
 
