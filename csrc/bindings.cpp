@@ -111,14 +111,14 @@ MelView view(const Array& mel) {
 }
 
 Array py_vocode(const EnginePtr& engine, const Array& mel, const DenseArray& f0, std::uint64_t seed,
-                const std::optional<DenseArray>& prior) {
+                const std::optional<DenseArray>& prior, int threads) {
   const std::int64_t frames = check(*engine, mel, f0, prior ? &*prior : nullptr);
   Array wave(frames * engine->config.hop_length);
   const MelView from = view(mel);
   const float *pitch = f0.data(), *given = prior ? prior->data() : nullptr;
   float* out = wave.mutable_data();
   py::gil_scoped_release release;
-  vocode(engine, from, pitch, frames, seed, given, out);
+  vocode(engine, from, pitch, frames, seed, given, threads, out);
   return wave;
 }
 
@@ -182,7 +182,8 @@ PYBIND11_MODULE(_engine, m) {
       .def(py::init(&make_engine), py::arg("config"), py::arg("weights"), py::arg("isa") = "auto")
       .def_property_readonly("isa", [](const Engine& engine) { return std::string(engine.kernels.isa); })
       .def_readonly("streamable", &Engine::streamable)
-      .def("vocode", &py_vocode, py::arg("mel"), py::arg("f0"), py::arg("seed"), py::arg("prior") = py::none())
+      .def("vocode", &py_vocode, py::arg("mel"), py::arg("f0"), py::arg("seed"), py::arg("prior") = py::none(),
+           py::arg("threads") = 1)
       .def("prior", &py_prior, py::arg("f0"), py::arg("seed"), py::arg("noise") = true)
       .def("stream", &py_stream, py::arg("seed"));
   py::class_<Stream>(m, "Stream")

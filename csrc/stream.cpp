@@ -2,16 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 namespace wavehax {
 namespace {
-
-// Frames by which the spectrum of the prior lags behind the mel, rounded up: half a window, and filters that look ahead.
-int spectrum_lag(const Engine& e) {
-  const int taps = e.filter_bank ? e.filter_bank->taps() : 0;
-  return (e.config.n_fft * e.config.num_streams + taps + Prior::lag(e.prior)) / e.config.hop_length + 2;
-}
 
 constexpr float kLogFloor = 1e-10f;      // power below which the log-magnitude is clipped
 constexpr float kMagnitudeLimit = 100.0f;  // of what log-magnitude models may put out
@@ -22,7 +17,7 @@ Stream::Stream(std::shared_ptr<const Engine> engine, std::int64_t tile)
     : engine_(std::move(engine)),
       tile_(tile),
       group_(engine_->streamable ? 1 : tile),
-      prior_(engine_->prior, engine_->config.hop_length, engine_->config.sample_rate, engine_->excitation) {
+      prior_(engine_->kernels, engine_->prior, engine_->config.hop_length, engine_->config.sample_rate, engine_->excitation) {
   make_rings();
   make_sample_buffers();
   make_scratch();
@@ -37,7 +32,7 @@ void Stream::make_rings() {
   const int planes = 2 * e.config.num_streams;
   const std::int64_t frame_rows = e.config.kernel_frames + tile_;
   // Spectra and envelope are read by the projections and, once the blocks are through, by the last stage.
-  const std::int64_t bin_rows = e.cond_proj->taps + e.latency() + 2 * tile_, mel_rows = bin_rows + spectrum_lag(e);
+  const std::int64_t bin_rows = e.cond_proj->taps + e.latency() + 2 * tile_, mel_rows = bin_rows + e.spectrum_lag();
   // A norm over the utterance lets each block finish before the next begins, in place: one ring serves them all.
   const int rings = e.streamable ? e.config.num_blocks + 1 : 1;
   ring_storage_.resize(rings * frame_rows * frame_row + mel_rows * mel_row + (planes + 1) * bin_rows * bin_row);
@@ -88,7 +83,8 @@ void Stream::make_scratch() {
 }
 
 void Stream::reset(std::uint64_t seed) {
-  received_ = emitted_ = predicted_ = 0;
+  received_ = emitted_ = predicted_ = from_ = 0;
+  until_ = std::numeric_limits<std::int64_t>::max() / engine_->config.hop_length;
   mel_.reset();
   envelope_.reset();
   for (FrameRing& ring : spectra_) ring.reset();
@@ -99,6 +95,13 @@ void Stream::reset(std::uint64_t seed) {
   for (SampleBuffer& samples : streams_) samples.reset();
   for (SampleBuffer& samples : predicted_streams_) samples.reset();
   for (OverlapAdd& overlap : overlap_) overlap.reset();
+}
+
+void Stream::enter(const float* f0, std::int64_t first, std::int64_t from, std::int64_t until) {
+  for (std::int64_t t = 0; t < first; ++t) prior_.skip(f0[t]);
+  from_ = from - first;
+  until_ = until - first;
+  emitted_ = from_ * engine_->config.hop_length;
 }
 
 std::int64_t Stream::push(MelView mel, const float* f0, std::int64_t frames, const float* prior, float* out) {
@@ -156,7 +159,7 @@ void Stream::repeat_last_frame(const float* prior) {
 void Stream::advance() {
   analyse();
   project();
-  for (std::size_t i = 0; i < engine_->blocks.size(); ++i) run_block(engine_->blocks[i], frames_[i], frames_[i + 1]);
+  for (std::size_t i = 0; i < engine_->blocks.size(); ++i) run_block(i);
   synthesise();
 }
 
@@ -259,15 +262,21 @@ void Stream::normalise_input(std::int64_t first, std::int64_t count) {
   }
 }
 
-void Stream::run_block(const Block& block, FrameRing& in, FrameRing& out) {
+// Frames that no wanted sample depends on are left as they are.
+void Stream::run_block(std::size_t index) {
+  const Block& block = engine_->blocks[index];
+  FrameRing &in = frames_[index], &out = frames_[index + 1];
   const std::int64_t until = std::min(in.ready(engine_->block_right), out.count() + tile_);
+  const std::int64_t blocks_after = static_cast<std::int64_t>(engine_->blocks.size() - 1 - index);
+  const std::int64_t wanted = from_ - engine_->spectrum_lag() - blocks_after * engine_->block_left();
+  while (out.count() < std::min(until, wanted)) out.push();
   while (out.count() < until) run_block_group(block, in, out, std::min(group_, until - out.count()));
   if (in.ended() && out.count() == in.count()) out.end();
 }
 
 void Stream::run_block_group(const Block& block, FrameRing& in, FrameRing& out, std::int64_t count) {
   const Engine& e = *engine_;
-  const int kernel_frames = e.config.kernel_frames, left = kernel_frames - 1 - e.block_right;
+  const int kernel_frames = e.config.kernel_frames, left = e.block_left();
   const std::int64_t first = out.count();
   for (std::int64_t i = 0; i < count; ++i) {
     rows_.clear();
@@ -357,7 +366,7 @@ void Stream::mirror(float* row) const {
 }
 
 std::int64_t Stream::drain(float* out, std::int64_t limit) {
-  wave_.drop(engine_->margin());  // before sample 0
+  wave_.drop(engine_->margin() + from_ * engine_->config.hop_length);
   const std::int64_t count = std::min(wave_.end() - wave_.begin(), limit);
   std::copy_n(wave_.from(wave_.begin()), count, out);
   wave_.drop(wave_.end());

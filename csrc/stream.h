@@ -2,6 +2,7 @@
 // one before it has ready and keeping what its own window still needs; whole utterances pass through the same code in tiles.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -22,9 +23,15 @@ class Stream {
   const Engine& engine() const { return *engine_; }
   bool flushed() const { return mel_.ended(); }  // then only reset may follow
 
+  // After reset: goes on as if the frames before `first`, with their f0, had been pushed. Samples are returned, and exact, from
+  // hop `from` until hop `until`, where `from` is 0 or at least first + Engine::history().
+  void enter(const float* f0, std::int64_t first, std::int64_t from, std::int64_t until);
+
   // Samples that pushing `frames` more frames returns, and that flushing now would.
   std::int64_t pending_push(std::int64_t frames) const { return engine_->samples_after(received_ + frames) - emitted_; }
-  std::int64_t pending_flush() const { return received_ * engine_->config.hop_length - emitted_; }
+  std::int64_t pending_flush() const {
+    return std::max<std::int64_t>(0, std::min(received_, until_) * engine_->config.hop_length - emitted_);
+  }
 
   // Takes frames of mel and f0 (and their samples of prior, or null), writes the samples they complete to `out` and returns
   // their number. With a norm over the utterance nothing comes before the flush.
@@ -43,7 +50,7 @@ class Stream {
   void project_tile(std::int64_t first, std::int64_t count);
   void assemble(std::int64_t t, const float* cond, const float* prior_re, const float* prior_im);
   void normalise_input(std::int64_t first, std::int64_t count);
-  void run_block(const Block& block, FrameRing& in, FrameRing& out);
+  void run_block(std::size_t index);
   void run_block_group(const Block& block, FrameRing& in, FrameRing& out, std::int64_t count);
   void synthesise();
   void synthesise_frame(const float* frame, const float* weight, const float* bias);
@@ -59,6 +66,7 @@ class Stream {
   std::int64_t tile_;   // frames a stage may emit in one advance
   std::int64_t group_;  // frames over which a norm is taken: 1, or all of an utterance
   std::int64_t received_ = 0, emitted_ = 0, predicted_ = 0;
+  std::int64_t from_ = 0, until_ = 0;  // hops whose samples are wanted, counted from the first frame pushed
   float last_f0_ = 0.0f;
 
   Floats ring_storage_, zeros_;

@@ -117,6 +117,12 @@ def test_a_bad_prior_is_refused(voc, mel, f0, prior, words):
         voc(mel, f0, prior=prior)
 
 
+@pytest.mark.parametrize("threads", [0, -1, 1.5, "2", None])
+def test_a_bad_number_of_threads_is_refused(voc, mel, f0, threads):
+    with pytest.raises(ValueError, match="threads="):
+        voc(mel, f0, threads=threads)
+
+
 @pytest.mark.parametrize("seed", [-1, 2**64, 1.5, "1", None])
 def test_a_bad_seed_is_refused(voc, mel, f0, seed):
     with pytest.raises(ValueError, match="seed="):

@@ -49,6 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _vocode(arguments: argparse.Namespace) -> int:
+    _check_threads(arguments)
     if "-" in arguments.inputs or arguments.output == "-":
         return _vocode_pipe(arguments)
     return _each(arguments, commands.vocode_file, ".wav")
@@ -80,7 +81,13 @@ def _write_samples(blocks: Iterable[np.ndarray]) -> None:
 
 
 def _resynth(arguments: argparse.Namespace) -> int:
+    _check_threads(arguments)
     return _each(arguments, commands.resynth_file, ".wav")
+
+
+def _check_threads(arguments: argparse.Namespace) -> None:
+    if arguments.threads > 1 and (arguments.stream or "-" in arguments.inputs):
+        raise UsageError(f"--threads {arguments.threads}: frames that are streamed are one thread's work")
 
 
 def _each(arguments: argparse.Namespace, work: Callable[..., None], suffix: str) -> int:
@@ -284,6 +291,9 @@ def _add_synthesis(command: argparse.ArgumentParser, run: Callable[[argparse.Nam
     command.add_argument("--seed", type=types.seed, default=0, help="of noise and initial phase (default 0)")
     command.add_argument(
         "--stream", type=types.count, metavar="FRAMES", help="synthesise and write in chunks: bounded memory, same bits"
+    )
+    command.add_argument(
+        "--threads", type=_count, default=1, metavar="N", help="that share one utterance, same bits (default 1)"
     )
     _add_isa(command)
     _add_batch(command, run)

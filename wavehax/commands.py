@@ -117,7 +117,7 @@ def _synthesize(
 ) -> Iterator[np.ndarray]:
     chunk = arguments.stream
     if chunk is None:
-        yield voc(mel, f0, f0_scale=arguments.f0_scale, seed=arguments.seed)
+        yield voc(mel, f0, f0_scale=arguments.f0_scale, seed=arguments.seed, threads=arguments.threads)
         return
     stream = voc.stream(arguments.seed)
     mel, f0 = voc.check(mel, f0, arguments.f0_scale)  # all of it before the first sample is written

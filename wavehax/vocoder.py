@@ -106,6 +106,7 @@ class Vocoder:
         f0_scale: float = 1.0,
         seed: int = 0,
         prior: np.ndarray | None = None,
+        threads: int = 1,
     ) -> np.ndarray:
         """Synthesise a whole utterance.
 
@@ -117,6 +118,8 @@ class Vocoder:
             seed: of the prior's noise and initial phase, 0 <= seed < 2**64; the same seed gives the same bits.
             prior: a waveform in place of the prior that `f0` describes: [T * hop_length], or where the model's
                 frame_alignment is "centre" [(T + 1) * hop_length], from half a hop before to half a hop after.
+            threads: at most so many share the utterance, each at least a second or so of it; the samples are the same.
+                With norm `utterance` there is one.
 
         Returns:
             float32 [T * hop_length], nominally in [-1, 1].
@@ -128,7 +131,7 @@ class Vocoder:
         if prior is not None:
             hops = mel.shape[1] + (self.config.frame_alignment == "centre")
             prior = _checked_prior(prior, hops * self.hop_length)
-        return self._engine.vocode(mel, f0, _checked_seed(seed), prior)
+        return self._engine.vocode(mel, f0, _checked_seed(seed), prior, _checked_threads(threads))
 
     def prior(self, f0: np.ndarray) -> np.ndarray:
         """The prior's harmonics alone, from phase 0 on: what `__call__` takes as `prior`, without the noise.
@@ -349,6 +352,16 @@ def _checked_scale(f0_scale: float) -> float:
     if not (isinstance(f0_scale, Real) and 0 < f0_scale < float("inf")):
         raise ValueError(f"f0_scale={f0_scale!r}: expected a finite number, more than 0")
     return float(f0_scale)
+
+
+def _checked_threads(threads: int) -> int:
+    try:
+        value = operator.index(threads)
+    except TypeError:
+        value = 0
+    if not 0 < value < 2**31:
+        raise ValueError(f"threads={threads!r}: expected an integer, 1 or more")
+    return value
 
 
 def _as_float32(values: np.ndarray) -> np.ndarray:

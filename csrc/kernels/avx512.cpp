@@ -30,6 +30,11 @@ inline Vec abs(Vec a) { return _mm512_abs_ps(a); }
 inline Vec fma(Vec a, Vec b, Vec c) { return _mm512_fmadd_ps(a, b, c); }
 inline Vec min(Vec a, Vec b) { return _mm512_min_ps(a, b); }
 inline Vec max(Vec a, Vec b) { return _mm512_max_ps(a, b); }
+inline Vec div(Vec a, Vec b) { return _mm512_div_ps(a, b); }
+inline Vec sqrt(Vec a) { return _mm512_sqrt_ps(a); }
+inline Vec load_ints(const std::int32_t* p) { return _mm512_cvtepi32_ps(_mm512_loadu_si512(p)); }
+inline Vec exponent(Vec a) { return _mm512_getexp_ps(a); }
+inline Vec mantissa(Vec a) { return _mm512_getmant_ps(a, _MM_MANT_NORM_1_2, _MM_MANT_SIGN_src); }
 inline float sum_lanes(Vec a) {
   const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1));
   const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
@@ -39,7 +44,7 @@ inline float sum_lanes(Vec a) {
 
 #include "body.h"
 
-constexpr Kernels kKernels = {"avx512", project, mix, unmix, depthwise, mlp, affine, sum, sum_squares, gelu_all};
+constexpr Kernels kKernels = {"avx512", project, mix, unmix, depthwise, mlp, affine, sum, sum_squares, sine_ratios, gaussians, gelu_all};
 
 }  // namespace
 }  // namespace wavehax

@@ -7,6 +7,8 @@
 // processing give the same bits.
 #pragma once
 
+#include <cstdint>
+
 namespace wavehax {
 
 constexpr int kLane = 16;        // floats to which channels and bins are padded: one 512-bit register
@@ -47,6 +49,14 @@ struct Kernels {
   // Sum of x; sum of mask[c] * (x[f][c] - mean)^2.
   double (*sum)(const float* x, int bins, int channels);
   double (*sum_squares)(const float* x, float mean, const float* mask, int bins, int channels);
+
+  // amplitude * sin(a) * sin(b) / sin(c), 0 where c is 0. Angles here and below are in units of 2^-32 cycles; the error of a
+  // sine is below 3e-7. count is a multiple of kLane.
+  void (*sine_ratios)(const std::int32_t* a, const std::int32_t* b, const std::int32_t* c, float amplitude, int count,
+                      float* out);
+
+  // Box-Muller: sqrt(-2 log(uniform / 2^24)) times the cosine and sine of `angle`; uniform in 1 .. 2^24.
+  void (*gaussians)(const std::int32_t* uniform, const std::int32_t* angle, int count, float* cosine, float* sine);
 
   // x[i] = gelu(x[i]), the erf form to within 1.2e-6 of max(1, |x|), and of |x| for |x| < 0.01; count is a multiple of kLane.
   void (*gelu)(float* x, int count);

@@ -72,6 +72,36 @@ void test_gelu(const Kernels& k) {
   check(worst <= 1.2e-6, std::string(k.isa) + " gelu: error " + std::to_string(worst * 1e6) + "e-6");
 }
 
+void test_sines(const Kernels& k) {
+  constexpr int kCount = 1 << 16;
+  const double kTau = 2.0 * M_PI, unit = std::ldexp(1.0, -32);
+  std::vector<std::int32_t> a(kCount), b(kCount), c(kCount);
+  for (int i = 0; i < kCount; ++i) {
+    a[i] = static_cast<std::int32_t>(rng());
+    b[i] = static_cast<std::int32_t>(rng());
+    c[i] = static_cast<std::int32_t>(rng()) | 1 << 28;  // no quotient of small sines here
+  }
+  c[0] = c[kCount - 1] = 0;
+  Floats ratio(kCount), cosine(kCount), sine(kCount);
+  k.sine_ratios(a.data(), b.data(), c.data(), 0.5f, kCount, ratio.data());
+  check(ratio[0] == 0.0f && ratio[kCount - 1] == 0.0f, std::string(k.isa) + " sine_ratios: 0 where the divisor is 0");
+  double worst = 0.0;
+  for (int i = 1; i < kCount - 1; ++i) {
+    const double divisor = std::sin(kTau * unit * c[i]), exact = 0.5 * std::sin(kTau * unit * a[i]) * std::sin(kTau * unit * b[i]) / divisor;
+    worst = std::fmax(worst, std::fabs(ratio[i] - exact) * std::fabs(divisor) / (1.0 + std::fabs(exact)));
+  }
+  check(worst < 6e-7, std::string(k.isa) + " sine_ratios: error " + std::to_string(worst * 1e7) + "e-7");
+  for (int i = 0; i < kCount; ++i) a[i] = i == 0 ? 1 : i == 1 ? 1 << 24 : 1 + static_cast<std::int32_t>(rng() >> 8);
+  k.gaussians(a.data(), b.data(), kCount, cosine.data(), sine.data());
+  worst = 0.0;
+  for (int i = 0; i < kCount; ++i) {
+    const double radius = std::sqrt(-2.0 * std::log(a[i] / 16777216.0));
+    const double error = std::hypot(cosine[i] - radius * std::cos(kTau * unit * b[i]), sine[i] - radius * std::sin(kTau * unit * b[i]));
+    worst = std::fmax(worst, std::fmin(error, error * radius));  // where the radius is near 0, its square is what is accurate
+  }
+  check(worst < 3e-6, std::string(k.isa) + " gaussians: error " + std::to_string(worst * 1e6) + "e-6");
+}
+
 void test_project(const Kernels& k, int rows, int taps, int depth, int outputs) {
   const Floats x = random_floats(static_cast<std::size_t>(rows) * taps * depth), b = random_floats(outputs);
   const Floats w = random_floats(static_cast<std::size_t>(outputs) * depth * taps);
@@ -237,8 +267,8 @@ void test_philox() {
   }
 }
 
-void test_noise() {
-  const wavehax::Noise noise(7);
+void test_noise(const Kernels& k) {
+  const wavehax::Noise noise(k, 7);
   const std::int64_t count = 400000;
   std::vector<float> whole(count), parts(count);
   noise.normal(0, count, whole.data());
@@ -257,6 +287,7 @@ void test_noise() {
 
 void test_kernels(const Kernels& k) {
   test_gelu(k);
+  test_sines(k);
   for (int rows : {1, 2, 3, 7, 8, 9, 17})
     for (int outputs : {1, 16, 17, 33, 48, 65}) test_project(k, rows, 1 + rows % 3, 1 + outputs % 11, outputs);
   test_project(k, 8, 7, 61, 257);
@@ -273,10 +304,12 @@ void test_kernels(const Kernels& k) {
 }  // namespace
 
 int main() {
-  for (const std::string& isa : wavehax::available_isas()) test_kernels(wavehax::choose_kernels(isa));
+  for (const std::string& isa : wavehax::available_isas()) {
+    test_kernels(wavehax::choose_kernels(isa));
+    test_noise(wavehax::choose_kernels(isa));
+  }
   for (int size : {2, 4, 6, 10, 14, 22, 26, 60, 64, 98, 120, 128, 242, 480, 512, 882, 960, 1024}) test_fft(size);
   test_philox();
-  test_noise();
   std::printf("%d passed, %d failed\n", passed, failed);
   return failed == 0 ? 0 : 1;
 }

@@ -115,6 +115,12 @@ std::shared_ptr<const Engine> random_engine(const Config& config, const wavehax:
   }
 }
 
+bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
+  bool same = true;
+  for (std::size_t n = 0; n < a.size(); ++n) same = same && (a[n] == b[n] || (std::isnan(a[n]) && std::isnan(b[n])));
+  return same;
+}
+
 void test_model(const Config& config, const wavehax::Kernels& kernels) {
   const auto engine = random_engine(config, kernels);
   const int frames = pick({0, 1, 2, 5, 40, 90});
@@ -124,8 +130,10 @@ void test_model(const Config& config, const wavehax::Kernels& kernels) {
   const wavehax::MelView view = {mel.data(), frames, 1};
   const std::size_t total = static_cast<std::size_t>(frames) * config.hop_length;
   std::vector<float> whole(total), streamed(total);
-  wavehax::vocode(engine, view, f0.data(), frames, 5, nullptr, whole.data());
+  wavehax::vocode(engine, view, f0.data(), frames, 5, nullptr, 1, whole.data());
   if (!engine->streamable) return check(true, "");
+  wavehax::vocode(engine, view, f0.data(), frames, 5, nullptr, 3, streamed.data());
+  check(same_bits(streamed, whole), "threads give the samples of one");
   wavehax::Stream stream(engine, wavehax::Stream::kTile);
   for (int run = 0; run < 2; ++run) {  // the second after a reset
     stream.reset(5);
@@ -145,10 +153,7 @@ void test_model(const Config& config, const wavehax::Kernels& kernels) {
     counting = false;
     check(allocations == 0, "push and flush allocate nothing");
     check(lengths && out == streamed.data() + total, "push returns as many samples as it said");
-    bool same = true;
-    for (std::size_t n = 0; n < total; ++n)
-      same = same && (streamed[n] == whole[n] || (std::isnan(streamed[n]) && std::isnan(whole[n])));
-    check(same, "chunks give the samples of the whole utterance");
+    check(same_bits(streamed, whole), "chunks give the samples of the whole utterance");
   }
 }
 
