@@ -68,8 +68,16 @@ std::unique_ptr<FilterBank> make_filter_bank(const Config& config, bool causal, 
 
 }  // namespace
 
-Engine::Engine(const Config& c, Weights weights, const Kernels& kernels_)
+Precision choose_precision(const std::string& name) {
+  return choose<Precision>("precision", name,
+                           {{"fp32", Precision::kFp32},
+                            {"bf16", Precision::kBf16},
+                            {"auto", Precision::kBf16}});
+}
+
+Engine::Engine(const Config& c, Weights weights, const Kernels& kernels_, Precision precision_)
     : kernels(kernels_),
+      precision(precision_),
       config(checked(c)),
       causal(choose<bool>("time_padding", c.time_padding, {{"causal", true}, {"reflect", false}})),
       centred(choose<bool>("frame_alignment", c.frame_alignment, {{"centre", true}, {"same", false}})),
@@ -89,14 +97,13 @@ Engine::Engine(const Config& c, Weights weights, const Kernels& kernels_)
   mel_scale.assign(scale, scale + c.n_mels);
   const int streams = c.num_streams, planes = streams == 1 ? 5 : 3 * streams;
   filter_bank = make_filter_bank(c, causal, weights);
-  if (streams == 1) prior_proj = std::make_unique<Projection>(weights, "prior_proj", bins, bins, kProjectionTaps);
-  cond_proj = std::make_unique<Projection>(weights, "cond_proj", streams * bins, c.n_mels, kProjectionTaps);
-  if (excitation) env_proj = std::make_unique<Projection>(weights, "env_proj", bins, c.n_mels, 1);
+  if (streams == 1) prior_proj = std::make_unique<Projection>(weights, "prior_proj", bins, bins, kProjectionTaps, precision);
+  cond_proj = std::make_unique<Projection>(weights, "cond_proj", streams * bins, c.n_mels, kProjectionTaps, precision);
+  if (excitation) env_proj = std::make_unique<Projection>(weights, "env_proj", bins, c.n_mels, 1, Precision::kFp32);
   const NormKind outer = norm_kind("outer_norm", c.outer_norm), inner = norm_kind("norm", c.norm);
   input = std::make_unique<InputLayer>(weights, planes, c.channels, outer);
-  for (int i = 0; i < c.num_blocks; ++i)
-    blocks.emplace_back(weights, "blocks." + std::to_string(i), inner, c.channels, c.channels * c.mult_channels, c.kernel_bins,
-                        c.kernel_frames);
+  const BlockSize size = {c.channels, c.channels * c.mult_channels, c.kernel_bins, c.kernel_frames, bins};
+  for (int i = 0; i < c.num_blocks; ++i) blocks.emplace_back(weights, "blocks." + std::to_string(i), inner, size);
   output = std::make_unique<OutputLayer>(weights, 2 * streams, c.channels, outer);
   weights.check_all_taken();
 }

@@ -21,11 +21,15 @@ struct Config {
   bool use_logmag_phase;
 };
 
+// "fp32" or "bf16"; "auto" is the faster. Throws std::invalid_argument for another name.
+Precision choose_precision(const std::string& name);
+
 struct Engine {
   // Throws std::invalid_argument for a config that names no model, or weights that are not its own.
-  Engine(const Config& config, Weights weights, const Kernels& kernels);
+  Engine(const Config& config, Weights weights, const Kernels& kernels, Precision precision);
 
   const Kernels& kernels;
+  const Precision precision;
   const Config config;
   const bool causal, centred, excitation, streamable;
   const PriorKind prior;

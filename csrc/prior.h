@@ -23,6 +23,7 @@ class Prior {
   static int lag(PriorKind kind);
 
   void reset(std::uint64_t seed, bool noise);
+  std::size_t memory() const { return base_.memory() + oversampled_.memory() + filter_.size() * sizeof(float); }
 
   // Passes over a frame without making its samples; only before the first push.
   void skip(float f0);

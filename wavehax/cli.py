@@ -22,7 +22,7 @@ from wavehax.arguments import Parser
 from wavehax.batch import EXPECTED_ERRORS, UsageError
 from wavehax.config import FEATURES, GENERATORS
 from wavehax.errors import ModelError, ignore_import_warnings
-from wavehax.vocoder import model_path
+from wavehax.vocoder import PRECISIONS, model_path
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -60,7 +60,7 @@ def _vocode_pipe(arguments: argparse.Namespace) -> int:
         raise UsageError(f"- stands for one input or output, and there are {len(arguments.inputs)} inputs")
     if arguments.inputs == ["-"] and isinstance(arguments.f0, Path):
         raise UsageError("--f0: with frames on standard input it is a number of Hz or mel, or comes with each frame")
-    voc = wavehax.load(arguments.model, isa=arguments.isa)
+    voc = wavehax.load(arguments.model, isa=arguments.isa, precision=arguments.precision)
     if arguments.inputs == ["-"]:
         blocks = commands.vocode_frames(voc, sys.stdin.buffer, arguments)
     else:
@@ -95,7 +95,7 @@ def _each(arguments: argparse.Namespace, work: Callable[..., None], suffix: str)
     inputs = batch.expand(arguments.inputs)
     if len(inputs) > 1 and isinstance(arguments.f0, Path):
         raise UsageError(f"--f0 {arguments.f0}: one file cannot be the F0 of {len(inputs)} inputs")
-    voc = wavehax.load(arguments.model, isa=arguments.isa)
+    voc = wavehax.load(arguments.model, isa=arguments.isa, precision=arguments.precision)
     pairs = list(zip(inputs, batch.output_paths(inputs, arguments.output, suffix), strict=True))
     return batch.run(functools.partial(work, voc, arguments), pairs, arguments.jobs)
 
@@ -108,7 +108,7 @@ def _features(arguments: argparse.Namespace) -> int:
 
 
 def _info(arguments: argparse.Namespace) -> int:
-    print(commands.describe(arguments.model, arguments.isa))
+    print(commands.describe(arguments.model, arguments.isa, arguments.precision))
     return 0
 
 
@@ -302,6 +302,9 @@ def _add_synthesis(command: argparse.ArgumentParser, run: Callable[[argparse.Nam
 def _add_isa(command: argparse.ArgumentParser) -> None:
     choices = ["auto", *wavehax.available_isas()]
     command.add_argument("--isa", choices=choices, default="auto", help="instruction set (default auto)")
+    command.add_argument(
+        "--precision", choices=["auto", *PRECISIONS], default="fp32", help="of most weights (default fp32)"
+    )
 
 
 def _add_batch(command: argparse.ArgumentParser, run: Callable[[argparse.Namespace], int]) -> None:

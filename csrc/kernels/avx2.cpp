@@ -17,7 +17,7 @@ namespace {
 
 using Vec = __m256;
 constexpr int kWidth = 8;
-constexpr int kMlpRows = 4, kMlpVecs = 3, kProjectRows = 3, kDepthwiseBins = 8;
+constexpr int kAccumulators = 12, kMlpVecs = 3, kProjectRows = 3, kDepthwiseBins = 8;
 constexpr bool kWeightsInRegisters = false;
 
 inline Vec load(const float* p) { return _mm256_loadu_ps(p); }
@@ -47,9 +47,11 @@ inline float sum_lanes(Vec a) {
   return _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps(two, two, 1)));
 }
 
+#include "bf16.h"
 #include "body.h"
 
-constexpr Kernels kKernels = {"avx2", project, mix, unmix, depthwise, mlp, affine, sum, sum_squares, sine_ratios, gaussians, gelu_all};
+constexpr Kernels kKernels = {"avx2", project, project_bf16, depthwise, mlp, block, mix, unmix, affine,
+                             sum, sum_squares, sine_ratios, gaussians, multiply_adds, gelu_all};
 
 }  // namespace
 }  // namespace wavehax

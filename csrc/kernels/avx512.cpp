@@ -17,7 +17,7 @@ namespace {
 
 using Vec = __m512;
 constexpr int kWidth = 16;
-constexpr int kMlpRows = 8, kMlpVecs = 3, kProjectRows = 8, kDepthwiseBins = 14;
+constexpr int kAccumulators = 28, kMlpVecs = 3, kProjectRows = 8, kDepthwiseBins = 14;
 constexpr bool kWeightsInRegisters = true;
 
 inline Vec load(const float* p) { return _mm512_loadu_ps(p); }
@@ -42,9 +42,11 @@ inline float sum_lanes(Vec a) {
   return _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps(two, two, 1)));
 }
 
+#include "bf16.h"
 #include "body.h"
 
-constexpr Kernels kKernels = {"avx512", project, mix, unmix, depthwise, mlp, affine, sum, sum_squares, sine_ratios, gaussians, gelu_all};
+constexpr Kernels kKernels = {"avx512", project, project_bf16, depthwise, mlp, block, mix, unmix, affine,
+                             sum, sum_squares, sine_ratios, gaussians, multiply_adds, gelu_all};
 
 }  // namespace
 }  // namespace wavehax

@@ -10,7 +10,7 @@ namespace {
 
 using Vec = float32x4_t;
 constexpr int kWidth = 4;
-constexpr int kMlpRows = 4, kMlpVecs = 4, kProjectRows = 2, kDepthwiseBins = 14;
+constexpr int kAccumulators = 20, kMlpVecs = 4, kProjectRows = 2, kDepthwiseBins = 14;
 constexpr bool kWeightsInRegisters = true;
 
 inline Vec load(const float* p) { return vld1q_f32(p); }
@@ -35,9 +35,11 @@ inline Vec mantissa(Vec a) {
 }
 inline float sum_lanes(Vec a) { return vaddvq_f32(a); }
 
+#include "bf16.h"
 #include "body.h"
 
-constexpr Kernels kKernels = {"neon", project, mix, unmix, depthwise, mlp, affine, sum, sum_squares, sine_ratios, gaussians, gelu_all};
+constexpr Kernels kKernels = {"neon", project, project_bf16, depthwise, mlp, block, mix, unmix, affine,
+                             sum, sum_squares, sine_ratios, gaussians, multiply_adds, gelu_all};
 
 }  // namespace
 

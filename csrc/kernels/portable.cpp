@@ -10,7 +10,7 @@ namespace {
 using Vec = float __attribute__((vector_size(16)));
 using Ints = std::int32_t __attribute__((vector_size(16)));
 constexpr int kWidth = 4;
-constexpr int kMlpRows = 2, kMlpVecs = 4, kProjectRows = 1, kDepthwiseBins = 8;
+constexpr int kAccumulators = 8, kMlpVecs = 4, kProjectRows = 1, kDepthwiseBins = 8;
 constexpr bool kWeightsInRegisters = false;
 
 inline Vec load(const float* p) {
@@ -40,12 +40,14 @@ inline Vec exponent(Vec a) { return __builtin_convertvector(((Ints)a >> 23) - 12
 inline Vec mantissa(Vec a) { return (Vec)(((Ints)a & 0x7fffff) | 0x3f800000); }
 inline float sum_lanes(Vec a) { return (a[0] + a[1]) + (a[2] + a[3]); }
 
+#include "bf16.h"
 #include "body.h"
 
 }  // namespace
 
 const Kernels& portable_kernels() {
-  static constexpr Kernels kernels = {"portable", project, mix, unmix, depthwise, mlp, affine, sum, sum_squares, sine_ratios, gaussians, gelu_all};
+  static constexpr Kernels kernels = {"portable", project, project_bf16, depthwise, mlp, block, mix, unmix, affine,
+                             sum, sum_squares, sine_ratios, gaussians, multiply_adds, gelu_all};
   return kernels;
 }
 

@@ -85,13 +85,13 @@ Config random_config() {
 
 // Weights of whatever shapes the engine asks for, found by letting it complain: "tensor 'x' is missing" names the next one,
 // "has shape [], expected [...]" its shape.
-std::shared_ptr<const Engine> random_engine(const Config& config, const wavehax::Kernels& kernels) {
+std::shared_ptr<const Engine> random_engine(const Config& config, const wavehax::Kernels& kernels, wavehax::Precision precision) {
   std::map<std::string, std::vector<float>> values;
   std::map<std::string, wavehax::Tensor> tensors;
   std::uniform_real_distribution<float> uniform(0.05f, 0.3f);
   for (;;) {
     try {
-      return std::make_shared<const Engine>(config, wavehax::Weights(tensors), kernels);
+      return std::make_shared<const Engine>(config, wavehax::Weights(tensors), kernels, precision);
     } catch (const std::invalid_argument& error) {
       const std::string text = error.what(), name = text.substr(8, text.find('\'', 8) - 8);
       if (text.find("is missing") != std::string::npos) {
@@ -121,8 +121,8 @@ bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
   return same;
 }
 
-void test_model(const Config& config, const wavehax::Kernels& kernels) {
-  const auto engine = random_engine(config, kernels);
+void test_model(const Config& config, const wavehax::Kernels& kernels, wavehax::Precision precision) {
+  const auto engine = random_engine(config, kernels, precision);
   const int frames = pick({0, 1, 2, 5, 40, 90});
   std::vector<float> mel(static_cast<std::size_t>(frames) * config.n_mels), f0(frames);
   for (float& v : mel) v = static_cast<float>(rng() % 1000) * 1e-3f;
@@ -208,7 +208,7 @@ int main(int argc, char** argv) {
   const int models = argc > 1 ? std::atoi(argv[1]) : 100;
   for (const std::string& isa : wavehax::available_isas())
     for (int i = 0; i < models; ++i) {
-      test_model(random_config(), wavehax::choose_kernels(isa));
+      test_model(random_config(), wavehax::choose_kernels(isa), i % 2 == 0 ? wavehax::Precision::kFp32 : wavehax::Precision::kBf16);
       test_f0(wavehax::choose_kernels(isa));
     }
   std::printf("%d passed, %d failed\n", passed, failed);
