@@ -32,9 +32,7 @@ _MODELS = Path(__file__).parent / "models"
 _TILE = 4096  # frames checked at once: 0.4 MB of flags at 100 bands
 
 
-def load(
-    path_or_name: str | os.PathLike[str] | None = None, *, isa: str = "auto", precision: str = "fp32"
-) -> Vocoder:
+def load(path_or_name: str | os.PathLike[str] | None = None, *, isa: str = "auto", precision: str = "fp32") -> Vocoder:
     """Load a model file.
 
     Args:
@@ -346,9 +344,7 @@ def _checked_f0(f0: np.ndarray, frames: int, first: int = 0, scale: float = 1.0)
 def _checked_prior(prior: np.ndarray, samples: int) -> np.ndarray:
     prior = np.asarray(prior)
     if prior.dtype.kind != "f" or prior.shape != (samples,):
-        raise ValueError(
-            f"prior is {prior.dtype} {list(prior.shape)}: expected floating point [{samples}]"
-        )
+        raise ValueError(f"prior is {prior.dtype} {list(prior.shape)}: expected floating point [{samples}]")
     prior = np.ascontiguousarray(_as_float32(prior))
     finite = np.isfinite(prior)
     if not finite.all():
