@@ -221,6 +221,7 @@ def test_info_says_what_a_model_is(command, model_file, utterance, tmp_path):
     assert "parameters  10,937" in out and "none, it is a test" in out
     assert f"delay {wavehax.load(model_file).stream().delay} samples" in out
     assert f"available: {', '.join(wavehax.available_isas())}" in out
+    assert f"{wavehax.load(model_file).stream().memory / 1e6:.1f} MB a voice" in out
     save_model(tmp_path / "utterance.safetensors", utterance)
     assert "needs the whole utterance" in command("info", tmp_path / "utterance.safetensors")[1]
 
