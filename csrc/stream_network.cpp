@@ -132,16 +132,24 @@ void Stream::run_frames(std::size_t index, std::int64_t count) {
   for (std::int64_t i = 0; i < count; ++i) mirror(out.row(first + i));
 }
 
-// All frames convolved before the first is overwritten, and normalised.
+// All frames convolved before the first is overwritten; what a norm needs of them is taken while they are in the cache.
 void Stream::run_unfused(const Block& block, std::int64_t count) {
   const Engine& e = *engine_;
+  const bool whole = block.norm.kind == NormKind::kUtterance;
+  Moments total;
   for (std::int64_t i = 0; i < count; ++i) {
     convolved_rows_[i] = convolved_.data() + i * e.frame_size();
     e.kernels.depthwise(rows_.data() + i, block.shape(), block.dwconv.data(), convolved_rows_[i]);
+    if (whole)
+      total.add(block.norm.measure(e.kernels, convolved_rows_[i], e.bins));
+    else
+      normalise(block.norm, &convolved_rows_[i], 1);
   }
-  normalise(block.norm, convolved_rows_.data(), count);
-  for (std::int64_t i = 0; i < count; ++i)
+  if (whole) block.norm.apply_moments(total, scale_.data(), shift_.data());
+  for (std::int64_t i = 0; i < count; ++i) {
+    if (whole) e.kernels.affine(convolved_rows_[i], scale_.data(), shift_.data(), e.bins, e.width);
     e.kernels.mlp(convolved_rows_[i], block.shape(), block.weights(), residuals_[i], results_[i], scratch_.data());
+  }
 }
 
 }  // namespace wavehax
