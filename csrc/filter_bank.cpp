@@ -56,12 +56,22 @@ std::int64_t FilterBank::synthesised(std::int64_t stream_samples) const {
 
 void FilterBank::analyse(const Kernels& kernels, SampleBuffer& in, std::vector<SampleBuffer>& out, float* scratch) const {
   const std::int64_t total = in.end(), until = in.ended() ? total / streams_ : analysed(total);
-  for (std::int64_t j = out[0].end(); j < until; ++j) {
-    const std::int64_t first = j * streams_ - analysis_left_;
-    const bool inside = first >= 0 && first + taps_ <= total;
-    const float* window = inside ? in.from(first) : nullptr;
-    if (inside) analysis_.run(kernels, &window, 1, &scratch);
-    for (int s = 0; s < streams_; ++s) *out[s].extend(1) = inside ? scratch[s] : analysed_sample(in, first, s);
+  const float* windows[kRows];
+  float* rows[kRows];
+  for (std::int64_t j = out[0].end(); j < until;) {
+    const std::int64_t first = j * streams_ - analysis_left_, room = total - taps_ - first;
+    const bool inside = first >= 0 && room >= 0;
+    const int count = inside ? static_cast<int>(std::min({std::int64_t{kRows}, until - j, room / streams_ + 1})) : 1;
+    for (int r = 0; r < count; ++r) {
+      windows[r] = inside ? in.from(first + r * streams_) : nullptr;
+      rows[r] = scratch + r * analysis_.columns;
+    }
+    if (inside) analysis_.run(kernels, windows, count, rows);
+    for (int s = 0; s < streams_; ++s) {
+      float* to = out[s].extend(count);
+      for (int r = 0; r < count; ++r) to[r] = inside ? rows[r][s] : analysed_sample(in, first, s);
+    }
+    j += count;
   }
   if (!in.ended()) return in.drop(until * streams_ - 2 * taps_);
   for (SampleBuffer& stream : out) stream.finish();
@@ -81,15 +91,21 @@ void FilterBank::synthesise(const Kernels& kernels, std::vector<SampleBuffer>& i
                             const float** windows) const {
   const bool ended = in[0].ended();
   const std::int64_t total = in[0].end() * streams_, until = ended ? total : synthesised(in[0].end());
-  for (std::int64_t block = out.end() / streams_; block * streams_ < until; ++block) {
-    const std::int64_t first = block * streams_ - synthesis_left_;
-    const bool inside = first >= 0 && first + streams_ - 1 + taps_ <= total;
-    if (inside) {
-      for (int s = 0; s < streams_; ++s) windows[s] = in[s].from(block + synthesis_first_);
-      synthesis_.run(kernels, windows, 1, &scratch);
+  float* rows[kRows];
+  for (std::int64_t block = out.end() / streams_; block * streams_ < until;) {
+    const std::int64_t first = block * streams_ - synthesis_left_, room = total - (streams_ - 1) - taps_ - first;
+    const bool inside = first >= 0 && room >= 0;
+    const std::int64_t left = until / streams_ - block;
+    const int count = inside ? static_cast<int>(std::min({std::int64_t{kRows}, left, room / streams_ + 1})) : 1;
+    for (int r = 0; r < count && inside; ++r) {
+      for (int s = 0; s < streams_; ++s) windows[r * streams_ + s] = in[s].from(block + r + synthesis_first_);
+      rows[r] = scratch + r * synthesis_.columns;
     }
-    float* to = out.extend(streams_);
-    for (int q = 0; q < streams_; ++q) to[q] = inside ? scratch[q] : synthesised_sample(in, first + q);
+    if (inside) synthesis_.run(kernels, windows, count, rows);
+    float* to = out.extend(count * streams_);
+    for (int n = 0; n < count * streams_; ++n)
+      to[n] = inside ? rows[n / streams_][n % streams_] : synthesised_sample(in, first + n);
+    block += count;
   }
   if (ended) return out.finish();
   for (SampleBuffer& stream : in) stream.drop((until - 2 * taps_) / streams_);

@@ -28,15 +28,17 @@ class FilterBank {
   int streams() const { return streams_; }
   int taps() const { return taps_; }
 
+  static constexpr int kRows = 8;  // results computed together
+
   // Samples of every stream that the first `samples` of the full band complete, and the other way round.
   std::int64_t analysed(std::int64_t samples) const;
   std::int64_t synthesised(std::int64_t stream_samples) const;
 
-  // Appends to each of `out` what can be computed, dropping from `in` what is no longer needed. scratch: [scratch_size]; windows: [streams].
+  // Appends to each of `out` what can be computed, dropping from `in` what is no longer needed. scratch: [scratch_size]; windows: [kRows * streams].
   void analyse(const Kernels& kernels, SampleBuffer& in, std::vector<SampleBuffer>& out, float* scratch) const;
   void synthesise(const Kernels& kernels, std::vector<SampleBuffer>& in, SampleBuffer& out, float* scratch,
                   const float** windows) const;
-  int scratch_size() const { return std::max(analysis_.columns, synthesis_.columns); }
+  int scratch_size() const { return kRows * std::max(analysis_.columns, synthesis_.columns); }
 
  private:
   float analysed_sample(const SampleBuffer& in, std::int64_t first, int stream) const;

@@ -96,7 +96,7 @@ void Stream::make_scratch() {
   planes_.resize(planes * bin_row);
   scale_.resize(e.width);
   shift_.resize(e.width);
-  inputs_.resize(std::max<std::int64_t>(2 * tile_ * taps, e.config.num_streams));
+  inputs_.resize(std::max<std::int64_t>(2 * tile_ * taps, FilterBank::kRows * e.config.num_streams));
   outputs_.resize(std::max<std::int64_t>(3 * tile_, planes));
   const std::int64_t frames = std::max(tile_, block_tile_), window = e.config.kernel_frames - 1 + frames;
   rows_.resize(std::max<std::int64_t>(window, 3 * e.config.num_streams + 2));
