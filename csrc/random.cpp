@@ -17,7 +17,7 @@ std::uint32_t Noise::phase() const {
 
 void Noise::normal(std::int64_t first, std::int64_t count, float* out) const {
   alignas(64) std::int32_t uniform[kPairs], angle[kPairs];
-  alignas(64) float cosine[kPairs], sine[kPairs];
+  alignas(64) float values[2][kPairs];  // cosines, sines: those of even and of odd index
   for (std::int64_t at = first & ~std::int64_t{3}; at < first + count; at += 2 * kPairs) {
     for (int i = 0; i < kPairs; i += 2) {
       const auto index = static_cast<std::uint64_t>((at + 2 * i) / 4);
@@ -28,9 +28,9 @@ void Noise::normal(std::int64_t first, std::int64_t count, float* out) const {
         angle[i + j] = static_cast<std::int32_t>(word[2 * j + 1]);
       }
     }
-    kernels_->gaussians(uniform, angle, kPairs, cosine, sine);
+    kernels_->gaussians(uniform, angle, kPairs, values[0], values[1]);
     const std::int64_t from = std::max(first, at), until = std::min(first + count, at + 2 * kPairs);
-    for (std::int64_t i = from; i < until; ++i) out[i - first] = ((i - at) % 2 == 0 ? cosine : sine)[(i - at) / 2];
+    for (std::int64_t i = from; i < until; ++i) out[i - first] = values[(i - at) % 2][(i - at) / 2];
   }
 }
 
