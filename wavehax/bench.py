@@ -1,7 +1,7 @@
 """Speed, measured in one run: every case in turn, again and again, so that a noisy machine disturbs all of them alike.
 
-What runs on one thread is timed in processor time, so that what else the machine does is not counted; several threads on
-the wall. A published shape is run with random weights: speed does not depend on their values.
+What runs on one thread is timed in processor time, so that what else the machine does is not counted; several threads
+on the wall. A published shape is run with random weights: speed does not depend on their values.
 """
 
 from __future__ import annotations
