@@ -6,7 +6,7 @@ from pybind11.setup_helpers import ParallelCompile, Pybind11Extension, build_ext
 from setuptools import setup
 
 # GCC and Clang. No -march and no fast-math: kernels are chosen at run time, and their arithmetic is what is written.
-FLAGS = ["-O3", "-ffp-contract=off", "-fvisibility=hidden"]
+FLAGS = ["-O3", "-pthread", "-ffp-contract=off", "-fvisibility=hidden"]
 
 ParallelCompile("WAVEHAX_BUILD_JOBS").install()  # as many compilers as cores, unless the environment says how many
 
@@ -18,6 +18,7 @@ def extension(name: str, *patterns: str) -> Pybind11Extension:
         depends=sorted(glob("csrc/**/*.h", recursive=True)),
         include_dirs=["csrc"],
         extra_compile_args=FLAGS,
+        extra_link_args=["-pthread"],
         cxx_std=17,
     )
 

@@ -67,9 +67,9 @@ Weights to_weights(const py::dict& arrays, std::vector<DenseArray>& kept) {
   return Weights(std::move(tensors));
 }
 
-EnginePtr make_engine(const py::dict& config, const py::dict& arrays, const std::string& isa) {
+EnginePtr make_engine(const py::dict& config, const py::dict& arrays, const std::string& isa, const std::string& precision) {
   std::vector<DenseArray> kept;
-  return std::make_shared<Engine>(to_config(config), to_weights(arrays, kept), choose_kernels(isa));
+  return std::make_shared<Engine>(to_config(config), to_weights(arrays, kept), choose_kernels(isa), choose_precision(precision));
 }
 
 F0PredictorPtr make_f0_predictor(int n_mels, const py::dict& config, const py::dict& arrays, const std::string& isa) {
@@ -111,15 +111,41 @@ MelView view(const Array& mel) {
 }
 
 Array py_vocode(const EnginePtr& engine, const Array& mel, const DenseArray& f0, std::uint64_t seed,
-                const std::optional<DenseArray>& prior) {
+                const std::optional<DenseArray>& prior, int threads) {
   const std::int64_t frames = check(*engine, mel, f0, prior ? &*prior : nullptr);
   Array wave(frames * engine->config.hop_length);
   const MelView from = view(mel);
   const float *pitch = f0.data(), *given = prior ? prior->data() : nullptr;
   float* out = wave.mutable_data();
   py::gil_scoped_release release;
-  vocode(engine, from, pitch, frames, seed, given, out);
+  vocode(engine, from, pitch, frames, seed, given, threads, out);
   return wave;
+}
+
+py::dict py_profile(const EnginePtr& engine, const Array& mel, const DenseArray& f0) {
+  const std::int64_t frames = check(*engine, mel, f0, nullptr);
+  std::vector<float> wave(frames * engine->config.hop_length);
+  StageSeconds seconds;
+  Stream stream(engine, engine->streamable ? Stream::kTile : frames + 1);
+  stream.profile(&seconds);
+  const std::int64_t written = stream.push(view(mel), f0.data(), frames, nullptr, wave.data());
+  stream.flush(nullptr, wave.data() + written);
+  py::dict result;
+  result["prior"] = seconds.prior;
+  result["analysis"] = seconds.analysis;
+  result["projections"] = seconds.projections;
+  result["blocks"] = seconds.blocks;
+  result["synthesis"] = seconds.synthesis;
+  return result;
+}
+
+// Floating-point operations that `rounds` of multiply-adds are, on an instruction set.
+double py_multiply_adds(const std::string& isa, std::int64_t rounds) {
+  const Kernels& kernels = choose_kernels(isa);
+  py::gil_scoped_release release;
+  volatile float sink = kernels.multiply_adds(rounds);
+  static_cast<void>(sink);
+  return 2.0 * static_cast<double>(rounds) * kPeakSums * kLane;
 }
 
 Array py_prior(const Engine& engine, const DenseArray& f0, std::uint64_t seed, bool noise) {
@@ -178,17 +204,24 @@ PYBIND11_MODULE(_engine, m) {
   using namespace wavehax;
   m.doc() = "The C++ engine; see wavehax.vocoder for the documented interface.";
   m.def("available_isas", &available_isas, "Instruction sets that this machine can run, fastest first.");
+  m.def("multiply_adds", &py_multiply_adds, py::arg("isa"), py::arg("rounds"),
+        "Do so many rounds of multiply-adds and nothing else; the floating-point operations they are.");
   py::class_<Engine, EnginePtr>(m, "Engine")
-      .def(py::init(&make_engine), py::arg("config"), py::arg("weights"), py::arg("isa") = "auto")
+      .def(py::init(&make_engine), py::arg("config"), py::arg("weights"), py::arg("isa") = "auto",
+           py::arg("precision") = "fp32")
       .def_property_readonly("isa", [](const Engine& engine) { return std::string(engine.kernels.isa); })
+      .def_property_readonly("precision", [](const Engine& engine) { return engine.precision == Precision::kBf16 ? "bf16" : "fp32"; })
       .def_readonly("streamable", &Engine::streamable)
-      .def("vocode", &py_vocode, py::arg("mel"), py::arg("f0"), py::arg("seed"), py::arg("prior") = py::none())
+      .def("vocode", &py_vocode, py::arg("mel"), py::arg("f0"), py::arg("seed"), py::arg("prior") = py::none(),
+           py::arg("threads") = 1)
+      .def("profile", &py_profile, py::arg("mel"), py::arg("f0"), "Seconds by stage, on one thread.")
       .def("prior", &py_prior, py::arg("f0"), py::arg("seed"), py::arg("noise") = true)
       .def("stream", &py_stream, py::arg("seed"));
   py::class_<Stream>(m, "Stream")
       .def("push", &py_push, py::arg("mel"), py::arg("f0"))
       .def("flush", &py_flush)
       .def("reset", &Stream::reset, py::arg("seed"))
+      .def_property_readonly("memory", &Stream::memory)
       .def_property_readonly("delay", [](const Stream& stream) { return stream.engine().delay(); });
   py::class_<F0Predictor, F0PredictorPtr>(m, "F0Predictor")
       .def(py::init(&make_f0_predictor), py::arg("n_mels"), py::arg("config"), py::arg("weights"), py::arg("isa") = "auto")

@@ -24,7 +24,9 @@ struct AlignedAllocator {
   friend bool operator!=(AlignedAllocator, AlignedAllocator) { return false; }
 };
 
-using Floats = std::vector<float, AlignedAllocator<float>>;
+template <typename T>
+using Aligned = std::vector<T, AlignedAllocator<T>>;
+using Floats = Aligned<float>;
 
 // What a convolution over time sees before the first frame and after the last.
 enum class Border { kZeros, kReflect };
@@ -82,6 +84,8 @@ class FrameRing {
 class SampleBuffer {
  public:
   explicit SampleBuffer(std::int64_t keep = 0) : data_(static_cast<std::size_t>(2 * keep)) {}
+
+  std::size_t memory() const { return data_.size() * sizeof(float); }  // bytes
 
   void reset() {
     begin_ = end_ = offset_ = 0;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <future>
 #include <stdexcept>
 
 #include "stream.h"
@@ -67,8 +68,16 @@ std::unique_ptr<FilterBank> make_filter_bank(const Config& config, bool causal, 
 
 }  // namespace
 
-Engine::Engine(const Config& c, Weights weights, const Kernels& kernels_)
+Precision choose_precision(const std::string& name) {
+  return choose<Precision>("precision", name,
+                           {{"fp32", Precision::kFp32},
+                            {"bf16", Precision::kBf16},
+                            {"auto", Precision::kBf16}});
+}
+
+Engine::Engine(const Config& c, Weights weights, const Kernels& kernels_, Precision precision_)
     : kernels(kernels_),
+      precision(precision_),
       config(checked(c)),
       causal(choose<bool>("time_padding", c.time_padding, {{"causal", true}, {"reflect", false}})),
       centred(choose<bool>("frame_alignment", c.frame_alignment, {{"centre", true}, {"same", false}})),
@@ -88,16 +97,26 @@ Engine::Engine(const Config& c, Weights weights, const Kernels& kernels_)
   mel_scale.assign(scale, scale + c.n_mels);
   const int streams = c.num_streams, planes = streams == 1 ? 5 : 3 * streams;
   filter_bank = make_filter_bank(c, causal, weights);
-  if (streams == 1) prior_proj = std::make_unique<Projection>(weights, "prior_proj", bins, bins, kProjectionTaps);
-  cond_proj = std::make_unique<Projection>(weights, "cond_proj", streams * bins, c.n_mels, kProjectionTaps);
-  if (excitation) env_proj = std::make_unique<Projection>(weights, "env_proj", bins, c.n_mels, 1);
+  if (streams == 1) prior_proj = std::make_unique<Projection>(weights, "prior_proj", bins, bins, kProjectionTaps, precision);
+  cond_proj = std::make_unique<Projection>(weights, "cond_proj", streams * bins, c.n_mels, kProjectionTaps, precision);
+  if (excitation) env_proj = std::make_unique<Projection>(weights, "env_proj", bins, c.n_mels, 1, Precision::kFp32);
   const NormKind outer = norm_kind("outer_norm", c.outer_norm), inner = norm_kind("norm", c.norm);
   input = std::make_unique<InputLayer>(weights, planes, c.channels, outer);
-  for (int i = 0; i < c.num_blocks; ++i)
-    blocks.emplace_back(weights, "blocks." + std::to_string(i), inner, c.channels, c.channels * c.mult_channels, c.kernel_bins,
-                        c.kernel_frames);
+  const BlockSize size = {c.channels, c.channels * c.mult_channels, c.kernel_bins, c.kernel_frames, bins};
+  for (int i = 0; i < c.num_blocks; ++i) blocks.emplace_back(weights, "blocks." + std::to_string(i), inner, size);
   output = std::make_unique<OutputLayer>(weights, 2 * streams, c.channels, outer);
   weights.check_all_taken();
+}
+
+// Half a window, and filters that look ahead.
+int Engine::spectrum_lag() const {
+  const int taps = filter_bank ? filter_bank->taps() : 0;
+  return (config.n_fft * config.num_streams + taps + Prior::lag(prior)) / config.hop_length + 2;
+}
+
+// The spectra of the prior reach back as far as they lag, and so does the overlap-add.
+int Engine::history() const {
+  return config.num_blocks * block_left() + kProjectionTaps - 1 - look_right + 2 * spectrum_lag();
 }
 
 // The stages of Stream, in their order: what each has ready once `frames` frames have come and more may follow.
@@ -117,19 +136,47 @@ int Engine::delay() const {
   return static_cast<int>(frames * config.hop_length - samples_after(frames));
 }
 
+namespace {
+
+// Bounds of the spans of hops that threads compute, each of about the same cost. All but the first also compute the history of
+// their first hop, of which the blocks need half on average. Spans shorter than twice the history are not worth a thread.
+std::vector<std::int64_t> spans(const Engine& engine, std::int64_t frames, int threads) {
+  const std::int64_t history = engine.history(), extra = history / 2;
+  const std::int64_t count = std::clamp<std::int64_t>(engine.streamable ? frames / (2 * history) : 1, 1, threads);
+  const std::int64_t cost = (frames + (count - 1) * extra) / count;
+  std::vector<std::int64_t> bounds = {0};
+  for (std::int64_t i = 1; i < count; ++i) bounds.push_back(i * (cost - extra) + extra);
+  bounds.push_back(frames);
+  return bounds;
+}
+
+}  // namespace
+
 void vocode(std::shared_ptr<const Engine> engine, MelView mel, const float* f0, std::int64_t frames, std::uint64_t seed,
-            const float* prior, float* out) {
+            const float* prior, int threads, float* out) {
+  const std::vector<std::int64_t> bounds = spans(*engine, frames, threads);
   // A norm over the utterance needs every frame at once; all other models pass through in tiles, as a stream does.
-  const bool whole = !engine->streamable;
-  Stream stream(std::move(engine), whole ? frames + 1 : Stream::kTile);
-  stream.reset(seed);
-  out += stream.push(mel, f0, frames, prior, out);
-  stream.flush(prior == nullptr ? nullptr : prior + frames * stream.engine().config.hop_length, out);
+  const std::int64_t tile = engine->streamable ? Stream::kTile : frames + 1;
+  const auto run = [&](std::size_t i) {
+    const std::int64_t first = std::max<std::int64_t>(0, bounds[i] - engine->history());
+    Stream stream(engine, tile);
+    stream.reset(seed);
+    stream.enter(f0, first, bounds[i], bounds[i + 1]);
+    float *to = out + bounds[i] * engine->config.hop_length, *end = out + bounds[i + 1] * engine->config.hop_length;
+    for (std::int64_t t = first; t < frames && to < end; t += tile)
+      to += stream.push(mel.from(t), f0 + t, std::min(tile, frames - t),
+                        prior == nullptr ? nullptr : prior + t * engine->config.hop_length, to);
+    if (to < end) stream.flush(prior == nullptr ? nullptr : prior + frames * engine->config.hop_length, to);
+  };
+  std::vector<std::future<void>> others;
+  for (std::size_t i = 2; i < bounds.size(); ++i) others.push_back(std::async(std::launch::async, run, i - 1));
+  run(0);
+  for (std::future<void>& other : others) other.get();
 }
 
 void vocode_prior(const Engine& engine, const float* f0, std::int64_t frames, std::uint64_t seed, bool noise, float* out) {
   const int hop = engine.config.hop_length;
-  Prior prior(engine.prior, hop, engine.config.sample_rate, engine.excitation);
+  Prior prior(engine.kernels, engine.prior, hop, engine.config.sample_rate, engine.excitation);
   SampleBuffer samples(2 * hop + 2 * Prior::lag(engine.prior));
   prior.reset(seed, noise);
   const std::int64_t hops = frames > 0 ? engine.prior_length(frames) / hop : 0;

@@ -21,11 +21,15 @@ struct Config {
   bool use_logmag_phase;
 };
 
+// "fp32" or "bf16"; "auto" is the faster. Throws std::invalid_argument for another name.
+Precision choose_precision(const std::string& name);
+
 struct Engine {
   // Throws std::invalid_argument for a config that names no model, or weights that are not its own.
-  Engine(const Config& config, Weights weights, const Kernels& kernels);
+  Engine(const Config& config, Weights weights, const Kernels& kernels, Precision precision);
 
   const Kernels& kernels;
+  const Precision precision;
   const Config config;
   const bool causal, centred, excitation, streamable;
   const PriorKind prior;
@@ -50,18 +54,23 @@ struct Engine {
   std::int64_t prior_length(std::int64_t frames) const { return (frames + centred) * config.hop_length; }  // samples
   int margin() const { return centred ? config.hop_length / 2 : 0; }       // samples by which frame 0 precedes sample 0
   int latency() const { return config.num_blocks * block_right; }        // frames that the blocks look ahead
+  int block_left() const { return config.kernel_frames - 1 - block_right; }  // frames that a block looks back
+  int spectrum_lag() const;  // frames by which the spectrum of the prior lags behind the mel, rounded up
+  int history() const;       // frames before a hop that its samples may depend on, the prior's phase aside
   std::int64_t samples_after(std::int64_t frames) const;                 // output samples that `frames` frames complete
   int delay() const;                                                     // samples by which the output of a stream lags
 };
 
 // The whole utterance: mel as in MelView, f0 [frames] in Hz, prior [prior_length(frames)] or null, out [frames * hop_length].
+// `threads` share it in time, as many as it is long enough for; the samples do not depend on their number. With a norm over
+// the utterance there is one.
 struct MelView {
   const float* data;
   std::int64_t band_stride, frame_stride;  // floats
   MelView from(std::int64_t frame) const { return {data + frame * frame_stride, band_stride, frame_stride}; }
 };
 void vocode(std::shared_ptr<const Engine> engine, MelView mel, const float* f0, std::int64_t frames, std::uint64_t seed,
-            const float* prior, float* out);
+            const float* prior, int threads, float* out);
 
 // The prior alone, [prior_length(frames)], at least one frame; without noise the initial phase is 0.
 void vocode_prior(const Engine& engine, const float* f0, std::int64_t frames, std::uint64_t seed, bool noise, float* out);

@@ -27,13 +27,14 @@ F0Predictor::F0Predictor(const F0Config& c, Weights weights, const Kernels& kern
   const float* scale = weights.take("mel_scale", {c.n_mels});
   mel_mean.assign(mean, mean + c.n_mels);
   mel_scale.assign(scale, scale + c.n_mels);
-  convolutions.emplace_back(weights, "input_proj", c.channels, c.n_mels, c.kernel_size);
+  convolutions.emplace_back(weights, "input_proj", c.channels, c.n_mels, c.kernel_size, Precision::kFp32);
   dilations.push_back(1);
   for (int i = 0; i < c.num_blocks; ++i) {
-    convolutions.emplace_back(weights, "blocks." + std::to_string(i), c.channels, c.channels, c.kernel_size);
+    convolutions.emplace_back(weights, "blocks." + std::to_string(i), c.channels, c.channels, c.kernel_size,
+                              Precision::kFp32);
     dilations.push_back(1 << i);
   }
-  output_proj = std::make_unique<Projection>(weights, "output_proj", c.num_bins + 1, c.channels, 1);
+  output_proj = std::make_unique<Projection>(weights, "output_proj", c.num_bins + 1, c.channels, 1, Precision::kFp32);
   weights.check_all_taken();
 }
 
@@ -91,8 +92,7 @@ void F0Stream::convolve(std::size_t layer, int count) {
     for (int j = 0; j < taps; ++j) inputs_[i * taps + j] = in.at(first + i - (taps - 1 - j) * dilation);
     outputs_[i] = out.push();
   }
-  p.kernels.project(inputs_.data(), count, taps, convolution.depth, convolution.weight.data(), convolution.bias.data(),
-                    convolution.columns, outputs_.data());
+  convolution.run(p.kernels, inputs_.data(), count, outputs_.data());
   for (int i = 0; i < count; ++i) {
     p.kernels.gelu(outputs_[i], convolution.columns);
     if (layer == 0) continue;
@@ -109,7 +109,7 @@ void F0Stream::decode(int count, float* f0) {
     inputs_[i] = in.at(in.count() - count + i);
     outputs_[i] = logits_.data() + i * proj.columns;
   }
-  p.kernels.project(inputs_.data(), count, 1, proj.depth, proj.weight.data(), proj.bias.data(), proj.columns, outputs_.data());
+  proj.run(p.kernels, inputs_.data(), count, outputs_.data());
   for (int i = 0; i < count; ++i) f0[i] = outputs_[i][p.config.num_bins] > 0.0f ? peak_f0(outputs_[i]) : 0.0f;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 namespace wavehax {
 namespace {
@@ -14,7 +15,21 @@ Floats padded_copy(const float* values, int count) {
   return result;
 }
 
+// The nearest bfloat16, ties to even.
+Bf16Pair to_bf16(float value) {
+  std::uint32_t bits;
+  std::memcpy(&bits, &value, sizeof bits);
+  return (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16;
+}
+
 }  // namespace
+
+void Moments::add(const Moments& other) {
+  const double total = count + other.count, step = other.mean - mean;
+  squares += other.squares + step * step * count * other.count / total;
+  mean += step * other.count / total;
+  count = total;
+}
 
 Norm::Norm(Weights& weights, const std::string& name, NormKind kind_, int channels_)
     : kind(kind_),
@@ -35,34 +50,48 @@ Norm::Norm(Weights& weights, const std::string& name, NormKind kind_, int channe
   }
 }
 
-void Norm::measure(const Kernels& kernels, const float* const* frames, int count, int bins, float* scale_out,
-                   float* shift_out) const {
+Moments Norm::measure(const Kernels& kernels, const float* frame, int bins) const {
   const int width = padded(channels);
-  const double values = static_cast<double>(count) * bins * channels;
-  double sum = 0.0, squares = 0.0;
-  for (int i = 0; i < count; ++i) sum += kernels.sum(frames[i], bins, width);
-  const double mean = sum / values;
-  for (int i = 0; i < count; ++i)
-    squares += kernels.sum_squares(frames[i], static_cast<float>(mean), mask.data(), bins, width);
-  const double inverse = 1.0 / std::sqrt(squares / values + kNormEpsilon);
-  for (int c = 0; c < width; ++c) {
+  const double count = static_cast<double>(bins) * channels, mean = kernels.sum(frame, bins, width) / count;
+  return {count, mean, kernels.sum_squares(frame, static_cast<float>(mean), mask.data(), bins, width)};
+}
+
+void Norm::apply_moments(const Moments& moments, float* scale_out, float* shift_out) const {
+  const double inverse = 1.0 / std::sqrt(moments.squares / moments.count + kNormEpsilon);
+  for (int c = 0; c < padded(channels); ++c) {
     scale_out[c] = static_cast<float>(gain[c] * inverse);
-    shift_out[c] = static_cast<float>(bias[c] - mean * gain[c] * inverse);
+    shift_out[c] = static_cast<float>(bias[c] - moments.mean * gain[c] * inverse);
   }
 }
 
-Projection::Projection(Weights& weights, const std::string& name, int outputs, int inputs, int taps_)
-    : taps(taps_), depth(inputs), columns(padded(outputs)), weight(static_cast<std::size_t>(columns) * taps_ * inputs) {
-  const float* w = weights.take(name + ".weight", {outputs, inputs, taps});  // [outputs][inputs][taps]
-  bias = padded_copy(weights.take(name + ".bias", {outputs}), outputs);
-  float* to = weight.data();
+Projection::Projection(const float* w, const float* b, int outputs, int inputs_, int taps_, Precision precision)
+    : taps(taps_), inputs(inputs_), columns(padded(outputs)), bias(columns) {
+  if (b != nullptr) std::copy_n(b, outputs, bias.begin());
+  const auto value = [&](int n, int j, int k) {
+    return n < outputs && k < inputs ? w[(static_cast<std::size_t>(n) * inputs + k) * taps + j] : 0.0f;
+  };
   for (int first = 0; first < columns; first += kPanelWidth) {
-    const int width = std::min(kPanelWidth, columns - first);
+    const int last = std::min(first + kPanelWidth, columns);
     for (int j = 0; j < taps; ++j)
-      for (int k = 0; k < depth; ++k)
-        for (int n = first; n < first + width; ++n, ++to)
-          *to = n < outputs ? w[(static_cast<std::size_t>(n) * depth + k) * taps + j] : 0.0f;
+      for (int k = 0; k < inputs; k += precision == Precision::kFp32 ? 1 : 2)
+        for (int n = first; n < last; ++n) {
+          if (precision == Precision::kFp32)
+            weight.push_back(value(n, j, k));
+          else
+            pairs.push_back(to_bf16(value(n, j, k)) | to_bf16(value(n, j, k + 1)) << 16);
+        }
   }
+}
+
+Projection::Projection(Weights& weights, const std::string& name, int outputs, int inputs_, int taps_, Precision precision)
+    : Projection(weights.take(name + ".weight", {outputs, inputs_, taps_}), weights.take(name + ".bias", {outputs}), outputs,
+                 inputs_, taps_, precision) {}
+
+void Projection::run(const Kernels& kernels, const float* const* rows, int count, float* const* outputs) const {
+  if (pairs.empty())
+    kernels.project(rows, count, taps, inputs, weight.data(), bias.data(), columns, outputs);
+  else
+    kernels.project_bf16(rows, count, taps, inputs + inputs % 2, pairs.data(), bias.data(), columns, outputs);
 }
 
 void fold(const float* scale, const float* shift, int channels, int outputs, int channel_stride, int output_stride,
@@ -87,26 +116,27 @@ InputLayer::InputLayer(Weights& weights, int planes, int channels, NormKind norm
   }
 }
 
-Block::Block(Weights& weights, const std::string& name, NormKind norm_kind, int channels, int expanded_, int taps, int frames)
-    : expanded(padded(expanded_)),
-      dwconv(static_cast<std::size_t>(frames) * taps * padded(channels)),
-      norm(weights, name + ".norm", norm_kind, channels),
-      weight1(static_cast<std::size_t>(channels) * expanded),
-      bias1(padded_copy(weights.take(name + ".pwconv1.bias", {expanded_}), expanded_)),
-      weight2(static_cast<std::size_t>(expanded) * padded(channels)),
-      bias2(padded(channels)) {
-  const int width = padded(channels);
+Block::Block(Weights& weights, const std::string& name, NormKind norm_kind, const BlockSize& size_)
+    : size(size_),
+      dwconv(static_cast<std::size_t>(size.kernel_frames) * size.kernel_bins * padded(size.channels)),
+      norm(weights, name + ".norm", norm_kind, size.channels),
+      weight1(static_cast<std::size_t>(size.channels) * padded(size.expanded)),
+      bias1(padded_copy(weights.take(name + ".pwconv1.bias", {size.expanded}), size.expanded)),
+      weight2(static_cast<std::size_t>(padded(size.expanded)) * padded(size.channels)),
+      bias2(padded(size.channels)) {
+  const int channels = size.channels, taps = size.kernel_bins, frames = size.kernel_frames;
+  const int width = padded(channels), expanded = padded(size.expanded);
   const float* dw = weights.take(name + ".dwconv.weight", {channels, 1, taps, frames});
-  const float* w1 = weights.take(name + ".pwconv1.weight", {expanded_, channels});
-  const float* w2 = weights.take(name + ".pwconv2.weight", {channels, expanded_});
+  const float* w1 = weights.take(name + ".pwconv1.weight", {size.expanded, channels});
+  const float* w2 = weights.take(name + ".pwconv2.weight", {channels, size.expanded});
   const float* b2 = weights.take(name + ".pwconv2.bias", {channels});
   const float* gamma = weights.take(name + ".gamma", {channels});
   for (int c = 0; c < channels; ++c) {
     for (int i = 0; i < taps; ++i)
       for (int j = 0; j < frames; ++j) dwconv[(j * taps + i) * width + c] = dw[(c * taps + i) * frames + j];
-    for (int e = 0; e < expanded_; ++e) {
+    for (int e = 0; e < size.expanded; ++e) {
       weight1[c * expanded + e] = w1[e * channels + c];
-      weight2[e * width + c] = w2[c * expanded_ + e] * gamma[c];
+      weight2[e * width + c] = w2[c * size.expanded + e] * gamma[c];
     }
     bias2[c] = b2[c] * gamma[c];
   }

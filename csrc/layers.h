@@ -13,6 +13,15 @@ namespace wavehax {
 
 enum class NormKind { kUtterance, kFrame, kBatch };
 
+// Of the weights of the projections, which are most of a model: a stream of single frames waits for them. All else is float32.
+enum class Precision { kFp32, kBf16 };
+
+// Number, mean and sum of squared deviations of values.
+struct Moments {
+  double count = 0.0, mean = 0.0, squares = 0.0;
+  void add(const Moments& other);
+};
+
 // A norm is always applied as scale and shift per channel: known from the start (batch), or measured.
 struct Norm {
   Norm(Weights& weights, const std::string& name, NormKind kind, int channels);
@@ -23,16 +32,24 @@ struct Norm {
   Floats mask;          // 1 where a channel is not padding
   Floats scale, shift;  // batch only
 
-  // Scale and shift, [padded channels], from the statistics of `count` frames of `bins` bins.
-  void measure(const Kernels& kernels, const float* const* frames, int count, int bins, float* scale, float* shift) const;
+  // Of all channels and bins of a frame.
+  Moments measure(const Kernels& kernels, const float* frame, int bins) const;
+  // Scale and shift, [padded channels], that bring values of these moments to gain and bias.
+  void apply_moments(const Moments& moments, float* scale, float* shift) const;
 };
 
 // Conv1d over time with bins as channels, packed for Kernels::project. `env_proj` is one of a single tap.
 struct Projection {
-  Projection(Weights& weights, const std::string& name, int outputs, int inputs, int taps);
+  // weight: [outputs][inputs][taps]; bias: [outputs] or null
+  Projection(const float* weight, const float* bias, int outputs, int inputs, int taps, Precision precision);
+  Projection(Weights& weights, const std::string& name, int outputs, int inputs, int taps, Precision precision);
 
-  int taps, depth, columns;  // columns: outputs, padded
+  int taps, inputs, columns;  // columns: outputs, padded
   Floats weight, bias;
+  Aligned<Bf16Pair> pairs;  // in place of `weight`
+
+  // In bf16 a row of an odd number of inputs is followed by a finite value.
+  void run(const Kernels& kernels, const float* const* rows, int count, float* const* outputs) const;
 };
 
 // 1x1 convolution from planes to channels, and the norm after it.
@@ -43,15 +60,25 @@ struct InputLayer {
   Floats weight, bias;  // [planes][padded channels], [padded channels]
 };
 
+struct BlockSize {
+  int channels, expanded, kernel_bins, kernel_frames, bins;
+};
+
 // ConvNeXt block; gamma is folded into the last product.
 struct Block {
-  Block(Weights& weights, const std::string& name, NormKind norm_kind, int channels, int expanded, int taps, int frames);
+  Block(Weights& weights, const std::string& name, NormKind norm_kind, const BlockSize& size);
 
-  int expanded;  // padded
+  BlockSize size;
   Floats dwconv;  // [frames][taps][padded channels]
   Norm norm;
-  Floats weight1, bias1;  // [channels][expanded]
-  Floats weight2, bias2;  // [expanded][padded channels]
+  Floats weight1, bias1;  // [channels][padded expanded]
+  Floats weight2, bias2;  // [padded expanded][padded channels]
+
+  BlockShape shape() const {
+    return {size.kernel_frames, size.kernel_bins, size.bins, padded(size.channels), size.channels, padded(size.expanded),
+            size.expanded};
+  }
+  BlockWeights weights() const { return {dwconv.data(), weight1.data(), bias1.data(), weight2.data(), bias2.data()}; }
 };
 
 // The norm after the blocks and the 1x1 convolution from channels to planes.

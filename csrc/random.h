@@ -1,8 +1,9 @@
 // Counter-based gaussian noise: a value depends on the seed and its own index alone, so that chunks need no shared state.
 #pragma once
 
-#include <cmath>
 #include <cstdint>
+
+#include "kernels/table.h"
 
 namespace wavehax {
 
@@ -21,42 +22,17 @@ inline void philox(std::uint32_t counter[4], std::uint32_t key0, std::uint32_t k
 
 class Noise {
  public:
-  explicit Noise(std::uint64_t seed = 0)
-      : key0_(static_cast<std::uint32_t>(seed)), key1_(static_cast<std::uint32_t>(seed >> 32)) {}
+  Noise(const Kernels& kernels, std::uint64_t seed)
+      : kernels_(&kernels), key0_(static_cast<std::uint32_t>(seed)), key1_(static_cast<std::uint32_t>(seed >> 32)) {}
 
-  // Uniform in [0, 1): the initial phase of a voice, from a counter that no sample uses.
-  double phase() const {
-    std::uint32_t word[4] = {0, 0, 0, 1};
-    philox(word, key0_, key1_);
-    return word[0] * (1.0 / 4294967296.0);
-  }
+  // Uniform 32 bits: the initial phase of a voice, from a counter that no sample uses.
+  std::uint32_t phase() const;
 
   // Standard normal values first .. first + count, by the Box-Muller transform on blocks of four.
-  void normal(std::int64_t first, std::int64_t count, float* out) const {
-    float block[4];
-    std::int64_t at = -1;
-    for (std::int64_t i = first; i < first + count; ++i) {
-      if (i / 4 != at) {
-        at = i / 4;
-        fill(static_cast<std::uint64_t>(at), block);
-      }
-      out[i - first] = block[i % 4];
-    }
-  }
+  void normal(std::int64_t first, std::int64_t count, float* out) const;
 
  private:
-  void fill(std::uint64_t index, float block[4]) const {
-    std::uint32_t word[4] = {static_cast<std::uint32_t>(index), static_cast<std::uint32_t>(index >> 32), 0, 0};
-    philox(word, key0_, key1_);
-    for (int i = 0; i < 4; i += 2) {
-      const float u = (static_cast<float>(word[i] >> 8) + 1.0f) * 0x1p-24f;  // (0, 1]: the logarithm is finite
-      const float angle = static_cast<float>(word[i + 1] >> 8) * (6.28318530717958648f * 0x1p-24f);
-      const float radius = std::sqrt(-2.0f * std::log(u));
-      block[i] = radius * std::cos(angle);
-      block[i + 1] = radius * std::sin(angle);
-    }
-  }
-
+  const Kernels* kernels_;
   std::uint32_t key0_, key1_;
 };
 

@@ -38,6 +38,7 @@ class OverlapAdd {
  public:
   explicit OverlapAdd(const Stft& stft);
   void reset();
+  std::size_t memory() const { return (sum_.size() + weight_.size() + squared_window_.size()) * sizeof(float); }
 
   // Adds the next frame and appends to `out` the hop that is now final; `finish` appends the rest of the last hop.
   void add(const float* re, const float* im, SampleBuffer& out, float* scratch);

@@ -2,6 +2,7 @@
 // one before it has ready and keeping what its own window still needs; whole utterances pass through the same code in tiles.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -11,20 +12,34 @@
 
 namespace wavehax {
 
+// Time by stage, in the order of the pipeline; a norm counts to the stage before it.
+struct StageSeconds {
+  double prior = 0.0, analysis = 0.0, projections = 0.0, blocks = 0.0, synthesis = 0.0;
+};
+
 // After construction no method allocates, locks or throws. Not safe for two threads at once; the engine is.
 class Stream {
  public:
   static constexpr std::int64_t kTile = 8;  // frames computed together: projections read their weights once for all of them
+  static constexpr std::int64_t kBlockTile = 2;  // the same of a block, whose frames must stay in the second-level cache
 
   Stream(std::shared_ptr<const Engine> engine, std::int64_t tile);
 
   void reset(std::uint64_t seed);
   const Engine& engine() const { return *engine_; }
   bool flushed() const { return mel_.ended(); }  // then only reset may follow
+  std::size_t memory() const;                    // bytes that the voice holds
+  void profile(StageSeconds* seconds) { profile_ = seconds; }  // adds the time of every stage to them, unless null
+
+  // After reset: goes on as if the frames before `first`, with their f0, had been pushed. Samples are returned, and exact, from
+  // hop `from` until hop `until`, where `from` is 0 or at least first + Engine::history().
+  void enter(const float* f0, std::int64_t first, std::int64_t from, std::int64_t until);
 
   // Samples that pushing `frames` more frames returns, and that flushing now would.
   std::int64_t pending_push(std::int64_t frames) const { return engine_->samples_after(received_ + frames) - emitted_; }
-  std::int64_t pending_flush() const { return received_ * engine_->config.hop_length - emitted_; }
+  std::int64_t pending_flush() const {
+    return std::max<std::int64_t>(0, std::min(received_, until_) * engine_->config.hop_length - emitted_);
+  }
 
   // Takes frames of mel and f0 (and their samples of prior, or null), writes the samples they complete to `out` and returns
   // their number. With a norm over the utterance nothing comes before the flush.
@@ -41,25 +56,34 @@ class Stream {
   void analyse();
   void project();
   void project_tile(std::int64_t first, std::int64_t count);
+  void gather(const FrameRing& ring, std::int64_t first, int rows, const float** inputs) const;
   void assemble(std::int64_t t, const float* cond, const float* prior_re, const float* prior_im);
-  void normalise_input(std::int64_t first, std::int64_t count);
-  void run_block(const Block& block, FrameRing& in, FrameRing& out);
-  void run_block_group(const Block& block, FrameRing& in, FrameRing& out, std::int64_t count);
-  void synthesise();
-  void synthesise_frame(const float* frame, const float* weight, const float* bias);
-  void finish_spectrum(float* re, float* im) const;
+  void add_envelopes(std::int64_t first, int rows);
+  void normalise(const Norm& norm, float* const* frames, std::int64_t count);
+  void normalise(const Norm& norm, FrameRing& frames, std::int64_t first, std::int64_t count);
   void mirror(float* row) const;
+  bool run_block(std::size_t index);
+  void run_frames(std::size_t index, std::int64_t count);
+  void run_unfused(const Block& block, std::int64_t count);
+  void synthesise();
+  void synthesise_frame(const float* frame);
+  void finish_spectrum(float* re, float* im) const;
   void repeat_last_frame(const float* prior);
   std::int64_t drain(float* out, std::int64_t limit);
 
   SampleBuffer& source(int stream) { return engine_->filter_bank ? streams_[stream] : prior_samples_; }
+  // A norm over the utterance lets every block work in place: then no output may be written while inputs are still read.
+  bool fused(const Norm& norm) const { return engine_->streamable && norm.kind == NormKind::kBatch; }
   float* interior(float* row) const { return row + engine_->mirrored * engine_->width; }
 
   std::shared_ptr<const Engine> engine_;
-  std::int64_t tile_;   // frames a stage may emit in one advance
-  std::int64_t group_;  // frames over which a norm is taken: 1, or all of an utterance
+  std::int64_t tile_;        // frames a stage may emit in one advance
+  std::int64_t block_tile_;  // frames a block may emit in one pass
+  std::int64_t group_;       // frames over which a norm is taken: 1, or all of an utterance
   std::int64_t received_ = 0, emitted_ = 0, predicted_ = 0;
+  std::int64_t from_ = 0, until_ = 0;  // hops whose samples are wanted, counted from the first frame pushed
   float last_f0_ = 0.0f;
+  StageSeconds* profile_ = nullptr;
 
   Floats ring_storage_, zeros_;
   FrameRing mel_, envelope_;        // normalised mel; excitation: exp(env_proj(mel))
@@ -70,9 +94,9 @@ class Stream {
   std::vector<SampleBuffer> streams_, predicted_streams_;
   std::vector<OverlapAdd> overlap_;
 
-  Floats scratch_, projected_, convolved_, planes_, folded_weight_, folded_bias_, scale_, shift_;
-  std::vector<const float*> inputs_, rows_, statistics_;
-  std::vector<float*> outputs_;
+  Floats scratch_, projected_, convolved_, planes_, scale_, shift_;
+  std::vector<const float*> inputs_, rows_, residuals_;
+  std::vector<float*> outputs_, results_, convolved_rows_;
 };
 
 }  // namespace wavehax

@@ -12,27 +12,66 @@ from wavehax.config import GENERATORS, parameter_shapes
 
 def test_every_case_is_timed_and_compared_with_the_first_of_its_model(command, model_file, tmp_path):
     result = tmp_path / "speed.json"
-    options = ["--seconds", 0.1, "--repeats", 3, "--stream", 1, 8, "--isa", "portable", "--json", result]
+    options = [
+        "--seconds",
+        0.1,
+        "--repeats",
+        3,
+        "--stream",
+        1,
+        8,
+        "--isa",
+        "portable",
+        "--threads",
+        1,
+        2,
+        "--json",
+        result,
+    ]
     code, out, err = command("bench", model_file, *options)
     assert (code, err) == (0, "")
-    rows = json.loads(result.read_text())["rows"]
-    assert [row["what"] for row in rows] == ["whole", "stream 1", "stream 8"]
+    measured = json.loads(result.read_text())
+    rows = measured["rows"]
+    assert [row["what"] for row in rows] == 2 * ["whole", "whole", "stream 1", "stream 8"]
+    assert [row["threads"] for row in rows] == 2 * [1, 2, 1, 1]
+    assert [row["precision"] for row in rows] == 4 * ["fp32"] + 4 * ["bf16"]
     assert {row["isa"] for row in rows} == {"portable"}
     for row in rows:
         rtf = row["rtf"]
         assert 0 < rtf["min"] <= rtf["median"] <= rtf["max"]
+        assert 0 < row["peak_share"] < 1 and row["gflops"] > 0
+        if row["what"].startswith("stream"):
+            assert 0 < row["push_ms"]["p50"] <= row["push_ms"]["p99"] <= row["push_ms"]["p99.9"]
     ratio = rows[1]["rtf"]["median"] / rows[0]["rtf"]["median"]
-    assert math.isclose(float(out.splitlines()[3].split()[-1].rstrip("x")), ratio, abs_tol=0.006)
+    assert f"{ratio:.2f}x" in out.splitlines()[3]
+    for profile in measured["stages"]:
+        assert math.isclose(sum(profile["shares"].values()), 1) and "blocks" in profile["shares"]
 
 
-def test_pytorch_is_timed_on_the_same_length(tiny):
+def test_operations_are_twice_the_multiply_adds_of_every_weight(tiny):
+    """Counted from the weights: one in a projection is used once a frame, one in a block once a bin."""
+    config = tiny.generator
+    assert config.num_streams == 1
+    sizes = {name: value.size for name, value in tiny.weights.items() if name.endswith("weight") and "norm" not in name}
+    once = sum(size for name, size in sizes.items() if name.startswith(("cond_proj", "env_proj")))
+    twice = sizes["prior_proj.weight"]  # real and imaginary part
+    rest = sum(size for name, size in sizes.items() if not name.startswith(("cond_proj", "env_proj", "prior_proj")))
+    assert bench.operations_per_frame(config) == 2 * (once + 2 * twice + config.num_bins * rest)
+
+
+def test_peers_synthesise_the_same_length(tiny):
     pytest.importorskip("torch")
-    engine = bench.model_cases("tiny", tiny, ["auto"], [], 0.2)
-    assert bench.pytorch_case("tiny", tiny, 0.2).seconds == engine[0].seconds == 150 * 32 / 24000
+    from wavehax import bench_peers
+
+    engine = bench.model_cases("tiny", wavehax.Vocoder(tiny), [], [1], 0.2)
+    peers = bench_peers.model_peers("tiny", tiny, 0.2)
+    assert [peer.seconds for peer in peers] == [engine[0].seconds] * len(peers) == [150 * 32 / 24000] * len(peers)
+    for peer in peers:
+        peer.run()
 
 
 @pytest.mark.parametrize("name", GENERATORS)
 def test_published_shapes_have_exactly_their_weights(name):
-    model = bench.shape_model(name)
+    model = bench.named_model(name)
     assert {key: value.shape for key, value in model.weights.items()} == parameter_shapes(model.generator)
     wavehax.Vocoder(model)

@@ -73,6 +73,14 @@ def test_a_mel_is_enough_where_the_model_predicts_f0(synthesize, command, tiny, 
     np.testing.assert_array_equal(samples(tmp_path / "d.wav"), as_written(voc(mel, np.full(40, 123, np.float32))))
 
 
+def test_threads_give_the_same_bits(synthesize, tmp_path):
+    mel = np.random.default_rng(0).standard_normal((10, 300)).astype(np.float32)
+    np.savez(tmp_path / "long.npz", mel=mel, f0=np.full(300, 150.0))
+    synthesize(tmp_path / "long.npz", "-o", tmp_path / "one.wav")
+    synthesize(tmp_path / "long.npz", "-o", tmp_path / "three.wav", "--threads", 3)
+    assert (tmp_path / "three.wav").read_bytes() == (tmp_path / "one.wav").read_bytes()
+
+
 @pytest.mark.parametrize("chunk", [1, 7, 40, 1000])
 def test_streaming_into_a_file_gives_the_same_bits(synthesize, mel_file, tmp_path, chunk):
     synthesize(mel_file, "-o", tmp_path / "whole.wav")
@@ -213,6 +221,7 @@ def test_info_says_what_a_model_is(command, model_file, utterance, tmp_path):
     assert "parameters  10,937" in out and "none, it is a test" in out
     assert f"delay {wavehax.load(model_file).stream().delay} samples" in out
     assert f"available: {', '.join(wavehax.available_isas())}" in out
+    assert f"{wavehax.load(model_file).stream().memory / 1e6:.1f} MB a voice" in out
     save_model(tmp_path / "utterance.safetensors", utterance)
     assert "needs the whole utterance" in command("info", tmp_path / "utterance.safetensors")[1]
 
@@ -238,6 +247,9 @@ USAGE_ERRORS = {
     "a negative seed": ["vocode", "a.npy", "-o", "a.wav", "--seed", "-1"],
     "a negative F0": ["vocode", "a.npy", "-o", "a.wav", "--f0=-3"],
     "a scale of 0": ["vocode", "a.npy", "-o", "a.wav", "--f0-scale", "0"],
+    "no threads": ["vocode", "a.npy", "-o", "a.wav", "--threads", "0"],
+    "threads of a stream": ["resynth", "a.wav", "-o", "b.wav", "--threads", "2", "--stream", "8"],
+    "threads of a pipe": ["vocode", "-", "-o", "b.wav", "--threads", "2"],
     "chunks of no frames": ["vocode", "a.npy", "-o", "a.wav", "--stream", "0"],
     "no jobs": ["vocode", "a.npy", "-o", "a.wav", "--jobs", "0"],
     "an unknown instruction set": ["vocode", "a.npy", "-o", "a.wav", "--isa", "sse9"],

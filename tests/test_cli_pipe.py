@@ -110,7 +110,7 @@ def test_memory_does_not_grow_with_the_length_of_the_pipe(tiny):
             self.left -= size
             return bytes(size)
 
-    arguments = SimpleNamespace(seed=0, f0=None, f0_scale=1, stream=None)
+    arguments = SimpleNamespace(seed=0, f0=None, f0_scale=1, stream=None, threads=1)
     sink = SimpleNamespace(write=len, flush=lambda: None)
     voc = Vocoder(tiny)
     tracemalloc.start()

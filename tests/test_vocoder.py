@@ -118,6 +118,22 @@ def test_a_bad_prior_is_refused(voc, mel, f0, prior, words):
         voc(mel, f0, prior=prior)
 
 
+def test_a_hundred_voices_share_one_vocoder(voc, mel, f0):
+    streams = [voc.stream(seed) for seed in range(100)]
+    parts = [[] for _ in streams]
+    for start in range(0, mel.shape[1], 3):
+        for stream, wave in zip(streams, parts, strict=True):
+            wave.append(stream.push(mel[:, start : start + 3], f0[start : start + 3]))
+    for seed, (stream, wave) in enumerate(zip(streams, parts, strict=True)):
+        np.testing.assert_array_equal(np.concatenate([*wave, stream.flush()]), voc(mel, f0, seed=seed))
+
+
+@pytest.mark.parametrize("threads", [0, -1, 1.5, "2", None])
+def test_a_bad_number_of_threads_is_refused(voc, mel, f0, threads):
+    with pytest.raises(ValueError, match="threads="):
+        voc(mel, f0, threads=threads)
+
+
 @pytest.mark.parametrize("seed", [-1, 2**64, 1.5, "1", None])
 def test_a_bad_seed_is_refused(voc, mel, f0, seed):
     with pytest.raises(ValueError, match="seed="):

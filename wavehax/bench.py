@@ -1,6 +1,7 @@
 """Speed, measured in one run: every case in turn, again and again, so that a noisy machine disturbs all of them alike.
 
-A published shape is run with random weights: speed does not depend on their values.
+What runs on one thread is timed in processor time, so that what else the machine does is not counted; several threads
+on the wall. A published shape is run with random weights: speed does not depend on their values.
 """
 
 from __future__ import annotations
@@ -16,26 +17,34 @@ from typing import Any
 
 import numpy as np
 
-from wavehax.checkpoint import Model
-from wavehax.config import FEATURES, GENERATORS, GeneratorConfig, parameter_shapes
-from wavehax.errors import optional_module
+from wavehax import _engine
+from wavehax.checkpoint import Model, load_model
+from wavehax.config import FEATURES, GENERATORS, PROJECTION_TAPS, GeneratorConfig, parameter_shapes
 from wavehax.files import replacing
-from wavehax.vocoder import Vocoder
+from wavehax.vocoder import Vocoder, model_path
+
+_PEAK_SECONDS = 0.02  # of multiply-adds each time, at 200 GFLOP/s
+_PERCENTILES = (50, 99, 99.9)
 
 
 @dataclass(frozen=True)
 class Case:
-    """Something to time: `run` synthesises `seconds` of sound on one thread."""
+    """Something to time: `run` synthesises `seconds` of sound; a stream returns the seconds that every push took."""
 
     model: str
     what: str  # "whole", "f0", "stream 4", "PyTorch", ...
-    isa: str
     seconds: float
     run: Callable[[], Any]
+    isa: str = ""
+    precision: str = ""
+    threads: int = 1
+    operations: float = 0.0  # of products, in `seconds` of sound
 
 
-def shape_model(name: str) -> Model:
-    """A model of one of the published shapes (`GENERATORS`) with small random weights."""
+def named_model(name: str) -> Model:
+    """A model file, a shipped model, or one of the published shapes (`GENERATORS`) with small random weights."""
+    if name not in GENERATORS:
+        return load_model(model_path(name))
     config = GENERATORS[name]
     rng = np.random.default_rng(0)
     weights = {
@@ -48,88 +57,138 @@ def shape_model(name: str) -> Model:
     return Model(config, features, weights, {})
 
 
-def model_cases(name: str, model: Model, isas: Sequence[str], chunks: Sequence[int], seconds: float) -> list[Case]:
-    """The engine on every instruction set: the whole utterance, its F0 alone, streams of chunks of so many frames."""
-    mel, f0 = _inputs(model.generator, seconds)
-    length = len(f0) * model.generator.hop_length / model.generator.sample_rate
-    cases = []
-    for isa in isas:
-        voc = Vocoder(model, isa=isa)
-        cases.append(Case(name, "whole", voc.isa, length, lambda voc=voc: voc(mel, f0)))
-        if voc.predicts_f0:
-            cases.append(Case(name, "f0", voc.isa, length, lambda voc=voc: voc.f0(mel)))
-        if not model.generator.streamable:
-            continue
-        for chunk in chunks:
-            run = lambda voc=voc, chunk=chunk: _stream(voc, mel, f0, chunk)  # noqa: E731
-            cases.append(Case(name, f"stream {chunk}", voc.isa, length, run))
+def operations_per_frame(config: GeneratorConfig) -> float:
+    """Floating-point operations of all products, two for a multiply-add; GELU, norms and transforms are not counted."""
+    bins, channels, mels = config.num_bins, config.channels, config.n_mels
+    single = config.num_streams == 1
+    inputs, outputs = (5, 2) if single else (3 * config.num_streams, 2 * config.num_streams)
+    projections = PROJECTION_TAPS * (bins * mels * config.num_streams + (2 * bins * bins if single else 0))
+    projections += bins * mels if config.output == "excitation" else 0
+    depthwise = config.kernel_size[0] * config.kernel_size[1]
+    block = bins * channels * (depthwise + 2 * channels * config.mult_channels)
+    return 2.0 * (projections + bins * channels * (inputs + outputs) + config.num_blocks * block)
+
+
+def model_cases(name: str, voc: Vocoder, chunks: Sequence[int], threads: Sequence[int], seconds: float) -> list[Case]:
+    """The engine: the whole utterance in so many threads, its F0 alone, streams of chunks of so many frames."""
+    config = voc.config
+    mel, f0 = inputs(config, seconds)
+    common = {
+        "seconds": len(f0) * config.hop_length / config.sample_rate,
+        "isa": voc.isa,
+        "precision": voc.precision,
+        "operations": len(f0) * operations_per_frame(config),
+    }
+    cases = [Case(name, "whole", run=lambda n=n: voc(mel, f0, threads=n), threads=n, **common) for n in threads]
+    if voc.predicts_f0:
+        alone = common | {"precision": "fp32", "operations": 0.0}
+        cases.append(Case(name, "f0", run=lambda: voc.f0(mel), **alone))
+    for chunk in chunks if config.streamable else ():
+        cases.append(Case(name, f"stream {chunk}", run=lambda c=chunk: _stream(voc, mel, f0, c), **common))
     return cases
 
 
-def pytorch_case(name: str, model: Model, seconds: float) -> Case:
-    """The same model in the project's own PyTorch generator, on one thread.
+def inputs(config: GeneratorConfig, seconds: float) -> tuple[np.ndarray, np.ndarray]:
+    """Mel [n_mels, T] and F0 [T] to synthesise; T >= 1."""
+    frames = max(1, round(seconds * config.sample_rate / config.hop_length))
+    mel = np.random.default_rng(1).standard_normal((config.n_mels, frames), np.float32)
+    return mel, np.full(frames, 150.0, np.float32)
 
-    Raises:
-        ModuleNotFoundError: PyTorch is not installed.
-    """
-    torch = optional_module("torch", "the PyTorch generator", "wavehax[train]")
-    from wavehax.nn import build_generator
 
-    torch.set_num_threads(1)
-    generator = build_generator(model.generator).eval()
-    generator.load_state_dict({key: torch.from_numpy(value.copy()) for key, value in model.weights.items()})
-    mel, f0 = (torch.from_numpy(x) for x in _inputs(model.generator, seconds))
-
-    def run() -> None:
-        with torch.inference_mode():
-            generator(mel[None], f0[None, None])
-
-    return Case(name, "PyTorch", "", len(f0) * model.generator.hop_length / model.generator.sample_rate, run)
+def _stream(voc: Vocoder, mel: np.ndarray, f0: np.ndarray, chunk: int) -> list[float]:
+    stream = voc.stream()
+    times = []
+    for start in range(0, mel.shape[1], chunk):
+        begin = time.thread_time()
+        stream.push(mel[:, start : start + chunk], f0[start : start + chunk])
+        times.append(time.thread_time() - begin)
+    stream.flush()
+    return times
 
 
 def measure(cases: Sequence[Case], repeats: int) -> list[dict[str, Any]]:
-    """Real-time factors: one round to warm up, then `repeats` rounds in which every case runs once.
+    """One round to warm up, then `repeats` rounds in which every case runs once, and multiply-adds for the peak.
 
     Returns:
-        for each case, its names and `rtf` with the median, minimum and maximum of time over the length of the sound.
+        for each case its names; `rtf`: median, minimum and maximum of time over the length of the sound; of the engine
+        `gflops` and `peak_share`, of products per second, at the median; of streams `push_ms`, percentiles.
     """
     factors: list[list[float]] = [[] for _ in cases]
+    pushes: list[list[float]] = [[] for _ in cases]
+    peaks: dict[str, list[float]] = {case.isa: [] for case in cases if case.isa}
     for round_ in range(repeats + 1):
-        for case, measured in zip(cases, factors, strict=True):
-            start = time.perf_counter()
-            case.run()
+        for isa, measured in peaks.items():
+            measured.append(_peak(isa))
+        for i, case in enumerate(cases):
+            clock = time.process_time if case.threads == 1 else time.perf_counter
+            start = clock()
+            times = case.run()
             if round_ > 0:
-                measured.append((time.perf_counter() - start) / case.seconds)
-    return [
-        {
-            "model": case.model,
-            "what": case.what,
-            "isa": case.isa,
-            "rtf": {"median": statistics.median(measured), "min": min(measured), "max": max(measured)},
-        }
-        for case, measured in zip(cases, factors, strict=True)
+                factors[i].append((clock() - start) / case.seconds)
+                pushes[i] += times if isinstance(times, list) else []
+    peak = {isa: statistics.median(measured) for isa, measured in peaks.items()}
+    return [_row(*measured, peak) for measured in zip(cases, factors, pushes, strict=True)]
+
+
+def _peak(isa: str) -> float:
+    """Floating-point operations a second of multiply-adds and nothing else, on one thread."""
+    rounds = int(_PEAK_SECONDS * 200e9 / _engine.multiply_adds(isa, 1))
+    start = time.thread_time()
+    operations = _engine.multiply_adds(isa, rounds)
+    return operations / (time.thread_time() - start)
+
+
+def _row(case: Case, factors: list[float], pushes: list[float], peak: dict[str, float]) -> dict[str, Any]:
+    row = {name: getattr(case, name) for name in ("model", "what", "isa", "precision", "threads")}
+    median = statistics.median(factors)
+    row["rtf"] = {"median": median, "min": min(factors), "max": max(factors)}
+    if case.operations:
+        speed = case.operations / (median * case.seconds)
+        row |= {"gflops": speed / 1e9, "peak_share": speed / (peak[case.isa] * case.threads)}
+    if pushes:
+        milliseconds = 1000 * np.percentile(pushes, _PERCENTILES)
+        row["push_ms"] = {f"p{p:g}": float(value) for p, value in zip(_PERCENTILES, milliseconds, strict=True)}
+    return row
+
+
+def stages(name: str, voc: Vocoder, repeats: int, seconds: float) -> dict[str, Any]:
+    """Where the time of a whole utterance goes: the share of each stage, from the medians of `repeats` runs."""
+    mel, f0 = inputs(voc.config, seconds)
+    runs = [voc._engine.profile(mel, f0) for _ in range(repeats)]
+    medians = {stage: statistics.median(run[stage] for run in runs) for stage in runs[0]}
+    shares = {stage: value / sum(medians.values()) for stage, value in medians.items()}
+    return {"model": name, "isa": voc.isa, "precision": voc.precision, "shares": shares}
+
+
+def table(rows: Sequence[dict[str, Any]], profiles: Sequence[dict[str, Any]]) -> str:
+    """The measurements as text; the last column but the pushes compares with the first row of the same model."""
+    lines = [
+        f"{'model':<18}{'what':<14}{'isa':<9}{'weights':<8}{'threads':>7}{'rtf':>9}{'min':>9}{'max':>9}"
+        f"{'x real time':>12}{'time':>8}{'GFLOP/s':>9}{'of peak':>9}  push ms p50 p99 p99.9"
     ]
-
-
-def table(rows: Sequence[dict[str, Any]]) -> str:
-    """The measurements as text; the last column compares with the first row of the same model."""
-    lines = [f"{'model':<24}{'what':<12}{'isa':<10}{'rtf':>9}{'min':>9}{'max':>9}{'x real time':>13}{'time':>8}"]
     first: dict[str, float] = {}
     for row in rows:
         rtf = row["rtf"]
         ratio = rtf["median"] / first.setdefault(row["model"], rtf["median"])
+        speed = f"{row['gflops']:>9.1f}{100 * row['peak_share']:>8.0f}%" if "gflops" in row else " " * 18
+        pushes = "".join(f"{value:>8.3f}" for value in row.get("push_ms", {}).values())
         lines.append(
-            f"{row['model']:<24}{row['what']:<12}{row['isa']:<10}{rtf['median']:>9.4f}{rtf['min']:>9.4f}{rtf['max']:>9.4f}"
-            f"{1 / rtf['median']:>13.1f}{ratio:>7.2f}x"
+            f"{row['model']:<18}{row['what']:<14}{row['isa']:<9}{row['precision']:<8}{row['threads']:>7}"
+            f"{rtf['median']:>9.4f}{rtf['min']:>9.4f}{rtf['max']:>9.4f}{1 / rtf['median']:>12.1f}{ratio:>7.2f}x"
+            f"{speed}{pushes}"
         )
+    for profile in profiles:
+        shares = ", ".join(f"{stage} {100 * share:.0f} %" for stage, share in profile["shares"].items())
+        lines.append(f"{profile['model']} {profile['isa']} {profile['precision']}: {shares}")
     return "\n".join(lines)
 
 
-def write_json(path: Path, rows: Sequence[dict[str, Any]], overwrite: bool) -> None:
+def write_json(path: Path, rows: Sequence[dict], profiles: Sequence[dict], overwrite: bool) -> None:
     """The measurements and the machine they are of; FileExistsError where the file is not to be replaced."""
     machine = {"processor": processor_name(), "platform": platform.platform(), "python": platform.python_version()}
+    result = {"machine": machine, "rows": list(rows), "stages": list(profiles)}
     with replacing(path, overwrite=overwrite) as temporary:
-        temporary.write_text(json.dumps({"machine": machine, "rows": list(rows)}, indent=1) + "\n")
+        temporary.write_text(json.dumps(result, indent=1) + "\n")
 
 
 def processor_name() -> str:
@@ -139,16 +198,3 @@ def processor_name() -> str:
         return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()
-
-
-def _inputs(config: GeneratorConfig, seconds: float) -> tuple[np.ndarray, np.ndarray]:
-    frames = max(1, round(seconds * config.sample_rate / config.hop_length))
-    mel = np.random.default_rng(1).standard_normal((config.n_mels, frames), np.float32)
-    return mel, np.full(frames, 150.0, np.float32)
-
-
-def _stream(voc: Vocoder, mel: np.ndarray, f0: np.ndarray, chunk: int) -> None:
-    stream = voc.stream()
-    for start in range(0, mel.shape[1], chunk):
-        stream.push(mel[:, start : start + chunk], f0[start : start + chunk])
-    stream.flush()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import functools
 import importlib
+import itertools
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -22,7 +23,7 @@ from wavehax.arguments import Parser
 from wavehax.batch import EXPECTED_ERRORS, UsageError
 from wavehax.config import FEATURES, GENERATORS
 from wavehax.errors import ModelError, ignore_import_warnings
-from wavehax.vocoder import model_path
+from wavehax.vocoder import PRECISIONS, model_path
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -49,6 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _vocode(arguments: argparse.Namespace) -> int:
+    _check_threads(arguments)
     if "-" in arguments.inputs or arguments.output == "-":
         return _vocode_pipe(arguments)
     return _each(arguments, commands.vocode_file, ".wav")
@@ -59,7 +61,7 @@ def _vocode_pipe(arguments: argparse.Namespace) -> int:
         raise UsageError(f"- stands for one input or output, and there are {len(arguments.inputs)} inputs")
     if arguments.inputs == ["-"] and isinstance(arguments.f0, Path):
         raise UsageError("--f0: with frames on standard input it is a number of Hz or mel, or comes with each frame")
-    voc = wavehax.load(arguments.model, isa=arguments.isa)
+    voc = wavehax.load(arguments.model, isa=arguments.isa, precision=arguments.precision)
     if arguments.inputs == ["-"]:
         blocks = commands.vocode_frames(voc, sys.stdin.buffer, arguments)
     else:
@@ -80,7 +82,13 @@ def _write_samples(blocks: Iterable[np.ndarray]) -> None:
 
 
 def _resynth(arguments: argparse.Namespace) -> int:
+    _check_threads(arguments)
     return _each(arguments, commands.resynth_file, ".wav")
+
+
+def _check_threads(arguments: argparse.Namespace) -> None:
+    if arguments.threads > 1 and (arguments.stream or "-" in arguments.inputs):
+        raise UsageError(f"--threads {arguments.threads}: frames that are streamed are one thread's work")
 
 
 def _each(arguments: argparse.Namespace, work: Callable[..., None], suffix: str) -> int:
@@ -88,7 +96,7 @@ def _each(arguments: argparse.Namespace, work: Callable[..., None], suffix: str)
     inputs = batch.expand(arguments.inputs)
     if len(inputs) > 1 and isinstance(arguments.f0, Path):
         raise UsageError(f"--f0 {arguments.f0}: one file cannot be the F0 of {len(inputs)} inputs")
-    voc = wavehax.load(arguments.model, isa=arguments.isa)
+    voc = wavehax.load(arguments.model, isa=arguments.isa, precision=arguments.precision)
     pairs = list(zip(inputs, batch.output_paths(inputs, arguments.output, suffix), strict=True))
     return batch.run(functools.partial(work, voc, arguments), pairs, arguments.jobs)
 
@@ -101,29 +109,36 @@ def _features(arguments: argparse.Namespace) -> int:
 
 
 def _info(arguments: argparse.Namespace) -> int:
-    print(commands.describe(arguments.model, arguments.isa))
+    print(commands.describe(arguments.model, arguments.isa, arguments.precision))
     return 0
 
 
 def _bench(arguments: argparse.Namespace) -> int:
     from wavehax import bench
-    from wavehax.checkpoint import load_model
+    from wavehax.errors import optional_module
     from wavehax.files import refuse_existing
-    from wavehax.vocoder import DEFAULT_MODEL
+    from wavehax.vocoder import DEFAULT_MODEL, Vocoder
 
     if arguments.json:
         refuse_existing(arguments.json, arguments.force)
-    cases = []
-    for name in arguments.models or [DEFAULT_MODEL]:
-        model = bench.shape_model(name) if name in GENERATORS else load_model(model_path(name))
-        cases += bench.model_cases(name, model, arguments.isa or ["auto"], arguments.stream, arguments.seconds)
-        if arguments.peers:
-            cases.append(bench.pytorch_case(name, model, arguments.seconds))
+    if arguments.peers:
+        optional_module("torch", "the comparison with PyTorch", "wavehax[bench]")
+        from wavehax import bench_peers
+    cases, vocoders = [], []
+    for name in arguments.models or [DEFAULT_MODEL, *GENERATORS]:
+        model = bench.named_model(name)
+        for isa, precision in itertools.product(arguments.isa or ["auto"], arguments.precision or PRECISIONS):
+            voc = Vocoder(model, isa=isa, precision=precision)
+            vocoders.append((name, voc))
+            cases += bench.model_cases(name, voc, arguments.stream, arguments.threads, arguments.seconds)
+        cases += bench_peers.model_peers(name, model, arguments.seconds) if arguments.peers else []
+    cases += bench_peers.other_vocoders(arguments.seconds) if arguments.peers else []
     rows = bench.measure(cases, arguments.repeats)
-    print(f"{bench.processor_name()}, one thread, {arguments.seconds:g} s of sound, median of {arguments.repeats}")
-    print(bench.table(rows))
+    profiles = [bench.stages(name, voc, arguments.repeats, arguments.seconds) for name, voc in vocoders]
+    print(f"{bench.processor_name()}, {arguments.seconds:g} s of sound, median of {arguments.repeats}")
+    print(bench.table(rows, profiles))
     if arguments.json:
-        bench.write_json(arguments.json, rows, arguments.force)
+        bench.write_json(arguments.json, rows, profiles, arguments.force)
     return 0
 
 
@@ -255,18 +270,28 @@ def _add_package(add: Callable[..., argparse.ArgumentParser]) -> None:
 
 
 def _add_bench(add: Callable[..., argparse.ArgumentParser]) -> None:
-    command = add("bench", help="speed on this machine", description="Time models, interleaved, on one thread.")
+    command = add("bench", help="speed on this machine", description="Time models, interleaved.")
     shapes = ", ".join(GENERATORS)
-    command.add_argument("models", nargs="*", metavar="MODEL", help=f"model files or names, or shapes: {shapes}")
     command.add_argument(
-        "--isa", choices=["auto", *wavehax.available_isas()], action="append", help="instruction set; may be repeated"
+        "models", nargs="*", metavar="MODEL", help=f"model files or names, or shapes: {shapes} (default: all of them)"
+    )
+    isas, precisions = ["auto", *wavehax.available_isas()], ["auto", *PRECISIONS]
+    command.add_argument("--isa", choices=isas, action="append", help="instruction set; may be repeated")
+    command.add_argument(
+        "--precision", choices=precisions, action="append", help="may be repeated (default: every one)"
     )
     command.add_argument(
-        "--stream", type=types.count, nargs="*", default=[1, 8], metavar="FRAMES", help="chunk sizes (default 1 8)"
+        "--threads", type=types.count, nargs="+", default=[1], metavar="N", help="for one whole utterance (default 1)"
+    )
+    chunks = [1, 2, 4, 8, 16, 64]
+    command.add_argument(
+        "--stream", type=types.count, nargs="*", default=chunks, metavar="FRAMES", help="chunk sizes (default 1 2 4 8 16 64)"
     )
     command.add_argument("--seconds", type=types.positive, default=5.0, help="of sound to synthesise (default 5)")
     command.add_argument("--repeats", type=types.count, default=7, help="rounds (default 7)")
-    command.add_argument("--peers", action="store_true", help="also time the PyTorch generator; needs [train]")
+    command.add_argument(
+        "--peers", action="store_true", help="also PyTorch, ONNX Runtime and other vocoders; needs [bench]"
+    )
     command.add_argument("--json", type=Path, metavar="FILE", help="write the numbers here too")
     command.add_argument("--force", action="store_true", help="replace FILE if it exists")
     command.set_defaults(run=_bench)
@@ -285,6 +310,9 @@ def _add_synthesis(command: argparse.ArgumentParser, run: Callable[[argparse.Nam
     command.add_argument(
         "--stream", type=types.count, metavar="FRAMES", help="synthesise and write in chunks: bounded memory, same bits"
     )
+    command.add_argument(
+        "--threads", type=types.count, default=1, metavar="N", help="that share one utterance, same bits (default 1)"
+    )
     _add_isa(command)
     _add_batch(command, run)
 
@@ -292,6 +320,9 @@ def _add_synthesis(command: argparse.ArgumentParser, run: Callable[[argparse.Nam
 def _add_isa(command: argparse.ArgumentParser) -> None:
     choices = ["auto", *wavehax.available_isas()]
     command.add_argument("--isa", choices=choices, default="auto", help="instruction set (default auto)")
+    command.add_argument(
+        "--precision", choices=["auto", *PRECISIONS], default="fp32", help="of most weights (default fp32)"
+    )
 
 
 def _add_batch(command: argparse.ArgumentParser, run: Callable[[argparse.Namespace], int]) -> None:

@@ -117,7 +117,7 @@ def _synthesize(
 ) -> Iterator[np.ndarray]:
     chunk = arguments.stream
     if chunk is None:
-        yield voc(mel, f0, f0_scale=arguments.f0_scale, seed=arguments.seed)
+        yield voc(mel, f0, f0_scale=arguments.f0_scale, seed=arguments.seed, threads=arguments.threads)
         return
     stream = voc.stream(arguments.seed)
     mel, f0 = voc.check(mel, f0, arguments.f0_scale)  # all of it before the first sample is written
@@ -159,13 +159,14 @@ def features_file(features: FeatureConfig, arguments: argparse.Namespace, path: 
         np.savez(file, **arrays)
 
 
-def describe(name: str | None, isa: str) -> str:
+def describe(name: str | None, isa: str, precision: str) -> str:
     """What a model is, as lines of text."""
     path = model_path(name)
     model = load_model(path)
-    voc = Vocoder(model, isa=isa)
+    voc = Vocoder(model, isa=isa, precision=precision)
     rows = [("model", str(path)), *_shape_rows(model), ("streaming", _delay(voc))]
     rows.append(("isa", f"{voc.isa} (available: {', '.join(available_isas())})"))
+    rows.append(("precision", voc.precision))
     rows += _provenance_rows(model.provenance)
     rows = [(printable(label), printable(value)) for label, value in rows]
     width = max(len(label) for label, _ in rows) + 2
@@ -217,5 +218,6 @@ def _shape_rows(model: Model) -> list[tuple[str, str]]:
 def _delay(voc: Vocoder) -> str:
     if not voc.config.streamable:
         return f"no: norm {voc.config.norm!r} or {voc.config.outer_norm!r} needs the whole utterance"
-    samples = voc.stream().delay
-    return f"delay {samples} samples, {1000 * samples / voc.sample_rate:.1f} ms"
+    stream = voc.stream()
+    milliseconds = 1000 * stream.delay / voc.sample_rate
+    return f"delay {stream.delay} samples, {milliseconds:.1f} ms; {stream.memory / 1e6:.1f} MB a voice"

@@ -24,7 +24,7 @@ PROJECTION_TAPS = 7
 FILTER_TAPS = 63
 """Taps of the analysis and synthesis filters of a multi-stream generator (`dwt` has num_streams taps)."""
 MAX_EXPANDED = 1024
-"""Largest channels * mult_channels: the engine keeps the expanded channels of a few bins on the stack."""
+"""Largest channels * mult_channels: of more, a few bins would leave the first-level cache."""
 NORM_EPSILON = 1e-6
 """Added to the variance by every norm."""
 

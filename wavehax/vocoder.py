@@ -22,6 +22,9 @@ from wavehax.harmonics import flatten_harmonics
 DEFAULT_MODEL = "vocos-24k"
 """Name of the shipped model that `load()` takes."""
 
+PRECISIONS = ("fp32", "bf16")
+"""Of the weights of the projections; sums are float32."""
+
 MIN_F0 = 1.0
 """Hz. Lower is no pitch but a mistake, such as a contour smoothed into unvoiced frames; its prior is one huge click."""
 
@@ -30,18 +33,20 @@ _MODELS = Path(__file__).parent / "models"
 _TILE = 4096  # frames checked at once: 0.4 MB of flags at 100 bands
 
 
-def load(path_or_name: str | os.PathLike[str] | None = None, *, isa: str = "auto") -> Vocoder:
+def load(path_or_name: str | os.PathLike[str] | None = None, *, isa: str = "auto", precision: str = "fp32") -> Vocoder:
     """Load a model file.
 
     Args:
         path_or_name: a path, or the name of a shipped model (no suffix, no folder); None takes the default one.
         isa: instruction set, "auto" or one of `available_isas()`; WAVEHAX_ISA in the environment replaces "auto".
+        precision: "fp32"; "bf16", which rounds the weights of the projections (most of a model) and nothing else, and
+            makes streams of few frames faster; or "auto", the faster.
 
     Raises:
         ModelError: no such file, or not a model exactly as its configuration describes it.
-        ValueError: `isa` is unknown, or this machine does not have it.
+        ValueError: `isa` or `precision` is unknown, or this machine does not have it.
     """
-    return Vocoder(load_model(model_path(path_or_name)), isa=isa)
+    return Vocoder(load_model(model_path(path_or_name)), isa=isa, precision=precision)
 
 
 def model_path(path_or_name: str | os.PathLike[str] | None = None) -> Path:
@@ -68,11 +73,13 @@ def available_isas() -> list[str]:
 class Vocoder:
     """A loaded model. Immutable: any number of threads may call it at once, and make streams of it."""
 
-    def __init__(self, model: Model, *, isa: str = "auto") -> None:
+    def __init__(self, model: Model, *, isa: str = "auto", precision: str = "fp32") -> None:
+        if precision not in ("auto", *PRECISIONS):
+            raise ValueError(f"precision={precision!r}: expected one of auto, {', '.join(PRECISIONS)}")
         self.config: GeneratorConfig = model.generator
         self.features: FeatureConfig = model.features
         self.provenance: dict[str, Any] = model.provenance
-        self._engine = _engine.Engine(to_dict(model.generator), model.weights, isa=isa)
+        self._engine = _engine.Engine(to_dict(model.generator), model.weights, isa=isa, precision=precision)
         self._f0_predictor: Any = None
         if model.f0 is not None:
             config, n_mels = model.f0.config, model.features.n_mels
@@ -95,6 +102,11 @@ class Vocoder:
         return self._engine.isa
 
     @property
+    def precision(self) -> str:
+        """The precision in use, one of PRECISIONS."""
+        return self._engine.precision
+
+    @property
     def predicts_f0(self) -> bool:
         """Whether the mel is enough: the model file holds a predictor of F0."""
         return self._f0_predictor is not None
@@ -107,6 +119,7 @@ class Vocoder:
         f0_scale: float = 1.0,
         seed: int = 0,
         prior: np.ndarray | None = None,
+        threads: int = 1,
     ) -> np.ndarray:
         """Synthesise a whole utterance.
 
@@ -118,6 +131,8 @@ class Vocoder:
             seed: of the prior's noise and initial phase, 0 <= seed < 2**64; the same seed gives the same bits.
             prior: a waveform in place of the prior that `f0` describes: [T * hop_length], or where the model's
                 frame_alignment is "centre" [(T + 1) * hop_length], from half a hop before to half a hop after.
+            threads: at most so many share the utterance, each at least a second or so of it; the samples are the same.
+                With norm `utterance` there is one.
 
         Returns:
             float32 [T * hop_length], nominally in [-1, 1].
@@ -129,7 +144,7 @@ class Vocoder:
         if prior is not None:
             hops = mel.shape[1] + (self.config.frame_alignment == "centre")
             prior = _checked_prior(prior, hops * self.hop_length)
-        return self._engine.vocode(mel, f0, _checked_seed(seed), prior)
+        return self._engine.vocode(mel, f0, _checked_seed(seed), prior, _checked_threads(threads))
 
     def prior(self, f0: np.ndarray) -> np.ndarray:
         """The prior's harmonics alone, from phase 0 on: what `__call__` takes as `prior`, without the noise.
@@ -244,6 +259,11 @@ class Stream:
         """Samples by which the output lags: before `flush`, N frames give max(0, N * hop_length - delay) samples."""
         return self._stream.delay
 
+    @property
+    def memory(self) -> int:
+        """Bytes that the voice holds, besides the vocoder that all voices share."""
+        return self._stream.memory
+
     def push(self, mel: np.ndarray, f0: np.ndarray | None = None) -> np.ndarray:
         """Take the next frames.
 
@@ -357,6 +377,16 @@ def _checked_scale(f0_scale: float) -> float:
     if not (isinstance(f0_scale, Real) and 0 < f0_scale < float("inf")):
         raise ValueError(f"f0_scale={f0_scale!r}: expected a finite number, more than 0")
     return float(f0_scale)
+
+
+def _checked_threads(threads: int) -> int:
+    try:
+        value = operator.index(threads)
+    except TypeError:
+        value = 0
+    if not 0 < value < 2**31:
+        raise ValueError(f"threads={threads!r}: expected an integer, 1 or more")
+    return value
 
 
 def _as_float32(values: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ namespace {
 
 using Vec = __m512;
 constexpr int kWidth = 16;
-constexpr int kMlpRows = 8, kMlpVecs = 3, kProjectRows = 8, kDepthwiseBins = 14;
+constexpr int kAccumulators = 28, kMlpVecs = 3, kProjectRows = 8, kDepthwiseBins = 14;
 constexpr bool kWeightsInRegisters = true;
 
 inline Vec load(const float* p) { return _mm512_loadu_ps(p); }
@@ -30,6 +30,11 @@ inline Vec abs(Vec a) { return _mm512_abs_ps(a); }
 inline Vec fma(Vec a, Vec b, Vec c) { return _mm512_fmadd_ps(a, b, c); }
 inline Vec min(Vec a, Vec b) { return _mm512_min_ps(a, b); }
 inline Vec max(Vec a, Vec b) { return _mm512_max_ps(a, b); }
+inline Vec div(Vec a, Vec b) { return _mm512_div_ps(a, b); }
+inline Vec sqrt(Vec a) { return _mm512_sqrt_ps(a); }
+inline Vec load_ints(const std::int32_t* p) { return _mm512_cvtepi32_ps(_mm512_loadu_si512(p)); }
+inline Vec exponent(Vec a) { return _mm512_getexp_ps(a); }
+inline Vec mantissa(Vec a) { return _mm512_getmant_ps(a, _MM_MANT_NORM_1_2, _MM_MANT_SIGN_src); }
 inline float sum_lanes(Vec a) {
   const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1));
   const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
@@ -37,9 +42,11 @@ inline float sum_lanes(Vec a) {
   return _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps(two, two, 1)));
 }
 
+#include "bf16.h"
 #include "body.h"
 
-constexpr Kernels kKernels = {"avx512", project, mix, unmix, depthwise, mlp, affine, sum, sum_squares, gelu_all};
+constexpr Kernels kKernels = {"avx512", project, project_bf16, depthwise, mlp, block, mix, unmix, affine,
+                             sum, sum_squares, sine_ratios, gaussians, multiply_adds, gelu_all};
 
 }  // namespace
 }  // namespace wavehax

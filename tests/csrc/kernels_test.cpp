@@ -4,6 +4,7 @@
 #include <complex>
 #include <cstdint>
 #include <cstdio>
+#include <cstring>
 #include <random>
 #include <string>
 #include <vector>
@@ -72,27 +73,68 @@ void test_gelu(const Kernels& k) {
   check(worst <= 1.2e-6, std::string(k.isa) + " gelu: error " + std::to_string(worst * 1e6) + "e-6");
 }
 
-void test_project(const Kernels& k, int rows, int taps, int depth, int outputs) {
-  const Floats x = random_floats(static_cast<std::size_t>(rows) * taps * depth), b = random_floats(outputs);
-  const Floats w = random_floats(static_cast<std::size_t>(outputs) * depth * taps);
-  wavehax::Weights weights({{"p.weight", {{outputs, depth, taps}, w.data()}}, {"p.bias", {{outputs}, b.data()}}});
-  const wavehax::Projection projection(weights, "p", outputs, depth, taps);
+void test_sines(const Kernels& k) {
+  constexpr int kCount = 1 << 16;
+  const double kTau = 2.0 * M_PI, unit = std::ldexp(1.0, -32);
+  std::vector<std::int32_t> a(kCount), b(kCount), c(kCount);
+  for (int i = 0; i < kCount; ++i) {
+    a[i] = static_cast<std::int32_t>(rng());
+    b[i] = static_cast<std::int32_t>(rng());
+    c[i] = static_cast<std::int32_t>(rng()) | 1 << 28;  // no quotient of small sines here
+  }
+  c[0] = c[kCount - 1] = 0;
+  Floats ratio(kCount), cosine(kCount), sine(kCount);
+  k.sine_ratios(a.data(), b.data(), c.data(), 0.5f, kCount, ratio.data());
+  check(ratio[0] == 0.0f && ratio[kCount - 1] == 0.0f, std::string(k.isa) + " sine_ratios: 0 where the divisor is 0");
+  double worst = 0.0;
+  for (int i = 1; i < kCount - 1; ++i) {
+    const double divisor = std::sin(kTau * unit * c[i]), exact = 0.5 * std::sin(kTau * unit * a[i]) * std::sin(kTau * unit * b[i]) / divisor;
+    worst = std::fmax(worst, std::fabs(ratio[i] - exact) * std::fabs(divisor) / (1.0 + std::fabs(exact)));
+  }
+  check(worst < 6e-7, std::string(k.isa) + " sine_ratios: error " + std::to_string(worst * 1e7) + "e-7");
+  for (int i = 0; i < kCount; ++i) a[i] = i == 0 ? 1 : i == 1 ? 1 << 24 : 1 + static_cast<std::int32_t>(rng() >> 8);
+  k.gaussians(a.data(), b.data(), kCount, cosine.data(), sine.data());
+  worst = 0.0;
+  for (int i = 0; i < kCount; ++i) {
+    const double radius = std::sqrt(-2.0 * std::log(a[i] / 16777216.0));
+    const double error = std::hypot(cosine[i] - radius * std::cos(kTau * unit * b[i]), sine[i] - radius * std::sin(kTau * unit * b[i]));
+    worst = std::fmax(worst, std::fmin(error, error * radius));  // where the radius is near 0, its square is what is accurate
+  }
+  check(worst < 3e-6, std::string(k.isa) + " gaussians: error " + std::to_string(worst * 1e6) + "e-6");
+}
+
+float bf16(float x) {
+  std::uint32_t bits;
+  std::memcpy(&bits, &x, sizeof bits);
+  bits = (bits + 0x7fffu + (bits >> 16 & 1u)) & 0xffff0000u;
+  std::memcpy(&x, &bits, sizeof x);
+  return x;
+}
+
+// In bf16 the weights are rounded, and nothing else: sums and inputs are float32.
+void test_project(const Kernels& k, int rows, int taps, int depth, int outputs, wavehax::Precision precision) {
+  const bool half = precision == wavehax::Precision::kBf16;
+  const int row = padded(depth + 1);
+  const Floats x = random_frame(rows * taps, depth + 1, row), b = random_floats(outputs);  // also a value beyond the depth
+  Floats w = random_floats(static_cast<std::size_t>(outputs) * depth * taps);
+  const wavehax::Projection projection(w.data(), b.data(), outputs, depth, taps, precision);
   Floats out(static_cast<std::size_t>(rows) * projection.columns);
   std::vector<const float*> in;
   std::vector<float*> to;
   for (int r = 0; r < rows; ++r) to.push_back(out.data() + r * projection.columns);
-  for (int i = 0; i < rows * taps; ++i) in.push_back(x.data() + i * depth);
-  k.project(in.data(), rows, taps, depth, projection.weight.data(), projection.bias.data(), projection.columns, to.data());
+  for (int i = 0; i < rows * taps; ++i) in.push_back(x.data() + i * row);
+  projection.run(k, in.data(), rows, to.data());
+  for (float& v : w) v = half ? bf16(v) : v;
   for (int r = 0; r < rows; ++r)
     for (int n = 0; n < outputs; ++n) {
       double sum = b[n], magnitude = std::fabs(b[n]);
       for (int j = 0; j < taps; ++j)
         for (int i = 0; i < depth; ++i) {
-          const double product = static_cast<double>(x[(r * taps + j) * depth + i]) * w[(n * depth + i) * taps + j];
+          const double product = static_cast<double>(x[(r * taps + j) * row + i]) * w[(n * depth + i) * taps + j];
           sum += product;
           magnitude += std::fabs(product);
         }
-      check_close(to[r][n], sum, magnitude, taps * depth, std::string(k.isa) + " project");
+      check_close(to[r][n], sum, magnitude, taps * depth, std::string(k.isa) + (half ? " project_bf16" : " project"));
     }
 }
 
@@ -131,20 +173,31 @@ void test_mix_and_unmix(const Kernels& k, int count, int bins, int channels) {
   }
 }
 
-void test_depthwise(const Kernels& k, int frames, int taps, int bins, int channels) {
-  const int width = padded(channels), row = (bins + taps - 1) * width;
-  const Floats x = random_frame(frames * (bins + taps - 1), channels, width);
-  const Floats w = random_frame(frames * taps, channels, width);
-  Floats out(static_cast<std::size_t>(bins) * width);
-  std::vector<const float*> rows;
-  for (int j = 0; j < frames; ++j) rows.push_back(x.data() + j * row);
-  k.depthwise(rows.data(), frames, taps, w.data(), bins, width, out.data());
-  for (int f = 0; f < bins; ++f)
-    for (int c = 0; c < width; ++c) {
+// A block with random weights, in the order of the model file.
+struct TestBlock {
+  TestBlock(int bins, int channels, int expanded, int taps, int frames)
+      : dw(random_floats(channels * taps * frames)), w1(random_floats(expanded * channels)), b1(random_floats(expanded)),
+        w2(random_floats(channels * expanded)), b2(random_floats(channels)), ones(channels, 1.0f),
+        weights({{"b.dwconv.weight", {{channels, 1, taps, frames}, dw.data()}}, {"b.norm.weight", {{channels}, ones.data()}},
+                 {"b.norm.bias", {{channels}, ones.data()}}, {"b.pwconv1.weight", {{expanded, channels}, w1.data()}},
+                 {"b.pwconv1.bias", {{expanded}, b1.data()}}, {"b.pwconv2.weight", {{channels, expanded}, w2.data()}},
+                 {"b.pwconv2.bias", {{channels}, b2.data()}}, {"b.gamma", {{channels}, ones.data()}}}),
+        block(weights, "b", wavehax::NormKind::kFrame, {channels, expanded, taps, frames, bins}) {}
+
+  Floats dw, w1, b1, w2, b2, ones;
+  wavehax::Weights weights;
+  wavehax::Block block;
+};
+
+void check_depthwise(const Kernels& k, const TestBlock& t, const float* const* rows, const Floats& out) {
+  const int channels = t.block.size.channels, width = padded(channels), taps = t.block.size.kernel_bins;
+  const int frames = t.block.size.kernel_frames;
+  for (int f = 0; f < t.block.size.bins; ++f)
+    for (int c = 0; c < channels; ++c) {
       double sum = 0.0, magnitude = 0.0;
       for (int j = 0; j < frames; ++j)
         for (int i = 0; i < taps; ++i) {
-          const double product = static_cast<double>(rows[j][(f + i) * width + c]) * w[(j * taps + i) * width + c];
+          const double product = static_cast<double>(rows[j][(f + i) * width + c]) * t.dw[(c * taps + i) * frames + j];
           sum += product;
           magnitude += std::fabs(product);
         }
@@ -152,35 +205,57 @@ void test_depthwise(const Kernels& k, int frames, int taps, int bins, int channe
     }
 }
 
-void test_mlp(const Kernels& k, int bins, int channels, int used) {
-  const int width = padded(channels), expanded = padded(used);
-  const Floats x = random_frame(bins, channels, width), w1 = random_frame(channels, used, expanded);
-  const Floats b1 = random_frame(1, used, expanded), w2 = random_frame(expanded, channels, width);
-  const Floats b2 = random_frame(1, channels, width), residual = random_frame(bins, channels, width);
-  Floats out(x.size()), in_place = residual;
-  k.mlp(x.data(), w1.data(), b1.data(), w2.data(), b2.data(), bins, width, channels, expanded, used, residual.data(), out.data());
-  k.mlp(x.data(), w1.data(), b1.data(), w2.data(), b2.data(), bins, width, channels, expanded, used, in_place.data(),
-        in_place.data());
-  check(out == in_place, std::string(k.isa) + " mlp in place gives the same bits");
-  for (int f = 0; f < bins; ++f) {
-    std::vector<double> hidden(used), error(used);
-    for (int e = 0; e < used; ++e) {
-      double sum = b1[e], magnitude = std::fabs(b1[e]);
+void check_mlp(const Kernels& k, const TestBlock& t, const Floats& x, const Floats& residual, const Floats& out) {
+  const int channels = t.block.size.channels, expanded = t.block.size.expanded, width = padded(channels);
+  for (int f = 0; f < t.block.size.bins; ++f) {
+    std::vector<double> hidden(expanded), error(expanded);
+    for (int e = 0; e < expanded; ++e) {
+      double sum = t.b1[e], magnitude = std::fabs(t.b1[e]);
       for (int c = 0; c < channels; ++c) {
-        sum += static_cast<double>(x[f * width + c]) * w1[c * expanded + e];
-        magnitude += std::fabs(static_cast<double>(x[f * width + c]) * w1[c * expanded + e]);
+        sum += static_cast<double>(x[f * width + c]) * t.w1[e * channels + c];
+        magnitude += std::fabs(static_cast<double>(x[f * width + c]) * t.w1[e * channels + c]);
       }
       hidden[e] = exact_gelu(sum);
       error[e] = 1.2e-6 * std::fmax(1.0, std::fabs(sum)) + 1.2 * channels * 1.2e-7 * magnitude;  // the slope of gelu is below 1.13
     }
     for (int c = 0; c < channels; ++c) {
-      double sum = static_cast<double>(b2[c]) + residual[f * width + c], bound = 1e-6 * (std::fabs(sum) + 1.0);
-      for (int e = 0; e < used; ++e) {
-        sum += hidden[e] * w2[e * width + c];
-        bound += (error[e] + used * 1.2e-7 * std::fabs(hidden[e])) * std::fabs(w2[e * width + c]);
+      double sum = static_cast<double>(t.b2[c]) + residual[f * width + c], bound = 1e-6 * (std::fabs(sum) + 1.0);
+      for (int e = 0; e < expanded; ++e) {
+        sum += hidden[e] * t.w2[c * expanded + e];
+        bound += (error[e] + expanded * 1.2e-7 * std::fabs(hidden[e])) * std::fabs(t.w2[c * expanded + e]);
       }
       check(std::fabs(out[f * width + c] - sum) <= bound, std::string(k.isa) + " mlp");
     }
+  }
+}
+
+void test_block(const Kernels& k, int bins, int channels, int expanded, int taps, int frames, int count) {
+  const TestBlock t(bins, channels, expanded, taps, frames);
+  const wavehax::BlockShape shape = t.block.shape();
+  const int width = padded(channels);
+  std::vector<Floats> x, residual, convolved(count), out(count);
+  std::vector<const float*> rows, from;
+  std::vector<float*> to;
+  for (int j = 0; j < frames - 1 + count; ++j) x.push_back(random_frame(bins + taps - 1, channels, width));
+  for (const Floats& row : x) rows.push_back(row.data());
+  Floats scratch(wavehax::scratch_size(shape));
+  for (int i = 0; i < count; ++i) {
+    residual.push_back(random_frame(bins, channels, width));
+    convolved[i].resize(bins * width);
+    out[i].resize(bins * width);
+    k.depthwise(rows.data() + i, shape, t.block.dwconv.data(), convolved[i].data());
+    check_depthwise(k, t, rows.data() + i, convolved[i]);
+  }
+  for (int i = 0; i < count; ++i) {
+    from.push_back(residual[i].data());
+    to.push_back(out[i].data());
+  }
+  k.block(rows.data(), count, shape, t.block.weights(), from.data(), to.data(), scratch.data());
+  for (int i = 0; i < count; ++i) {
+    check_mlp(k, t, convolved[i], residual[i], out[i]);
+    Floats in_place = residual[i];
+    k.mlp(convolved[i].data(), shape, t.block.weights(), in_place.data(), in_place.data(), scratch.data());
+    check(in_place == out[i], std::string(k.isa) + " mlp in place gives the bits of the fused block");
   }
 }
 
@@ -237,8 +312,8 @@ void test_philox() {
   }
 }
 
-void test_noise() {
-  const wavehax::Noise noise(7);
+void test_noise(const Kernels& k) {
+  const wavehax::Noise noise(k, 7);
   const std::int64_t count = 400000;
   std::vector<float> whole(count), parts(count);
   noise.normal(0, count, whole.data());
@@ -257,26 +332,30 @@ void test_noise() {
 
 void test_kernels(const Kernels& k) {
   test_gelu(k);
-  for (int rows : {1, 2, 3, 7, 8, 9, 17})
-    for (int outputs : {1, 16, 17, 33, 48, 65}) test_project(k, rows, 1 + rows % 3, 1 + outputs % 11, outputs);
-  test_project(k, 8, 7, 61, 257);
+  test_sines(k);
+  for (const auto precision : {wavehax::Precision::kFp32, wavehax::Precision::kBf16}) {
+    for (int rows : {1, 2, 3, 7, 8, 9, 17})
+      for (int outputs : {1, 16, 17, 33, 48, 65, 150}) test_project(k, rows, 1 + rows % 3, 1 + outputs % 11, outputs, precision);
+    test_project(k, 8, 7, 61, 257, precision);
+  }
   for (int channels : {1, 7, 8, 15, 16, 17, 32, 64})
-    for (int bins : {1, 2, 7, 8, 9, 12, 13, 33}) {
+    for (int bins : {1, 2, 7, 8, 9, 12, 13, 14, 15, 33}) {
       test_mix_and_unmix(k, 1 + bins % 12, bins, channels);
-      test_depthwise(k, 1 + bins % 7, 1 + channels % 13, bins, channels);
-      test_mlp(k, bins, channels, channels * (1 + bins % 4));
+      test_block(k, bins, channels, channels * (1 + bins % 4), 1 + 2 * ((bins + channels) % 9), 1 + bins % 7, 1 + bins % 3);
       test_norm(k, bins, channels);
     }
-  test_mlp(k, 9, 64, wavehax::kMaxExpanded);
+  test_block(k, 15, 64, wavehax::kMaxExpanded, 3, 2, 1);
 }
 
 }  // namespace
 
 int main() {
-  for (const std::string& isa : wavehax::available_isas()) test_kernels(wavehax::choose_kernels(isa));
+  for (const std::string& isa : wavehax::available_isas()) {
+    test_kernels(wavehax::choose_kernels(isa));
+    test_noise(wavehax::choose_kernels(isa));
+  }
   for (int size : {2, 4, 6, 10, 14, 22, 26, 60, 64, 98, 120, 128, 242, 480, 512, 882, 960, 1024}) test_fft(size);
   test_philox();
-  test_noise();
   std::printf("%d passed, %d failed\n", passed, failed);
   return failed == 0 ? 0 : 1;
 }

@@ -85,13 +85,13 @@ Config random_config() {
 
 // Weights of whatever shapes the engine asks for, found by letting it complain: "tensor 'x' is missing" names the next one,
 // "has shape [], expected [...]" its shape.
-std::shared_ptr<const Engine> random_engine(const Config& config, const wavehax::Kernels& kernels) {
+std::shared_ptr<const Engine> random_engine(const Config& config, const wavehax::Kernels& kernels, wavehax::Precision precision) {
   std::map<std::string, std::vector<float>> values;
   std::map<std::string, wavehax::Tensor> tensors;
   std::uniform_real_distribution<float> uniform(0.05f, 0.3f);
   for (;;) {
     try {
-      return std::make_shared<const Engine>(config, wavehax::Weights(tensors), kernels);
+      return std::make_shared<const Engine>(config, wavehax::Weights(tensors), kernels, precision);
     } catch (const std::invalid_argument& error) {
       const std::string text = error.what(), name = text.substr(8, text.find('\'', 8) - 8);
       if (text.find("is missing") != std::string::npos) {
@@ -115,8 +115,14 @@ std::shared_ptr<const Engine> random_engine(const Config& config, const wavehax:
   }
 }
 
-void test_model(const Config& config, const wavehax::Kernels& kernels) {
-  const auto engine = random_engine(config, kernels);
+bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
+  bool same = true;
+  for (std::size_t n = 0; n < a.size(); ++n) same = same && (a[n] == b[n] || (std::isnan(a[n]) && std::isnan(b[n])));
+  return same;
+}
+
+void test_model(const Config& config, const wavehax::Kernels& kernels, wavehax::Precision precision) {
+  const auto engine = random_engine(config, kernels, precision);
   const int frames = pick({0, 1, 2, 5, 40, 90});
   std::vector<float> mel(static_cast<std::size_t>(frames) * config.n_mels), f0(frames);
   for (float& v : mel) v = static_cast<float>(rng() % 1000) * 1e-3f;
@@ -124,8 +130,10 @@ void test_model(const Config& config, const wavehax::Kernels& kernels) {
   const wavehax::MelView view = {mel.data(), frames, 1};
   const std::size_t total = static_cast<std::size_t>(frames) * config.hop_length;
   std::vector<float> whole(total), streamed(total);
-  wavehax::vocode(engine, view, f0.data(), frames, 5, nullptr, whole.data());
+  wavehax::vocode(engine, view, f0.data(), frames, 5, nullptr, 1, whole.data());
   if (!engine->streamable) return check(true, "");
+  wavehax::vocode(engine, view, f0.data(), frames, 5, nullptr, 3, streamed.data());
+  check(same_bits(streamed, whole), "threads give the samples of one");
   wavehax::Stream stream(engine, wavehax::Stream::kTile);
   for (int run = 0; run < 2; ++run) {  // the second after a reset
     stream.reset(5);
@@ -145,10 +153,7 @@ void test_model(const Config& config, const wavehax::Kernels& kernels) {
     counting = false;
     check(allocations == 0, "push and flush allocate nothing");
     check(lengths && out == streamed.data() + total, "push returns as many samples as it said");
-    bool same = true;
-    for (std::size_t n = 0; n < total; ++n)
-      same = same && (streamed[n] == whole[n] || (std::isnan(streamed[n]) && std::isnan(whole[n])));
-    check(same, "chunks give the samples of the whole utterance");
+    check(same_bits(streamed, whole), "chunks give the samples of the whole utterance");
   }
 }
 
@@ -203,7 +208,7 @@ int main(int argc, char** argv) {
   const int models = argc > 1 ? std::atoi(argv[1]) : 100;
   for (const std::string& isa : wavehax::available_isas())
     for (int i = 0; i < models; ++i) {
-      test_model(random_config(), wavehax::choose_kernels(isa));
+      test_model(random_config(), wavehax::choose_kernels(isa), i % 2 == 0 ? wavehax::Precision::kFp32 : wavehax::Precision::kBf16);
       test_f0(wavehax::choose_kernels(isa));
     }
   std::printf("%d passed, %d failed\n", passed, failed);

@@ -67,9 +67,9 @@ def random_features(config: GeneratorConfig, frames: int, seed: int) -> tuple[np
     return mel, f0.astype(np.float32)
 
 
-def make_engine(config: GeneratorConfig, weights: dict[str, np.ndarray], isa: str) -> Any:
+def make_engine(config: GeneratorConfig, weights: dict[str, np.ndarray], isa: str, precision: str = "fp32") -> Any:
     """The C++ engine of a model."""
     from wavehax import _engine
     from wavehax.config import to_dict
 
-    return _engine.Engine(to_dict(config), weights, isa)
+    return _engine.Engine(to_dict(config), weights, isa, precision)

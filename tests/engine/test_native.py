@@ -11,7 +11,7 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[2]
 SOURCES = sorted({*REPOSITORY.glob("csrc/*.cpp"), *REPOSITORY.glob("csrc/kernels/*.cpp")})
-FLAGS = ["-std=c++17", "-ffp-contract=off", "-w"]
+FLAGS = ["-std=c++17", "-ffp-contract=off", "-pthread", "-w"]
 SANITIZERS = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 
 

@@ -45,6 +45,21 @@ def test_streaming_equals_whole_for_any_config_and_chunking(
     assert len(streamed) == len(f0) * config.hop_length
 
 
+@relaxed
+@given(
+    config=generator_configs(), frames=st.integers(1, 500), threads=st.integers(2, 9), seed=st.integers(0, 2**64 - 1)
+)
+def test_any_number_of_threads_gives_the_samples_of_one(
+    isa: str, config: GeneratorConfig, frames: int, threads: int, seed: int
+) -> None:
+    mel, f0 = random_features(config, frames, seed)
+    engine = make_engine(config, random_weights(config, seed), isa)
+    assert np.array_equal(engine.vocode(mel, f0, seed, threads=threads), engine.vocode(mel, f0, seed))
+    prior = np.random.default_rng(0).standard_normal(len(engine.prior(f0, seed)), np.float32)
+    expected = engine.vocode(mel, f0, seed, prior)
+    assert np.array_equal(engine.vocode(mel, f0, seed, prior, threads), expected)
+
+
 DEFAULT_SHAPE = GeneratorConfig(
     n_mels=20, channels=16, mult_channels=3, kernel_size=(13, 7), num_blocks=4, n_fft=64, hop_length=32,
     norm="batch", time_padding="causal", lookahead=2, output="excitation",

@@ -1,0 +1,69 @@
+"""bf16: the weights of the projections are rounded, and nothing else."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from random_models import generator_configs, make_engine, random_features, random_weights
+
+import wavehax
+from wavehax.config import GeneratorConfig
+
+relaxed = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def nearest_bf16(values: np.ndarray) -> np.ndarray:
+    """Rounded to 8 significant bits, ties to even, by arithmetic on the values."""
+    mantissa, exponent = np.frexp(values.astype(np.float64))
+    return np.ldexp(np.rint(mantissa * 256) / 256, exponent).astype(np.float32)
+
+
+@relaxed
+@given(config=generator_configs(), frames=st.integers(1, 40), seed=st.integers(0, 2**32))
+def test_bf16_equals_fp32_with_rounded_weights_bit_for_bit(
+    isa: str, config: GeneratorConfig, frames: int, seed: int
+) -> None:
+    weights = random_weights(config, seed)
+    mel, f0 = random_features(config, frames, seed)
+    rounded = {
+        name: nearest_bf16(value) if name in ("prior_proj.weight", "cond_proj.weight") else value
+        for name, value in weights.items()
+    }
+    expected = make_engine(config, rounded, isa).vocode(mel, f0, seed)
+    assert np.array_equal(make_engine(config, weights, isa, "bf16").vocode(mel, f0, seed), expected)
+
+
+@relaxed
+@given(
+    config=generator_configs(streamable=True),
+    frames=st.integers(1, 80),
+    chunk=st.integers(1, 12),
+    seed=st.integers(0, 2**32),
+)
+def test_streams_in_bf16_equal_the_whole_bit_for_bit(
+    isa: str, config: GeneratorConfig, frames: int, chunk: int, seed: int
+) -> None:
+    mel, f0 = random_features(config, frames, seed)
+    engine = make_engine(config, random_weights(config, seed), isa, "bf16")
+    stream = engine.stream(seed)
+    parts = [stream.push(mel[:, at : at + chunk], f0[at : at + chunk]) for at in range(0, frames, chunk)]
+    assert np.array_equal(np.concatenate([*parts, stream.flush()]), engine.vocode(mel, f0, seed))
+
+
+@pytest.mark.parametrize(("precision", "decibels"), [("fp32", -90), ("bf16", -45)])
+def test_the_shipped_model_stays_this_close_to_portable_fp32(isa: str, precision: str, decibels: float) -> None:
+    reference = wavehax.load(isa="portable")
+    # As in speech: a level of the mel with ripples; random mels would be louder than any weights were trained on.
+    time, band = np.arange(120), np.arange(reference.features.n_mels)[:, None]
+    mel = (np.sin(time / 9) + np.cos(band / 7 + time / 15) - 3 - band / 40).astype(np.float32)
+    f0 = np.where(time % 40 < 30, 120 + time, 0).astype(np.float32)
+    expected = reference(mel, f0)
+    error = wavehax.load(isa=isa, precision=precision)(mel, f0) - expected
+    assert np.mean(error**2) < 10 ** (decibels / 10) * np.mean(expected**2)
+
+
+def test_an_unknown_precision_is_refused() -> None:
+    with pytest.raises(ValueError, match="precision='int8': expected one of auto, fp32, bf16"):
+        wavehax.load(precision="int8")
