@@ -13,6 +13,7 @@ from tiny_models import TINY, read_fixture, tiny_model, with_f0
 import wavehax
 from wavehax.checkpoint import load_model
 from wavehax.harmonics import flatten_harmonics
+from wavehax.inputs import checked_mel
 from wavehax.vocoder import Vocoder, model_path
 
 
@@ -305,8 +306,8 @@ def test_checks_of_a_long_mel_allocate_little():
     mel = np.zeros((10, 200_000), np.float32)  # 8 MB
     tracemalloc.start()
     try:
-        voc._checked_mel(mel)
-        voc._checked_mel(np.asfortranarray(mel[:, :100_000]))
+        checked_mel(mel, voc.features)
+        checked_mel(np.asfortranarray(mel[:, :100_000]), voc.features)
         assert tracemalloc.get_traced_memory()[1] < 4.5e6  # 4 MB of it are the test's own Fortran copy
     finally:
         tracemalloc.stop()

@@ -285,7 +285,12 @@ def _add_bench(add: Callable[..., argparse.ArgumentParser]) -> None:
     )
     chunks = [1, 2, 4, 8, 16, 64]
     command.add_argument(
-        "--stream", type=types.count, nargs="*", default=chunks, metavar="FRAMES", help="chunk sizes (default 1 2 4 8 16 64)"
+        "--stream",
+        type=types.count,
+        nargs="*",
+        default=chunks,
+        metavar="FRAMES",
+        help="chunk sizes (default 1 2 4 8 16 64)",
     )
     command.add_argument("--seconds", type=types.positive, default=5.0, help="of sound to synthesise (default 5)")
     command.add_argument("--repeats", type=types.count, default=7, help="rounds (default 7)")

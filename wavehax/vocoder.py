@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import operator
 import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ from wavehax.checkpoint import Model, load_model
 from wavehax.config import FeatureConfig, GeneratorConfig, to_dict
 from wavehax.errors import ModelError
 from wavehax.harmonics import flatten_harmonics
+from wavehax.inputs import MIN_F0, checked_f0, checked_mel, checked_prior, checked_scale, checked_seed, checked_threads
 
 DEFAULT_MODEL = "vocos-24k"
 """Name of the shipped model that `load()` takes."""
@@ -25,12 +24,8 @@ DEFAULT_MODEL = "vocos-24k"
 PRECISIONS = ("fp32", "bf16")
 """Of the weights of the projections; sums are float32."""
 
-MIN_F0 = 1.0
-"""Hz. Lower is no pitch but a mistake, such as a contour smoothed into unvoiced frames; its prior is one huge click."""
-
 _MAX_F0 = float(np.finfo(np.float32).max)
 _MODELS = Path(__file__).parent / "models"
-_TILE = 4096  # frames checked at once: 0.4 MB of flags at 100 bands
 
 
 def load(path_or_name: str | os.PathLike[str] | None = None, *, isa: str = "auto", precision: str = "fp32") -> Vocoder:
@@ -143,8 +138,8 @@ class Vocoder:
         mel, f0 = self.check(mel, f0, f0_scale)
         if prior is not None:
             hops = mel.shape[1] + (self.config.frame_alignment == "centre")
-            prior = _checked_prior(prior, hops * self.hop_length)
-        return self._engine.vocode(mel, f0, _checked_seed(seed), prior, _checked_threads(threads))
+            prior = checked_prior(prior, hops * self.hop_length)
+        return self._engine.vocode(mel, f0, checked_seed(seed), prior, checked_threads(threads))
 
     def prior(self, f0: np.ndarray) -> np.ndarray:
         """The prior's harmonics alone, from phase 0 on: what `__call__` takes as `prior`, without the noise.
@@ -158,7 +153,7 @@ class Vocoder:
         Raises:
             ValueError: as `__call__`.
         """
-        return self._engine.prior(_checked_f0(f0, len(f0)), 0, noise=False)
+        return self._engine.prior(checked_f0(f0, len(f0)), 0, noise=False)
 
     def f0(self, mel: np.ndarray) -> np.ndarray:
         """The F0 that the model predicts from a mel [n_mels, T]: float32 [T] in Hz, 0 where unvoiced.
@@ -171,7 +166,7 @@ class Vocoder:
 
     def check(self, mel: np.ndarray, f0: np.ndarray | None, f0_scale: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
         """The inputs of a whole utterance as float32, F0 predicted and scaled as need be; errors as `__call__`."""
-        mel, f0_scale = self._checked_whole_mel(mel), _checked_scale(f0_scale)
+        mel, f0_scale = self._checked_whole_mel(mel), checked_scale(f0_scale)
         f0 = self._f0_stream(f0_scale).push(mel) if f0 is None else f0
         return self._scaled(mel, f0, f0_scale)
 
@@ -179,7 +174,7 @@ class Vocoder:
         self, mel: np.ndarray, f0: np.ndarray, f0_scale: float, first: int = 0
     ) -> tuple[np.ndarray, np.ndarray]:
         """Checked F0 times `f0_scale`; where that is not 1, the mel without the harmonics of its own pitch."""
-        scaled = _checked_f0(f0, mel.shape[1], first, f0_scale)
+        scaled = checked_f0(f0, mel.shape[1], first, f0_scale)
         if f0_scale != 1:
             mel = flatten_harmonics(mel, np.asarray(f0), self.features)
         return mel, scaled
@@ -197,7 +192,7 @@ class Vocoder:
         return self._f0_predictor.stream()
 
     def _checked_whole_mel(self, mel: np.ndarray) -> np.ndarray:
-        mel = self._checked_mel(mel)
+        mel = checked_mel(mel, self.features)
         if mel.shape[1] == 0:
             raise ValueError("mel is empty: expected at least one frame")
         return mel
@@ -217,28 +212,7 @@ class Vocoder:
                 "this model cannot stream: its norm takes mean and variance over the whole utterance"
                 " (norm 'utterance'); expected a model with norm 'frame' or 'batch'"
             )
-        return Stream(self, _checked_seed(seed), _checked_scale(f0_scale))
-
-    def _checked_mel(self, mel: np.ndarray, first: int = 0) -> np.ndarray:
-        """`mel` as float32 [n_mels, frames]; its first frame is called `first` in messages."""
-        mel = np.asarray(mel)
-        if mel.dtype.kind != "f":
-            raise ValueError(f"mel is of type {mel.dtype}: expected floating point, such as float32")
-        if mel.ndim != 2 or mel.shape[0] != self.features.n_mels:
-            raise ValueError(
-                f"mel has shape {list(mel.shape)}: expected {_definition(self.features)}{_advice(mel, self.features)}"
-            )
-        mel = _as_float32(mel)
-        mel = mel if mel.flags.aligned else mel.copy()
-        for start in range(0, mel.shape[1], _TILE):
-            finite = np.isfinite(mel[:, start : start + _TILE])
-            if not finite.all():
-                frame, band = np.argwhere(~finite.T)[0]
-                value = mel[band, start + frame]
-                raise ValueError(
-                    f"mel is {value} in band {band} of frame {first + start + frame}: expected finite values"
-                )
-        return mel
+        return Stream(self, checked_seed(seed), checked_scale(f0_scale))
 
 
 class Stream:
@@ -281,7 +255,7 @@ class Stream:
         with self._alone():
             if self._flushed:
                 raise RuntimeError("this stream is flushed: call reset() to begin another utterance")
-            mel = self._vocoder._checked_mel(mel, self._frames)
+            mel = checked_mel(mel, self._vocoder.features, self._frames)
             f0 = self._predicted_f0(mel) if f0 is None else self._given_f0(f0)
             mel, f0 = self._vocoder._scaled(mel, f0, self._f0_scale, self._frames)
             samples = self._stream.push(mel, f0)
@@ -311,7 +285,7 @@ class Stream:
     def reset(self, seed: int | None = None) -> None:
         """Begin a fresh utterance; by default with the seed of the last one."""
         with self._alone():
-            self._seed = self._seed if seed is None else _checked_seed(seed)
+            self._seed = self._seed if seed is None else checked_seed(seed)
             self._stream.reset(self._seed)
             self._f0_stream = None
             self._frames = 0
@@ -327,79 +301,3 @@ class Stream:
             yield
         finally:
             self._lock.release()
-
-
-def _checked_f0(f0: np.ndarray, frames: int, first: int = 0, scale: float = 1.0) -> np.ndarray:
-    """`f0` times `scale` as float32 [frames]; its first frame is called `first` in messages."""
-    f0 = np.asarray(f0)
-    if f0.dtype.kind not in "fiu":
-        raise ValueError(f"f0 is of type {f0.dtype}: expected numbers in Hz")
-    if f0.ndim != 1:
-        raise ValueError(f"f0 has shape {list(f0.shape)}: expected [{frames}], one value for each frame of the mel")
-    if len(f0) != frames:
-        raise ValueError(f"f0 has {len(f0)} frames and mel has {frames}: expected as many")
-    if scale != 1:
-        with np.errstate(over="ignore", invalid="ignore"):  # what is then not finite is refused as such
-            f0 = f0 * np.float64(scale)  # in float32 a large scale would be infinite, and 0 Hz become NaN
-    f0 = np.ascontiguousarray(_as_float32(f0))
-    bad = ~(np.isfinite(f0) & ((f0 == 0) | (f0 >= MIN_F0)))
-    if bad.any():
-        frame = int(np.argmax(bad))
-        raise ValueError(
-            f"f0 is {f0[frame]} in frame {first + frame}: expected at least {MIN_F0:g} Hz, or 0 where unvoiced"
-        )
-    return f0
-
-
-def _checked_prior(prior: np.ndarray, samples: int) -> np.ndarray:
-    prior = np.asarray(prior)
-    if prior.dtype.kind != "f" or prior.shape != (samples,):
-        raise ValueError(f"prior is {prior.dtype} {list(prior.shape)}: expected floating point [{samples}]")
-    prior = np.ascontiguousarray(_as_float32(prior))
-    finite = np.isfinite(prior)
-    if not finite.all():
-        index = int(np.argmin(finite))
-        raise ValueError(f"prior is {prior[index]} at sample {index}: expected finite values")
-    return prior
-
-
-def _checked_seed(seed: int) -> int:
-    try:
-        value = operator.index(seed)
-    except TypeError:
-        value = -1
-    if not 0 <= value < 2**64:
-        raise ValueError(f"seed={seed!r}: expected an integer, 0 <= seed < 2**64")
-    return value
-
-
-def _checked_scale(f0_scale: float) -> float:
-    if not (isinstance(f0_scale, Real) and 0 < f0_scale < float("inf")):
-        raise ValueError(f"f0_scale={f0_scale!r}: expected a finite number, more than 0")
-    return float(f0_scale)
-
-
-def _checked_threads(threads: int) -> int:
-    try:
-        value = operator.index(threads)
-    except TypeError:
-        value = 0
-    if not 0 < value < 2**31:
-        raise ValueError(f"threads={threads!r}: expected an integer, 1 or more")
-    return value
-
-
-def _as_float32(values: np.ndarray) -> np.ndarray:
-    with np.errstate(over="ignore"):  # what overflows becomes infinite, and is refused as such
-        return values.astype(np.float32, copy=False)
-
-
-def _definition(features: FeatureConfig) -> str:
-    return (
-        f"[{features.n_mels}, T], log-mel {features.name!r}: {features.n_mels} {features.mel_scale} bands"
-        f" {features.f_min:g}-{features.f_max:g} Hz, hop {features.hop_length} at {features.sample_rate} Hz"
-    )
-
-
-def _advice(mel: np.ndarray, features: FeatureConfig) -> str:
-    return "; give its transpose" if mel.ndim == 2 and mel.shape[1] == features.n_mels else ""
