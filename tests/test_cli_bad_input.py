@@ -219,10 +219,10 @@ def test_a_model_that_needs_the_whole_utterance_refuses_to_stream(refused, utter
     refused("cannot stream: its norm", *arguments, model=tmp_path / "utterance.safetensors")
 
 
-def test_a_mel_that_is_not_logarithmic_leaves_no_broken_sound(refused, tiny, mel, f0, tmp_path):
+def test_an_output_that_is_not_finite_leaves_no_broken_sound(refused, tiny, mel, f0, tmp_path):
     tiny.weights["output_proj.weight"] = np.full((2, 8), 1e38, np.float32)
     save_model(tmp_path / "loud.safetensors", tiny)
-    np.savez(tmp_path / "a.npz", mel=mel * np.float32(1e30), f0=f0)
+    np.savez(tmp_path / "a.npz", mel=mel, f0=f0)
     arguments = ("vocode", tmp_path / "a.npz", "-o", tmp_path / "out.wav")
     refused("is not finite: is this a log-mel-spectrogram?", *arguments, model=tmp_path / "loud.safetensors")
 
