@@ -167,10 +167,11 @@ def _train(argv: list[str]) -> int:
 def _package(arguments: argparse.Namespace) -> int:
     try:
         from wavehax.train import export
+        from wavehax.train.state import checkpoint_of
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(f"packaging needs {error.name}: pip install 'wavehax[train]'") from error
     card = export.read_card(arguments.card) if arguments.card else {}
-    checkpoint = export.checkpoint_of(arguments.run_dir)
+    checkpoint = checkpoint_of(arguments.run_dir)
     export.export(checkpoint, arguments.output, card, f0_from=arguments.f0, force=arguments.force)
     return 0
 

@@ -24,7 +24,6 @@ class Adversary:
         self.bare = Discriminator(DiscriminatorConfig.preset(config.discriminator))
         self.model = fabric.setup_module(self.bare, move_to_device=True)
         self.optimizer = discriminator_optimizer(self.bare, config)
-        self.fabric = fabric
 
     def active(self, step: int) -> bool:
         return step >= self.config.start_step

@@ -24,6 +24,11 @@ class Batch(NamedTuple):
     noise: Any  # [B, 1, (T + 1) * hop_length], gaussian, of unit variance
     phase: Any  # [B] cycles
 
+    def prior(self, generator: Any) -> Any:
+        """The prior that `generator` makes of these F0 and random numbers; of a batch of tensors."""
+        noise = self.noise[..., : generator.prior_length(self.f0.shape[-1])]
+        return generator.make_prior(self.f0, noise=noise, phase=self.phase)
+
 
 class SegmentDataset:
     """Random segments of the utterances in a prepared folder; speakers weighted, starts uniform within a speaker."""

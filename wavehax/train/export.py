@@ -16,7 +16,7 @@ from wavehax.nn.layers import BatchNorm
 from wavehax.train.config import TrainConfig, config_from_dict
 from wavehax.train.data import Batch, SegmentDataset
 from wavehax.train.f0 import copy_predictor
-from wavehax.train.state import load_state, newest, unflatten
+from wavehax.train.state import load_state, unflatten
 from wavehax.vocoder import Vocoder
 from wavehax.yamlfile import read_yaml
 
@@ -64,18 +64,6 @@ def export(
     return written
 
 
-def checkpoint_of(path: Path) -> Path:
-    """The newest checkpoint of a run's folder, or `path` itself where that is a checkpoint.
-
-    Raises:
-        FileNotFoundError: it is neither.
-    """
-    checkpoint = newest(path / "checkpoints") or path
-    if not (checkpoint / "index.json").is_file():
-        raise FileNotFoundError(f"{path}: neither a run with a checkpoint nor a checkpoint")
-    return checkpoint
-
-
 def read_card(path: Path) -> dict[str, Any]:
     """Provenance from a YAML file: any names, such as licence, data, hardware and scores.
 
@@ -106,8 +94,7 @@ def measure_batch_norm(generator: torch.nn.Module, config: TrainConfig, batches:
         for norm in norms:
             norm.momentum = 1 / (i + 1)  # makes the running value the plain average so far
         batch = Batch(*map(torch.from_numpy, data.batch(i)))
-        noise = batch.noise[..., : generator.prior_length(batch.f0.shape[-1])]
-        generator(batch.mel, batch.f0, generator.make_prior(batch.f0, noise=noise, phase=batch.phase))
+        generator(batch.mel, batch.f0, batch.prior(generator))
     for norm in norms:
         norm.momentum = BatchNorm.momentum
     generator.eval()

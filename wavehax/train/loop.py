@@ -150,9 +150,7 @@ class Trainer:
     def _accumulate(self, batch: Batch) -> dict[str, Tensor]:
         """Add the gradients of one part of a batch; returns its losses."""
         config, parts = self.config, self.config.accumulate
-        prior = self.bare.make_prior(
-            batch.f0, noise=batch.noise[..., : self.bare.prior_length(batch.f0.shape[-1])], phase=batch.phase
-        )
+        prior = batch.prior(self.bare)
         with torch.autocast(self.fabric.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
             wave = self.model(batch.mel, batch.f0, prior)
         mel = self.loss(wave[:, 0], batch.audio)

@@ -27,7 +27,6 @@ import signal
 import sys
 import threading
 import time
-import warnings
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
@@ -40,6 +39,7 @@ import numpy as np
 from wavehax import batch
 from wavehax.audio import read_audio
 from wavehax.config import FEATURES, FeatureConfig
+from wavehax.errors import ignore_import_warnings
 from wavehax.features import f0_from_audio, log_mel
 from wavehax.train.corpus import Recording, write_manifest
 from wavehax.train.pitch import random_factor, shifted_mel
@@ -171,7 +171,7 @@ def _start_worker() -> None:
     """Leave Ctrl-C to the parent, and do not outlive it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    warnings.filterwarnings("ignore", "pkg_resources is deprecated", UserWarning)  # pyworld 0.3.5 imports it
+    ignore_import_warnings()
 
 
 def _end_with_parent() -> None:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from wavehax.checkpoint import load_model
 from wavehax.nn import BaseGenerator
-from wavehax.train.state import load_state, newest, unflatten
+from wavehax.train.state import checkpoint_of, load_state, unflatten
 
 
 def initialize(model: BaseGenerator, path: Path) -> None:
@@ -34,5 +34,5 @@ def initialize(model: BaseGenerator, path: Path) -> None:
 
 def _weights(path: Path) -> dict[str, Tensor]:
     if path.is_dir():
-        return unflatten("ema", load_state(newest(path / "checkpoints") or path)[0])
+        return unflatten("ema", load_state(checkpoint_of(path))[0])
     return {name: torch.from_numpy(value.copy()) for name, value in load_model(path).weights.items()}

@@ -67,6 +67,18 @@ def newest(folder: Path) -> Path | None:
     return complete[-1] if complete else None
 
 
+def checkpoint_of(path: Path) -> Path:
+    """The newest checkpoint of a run's folder, or `path` itself where that is a checkpoint.
+
+    Raises:
+        FileNotFoundError: it is neither.
+    """
+    checkpoint = newest(path / "checkpoints") or path
+    if not (checkpoint / "index.json").is_file():
+        raise FileNotFoundError(f"{path}: neither a run with a checkpoint nor a checkpoint")
+    return checkpoint
+
+
 def load_state(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Tensors (on the CPU) and values of a checkpoint; `values["step"]` is its step.
 
