@@ -15,8 +15,8 @@ from wavehax.config import FeatureConfig
 from wavehax.features import mel_frequencies
 
 _GRID_HZ = 10.0  # between points of the linear axis on which bands are smoothed
-_STEPS = 24  # F0 is rounded to an octave over this: the triangle need not be exact to more than 3 %
-_LOWEST, _HIGHEST = 40.0, 2000.0  # Hz; beyond, as at these
+STEPS = 24  # F0 is rounded to an octave over this: the triangle need not be exact to more than 3 %
+LOWEST, HIGHEST = 40.0, 2000.0  # Hz; beyond, as at these
 
 
 def flatten_harmonics(mel: np.ndarray, f0: np.ndarray, features: FeatureConfig) -> np.ndarray:
@@ -31,17 +31,20 @@ def flatten_harmonics(mel: np.ndarray, f0: np.ndarray, features: FeatureConfig) 
         float32 [n_mels, T]; unvoiced frames as they were.
     """
     flat = np.array(mel, np.float32)
-    steps = np.rint(_STEPS * np.log2(np.clip(f0, _LOWEST, _HIGHEST) / _LOWEST)).astype(int)
+    steps = np.rint(STEPS * np.log2(np.clip(f0, LOWEST, HIGHEST) / LOWEST)).astype(int)
     for t in np.flatnonzero(f0 > 0):
         power = np.exp(2 * flat[:, t].astype(np.float64))
-        flat[:, t] = 0.5 * np.log((_smoothing(features, int(steps[t])) * power).sum(axis=1))
+        flat[:, t] = 0.5 * np.log((smoothing(features, int(steps[t])) * power).sum(axis=1))
     return flat
 
 
 @functools.lru_cache(maxsize=256)
-def _smoothing(features: FeatureConfig, step: int) -> np.ndarray:
-    """[n_mels, n_mels]: power of the bands to the same, smoothed over two of the harmonics of F0 number `step`."""
-    width = _LOWEST * 2 ** (step / _STEPS)
+def smoothing(features: FeatureConfig, step: int) -> np.ndarray:
+    """[n_mels, n_mels]: power of the bands to the same, smoothed over two of the harmonics of F0 number `step`.
+
+    That F0 is LOWEST * 2 ** (step / STEPS).
+    """
+    width = LOWEST * 2 ** (step / STEPS)
     grid, bands = _linear_axis(features)
     triangle = np.maximum(0, 1 - np.abs(grid - mel_frequencies(features)[1:-1, None]) / width)  # [n_mels, grid]
     return (triangle / triangle.sum(axis=1, keepdims=True)) @ bands
@@ -50,6 +53,6 @@ def _smoothing(features: FeatureConfig, step: int) -> np.ndarray:
 @functools.cache
 def _linear_axis(features: FeatureConfig) -> tuple[np.ndarray, np.ndarray]:
     """Frequencies in Hz, and [grid, n_mels] that interpolates bands there; the outermost are held beyond the ends."""
-    grid = np.arange(features.f_min - _HIGHEST, features.f_max + _HIGHEST, _GRID_HZ)
+    grid = np.arange(features.f_min - HIGHEST, features.f_max + HIGHEST, _GRID_HZ)
     centres = mel_frequencies(features)[1:-1]
     return grid, np.stack([np.interp(grid, centres, unit) for unit in np.eye(len(centres))], axis=1)

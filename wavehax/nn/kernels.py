@@ -6,6 +6,10 @@ of threads; there are as many as torch.get_num_threads(). Nothing here can be di
 
 from __future__ import annotations
 
+import functools
+import importlib
+import importlib.util
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -13,6 +17,14 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from wavehax import _training
+
+
+@functools.cache
+def cuda_module() -> ModuleType | None:
+    """`wavehax.nn.cuda`, where there is a GPU and Triton (which PyTorch brings with CUDA); else None."""
+    if not torch.cuda.is_available() or importlib.util.find_spec("triton") is None:
+        return None
+    return importlib.import_module("wavehax.nn.cuda")
 
 
 def usable(*tensors: Tensor) -> bool:

@@ -152,9 +152,19 @@ class DepthwiseConv(nn.Conv2d):
         self.before = frames - self.after
 
     def forward(self, x: Tensor) -> Tensor:
+        if (cuda := kernels.cuda_module()) and cuda.usable(x, self.weight):
+            return cuda.depthwise(self._padded(x), self.weight)
         x = pad_time(x.permute(0, 3, 1, 2), self.before, self.after, self.time_padding)
         x = functional.pad(x, (0, 0, self.bins, self.bins), mode="reflect")
         return super().forward(x).permute(0, 2, 3, 1)
+
+    def _padded(self, x: Tensor) -> Tensor:
+        """[B, F, T, C] padded as it is, channels staying together."""
+        x = torch.cat([x[:, 1 : self.bins + 1].flip(1), x, x[:, -self.bins - 1 : -1].flip(1)], dim=1)
+        if self.time_padding == "causal":
+            return functional.pad(x, (0, 0, self.before, self.after))
+        index = reflect_index(x.shape[2], self.before, self.after, x.device)
+        return x.index_select(2, index)
 
     def with_moments(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """The same by `wavehax.nn.kernels.depthwise`, with the output's moments, and x for the residual."""

@@ -50,6 +50,7 @@ class DataConfig:
     speed_max: float = 1.9  # fastest; speeds are drawn uniformly on a logarithmic scale
     shifted_share: float = 0.0  # of those at their own speed whose mel is of the voice at another pitch (train.pitch)
     flat_share: float = 0.0  # of all whose mel has lost its harmonics (wavehax.harmonics), as where F0 is scaled
+    resident: bool = False  # recordings lie in the memory of the GPU, where segments and mels are made (train.resident)
     workers: int = 0  # processes that draw batches ahead of time; 0: the training process draws its own
 
     def __post_init__(self) -> None:
@@ -63,6 +64,10 @@ class DataConfig:
         _check_number("data.shifted_share", self.shifted_share, most=1)
         _check_number("data.speed_min", self.speed_min, positive=True)
         _check_number("data.speed_max", self.speed_max, positive=True)
+        if type(self.resident) is not bool:
+            raise ConfigError(f"data.resident={repr(self.resident)[:40]}: expected true or false")
+        if self.resident and self.shifted_share:
+            raise ConfigError("data.resident=true: has no mels of shifted voices, expected shifted_share=0")
         if self.speed_min > self.speed_max:
             raise ConfigError(f"data.speed_min={self.speed_min}: expected at most speed_max={self.speed_max}")
 

@@ -30,6 +30,20 @@ class Batch(NamedTuple):
         return generator.make_prior(self.f0, noise=noise, phase=self.phase)
 
 
+class Draw(NamedTuple):
+    """What chance decides of one segment."""
+
+    utterance: int
+    position: float  # in the utterance: 0 the first frame, towards 1 the last
+    gain: float  # nepers
+    sign: float
+    speed: float
+    shifted: bool
+    flat: bool
+    phase: float  # cycles
+    rng: np.random.Generator  # for the noise of the prior
+
+
 class SegmentDataset:
     """Random segments of the utterances in a prepared folder; speakers weighted, starts uniform within a speaker."""
 
@@ -47,13 +61,16 @@ class SegmentDataset:
         self.mel_mean = np.array(manifest["mel_mean"], np.float32)
         self.mel_scale = np.array(manifest["mel_scale"], np.float32)
         frames = sum(utterance["frames"] for utterance in manifest["utterances"])
-        self.audio = _load(folder / "audio.npy", frames * features.hop_length)
-        self.mel, self.f0 = (_load(folder / f"{name}.npy", frames) for name in ("mel", "f0"))
-        self.mel_shifted = self.mel
-        if config.shifted_share:
-            self.mel_shifted = _load(folder / "mel_shifted.npy", frames)
+        self._read(folder, frames)
         self.log_floor = float(np.log(features.log_floor))
         self._index(manifest["utterances"])
+
+    def _read(self, folder: Path, frames: int) -> None:
+        self.audio = load_array(folder / "audio.npy", frames * self.features.hop_length)
+        self.mel, self.f0 = (load_array(folder / f"{name}.npy", frames) for name in ("mel", "f0"))
+        self.mel_shifted = self.mel
+        if self.config.shifted_share:
+            self.mel_shifted = load_array(folder / "mel_shifted.npy", frames)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # To another process go the arguments: a memory-mapped array would go with all it holds.
@@ -76,11 +93,11 @@ class SegmentDataset:
         segments = [self._segment(step, item) for item in items or range(self.config.batch_size)]
         return Batch(*(np.stack(arrays) for arrays in zip(*segments, strict=True)))
 
-    def _segment(self, step: int, item: int) -> tuple[np.ndarray, ...]:
-        """One segment, in the order of `Batch`."""
+    def draw(self, step: int, item: int) -> Draw:
+        """What segment `item` of the batch of training step `step` is."""
         config, rng = self.config, np.random.default_rng((self.seed, step, item))
         utterance = min(int(np.searchsorted(self.cumulative, rng.random())), len(self.starts) - 1)
-        position = rng.random()  # in the utterance: 0 the first frame, towards 1 the last
+        position = rng.random()
         gain = rng.uniform(-config.gain_db, config.gain_db / 2) * np.log(10) / 20
         sign = rng.choice([-1.0, 1.0])
         speed = 1.0
@@ -89,17 +106,23 @@ class SegmentDataset:
             speed = min(speed, self.frames[utterance] / config.segment_frames)
         shifted = rng.random() < config.shifted_share
         flat = rng.random() < config.flat_share
-        noise = rng.standard_normal((1, (config.segment_frames + 1) * self.features.hop_length), np.float32)
-        if speed == 1:
-            audio, mel, f0 = self._as_recorded(utterance, position, self.mel_shifted if shifted else self.mel)
+        return Draw(utterance, position, gain, sign, speed, shifted, flat and not shifted, rng.random(), rng)
+
+    def _segment(self, step: int, item: int) -> tuple[np.ndarray, ...]:
+        """One segment, in the order of `Batch`."""
+        draw = self.draw(step, item)
+        if draw.speed == 1:
+            mels = self.mel_shifted if draw.shifted else self.mel
+            audio, mel, f0 = self._as_recorded(draw.utterance, draw.position, mels)
         else:
-            audio, mel, f0 = self._at_speed(utterance, position, speed)
-        audio = (audio * (sign * np.exp(gain))).astype(np.float32)
-        if flat and not shifted:
+            audio, mel, f0 = self._at_speed(draw.utterance, draw.position, draw.speed)
+        audio = (audio * (draw.sign * np.exp(draw.gain))).astype(np.float32)
+        if draw.flat:
             mel = flatten_harmonics(mel, f0, self.features)
         silent = mel <= self.log_floor  # and stays so, however much it is amplified
-        mel = np.where(silent, self.log_floor, np.maximum(mel + gain, self.log_floor)).astype(np.float32)
-        return audio, mel, f0[None].astype(np.float32), noise, np.float32(rng.random())
+        mel = np.where(silent, self.log_floor, np.maximum(mel + draw.gain, self.log_floor)).astype(np.float32)
+        noise = draw.rng.standard_normal((1, (self.config.segment_frames + 1) * self.features.hop_length), np.float32)
+        return audio, mel, f0[None].astype(np.float32), noise, np.float32(draw.phase)
 
     def _as_recorded(
         self, utterance: int, position: float, mels: np.ndarray
@@ -137,7 +160,7 @@ def _read_manifest(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path}: damaged ({one_line(error)}); prepare the folder again") from error
 
 
-def _load(path: Path, length: int) -> np.ndarray:
+def load_array(path: Path, length: int) -> np.ndarray:
     """The memory-mapped array in `path`, of which the manifest says how long it is."""
     if not path.is_file():
         hint = " (data.shifted_share asks for it: prepare with --shifted)" if path.stem == "mel_shifted" else ""

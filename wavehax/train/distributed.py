@@ -34,6 +34,9 @@ def start(config: TrainConfig):
         strategy="ddp" if processes > 1 else "auto",
     )
     torch.set_num_threads(config.threads)
+    if accelerator == "cuda":
+        torch.set_float32_matmul_precision("high")  # TF32, as cuDNN has it by default: ten bits of mantissa
+        torch.backends.cudnn.benchmark = True  # batches are all of one shape
     fabric.launch()
     started = int(os.environ.get("WORLD_SIZE", processes))
     if started != processes:

@@ -19,13 +19,15 @@ from wavehax.train.data import Batch, SegmentDataset
 from wavehax.train.losses import MultiMelLoss
 from wavehax.train.monitor import Monitor
 from wavehax.train.optim import cosine, generator_optimizer, set_learning_rate, update, update_average
+from wavehax.train.resident import ResidentDataset
 from wavehax.train.start import initialize
 from wavehax.train.state import flatten, load_state, newest, save_state, unflatten
 
 # What a resumed run may change: its length, its place, how it is computed and what it tells.
 _RESUMABLE = {
     *("max_steps", "run_dir", "init_from", "data.path", "checkpoint_minutes", "keep_checkpoints"),
-    *("accelerator", "devices", "num_nodes", "threads", "data.workers", "precision", "adversary.precision"),
+    *("accelerator", "devices", "num_nodes", "threads", "data.workers", "data.resident"),
+    *("precision", "adversary.precision"),
     *("monitor.every_steps", "monitor.validation", "monitor.segments"),
 }
 
@@ -46,8 +48,8 @@ class Trainer:
         self.config, self.run_dir = config, Path(config.run_dir)
         self.fabric = fabric or distributed.start(config)
         torch.manual_seed(config.seed)  # of the initial weights; nothing is drawn from it later
-        self.data = SegmentDataset(config.data, config.feature_config, config.seed)
-        self.bare = self._build_generator()
+        self.data = self._dataset()
+        self.bare = self._build_generator().to(self.fabric.device)
         self.optimizer = generator_optimizer(self.bare, config.optimizer)
         loss = config.loss
         self.loss = MultiMelLoss(config.generator.sample_rate, loss.n_ffts, loss.n_mels, loss.floor)
@@ -64,6 +66,12 @@ class Trainer:
     @property
     def checkpoints(self) -> Path:
         return self.run_dir / "checkpoints"
+
+    def _dataset(self) -> SegmentDataset:
+        config = self.config
+        if config.data.resident:
+            return ResidentDataset(config.data, config.feature_config, config.seed, self.fabric.device)
+        return SegmentDataset(config.data, config.feature_config, config.seed)
 
     def _build_generator(self) -> BaseGenerator:
         config, data = self.config, self.data
@@ -108,8 +116,12 @@ class Trainer:
     def batches(self) -> Iterator[Batch]:
         """This process' share of the batch of each step from the present one on."""
         share = self.config.data.batch_size // self.fabric.world_size
-        shares = _Shares(self.data, share * self.fabric.global_rank, share)
         steps = range(self.step, self.config.max_steps)
+        items = range(share * self.fabric.global_rank, share * (self.fabric.global_rank + 1))
+        if self.config.data.resident:
+            yield from (self.data.batch(step, items) for step in steps)
+            return
+        shares = _Shares(self.data, items)
         workers = self.config.data.workers
         loader = DataLoader(
             shares, batch_size=None, sampler=steps, num_workers=workers,
@@ -228,10 +240,10 @@ class Trainer:
 
 
 class _Shares:
-    """The items `first` to `first + count` of the batches of a dataset, by step, as tensors."""
+    """Some items of the batches of a dataset, by step, as tensors."""
 
-    def __init__(self, data: SegmentDataset, first: int, count: int) -> None:
-        self.data, self.items = data, range(first, first + count)
+    def __init__(self, data: SegmentDataset, items: range) -> None:
+        self.data, self.items = data, items
 
     def __getitem__(self, step: int) -> Batch:
         return Batch(*map(torch.from_numpy, self.data.batch(step, self.items)))
