@@ -18,6 +18,7 @@ from wavehax.bench import Case, inputs
 from wavehax.checkpoint import Model
 from wavehax.config import NORM_EPSILON, PROJECTION_TAPS, GeneratorConfig
 from wavehax.nn import build_generator
+from wavehax.nn.baselines import HifiGan, VocosBackbone
 
 _RATE, _MELS = 24000, 100  # of the other vocoders
 
@@ -43,10 +44,11 @@ def model_peers(name: str, model: Model, seconds: float) -> list[Case]:
 
 
 def other_vocoders(seconds: float) -> list[Case]:
-    """The backbone of Vocos and HiFi-GAN V1, in PyTorch and ONNX Runtime."""
+    """The backbone of Vocos and HiFi-GAN V1, the latter for a hop of 240, in PyTorch and ONNX Runtime."""
     torch.set_num_threads(1)
     cases = []
-    for name, network, hop in (("Vocos shape", _VocosBackbone(), 256), ("HiFi-GAN V1 shape", _HifiGan(), 240)):
+    vocos, hifigan = VocosBackbone(_MELS, 512, 1536, 1024), HifiGan(_MELS, 512, (5, 4, 4, 3))
+    for name, network, hop in (("Vocos shape", vocos, 256), ("HiFi-GAN V1 shape", hifigan, 240)):
         frames = max(1, round(seconds * _RATE / hop))
         mel, length = torch.randn(1, _MELS, frames), frames * hop / _RATE
         cases.append(Case(name, "PyTorch", length, _runner(network.eval(), mel)))
@@ -126,66 +128,3 @@ def _normalised(x: Tensor, norm: str) -> Tensor:
     dims = (1, 2, 3) if norm == "utterance" else (1, 2)
     x = x - x.mean(dims, keepdim=True)
     return x * torch.rsqrt(x.square().mean(dims, keepdim=True) + NORM_EPSILON)
-
-
-class _VocosBlock(nn.Module):
-    def __init__(self, width: int, expanded: int) -> None:
-        super().__init__()
-        self.depthwise = nn.Conv1d(width, width, 7, padding=3, groups=width)
-        self.mlp = nn.Sequential(
-            nn.LayerNorm(width, eps=1e-6), nn.Linear(width, expanded), nn.GELU(), nn.Linear(expanded, width)
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x + self.mlp(self.depthwise(x).transpose(1, 2)).transpose(1, 2)
-
-
-class _VocosBackbone(nn.Module):
-    """Vocos (Siuzdak, arXiv 2306.00814, section 4): 8 ConvNeXt blocks 512 / 1536, n_fft 1024; without the iSTFT."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.embed = nn.Conv1d(_MELS, 512, 7, padding=3)
-        self.norm = nn.LayerNorm(512, eps=1e-6)
-        self.blocks = nn.Sequential(*(_VocosBlock(512, 1536) for _ in range(8)))
-        self.head = nn.Sequential(nn.LayerNorm(512, eps=1e-6), nn.Linear(512, 1026))
-
-    def forward(self, mel: Tensor) -> Tensor:
-        x = self.norm(self.embed(mel).transpose(1, 2)).transpose(1, 2)
-        return self.head(self.blocks(x).transpose(1, 2))
-
-
-class _HifiGan(nn.Module):
-    """HiFi-GAN V1 (Kong et al., arXiv 2010.05646, appendix A.1) with rates 5, 4, 4, 3 for a hop of 240."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.first = nn.Conv1d(_MELS, 512, 7, padding=3)
-        self.upsample, self.residual = nn.ModuleList(), nn.ModuleList()
-        for i, rate in enumerate((5, 4, 4, 3)):
-            width = 256 >> i
-            padding = {"padding": (rate + 1) // 2, "output_padding": rate % 2}
-            self.upsample.append(nn.ConvTranspose1d(2 * width, width, 2 * rate, rate, **padding))
-            self.residual.append(nn.ModuleList(self._branch(width, kernel) for kernel in (3, 7, 11)))
-        self.last = nn.Conv1d(32, 1, 7, padding=3)
-
-    @staticmethod
-    def _branch(width: int, kernel: int) -> nn.ModuleList:
-        def conv(dilation: int) -> nn.Conv1d:
-            return nn.Conv1d(width, width, kernel, dilation=dilation, padding=dilation * (kernel // 2))
-
-        activation = nn.LeakyReLU(0.1)
-        return nn.ModuleList(nn.Sequential(activation, conv(d), activation, conv(1)) for d in (1, 3, 5))
-
-    def forward(self, mel: Tensor) -> Tensor:
-        x = self.first(mel)
-        for upsample, branches in zip(self.upsample, self.residual, strict=True):
-            x = upsample(functional.leaky_relu(x, 0.1))
-            total = torch.zeros_like(x)
-            for branch in branches:
-                y = x
-                for step in branch:
-                    y = y + step(y)
-                total = total + y
-            x = total / 3
-        return torch.tanh(self.last(functional.leaky_relu(x)))

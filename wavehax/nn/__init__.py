@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from wavehax.config import GeneratorConfig
-from wavehax.nn.generator import BaseGenerator, Generator
+from wavehax.nn.generator import BaseGenerator, Generator, WaveGenerator
 from wavehax.nn.multistream import MultiStreamGenerator
 
-__all__ = ["BaseGenerator", "Generator", "MultiStreamGenerator", "build_generator"]
+__all__ = ["BaseGenerator", "Generator", "MultiStreamGenerator", "WaveGenerator", "build_generator"]
 
 
 def build_generator(config: GeneratorConfig) -> BaseGenerator:

@@ -20,23 +20,20 @@ MIN_POWER = 1e-10
 """Floor of the squared magnitude that the log-magnitude variant takes in."""
 
 
-class BaseGenerator(nn.Module):
-    """What Wavehax and MS-Wavehax share: inputs, prior, and the network between two spectra."""
+class WaveGenerator(nn.Module):
+    """What every generator shares, others' too (wavehax.nn.baselines): inputs, prior, mean of the mel, place of frames.
+
+    A subclass is what it does in `synthesize`.
+    """
 
     mel_mean: Tensor
     mel_scale: Tensor
 
-    def __init__(self, config: GeneratorConfig, in_channels: int, out_channels: int) -> None:
+    def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
         self.config = config
         self.register_buffer("mel_mean", torch.zeros(config.n_mels))
         self.register_buffer("mel_scale", torch.ones(config.n_mels))
-        self.stft = STFT(config.n_fft, config.stream_hop)
-        self.input_proj = nn.Linear(in_channels, config.channels, bias=False)
-        self.input_norm = NORM_LAYERS[config.outer_norm](config.channels)
-        self.blocks = nn.ModuleList(ConvNeXtBlock(config) for _ in range(config.num_blocks))
-        self.output_norm = NORM_LAYERS[config.outer_norm](config.channels)
-        self.output_proj = nn.Linear(config.channels, out_channels)
 
     def forward(self, mel: Tensor, f0: Tensor, prior: Tensor | None = None) -> Tensor:
         """Synthesise a waveform.
@@ -77,13 +74,6 @@ class BaseGenerator(nn.Module):
     def synthesize(self, mel: Tensor, prior: Tensor) -> Tensor:
         """Waveform [B, 1, N] from the normalised mel [B, n_mels, T] and the prior [B, 1, N]."""
         raise NotImplementedError
-
-    def refine(self, x: Tensor) -> Tensor:
-        """The network: [B, F, T, in_channels] to [B, F, T, out_channels] (DESIGN 2.4 to 2.6)."""
-        x = self.input_norm(self.input_proj(x))
-        for block in self.blocks:
-            x = block(x)
-        return self.output_proj(self.output_norm(x))
 
     def make_prior(self, f0: Tensor, *, noise: Tensor | bool = True, phase: Tensor | bool = True) -> Tensor:
         """Prior [B, 1, prior_length(T)] of the model's kind for `f0` [B, 1, T] in Hz (DESIGN 2.1).
@@ -130,6 +120,26 @@ class BaseGenerator(nn.Module):
 
 def _repeat_last(x: Tensor) -> Tensor:
     return torch.cat([x, x[..., -1:]], dim=-1)
+
+
+class BaseGenerator(WaveGenerator):
+    """What Wavehax and MS-Wavehax share: the network between two spectra."""
+
+    def __init__(self, config: GeneratorConfig, in_channels: int, out_channels: int) -> None:
+        super().__init__(config)
+        self.stft = STFT(config.n_fft, config.stream_hop)
+        self.input_proj = nn.Linear(in_channels, config.channels, bias=False)
+        self.input_norm = NORM_LAYERS[config.outer_norm](config.channels)
+        self.blocks = nn.ModuleList(ConvNeXtBlock(config) for _ in range(config.num_blocks))
+        self.output_norm = NORM_LAYERS[config.outer_norm](config.channels)
+        self.output_proj = nn.Linear(config.channels, out_channels)
+
+    def refine(self, x: Tensor) -> Tensor:
+        """The network: [B, F, T, in_channels] to [B, F, T, out_channels] (DESIGN 2.4 to 2.6)."""
+        x = self.input_norm(self.input_proj(x))
+        for block in self.blocks:
+            x = block(x)
+        return self.output_proj(self.output_norm(x))
 
 
 class Generator(BaseGenerator):
