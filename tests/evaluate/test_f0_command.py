@@ -11,7 +11,7 @@ from voices import voice
 from wavehax.audio import read_audio, write_audio
 from wavehax.checkpoint import save_model
 from wavehax.evaluate.f0_command import predictor_scores, smoothed
-from wavehax.evaluate.items import Item
+from wavehax.evaluate.items import Item, manifest_items
 from wavehax.evaluate.synthesis import ModelSynthesis
 from wavehax.features import f0_from_audio, log_mel
 from wavehax.vocoder import Vocoder
@@ -35,7 +35,7 @@ def test_what_harvest_finds_is_what_predictions_are_judged_by(corpus, tiny, monk
     measured = [f0_from_audio(voice(0.5, pitch, 0), voc.features) for pitch in (150, 190)]
     predictions = iter([measured[0], 2 * measured[0], measured[1], 2 * measured[1]])  # right; for the smooth mel wrong
     monkeypatch.setattr(Vocoder, "f0", lambda self, mel: next(predictions))
-    plain, smooth = predictor_scores(voc, [corpus / "a.flac", corpus / "b.flac"])
+    plain, smooth = predictor_scores(voc, manifest_items(corpus / "MANIFEST.tsv", ["dev", "unseen"]))
     assert (plain.gross_pitch_error, plain.voicing_error) == (0, 0) and plain.rmse_cents < 5
     assert smooth.gross_pitch_error > 0.9
 

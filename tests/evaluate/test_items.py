@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from wavehax.evaluate.items import SPLITS, folder_items, manifest_items
+from wavehax.features import F0_MAX, F0_MIN
 
 ROWS = [
     ("b2.wav", "unseen", "b"),
@@ -41,8 +42,13 @@ def test_a_split_that_is_not_there_and_a_missing_column_are_named(manifest: Path
     with pytest.raises(ValueError, match="split 'tset'"):
         manifest_items(manifest, ["dev", "tset"])
     manifest.write_text("file\tsplit\na.wav\tdev\n")
-    with pytest.raises(ValueError, match="no column 'speaker'"):
+    with pytest.raises(ValueError, match="line 2: no speaker"):
         manifest_items(manifest, ["dev"])
+
+
+def test_the_range_of_f0_is_the_manifests_where_it_gives_one(manifest: Path) -> None:
+    manifest.write_text("file\tsplit\tspeaker\tf0_min\tf0_max\na.wav\tdev\ta\t60\t1000\nb.wav\tdev\tb\t\t\n")
+    assert [item.f0_range for item in manifest_items(manifest, ["dev"])] == [(60, 1000), (F0_MIN, F0_MAX)]
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ import wavehax
 from wavehax.arguments import Parser
 from wavehax.audio import read_audio
 from wavehax.errors import optional_module
-from wavehax.evaluate.items import SPLITS, manifest_items
-from wavehax.evaluate.pitch import F0Scores, f0_scores
-from wavehax.features import f0_from_audio, log_mel
+from wavehax.evaluate.items import SPLITS, Item, manifest_items
+from wavehax.evaluate.pitch import F0Scores, f0_in_range, f0_scores
+from wavehax.features import log_mel
 from wavehax.vocoder import Vocoder
 
 DESCRIPTION = """Score the F0 that a model predicts from the mels of recordings against WORLD Harvest's, over all frames
@@ -34,11 +34,11 @@ def main(argv: Sequence[str]) -> int:
     items = manifest_items(arguments.data, arguments.splits)
     print(f"{'mel':<10}{'split':<10}{'files':>6}{'gross %':>9}{'V/UV %':>9}{'RMSE cents':>12}{'median':>8}")
     for split in arguments.splits:
-        paths = [item.natural for item in items if item.group == split]
-        for kind, scores in zip(("recorded", "smoothed"), predictor_scores(voc, paths), strict=True):
+        recordings = [item for item in items if item.group == split]
+        for kind, scores in zip(("recorded", "smoothed"), predictor_scores(voc, recordings), strict=True):
             shares = f"{100 * scores.gross_pitch_error:>9.2f}{100 * scores.voicing_error:>9.2f}"
             cents = f"{scores.rmse_cents:>12.1f}{scores.median_cents:>8.1f}"
-            print(f"{kind:<10}{split:<10}{len(paths):>6}{shares}{cents}", flush=True)
+            print(f"{kind:<10}{split:<10}{len(recordings):>6}{shares}{cents}", flush=True)
     return 0
 
 
@@ -52,17 +52,18 @@ def _parser() -> Parser:
     return parser
 
 
-def predictor_scores(voc: Vocoder, paths: Sequence[Path]) -> tuple[F0Scores, F0Scores]:
+def predictor_scores(voc: Vocoder, items: Sequence[Item]) -> tuple[F0Scores, F0Scores]:
     """Scores of predictions from the mels of recordings, and from those mels smoothed, over all frames together.
 
     Raises:
         OSError, ValueError: a recording cannot be read, or the model predicts no F0.
     """
     contours: list[tuple[np.ndarray, ...]] = []
-    for path in paths:
-        audio, _ = read_audio(path, voc.sample_rate)
+    for item in items:
+        audio, _ = read_audio(item.natural, voc.sample_rate)
         mel = log_mel(audio, voc.features)
-        contours.append((f0_from_audio(audio, voc.features), voc.f0(mel), voc.f0(smoothed(mel))))
+        reference = f0_in_range(audio, voc.features, item.f0_range)
+        contours.append((reference, voc.f0(mel), voc.f0(smoothed(mel))))
     measured, plain, smooth = (np.concatenate(parts) for parts in zip(*contours, strict=True))
     return f0_scores(measured, plain), f0_scores(measured, smooth)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from wavehax.features import F0_MAX, F0_MIN
 from wavehax.files import sound_type
+from wavehax.train.corpus import read_manifest
 
 SPLITS = ("dev", "unseen", "singing")
 """Those of a manifest that are scored unless others are asked for."""
@@ -24,35 +25,36 @@ class Item:
     speaker: str  # "" where unknown
     natural: Path
     generated: Path | None = None  # None: a model makes it
+    f0_range: tuple[float, float] = (F0_MIN, F0_MAX)  # Hz, in which the recording's F0 is searched for
 
 
 def manifest_items(manifest: Path, splits: Sequence[str]) -> list[Item]:
-    """Recordings of a tab-separated manifest with columns file (relative to its folder), split and speaker.
+    """Recordings of a manifest, as `wavehax.train.corpus.read_manifest` has it.
 
     All of each split, but of `unseen` the first file by name of each speaker; by split as given, then by name.
 
     Raises:
         OSError, UnicodeDecodeError: the file cannot be read.
-        ValueError: a column is missing, or nothing is in one of the splits.
+        ValueError: a column is missing, a value is none, or nothing is in one of the splits.
     """
-    with manifest.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file, delimiter="\t")
-        missing = {"file", "split", "speaker"} - set(reader.fieldnames or ())
-        if missing:
-            raise ValueError(f"{manifest}: no column {sorted(missing)[0]!r}: expected file, split and speaker")
-        rows = sorted(reader, key=lambda row: row["file"])
+    recordings = sorted(read_manifest(manifest), key=lambda recording: recording.path)
     for split in splits:
-        if not any(row["split"] == split for row in rows):
+        if not any(recording.split == split for recording in recordings):
             raise ValueError(f"{manifest}: nothing is in split {split!r}")
     heard: set[str] = set()
     items = []
-    for row in rows:
-        if row["split"] not in splits or (row["split"] == _ONE_A_SPEAKER and row["speaker"] in heard):
+    for recording in recordings:
+        if recording.split not in splits or (recording.split == _ONE_A_SPEAKER and recording.speaker in heard):
             continue
-        if row["split"] == _ONE_A_SPEAKER:
-            heard.add(row["speaker"])
-        items.append(Item(row["file"], row["split"], row["speaker"], manifest.parent / row["file"]))
+        if recording.split == _ONE_A_SPEAKER:
+            heard.add(recording.speaker)
+        name, f0_range = _name(recording.path, manifest.parent), (recording.f0_min, recording.f0_max)
+        items.append(Item(name, recording.split, recording.speaker, recording.path, f0_range=f0_range))
     return sorted(items, key=lambda item: splits.index(item.group))
+
+
+def _name(path: Path, folder: Path) -> str:
+    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)
 
 
 def folder_items(natural: Path, generated: Path) -> list[Item]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from wavehax.audio import resample
-from wavehax.config import FEATURES
+from wavehax.config import FEATURES, FeatureConfig
 from wavehax.features import F0_MAX, F0_MIN, f0_from_audio, frame_count, hann_window
 
 FRAMES = FEATURES["vocos-24k"]
@@ -47,9 +47,16 @@ def f0_scores(reference_f0: np.ndarray, synthesised_f0: np.ndarray) -> F0Scores:
     )
 
 
-def harvest(wave: np.ndarray, sample_rate: int, scale: float = 1.0) -> np.ndarray:
-    """F0 [T] in Hz by WORLD Harvest on `FRAMES`, searched for between 70 and 500 Hz, both times `scale`."""
-    return f0_from_audio(resample(wave, sample_rate, FRAMES.sample_rate), FRAMES, F0_MIN * scale, F0_MAX * scale)
+def harvest(wave: np.ndarray, sample_rate: int, f0_range: tuple[float, float] = (F0_MIN, F0_MAX)) -> np.ndarray:
+    """`f0_in_range` on `FRAMES`."""
+    return f0_in_range(resample(wave, sample_rate, FRAMES.sample_rate), FRAMES, f0_range)
+
+
+def f0_in_range(wave: np.ndarray, features: FeatureConfig, f0_range: tuple[float, float]) -> np.ndarray:
+    """F0 [T] in Hz by WORLD Harvest, searched for in `f0_range` in Hz; (x, 0) means unvoiced throughout."""
+    if f0_range[1] == 0:
+        return np.zeros(frame_count(len(wave), features), np.float32)
+    return f0_from_audio(wave, features, *f0_range)
 
 
 def periodicity_error(reference: np.ndarray, synthesised: np.ndarray, sample_rate: int) -> float:

@@ -110,11 +110,11 @@ def _example(of_file: dict[str, Any], pair: Pair) -> str:
     sounds = {"recording": pair.natural[:length], "generated": pair.generated[:length]}
     levels = [pictures.spectrogram(wave, pair.sample_rate) for wave in sounds.values()]
     top = max(level.max() for level in levels)
-    scales = (1.0, pair.f0_scale)
+    ranges = (tuple(hz / pair.f0_scale for hz in pair.f0_range), pair.f0_range)
     figures = "".join(
-        f"<div>{_figure(name, level, top, pitch.harvest(wave, pair.sample_rate, scale), pair.sample_rate)}"
+        f"<div>{_figure(name, level, top, pitch.harvest(wave, pair.sample_rate, hz), pair.sample_rate)}"
         f"{sound_player(wave, pair.sample_rate)}</div>"
-        for (name, wave), level, scale in zip(sounds.items(), levels, scales, strict=True)
+        for (name, wave), level, hz in zip(sounds.items(), levels, ranges, strict=True)
     )
     values = ", ".join(f"{score.label} {_cell(score, of_file)}" for score in shown_scores([of_file]))
     return f'<h3>{escape(of_file["file"])}</h3><p class="scores">{escape(values)}</p><div class="pair">{figures}</div>'

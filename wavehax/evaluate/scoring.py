@@ -36,7 +36,7 @@ def item_scores(item: Item, synthesis: Synthesis) -> dict[str, Any]:
 def pair_scores(pair: Pair) -> dict[str, float]:
     """Every score there is; nan where it does not exist. With scaled F0 there are only those of pitch and voicing."""
     natural, made, rate = pair.natural, pair.generated, pair.sample_rate
-    contours = pitch.f0_scores(pair.f0, pitch.harvest(made, rate, pair.f0_scale))
+    contours = pitch.f0_scores(pair.f0, pitch.harvest(made, rate, pair.f0_range))
     scores = {
         "f0_rmse_cents": contours.rmse_cents,
         "f0_median_cents": contours.median_cents,

@@ -12,8 +12,9 @@ from wavehax.audio import read_audio, resample
 from wavehax.errors import optional_module
 from wavehax.evaluate import pitch
 from wavehax.evaluate.items import Item
-from wavehax.features import f0_from_audio, log_mel
+from wavehax.features import log_mel
 
+_FRAMING = ("sample_rate", "hop_length", "padding")  # what decides where a frame lies
 _MAX_DIFFERENCE = 0.1  # seconds, between the lengths of a recording and of what claims to be made from it
 
 
@@ -25,6 +26,7 @@ class Pair:
     generated: np.ndarray  # float32 [N]
     sample_rate: int  # Hz
     f0: np.ndarray  # [T] of the recording, Hz, on pitch.FRAMES, times f0_scale
+    f0_range: tuple[float, float]  # Hz, in which that of the second is searched for
     f0_scale: float = 1.0
 
 
@@ -39,11 +41,11 @@ class ModelSynthesis:
     def __call__(self, item: Item) -> Pair:
         voc = _vocoder(self.model)
         wave, rate = read_audio(item.natural, voc.sample_rate)
-        f0 = pitch.harvest(wave, rate)
-        on_frames = (rate, voc.hop_length) == (pitch.FRAMES.sample_rate, pitch.FRAMES.hop_length)
-        given = f0 if on_frames and voc.features.padding == "centre" else f0_from_audio(wave, voc.features)
+        f0 = pitch.harvest(wave, rate, item.f0_range)
+        alike = all(getattr(voc.features, name) == getattr(pitch.FRAMES, name) for name in _FRAMING)
+        given = f0 if alike else pitch.f0_in_range(wave, voc.features, item.f0_range)
         made = voc(log_mel(wave, voc.features), None if self.predict_f0 else given, f0_scale=self.f0_scale)
-        return _pair(wave, made, rate, f0, self.f0_scale)
+        return _pair(item, wave, made, rate, f0, self.f0_scale)
 
 
 @dataclass(frozen=True)
@@ -56,13 +58,13 @@ class WorldSynthesis:
         pyworld = optional_module("pyworld", "WORLD", "wavehax[f0]")
         rate, hop = pitch.FRAMES.sample_rate, pitch.FRAMES.hop_length
         wave, _ = read_audio(item.natural, rate)
-        f0 = pitch.harvest(wave, rate)
+        f0 = pitch.harvest(wave, rate, item.f0_range)
         samples, contour = wave.astype(np.float64), f0.astype(np.float64)
         times = np.arange(len(f0)) * hop / rate
         envelope = pyworld.cheaptrick(samples, contour, times, rate)
         aperiodicity = pyworld.d4c(samples, contour, times, rate)
         made = pyworld.synthesize(contour * self.f0_scale, envelope, aperiodicity, rate, 1000 * hop / rate)
-        return _pair(wave, made.astype(np.float32), rate, f0, self.f0_scale)
+        return _pair(item, wave, made.astype(np.float32), rate, f0, self.f0_scale)
 
 
 @dataclass(frozen=True)
@@ -80,14 +82,16 @@ class FilePair:
                 f" expected the same, to {_MAX_DIFFERENCE:g} s"
             )
         length = min(len(natural), len(generated))
-        return _pair(natural[:length], generated, rate, pitch.harvest(natural[:length], rate), 1.0)
+        f0 = pitch.harvest(natural[:length], rate, item.f0_range)
+        return _pair(item, natural[:length], generated, rate, f0, 1.0)
 
 
 Synthesis = ModelSynthesis | WorldSynthesis | FilePair
 
 
-def _pair(natural: np.ndarray, generated: np.ndarray, rate: int, f0: np.ndarray, scale: float) -> Pair:
-    return Pair(natural, generated[: len(natural)], rate, f0 * np.float32(scale), scale)
+def _pair(item: Item, natural: np.ndarray, generated: np.ndarray, rate: int, f0: np.ndarray, scale: float) -> Pair:
+    f0_range = (item.f0_range[0] * scale, item.f0_range[1] * scale)
+    return Pair(natural, generated[: len(natural)], rate, f0 * np.float32(scale), f0_range, scale)
 
 
 @functools.lru_cache(maxsize=1)

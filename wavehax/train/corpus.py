@@ -59,16 +59,17 @@ def hold_out(recordings: Iterable[Recording], every: int) -> Iterator[Recording]
             yield recording
 
 
-def read_manifest(corpus: Path) -> Iterator[Recording]:
-    """The rows of CORPUS/MANIFEST.tsv: tab-separated, with a header that has at least file, split and speaker.
+def read_manifest(path: Path) -> Iterator[Recording]:
+    """The rows of a manifest, or of MANIFEST.tsv in a folder: tab-separated, headed by at least file, split, speaker.
 
-    Columns f0_min and f0_max, in Hz, may give the range of F0; where they are empty it is the default.
+    Files are relative to its folder. Columns f0_min and f0_max, in Hz, may give the range of F0; where they are empty
+    it is the default.
 
     Raises:
         OSError: there is no such file.
         ValueError: a column or a value is missing, or no number; the message names the line.
     """
-    path = corpus / MANIFEST
+    path = path / MANIFEST if path.is_dir() else path
     with open(path, newline="", encoding="utf-8") as file:
         rows = csv.DictReader(file, delimiter="\t")
         for row in rows:
@@ -79,7 +80,7 @@ def read_manifest(corpus: Path) -> Iterator[Recording]:
                 f0_range = {name: float(row[name]) for name in F0_COLUMNS if row.get(name)}
             except ValueError as error:
                 raise ValueError(f"{path}: line {rows.line_num}: expected f0_min and f0_max in Hz") from error
-            yield Recording(corpus / row["file"], row["speaker"], row["split"], **f0_range)
+            yield Recording(path.parent / row["file"], row["speaker"], row["split"], **f0_range)
 
 
 def write_manifest(folder: Path, recordings: Iterable[Recording]) -> None:
