@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from wavehax.nn.prior import NOISE_STD, RMS, make_prior, sine_sum, weighted_sine_sum
+from wavehax.config import NOISE_STD, PRIOR_RMS
+from wavehax.nn.prior import make_prior, sine_sum, weighted_sine_sum
 
 RATE, HOP = 24000, 60
 F0 = np.array([0.0, 100.0, 123.4, 57.1, 0.0, 0.0, 800.0, 4000.0, 11999.0, 12000.0, 220.5, 0.0, 71.3])
@@ -74,7 +75,7 @@ def test_rms_where_voiced_is_the_stated_one(kind):
     torch.manual_seed(0)
     f0 = torch.full((4, 1, 500), 97.0)
     wave = make_prior(kind, f0, HOP, RATE, noise=kind == "noise")
-    assert float(wave.square().mean().sqrt()) == pytest.approx(RMS[kind], rel=0.02)
+    assert float(wave.square().mean().sqrt()) == pytest.approx(PRIOR_RMS[kind], rel=0.02)
 
 
 @pytest.mark.parametrize("f0", [60.0, 100.0, 437.0, 3000.0])

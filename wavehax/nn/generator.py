@@ -8,16 +8,11 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from wavehax.config import FeatureConfig, GeneratorConfig
+from wavehax.config import MAX_MAGNITUDE, MIN_POWER, PRIOR_RMS, FeatureConfig, GeneratorConfig
 from wavehax.nn import prior as priors
 from wavehax.nn.envelope import envelope_weights
 from wavehax.nn.layers import NORM_LAYERS, ConvNeXtBlock, FrameConv, init_weights
 from wavehax.nn.stft import STFT
-
-MAX_MAGNITUDE = 100.0
-"""Largest magnitude that the log-magnitude variant can put out."""
-MIN_POWER = 1e-10
-"""Floor of the squared magnitude that the log-magnitude variant takes in."""
 
 
 class WaveGenerator(nn.Module):
@@ -82,7 +77,7 @@ class WaveGenerator(nn.Module):
         """
         config = self.config
         f0 = _repeat_last(f0) if self.centred else f0
-        unvoiced_std = priors.RMS[config.prior] if config.output == "excitation" else None
+        unvoiced_std = PRIOR_RMS[config.prior] if config.output == "excitation" else None
         return priors.make_prior(
             config.prior,
             f0,
@@ -152,7 +147,7 @@ class Generator(BaseGenerator):
         self.apply(init_weights)
         if config.output == "excitation":
             self.env_proj = nn.Conv1d(config.n_mels, config.num_bins, 1)
-            self.prior_gain = priors.RMS[config.prior] * float(self.stft.window.square().sum().sqrt())
+            self.prior_gain = PRIOR_RMS[config.prior] * float(self.stft.window.square().sum().sqrt())
             nn.init.zeros_(self.env_proj.weight)  # a flat envelope, until initialize_envelope
             nn.init.zeros_(self.env_proj.bias)
             nn.init.trunc_normal_(self.output_proj.weight, std=1e-3)  # the network starts as no change to the prior

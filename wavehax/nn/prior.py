@@ -12,12 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-POWER = 0.1
-"""RMS of the harmonic priors where voiced, whatever the F0."""
-RMS = {"pcph": POWER, "pcph_linear_decay": POWER, "sine": math.sqrt(1 / 2), "sawtooth": math.sqrt(1 / 3), "noise": 1.0}
-"""RMS of a prior where voiced."""
-NOISE_STD = {"pcph": 0.01, "pcph_linear_decay": 0.01, "sine": 0.03, "sawtooth": 0.03, "noise": 1.0}
-"""Standard deviation of the gaussian noise in a prior."""
+from wavehax.config import NOISE_STD, PRIOR_POWER
 
 _OVERSAMPLING = 8  # of the sawtooth
 _LOWPASS_WIDTH = 15  # zero crossings of the sinc on each side
@@ -105,7 +100,7 @@ def _sum_of_squares(count: Tensor) -> Tensor:
 def _pcph(f0: Tensor, shift: Tensor, hop_length: int, sample_rate: int) -> Tensor:
     relative = f0 / (sample_rate / 2)
     count = _num_harmonics(f0, sample_rate)
-    amplitude = POWER * torch.sqrt(2 * relative)  # 0 where unvoiced
+    amplitude = PRIOR_POWER * torch.sqrt(2 * relative)  # 0 where unvoiced
     amplitude, count = (x.repeat_interleave(hop_length, dim=-1) for x in (amplitude, count))
     cycles = phase_in_cycles(f0, shift, hop_length, sample_rate)
     return (amplitude * sine_sum(cycles, count)).float()
@@ -117,7 +112,7 @@ def _pcph_linear_decay(f0: Tensor, shift: Tensor, hop_length: int, sample_rate: 
     count = _num_harmonics(f0, sample_rate)
     power = relative**2 * _sum_of_squares(count) - relative * count * (count + 1) + 1 / relative
     # power is 0 at f0 = sample_rate / 2 alone, where the one harmonic has amplitude 0.
-    amplitude = torch.where((f0 > 0) & (power > 0), POWER * torch.sqrt(2 / power), 0.0)
+    amplitude = torch.where((f0 > 0) & (power > 0), PRIOR_POWER * torch.sqrt(2 / power), 0.0)
     amplitude, count, relative = (x.repeat_interleave(hop_length, dim=-1) for x in (amplitude, count, relative))
     cycles = phase_in_cycles(f0, shift, hop_length, sample_rate)
     return (amplitude * (sine_sum(cycles, count) - relative * weighted_sine_sum(cycles, count))).float()
