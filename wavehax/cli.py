@@ -176,6 +176,16 @@ def _package(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _export(arguments: argparse.Namespace) -> int:
+    try:
+        from wavehax.export.onnx import export_onnx
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(f"export needs {error.name}: pip install 'wavehax[onnx]'") from error
+    options = {"streaming": arguments.streaming, "f0_from_mel": arguments.f0 is not None, "force": arguments.force}
+    export_onnx(model_path(arguments.model), arguments.output, **options)
+    return 0
+
+
 def _train_f0(arguments: argparse.Namespace) -> int:
     try:
         from wavehax.train import f0
@@ -210,6 +220,7 @@ def _parser() -> argparse.ArgumentParser:
     add("train", help="train a model: see wavehax train --help", add_help=False)
     _add_train_f0(add)
     _add_package(add)
+    _add_export(add)
     add("evaluate", help="score what a vocoder makes: see wavehax evaluate --help", add_help=False)
     return parser
 
@@ -268,6 +279,21 @@ def _add_package(add: Callable[..., argparse.ArgumentParser]) -> None:
     command.add_argument("-o", "--output", type=Path, required=True, help="model file, .safetensors")
     command.add_argument("--force", action="store_true", help="replace an output that exists")
     command.set_defaults(run=_package)
+
+
+def _add_export(add: Callable[..., argparse.ArgumentParser]) -> None:
+    command = add("export", help="model for another runtime", description=commands.EXPORT_HELP)
+    command.add_argument("format", choices=["onnx"], help="onnx: for ONNX Runtime and others")
+    command.add_argument("model", nargs="?", metavar="MODEL", help=_MODEL_HELP)
+    command.add_argument("-o", "--output", type=Path, required=True, help="file, .onnx")
+    command.add_argument(
+        "--streaming", action="store_true", help="frames as they come, the state as inputs and outputs"
+    )
+    command.add_argument(
+        "--f0", choices=[types.F0_FROM_MEL], help="mel: the graph predicts F0; without, F0 is one of its inputs"
+    )
+    command.add_argument("--force", action="store_true", help="replace an output that exists")
+    command.set_defaults(run=_export)
 
 
 def _add_bench(add: Callable[..., argparse.ArgumentParser]) -> None:

@@ -34,6 +34,9 @@ Needs the extra [train]. --stats holds arrays mean and scale [n_mels], in the se
 PACKAGE_HELP = """Make a model file of the newest checkpoint of a run of wavehax train: the averaged weights, and what
 the YAML file --card says for whoever gets it. Needs the extra [train], and the prepared folder that the config names:
 there batch-norm statistics are measured. The file appears only when the engine computes from it what PyTorch does."""
+EXPORT_HELP = """Write a model as one ONNX graph, from mel, F0 and noise to the waveform, of whole utterances or, with
+--streaming, of frames as they come. Needs the extra [onnx]; the file appears only when ONNX Runtime computes from it
+what the engine does."""
 TRAIN_F0_HELP = """Train a predictor of F0 from the mel on a prepared folder, and write a model file with it beside the
 generator of MODEL, for which a mel is then enough. Needs the extra [train]; the file appears only when the engine
 predicts from it what PyTorch does."""

@@ -73,3 +73,20 @@ def make_engine(config: GeneratorConfig, weights: dict[str, np.ndarray], isa: st
     from wavehax.config import to_dict
 
     return _engine.Engine(to_dict(config), weights, isa, precision)
+
+
+def pytorch_waves(
+    config: GeneratorConfig, weights: dict[str, np.ndarray], mel: np.ndarray, f0: np.ndarray, prior: np.ndarray
+) -> list[np.ndarray]:
+    """What PyTorch computes in float64 and in float32."""
+    import torch
+
+    from wavehax.nn import build_generator
+
+    model = build_generator(config).eval()
+    model.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
+    inputs = [torch.from_numpy(np.ascontiguousarray(x)) for x in (mel[None], f0[None, None], prior[None, None])]
+    with torch.no_grad():
+        single = model(*inputs)
+        double = model.double()(*[x.double() for x in inputs])
+    return [wave[0, 0].numpy() for wave in (double, single)]

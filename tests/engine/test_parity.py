@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from random_models import generator_configs, make_engine, random_features, random_weights
+from random_models import generator_configs, make_engine, pytorch_waves, random_features, random_weights
 from tiny_models import FIXTURES, read_fixture
 
 from wavehax.config import GeneratorConfig
@@ -22,21 +22,6 @@ def test_engine_equals_the_authors_implementation(name: str, isa: str) -> None:
     f0, prior, wave = data["f0"][0, 0], data["prior"][0, 0], data["wave"][0, 0]
     assert np.abs(engine.vocode(data["cond"][0], f0, 0, prior) - wave).max() <= 1e-5 * np.abs(wave).max()
     assert np.abs(engine.prior(f0, 0, noise=False) - prior).max() <= 1e-6 * np.abs(prior).max()
-
-
-def pytorch_waves(
-    config: GeneratorConfig, weights: dict, mel: np.ndarray, f0: np.ndarray, prior: np.ndarray
-) -> list[np.ndarray]:
-    """What PyTorch computes in float64 and in float32."""
-    from wavehax.nn import build_generator
-
-    model = build_generator(config).eval()
-    model.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
-    inputs = [torch.from_numpy(np.ascontiguousarray(x)) for x in (mel[None], f0[None, None], prior[None, None])]
-    with torch.no_grad():
-        single = model(*inputs)
-        double = model.double()(*[x.double() for x in inputs])
-    return [wave[0, 0].numpy() for wave in (double, single)]
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

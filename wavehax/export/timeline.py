@@ -1,0 +1,200 @@
+"""What differs between a whole utterance and a stream: what a stage sees beyond the frames that are there.
+
+Every stage is written once. Along time its values have a rate (values a frame) and, in a stream, a lag (`Lags`).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import numpy as np
+
+from wavehax.config import GeneratorConfig
+from wavehax.export.graph import Tensor, integers
+from wavehax.export.lags import Lags
+
+STATE, NEXT_STATE = "state.", "next_state."
+"""What the names of a stream's state begin with, as inputs and as outputs."""
+
+
+class Timeline(ABC):
+    """Shapes are given as [B, *shape], in which time is -1."""
+
+    streaming: bool
+    lags: Lags
+
+    def __init__(self, mel: Tensor, config: GeneratorConfig) -> None:
+        self.mel, self.config = mel, config
+        self.centred = config.frame_alignment == "centre"
+
+    @abstractmethod
+    def repeat_last(self, x: Tensor, name: str, shape: Sequence[int]) -> Tensor:
+        """`x`; where frames are centred with one frame more, the last one again (nn/generator.py)."""
+
+    @abstractmethod
+    def window(
+        self,
+        x: Tensor,
+        name: str,
+        shape: Sequence[int],
+        before: int,
+        after: int,
+        *,
+        wait: int = 0,
+        reflect: bool = False,
+    ) -> Tensor:
+        """`x` with so many values `before` and `after` it that a convolution over all of them keeps its length.
+
+        Beyond the ends of the utterance they are zeros, or with `reflect` its mirror image. In a stream what is made of
+        the result lags by `wait` more than `x` does, at least `after`; its state has this `name`.
+        """
+
+    @abstractmethod
+    def keep(self, x: Tensor, shape: Sequence[int], lag: int, rate: int = 1) -> Tensor:
+        """`x` with zeros where there is no frame."""
+
+    @abstractmethod
+    def mask(self, lag: int, rate: int = 1, history: int = 0) -> Tensor:
+        """[B or 1, history + T * rate]: 1 where the values of a stage belong to a frame, 0 elsewhere."""
+
+    @abstractmethod
+    def initial_phase(self) -> Tensor:
+        """Phase [B] just before the first of these samples, float64, in cycles."""
+
+    @abstractmethod
+    def set_phase(self, phase: Tensor) -> None:
+        """The same just after the last of them."""
+
+    def finish(self) -> None:  # noqa: B027
+        """Declare what the next frames need as outputs."""
+
+
+class Whole(Timeline):
+    """All frames of an utterance at once."""
+
+    streaming = False
+    lags = Lags()
+
+    def repeat_last(self, x: Tensor, name: str, shape: Sequence[int]) -> Tensor:
+        axis = _time_axis(shape)
+        return x.op("Concat", x.slice(axis, -1), axis=axis) if self.centred else x
+
+    def window(
+        self,
+        x: Tensor,
+        name: str,
+        shape: Sequence[int],
+        before: int,
+        after: int,
+        *,
+        wait: int = 0,
+        reflect: bool = False,
+    ) -> Tensor:
+        if before == after == 0:
+            return x
+        axis = _time_axis(shape)
+        if reflect:
+            return x.op("Gather", self._mirror(x, axis, before, after), axis=axis)
+        return x.op("Pad", integers(before, after), 0, integers(axis))
+
+    def _mirror(self, x: Tensor, axis: int, before: int, after: int) -> Tensor:
+        """Indices as `wavehax.nn.layers.reflect_index` gives them."""
+        length = x.op("Shape", start=axis, end=axis + 1).op("Squeeze")
+        period = ((length - 1) * 2).op("Max", 1)  # of a single value 1, which makes every index 0
+        index = x.graph.op("Range", np.int64(-before), length + after, np.int64(1)).op("Mod", period)
+        return index.op("Min", period - index)
+
+    def keep(self, x: Tensor, shape: Sequence[int], lag: int, rate: int = 1) -> Tensor:
+        return x
+
+    def mask(self, lag: int, rate: int = 1, history: int = 0) -> Tensor:
+        frames = self.mel.op("Shape", start=2) + int(self.centred)
+        shape = self.mel.graph.op("Concat", integers(1), frames * rate, axis=0)
+        return self.mel.graph.op("Expand", np.float32(1), shape)
+
+    def initial_phase(self) -> Tensor:
+        text = "phase before the first sample, in cycles, 0 to 1"
+        return self.mel.graph.input("phase", ["batch"], text, np.float64)
+
+    def set_phase(self, phase: Tensor) -> None:
+        pass
+
+
+class Streaming(Timeline):
+    """Frames as they come. What a window needs of those before is state: zeros, for a voice that begins.
+
+    The input `mask` [B, T] is 1 for a frame of the utterance, 0 for one after its end; where the initial state has
+    zeros the utterance has not begun.
+    """
+
+    streaming = True
+
+    def __init__(self, mel: Tensor, config: GeneratorConfig) -> None:
+        super().__init__(mel, config)
+        self.lags = Lags.of_stream(config)
+        self._states: list[tuple[str, Tensor, list[int | str]]] = []
+        mask = mel.graph.input("mask", ["batch", "frames"], "1: a frame of the utterance; 0: one after its end")
+        self._present = mask > 0
+        if self.centred:
+            mask = mask.op("Max", self.window(mask, "last_mask", (-1,), 1, 0).slice(1, 0, -1))
+        # Most frames by which anything lags, and those that the window of the last transform reaches back to.
+        self._history = -(-self.lags.wave // config.hop_length) + -(-config.n_fft // config.stream_hop)
+        self._mask = self.window(mask, "mask", (-1,), self._history, 0)
+
+    def finish(self) -> None:
+        for name, value, shape in self._states:
+            self.mel.graph.output(NEXT_STATE + name, value, ["batch", *shape], "state after these frames")
+
+    def repeat_last(self, x: Tensor, name: str, shape: Sequence[int]) -> Tensor:
+        if not self.centred:
+            return x
+        before = self.window(x, f"last_{name}", shape, 1, 0).slice(_time_axis(shape), 0, -1)
+        return _over(self._present, shape).where(x, before)
+
+    def window(
+        self,
+        x: Tensor,
+        name: str,
+        shape: Sequence[int],
+        before: int,
+        after: int,
+        *,
+        wait: int = 0,
+        reflect: bool = False,
+    ) -> Tensor:
+        length = before + wait
+        if length == 0:
+            return x
+        axis, sizes = _time_axis(shape), [length if size == -1 else size for size in shape]
+        longer = self._state(name, sizes, x.dtype).op("Concat", x, axis=axis)
+        self._states.append((name, longer.slice(axis, -length), sizes))
+        return longer.slice(axis, 0, after - wait or None)
+
+    def keep(self, x: Tensor, shape: Sequence[int], lag: int, rate: int = 1) -> Tensor:
+        return _over(self.mask(lag, rate) > 0, shape).where(x, 0)
+
+    def mask(self, lag: int, rate: int = 1, history: int = 0) -> Tensor:
+        mask = self._mask
+        if rate > 1:
+            mask = (mask.unsqueeze(2) * np.ones(rate, np.float32)).reshape(0, -1)
+        return mask.slice(1, self._history * rate - lag - history, -lag or None)
+
+    def initial_phase(self) -> Tensor:
+        return self._state("phase", [], np.float64)
+
+    def set_phase(self, phase: Tensor) -> None:
+        self._states.append(("phase", phase, []))
+
+    def _state(self, name: str, sizes: Sequence[int], dtype: type) -> Tensor:
+        return self.mel.graph.input(STATE + name, ["batch", *sizes], "zeros for a voice that begins", dtype)
+
+
+def _time_axis(shape: Sequence[int]) -> int:
+    return 1 + list(shape).index(-1)
+
+
+def _over(mask: Tensor, shape: Sequence[int]) -> Tensor:
+    """[B, T] to what broadcasts over [B, *shape]."""
+    axes = [axis + 1 for axis, size in enumerate(shape) if size != -1]
+    return mask.unsqueeze(*axes) if axes else mask
