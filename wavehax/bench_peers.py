@@ -10,6 +10,7 @@ import io
 import logging
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -24,7 +25,7 @@ _RATE, _MELS = 24000, 100  # of the other vocoders
 
 
 def model_peers(name: str, model: Model, seconds: float) -> list[Case]:
-    """This project's PyTorch generator, whole; and its network alone, without prior and transforms, in ONNX Runtime."""
+    """PyTorch; and ONNX Runtime, of what `wavehax export` writes, and of the network without prior and transforms."""
     torch.set_num_threads(1)
     config = model.generator
     generator = build_generator(config).eval()
@@ -39,6 +40,7 @@ def model_peers(name: str, model: Model, seconds: float) -> list[Case]:
     spectrum = torch.randn(2 * config.num_streams, config.num_bins, len(f0))
     return [
         Case(name, "PyTorch", length, run),
+        *_exported_case(name, model, mel.numpy(), f0.numpy(), length),
         *_onnx_case(name, "ONNX body", _Body(config), (mel[None], spectrum), length),
     ]
 
@@ -64,20 +66,36 @@ def _runner(network: nn.Module, *values: Tensor) -> Any:
     return run
 
 
+def _exported_case(name: str, model: Model, mel: np.ndarray, f0: np.ndarray, seconds: float) -> list[Case]:
+    """None where the extra [onnx] is not installed."""
+    if any(importlib.util.find_spec(module) is None for module in ("onnx", "onnxruntime")):
+        return []
+    from wavehax.export.onnx import build
+
+    noise = np.zeros((len(f0) + (model.generator.frame_alignment == "centre")) * model.generator.hop_length, np.float32)
+    feed = {"mel": mel[None], "f0": f0[None], "noise": noise[None], "phase": np.zeros(1)}
+    session = _session(build(model).SerializeToString())
+    return [Case(name, "ONNX", seconds, lambda: session.run(None, feed) and None)]
+
+
 def _onnx_case(name: str, what: str, network: nn.Module, values: tuple[Tensor, ...], seconds: float) -> list[Case]:
     """None where ONNX Runtime, or what PyTorch exports with, is not installed."""
     if any(importlib.util.find_spec(module) is None for module in ("onnxruntime", "onnxscript")):
         return []
-    import onnxruntime
-
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     file = io.BytesIO()
     torch.onnx.export(network.eval(), values, dynamo=True, verbose=False).save(file)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(file.getvalue(), options, providers=["CPUExecutionProvider"])
+    session = _session(file.getvalue())
     feed = {node.name: value.numpy() for node, value in zip(session.get_inputs(), values, strict=True)}
     return [Case(name, what, seconds, lambda: session.run(None, feed) and None)]
+
+
+def _session(graph: bytes) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
 
 class _Body(nn.Module):

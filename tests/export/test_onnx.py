@@ -12,12 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_models import generator_configs, make_engine, pytorch_waves, random_features, random_weights
+from tiny_models import FIXTURES, read_fixture
 
 import wavehax
 from wavehax.audio import read_audio
 from wavehax.checkpoint import Model, load_model
 from wavehax.config import FeatureConfig, GeneratorConfig
 from wavehax.features import log_mel
+from wavehax.official import convert_official
 from wavehax.vocoder import model_path
 
 onnxruntime = pytest.importorskip("onnxruntime", reason="needs the extra [onnx]")
@@ -79,6 +81,17 @@ def test_a_whole_graph_equals_the_engine_for_any_config_and_length(
     graph = session(model)
     wave = graph.run(None, {node.name: feed[node.name] for node in graph.get_inputs()})[0]
     assert_equal(wave[0], engine.vocode(mel, f0, 0, prior), config, (model.weights, mel, f0, prior))
+
+
+@pytest.mark.parametrize("name", FIXTURES)
+def test_a_whole_graph_equals_the_authors_implementation(name: str) -> None:
+    official_config, official_weights, data = read_fixture(name)
+    config, weights = convert_official(official_config, official_weights)
+    model = dataclasses.replace(as_model(config, 0), weights=weights)
+    silence = np.zeros_like(data["prior"][:, 0])
+    feed = {"mel": data["cond"], "f0": data["f0"][:, 0], "noise": silence, "phase": np.zeros(len(silence))}
+    wave, expected = session(model).run(None, feed)[0], data["wave"][:, 0]
+    assert np.abs(wave - expected).max() <= 1e-4 * np.abs(expected).max()
 
 
 class Host:
@@ -235,6 +248,23 @@ def test_utterances_of_a_batch_do_not_disturb_each_other(num_streams: int) -> No
     for i in range(2):
         alone = graph.run(None, {name: value[i : i + 1] for name, value in feed.items()})[0]
         np.testing.assert_allclose(both[i], alone[0], atol=1e-5 * np.abs(both).max())
+
+
+def test_voices_of_a_batch_may_end_at_different_frames() -> None:
+    host, lengths, total = Host(as_model(SMALL, 0)), np.array([12, 20]), 24
+    rng = np.random.default_rng(0)
+    mel = rng.standard_normal((2, 4, total)).astype(np.float32)
+    f0 = np.array([[100], [150]], np.float32).repeat(total, axis=1)
+    noise = rng.standard_normal((2, total * host.hop)).astype(np.float32)
+    alone = [
+        Host(as_model(SMALL, 0)).stream(mel[i, :, :n], f0[i, :n], noise[i, : n * host.hop], [n])["waveform"]
+        for i, n in enumerate(lengths)
+    ]
+    mask = (np.arange(total) < lengths[:, None]).astype(np.float32)
+    state = {name: value.repeat(2, axis=0) for name, value in host.state.items()}
+    both = host.session.run(["waveform"], {"mel": mel, "f0": f0, "noise": noise, "mask": mask, **state})[0]
+    for wave, expected in zip(both[:, host.delay :], alone, strict=True):
+        np.testing.assert_allclose(wave[: len(expected)], expected, atol=1e-5 * np.abs(expected).max())
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import numpy as np
 from wavehax.checkpoint import F0Model
 from wavehax.config import F0_PEAK_BINS, F0Config
 from wavehax.export.graph import Tensor, integers
-from wavehax.export.timeline import Timeline
+from wavehax.export.timeline import Reach, Timeline
 
 
 def predicted_f0(time: Timeline, mel: Tensor, model: F0Model) -> Tensor:
@@ -16,7 +16,8 @@ def predicted_f0(time: Timeline, mel: Tensor, model: F0Model) -> Tensor:
 
     def convolution(x: Tensor, name: str, dilation: int = 1) -> Tensor:
         weight = weights[f"{name}.weight"]
-        x = time.window(x, f"f0.{name}", (weight.shape[1], -1), (weight.shape[2] - 1) * dilation, 0)
+        reach = Reach((weight.shape[2] - 1) * dilation, 0)
+        x = time.window(x, f"f0.{name}", (weight.shape[1], -1), reach)
         return x.op("Conv", weight, weights[f"{name}.bias"], dilations=[dilation])
 
     x = (mel - weights["mel_mean"][:, None]) / weights["mel_scale"][:, None]

@@ -9,6 +9,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+import wavehax
+
 OPSET = 20
 """Of onnx 1.15 (2023): the first with Gelu."""
 IR_VERSION = 9
@@ -119,8 +121,9 @@ class Graph:
         """The whole as a file holds it."""
         constants = list(self._constants.values())
         graph = helper.make_graph(self._nodes, "wavehax", self._inputs, self._outputs, constants, text)
-        opset = helper.make_opsetid("", OPSET)
-        model = helper.make_model(graph, opset_imports=[opset], ir_version=IR_VERSION, producer_name="wavehax")
+        options = {"opset_imports": [helper.make_opsetid("", OPSET)], "ir_version": IR_VERSION}
+        producer = {"producer_name": "wavehax", "producer_version": wavehax.__version__}
+        model = helper.make_model(graph, **options, **producer)
         helper.set_model_props(model, metadata)
         return model
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from wavehax.config import MAX_MAGNITUDE, MIN_POWER, NORM_EPSILON, PRIOR_RMS, PROJECTION_TAPS
 from wavehax.export.graph import Tensor, integers
-from wavehax.export.timeline import Timeline
+from wavehax.export.timeline import Reach, Timeline
 from wavehax.export.transforms import window_energy
 
 
@@ -36,7 +36,7 @@ class Network:
             projected, spectra = self._project("prior_proj", spectra, 2 * bins, wait)
             planes = [(spectra, 2), (projected, 2), *planes]
         else:
-            spectra = time.window(spectra, "spectra", shape, 0, 0, wait=wait)
+            spectra = time.window(spectra, "spectra", shape, Reach(0, 0, wait))
             planes.append((spectra, 2 * streams))
         first, *others = (plane.reshape(0, count, bins, -1) for plane, count in planes)
         x = first.op("Concat", *others, axis=1).op("Transpose", perm=[0, 1, 3, 2])
@@ -72,7 +72,8 @@ class Network:
     def _project(self, name: str, x: Tensor, channels: int, wait: int) -> tuple[Tensor, Tensor]:
         """A convolution over frames, with bins as channels, and `x` itself at the time of the result."""
         weight, bias = self.weights[f"{name}.weight"], self.weights[f"{name}.bias"]
-        longer = self.time.window(x, name, (channels, -1), self.before, self.after, wait=wait, reflect=self.reflect)
+        reach = Reach(self.before, self.after, wait, self.reflect)
+        longer = self.time.window(x, name, (channels, -1), reach)
         x = longer.slice(2, self.before, -self.after or None)
         inputs = weight.shape[1]
         if inputs == channels:
@@ -96,7 +97,7 @@ class Network:
         y = x.op("Pad", integers(bins // 2, bins // 2), None, integers(3), mode="reflect") if bins > 1 else x
         after = frames // 2 if self.reflect else 0
         shape = (config.channels, -1, config.num_bins + bins - 1)
-        y = self.time.window(y, name, shape, frames - 1 - after, after, reflect=self.reflect)
+        y = self.time.window(y, name, shape, Reach(frames - 1 - after, after, reflect=self.reflect))
         y = y.op("Conv", weights[f"{name}.dwconv.weight"].transpose(0, 1, 3, 2), group=config.channels)
         y = self._normalise(y, f"{name}.norm")
         y = y.op("Conv", _pointwise(weights[f"{name}.pwconv1.weight"]), weights[f"{name}.pwconv1.bias"]).op("Gelu")
@@ -113,7 +114,7 @@ class Network:
             scale = scale / np.sqrt(variance + np.float32(NORM_EPSILON))
             return x * scale + (shift - mean * scale)
         x = x - _mean(x, norm)
-        return x / (_mean(x * x, norm) + NORM_EPSILON).op("Sqrt") * scale + shift
+        return x * (scale / (_mean(x * x, norm) + NORM_EPSILON).op("Sqrt")) + shift
 
 
 def _mean(x: Tensor, norm: str) -> Tensor:

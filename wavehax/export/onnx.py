@@ -7,7 +7,6 @@ from pathlib import Path
 
 import onnx
 
-import wavehax
 from wavehax.checkpoint import Model, load_model
 from wavehax.config import GeneratorConfig, to_dict
 from wavehax.export.f0 import predicted_f0
@@ -119,12 +118,7 @@ def _noise_text(config: GeneratorConfig, streaming: bool) -> str:
 def _metadata(model: Model, streaming: bool) -> dict[str, str]:
     """All of a model file but the weights, and what a host needs as plain numbers."""
     config = model.generator
-    about = {
-        "generator": to_dict(config),
-        "features": to_dict(model.features),
-        "provenance": model.provenance,
-        "exporter": f"wavehax {wavehax.__version__}",
-    }
+    about = {"generator": to_dict(config), "features": to_dict(model.features), "provenance": model.provenance}
     plain = {"sample_rate": config.sample_rate, "hop_length": config.hop_length}
     if streaming:
         plain["delay"] = Lags.of_stream(config).delay(config)

@@ -11,7 +11,7 @@ import numpy as np
 from wavehax.config import NOISE_STD, PRIOR_POWER, PRIOR_RMS, GeneratorConfig
 from wavehax.export.graph import Tensor
 from wavehax.export.lags import SAWTOOTH_OVERSAMPLING, SAWTOOTH_REACH
-from wavehax.export.timeline import Timeline
+from wavehax.export.timeline import Reach, Timeline
 
 
 def noise_std(config: GeneratorConfig) -> tuple[float, float]:
@@ -36,7 +36,7 @@ def prior(time: Timeline, f0: Tensor, noise: Tensor) -> Tensor:
     harmonics = _HARMONIC[config.prior](frames, cycles).cast(np.float32).reshape(0, 1, -1)
     if config.prior == "sawtooth":
         harmonics = _decimated(time, harmonics)
-        noise = time.window(noise, "noise", (1, -1), 0, 0, wait=time.lags.prior)
+        noise = time.window(noise, "noise", (1, -1), Reach(0, 0, time.lags.prior))
     return harmonics + noise
 
 
@@ -117,7 +117,7 @@ def _decimated(time: Timeline, wave: Tensor) -> Tensor:
     """Every 8th sample of [B, 1, 8 * N], low-passed."""
     after = SAWTOOTH_REACH - (SAWTOOTH_OVERSAMPLING - 1)  # the last output is the first sample of its step
     wait = time.lags.prior * SAWTOOTH_OVERSAMPLING
-    wave = time.window(wave, "sawtooth", (1, -1), SAWTOOTH_REACH, after, wait=wait)
+    wave = time.window(wave, "sawtooth", (1, -1), Reach(SAWTOOTH_REACH, after, wait))
     wave = wave.op("Conv", _lowpass()[None, None], strides=[SAWTOOTH_OVERSAMPLING])
     return time.keep(wave, (1, -1), time.lags.prior, time.config.hop_length)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,6 +17,16 @@ from wavehax.export.lags import Lags
 
 STATE, NEXT_STATE = "state.", "next_state."
 """What the names of a stream's state begin with, as inputs and as outputs."""
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What a convolution over time takes for one result."""
+
+    before: int  # values before it
+    after: int  # values after it
+    wait: int = 0  # values by which the result lags behind in a stream, at least `after`
+    reflect: bool = False  # beyond the ends of the utterance are its mirror image; or else zeros
 
 
 class Timeline(ABC):
@@ -33,21 +44,10 @@ class Timeline(ABC):
         """`x`; where frames are centred with one frame more, the last one again (nn/generator.py)."""
 
     @abstractmethod
-    def window(
-        self,
-        x: Tensor,
-        name: str,
-        shape: Sequence[int],
-        before: int,
-        after: int,
-        *,
-        wait: int = 0,
-        reflect: bool = False,
-    ) -> Tensor:
-        """`x` with so many values `before` and `after` it that a convolution over all of them keeps its length.
+    def window(self, x: Tensor, name: str, shape: Sequence[int], reach: Reach) -> Tensor:
+        """`x` with so many values more at its ends that a convolution of this reach keeps its length.
 
-        Beyond the ends of the utterance they are zeros, or with `reflect` its mirror image. In a stream what is made of
-        the result lags by `wait` more than `x` does, at least `after`; its state has this `name`.
+        `name`: of the state that a stream keeps for it.
         """
 
     @abstractmethod
@@ -80,29 +80,19 @@ class Whole(Timeline):
         axis = _time_axis(shape)
         return x.op("Concat", x.slice(axis, -1), axis=axis) if self.centred else x
 
-    def window(
-        self,
-        x: Tensor,
-        name: str,
-        shape: Sequence[int],
-        before: int,
-        after: int,
-        *,
-        wait: int = 0,
-        reflect: bool = False,
-    ) -> Tensor:
-        if before == after == 0:
+    def window(self, x: Tensor, name: str, shape: Sequence[int], reach: Reach) -> Tensor:
+        if reach.before == reach.after == 0:
             return x
         axis = _time_axis(shape)
-        if reflect:
-            return x.op("Gather", self._mirror(x, axis, before, after), axis=axis)
-        return x.op("Pad", integers(before, after), 0, integers(axis))
+        if reach.reflect:
+            return x.op("Gather", self._mirror(x, axis, reach), axis=axis)
+        return x.op("Pad", integers(reach.before, reach.after), 0, integers(axis))
 
-    def _mirror(self, x: Tensor, axis: int, before: int, after: int) -> Tensor:
+    def _mirror(self, x: Tensor, axis: int, reach: Reach) -> Tensor:
         """Indices as `wavehax.nn.layers.reflect_index` gives them."""
         length = x.op("Shape", start=axis, end=axis + 1).op("Squeeze")
         period = ((length - 1) * 2).op("Max", 1)  # of a single value 1, which makes every index 0
-        index = x.graph.op("Range", np.int64(-before), length + after, np.int64(1)).op("Mod", period)
+        index = x.graph.op("Range", np.int64(-reach.before), length + reach.after, np.int64(1)).op("Mod", period)
         return index.op("Min", period - index)
 
     def keep(self, x: Tensor, shape: Sequence[int], lag: int, rate: int = 1) -> Tensor:
@@ -137,10 +127,10 @@ class Streaming(Timeline):
         mask = mel.graph.input("mask", ["batch", "frames"], "1: a frame of the utterance; 0: one after its end")
         self._present = mask > 0
         if self.centred:
-            mask = mask.op("Max", self.window(mask, "last_mask", (-1,), 1, 0).slice(1, 0, -1))
+            mask = mask.op("Max", self.window(mask, "last_mask", (-1,), Reach(1, 0)).slice(1, 0, -1))
         # Most frames by which anything lags, and those that the window of the last transform reaches back to.
         self._history = -(-self.lags.wave // config.hop_length) + -(-config.n_fft // config.stream_hop)
-        self._mask = self.window(mask, "mask", (-1,), self._history, 0)
+        self._mask = self.window(mask, "mask", (-1,), Reach(self._history, 0))
 
     def finish(self) -> None:
         for name, value, shape in self._states:
@@ -149,27 +139,17 @@ class Streaming(Timeline):
     def repeat_last(self, x: Tensor, name: str, shape: Sequence[int]) -> Tensor:
         if not self.centred:
             return x
-        before = self.window(x, f"last_{name}", shape, 1, 0).slice(_time_axis(shape), 0, -1)
+        before = self.window(x, f"last_{name}", shape, Reach(1, 0)).slice(_time_axis(shape), 0, -1)
         return _over(self._present, shape).where(x, before)
 
-    def window(
-        self,
-        x: Tensor,
-        name: str,
-        shape: Sequence[int],
-        before: int,
-        after: int,
-        *,
-        wait: int = 0,
-        reflect: bool = False,
-    ) -> Tensor:
-        length = before + wait
+    def window(self, x: Tensor, name: str, shape: Sequence[int], reach: Reach) -> Tensor:
+        length = reach.before + reach.wait
         if length == 0:
             return x
         axis, sizes = _time_axis(shape), [length if size == -1 else size for size in shape]
         longer = self._state(name, sizes, x.dtype).op("Concat", x, axis=axis)
         self._states.append((name, longer.slice(axis, -length), sizes))
-        return longer.slice(axis, 0, after - wait or None)
+        return longer.slice(axis, 0, reach.after - reach.wait or None)
 
     def keep(self, x: Tensor, shape: Sequence[int], lag: int, rate: int = 1) -> Tensor:
         return _over(self.mask(lag, rate) > 0, shape).where(x, 0)

@@ -6,7 +6,7 @@ import numpy as np
 
 from wavehax.config import FILTER_TAPS, GeneratorConfig
 from wavehax.export.graph import Tensor
-from wavehax.export.timeline import Timeline
+from wavehax.export.timeline import Reach, Timeline
 
 _HALF = FILTER_TAPS // 2
 
@@ -15,7 +15,7 @@ def stft(time: Timeline, waves: Tensor) -> Tensor:
     """Waves [B, S, M] to spectra [B, S * 2F, T]: of every stream the real parts, then the imaginary ones."""
     config, lags, margin = time.config, time.lags, _margin(time.config)
     wait = lags.spectrum * config.stream_hop - lags.streams
-    waves = time.window(waves, "stft", (config.num_streams, -1), margin, margin, wait=wait)
+    waves = time.window(waves, "stft", (config.num_streams, -1), Reach(margin, margin, wait))
     weight = np.tile(_analysis_weight(config.n_fft), (config.num_streams, 1, 1))
     return waves.op("Conv", weight, strides=[config.stream_hop], group=config.num_streams)
 
@@ -27,7 +27,7 @@ def inverse_stft(time: Timeline, spectra: Tensor) -> Tensor:
     """
     config, hop, margin = time.config, time.config.stream_hop, _margin(time.config)
     history = -(-config.n_fft // hop) - 1 if time.streaming else 0
-    spectra = time.window(spectra, "istft", (2 * config.num_streams * config.num_bins, -1), history, 0)
+    spectra = time.window(spectra, "istft", (2 * config.num_streams * config.num_bins, -1), Reach(history, 0))
     frames = time.mask(time.lags.network, history=history).unsqueeze(1)
     weight = np.tile(_synthesis_weight(config.n_fft), (config.num_streams, 1, 1))
     squares = (_hann(config.n_fft) ** 2).astype(np.float32)[None, None]
@@ -43,11 +43,10 @@ def analyse(time: Timeline, wave: Tensor, weight: np.ndarray) -> Tensor:
     config, lags, streams = time.config, time.lags, time.config.num_streams
     before, after = (0, streams - 1) if config.stream_filter == "dwt" else (_HALF, _HALF)
     after -= streams - 1  # the last output is the first sample of its block
-    wait = lags.streams * streams - lags.prior
+    reach = Reach(before, after, lags.streams * streams - lags.prior, _reflects(config))
 
     def filtered(x: Tensor, name: str, taps: np.ndarray) -> Tensor:
-        x = time.window(x, name, (1, -1), before, after, wait=wait, reflect=_reflects(config))
-        return x.op("Conv", taps, strides=[streams])
+        return time.window(x, name, (1, -1), reach).op("Conv", taps, strides=[streams])
 
     x = filtered(wave, "analysis", weight)
     if config.stream_filter == "pqmf":  # an output is 0 where the filter is not wholly inside
@@ -66,9 +65,8 @@ def synthesize(time: Timeline, waves: Tensor, weight: np.ndarray) -> Tensor:
     spread = np.zeros(streams, np.float32)
     spread[0] = streams
     waves = (waves.unsqueeze(3) * spread).reshape(0, streams, -1)
-    wait = time.lags.wave - time.lags.waves * streams
-    waves = time.window(waves, "synthesis", (streams, -1), _HALF, _HALF, wait=wait, reflect=_reflects(config))
-    return waves.op("Conv", weight)
+    reach = Reach(_HALF, _HALF, time.lags.wave - time.lags.waves * streams, _reflects(config))
+    return time.window(waves, "synthesis", (streams, -1), reach).op("Conv", weight)
 
 
 def window_energy(n_fft: int) -> float:
