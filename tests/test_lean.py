@@ -11,7 +11,7 @@ from processes import run_python
 
 import wavehax
 
-HEAVY = ("torch", "scipy", "librosa", "soundfile", "pyworld", "h5py", "yaml", "matplotlib", "numba")
+HEAVY = ("torch", "scipy", "librosa", "soundfile", "pyworld", "h5py", "yaml", "matplotlib", "numba", "onnx")
 LOAD_SECONDS = 0.25
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from processes import run_python
 from tiny_models import with_f0
 
 import wavehax
@@ -99,6 +100,14 @@ def test_a_file_appears_only_when_the_runtime_computes_what_the_engine_does(
     code, _, said = command("export", "onnx", model_file, "-o", tmp_path / "tiny.onnx")
     assert code == 1 and words in said and said.count("\n") == 1
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_export_needs_no_pytorch(tmp_path: Path, model_file: Path) -> None:
+    arguments = ["export", "onnx", str(model_file), "-o", str(tmp_path / "tiny.onnx")]
+    done = run_python(
+        f"import sys; from wavehax.cli import main; print(main({arguments}), 'torch' in sys.modules)", tmp_path
+    )
+    assert done.stdout == "0 False\n", done.stderr
 
 
 def test_without_onnx_one_line_says_what_to_install(
