@@ -71,3 +71,13 @@ def test_depthwise_convolution_equals_a_sum_over_the_padded_plane(time_padding, 
 def test_depthwise_convolution_keeps_channels_last_in_memory():
     conv = DepthwiseConv(GeneratorConfig(channels=8, kernel_size=(3, 3), n_fft=32, hop_length=16))
     assert conv(torch.randn(2, 17, 6, 8)).is_contiguous()
+
+
+@pytest.mark.parametrize(("time_padding", "frames"), [("causal", 12), ("reflect", 12), ("reflect", 2)])
+def test_the_padding_for_gpus_is_that_of_the_convolution(time_padding: str, frames: int) -> None:
+    config = GeneratorConfig(channels=4, kernel_size=(7, 5), time_padding=time_padding, norm="frame")
+    conv = DepthwiseConv(config).double()
+    x = torch.randn(2, 9, frames, 4, dtype=torch.float64)
+    padded = conv._padded(x).permute(0, 3, 1, 2)
+    convolved = torch.nn.functional.conv2d(padded, conv.weight, groups=4).permute(0, 2, 3, 1)
+    torch.testing.assert_close(convolved, conv(x))
