@@ -10,7 +10,7 @@ from voices import voice
 
 from wavehax.audio import read_audio, write_audio
 from wavehax.checkpoint import save_model
-from wavehax.evaluate.f0_command import predictor_scores, smoothed
+from wavehax.evaluate.f0_command import f0_agreement, smoothed
 from wavehax.evaluate.items import Item, manifest_items
 from wavehax.evaluate.synthesis import ModelSynthesis
 from wavehax.features import f0_from_audio, log_mel
@@ -35,9 +35,10 @@ def test_what_harvest_finds_is_what_predictions_are_judged_by(corpus, tiny, monk
     measured = [f0_from_audio(voice(0.5, pitch, 0), voc.features) for pitch in (150, 190)]
     predictions = iter([measured[0], 2 * measured[0], measured[1], 2 * measured[1]])  # right; for the smooth mel wrong
     monkeypatch.setattr(Vocoder, "f0", lambda self, mel: next(predictions))
-    plain, smooth = predictor_scores(voc, manifest_items(corpus / "MANIFEST.tsv", ["dev", "unseen"]))
+    plain, smooth, harvest = f0_agreement(voc, manifest_items(corpus / "MANIFEST.tsv", ["dev", "unseen"]))
     assert (plain.gross_pitch_error, plain.voicing_error) == (0, 0) and plain.rmse_cents < 5
     assert smooth.gross_pitch_error > 0.9
+    assert harvest.gross_pitch_error < 0.1 and 0 < harvest.median_cents < 10
 
 
 def test_every_split_has_its_scores(corpus, tiny, tmp_path, command):
@@ -46,7 +47,7 @@ def test_every_split_has_its_scores(corpus, tiny, tmp_path, command):
     code, out, err = command("evaluate", "f0", *model, *data, "--splits", "dev", "unseen")
     assert (code, err) == (0, "")
     rows = [line.split()[:3] for line in out.splitlines()[1:]]
-    assert rows == [[kind, split, "1"] for split in ("dev", "unseen") for kind in ("recorded", "smoothed")]
+    assert rows == [[kind, split, "1"] for split in ("dev", "unseen") for kind in ("recorded", "smoothed", "harvest")]
     code, _, err = command("evaluate", "f0", *model, *data, "--splits", "none")
     assert code == 1 and "nothing is in split 'none'" in err and err.count("\n") == 1
 

@@ -17,8 +17,12 @@ from wavehax.features import log_mel
 from wavehax.vocoder import Vocoder
 
 DESCRIPTION = """Score the F0 that a model predicts from the mels of recordings against WORLD Harvest's, over all frames
-of a split; then that from the same mels smoothed over bands and over frames, as those of an acoustic model are. Needs
-the extra [f0]."""
+of a split; then that from the same mels smoothed over bands and over frames, as those of an acoustic model are; then
+what Harvest itself finds in the recording a third of a millisecond later, which no predictor can be expected to beat.
+Needs the extra [f0]."""
+
+_KINDS = ("recorded", "smoothed", "harvest")
+_LATER_SECONDS = 1 / 3000  # an eighth of the shortest period that is searched for
 
 
 def main(argv: Sequence[str]) -> int:
@@ -32,10 +36,10 @@ def main(argv: Sequence[str]) -> int:
     optional_module("pyworld", "evaluation", "wavehax[f0]")
     voc = wavehax.load(arguments.model)
     items = manifest_items(arguments.data, arguments.splits)
-    print(f"{'mel':<10}{'split':<10}{'files':>6}{'gross %':>9}{'V/UV %':>9}{'RMSE cents':>12}{'median':>8}")
+    print(f"{'from':<10}{'split':<10}{'files':>6}{'gross %':>9}{'V/UV %':>9}{'RMSE cents':>12}{'median':>8}")
     for split in arguments.splits:
         recordings = [item for item in items if item.group == split]
-        for kind, scores in zip(("recorded", "smoothed"), predictor_scores(voc, recordings), strict=True):
+        for kind, scores in zip(_KINDS, f0_agreement(voc, recordings), strict=True):
             shares = f"{100 * scores.gross_pitch_error:>9.2f}{100 * scores.voicing_error:>9.2f}"
             cents = f"{scores.rmse_cents:>12.1f}{scores.median_cents:>8.1f}"
             print(f"{kind:<10}{split:<10}{len(recordings):>6}{shares}{cents}", flush=True)
@@ -52,20 +56,24 @@ def _parser() -> Parser:
     return parser
 
 
-def predictor_scores(voc: Vocoder, items: Sequence[Item]) -> tuple[F0Scores, F0Scores]:
-    """Scores of predictions from the mels of recordings, and from those mels smoothed, over all frames together.
+def f0_agreement(voc: Vocoder, items: Sequence[Item]) -> list[F0Scores]:
+    """Scores against Harvest, over all frames together, of each of _KINDS.
+
+    That is of predictions from the mels of recordings, of those from smoothed mels, and of what Harvest finds in the
+    recordings _LATER_SECONDS later: how far it agrees with itself.
 
     Raises:
         OSError, ValueError: a recording cannot be read, or the model predicts no F0.
     """
     contours: list[tuple[np.ndarray, ...]] = []
     for item in items:
-        audio, _ = read_audio(item.natural, voc.sample_rate)
+        audio, rate = read_audio(item.natural, voc.sample_rate)
         mel = log_mel(audio, voc.features)
-        reference = f0_in_range(audio, voc.features, item.f0_range)
-        contours.append((reference, voc.f0(mel), voc.f0(smoothed(mel))))
-    measured, plain, smooth = (np.concatenate(parts) for parts in zip(*contours, strict=True))
-    return f0_scores(measured, plain), f0_scores(measured, smooth)
+        later = np.concatenate([np.zeros(round(_LATER_SECONDS * rate), np.float32), audio])[: len(audio)]
+        measured = [f0_in_range(sound, voc.features, item.f0_range) for sound in (audio, later)]
+        contours.append((measured[0], voc.f0(mel), voc.f0(smoothed(mel)), measured[1]))
+    reference, *others = (np.concatenate(parts) for parts in zip(*contours, strict=True))
+    return [f0_scores(reference, other) for other in others]
 
 
 def smoothed(mel: np.ndarray) -> np.ndarray:
