@@ -14,7 +14,7 @@ from wavehax.audio import write_audio
 from wavehax.checkpoint import Model, save_model
 from wavehax.config import FEATURES, GeneratorConfig, parameter_shapes
 from wavehax.evaluate import aliasing
-from wavehax.features import mel_frequencies
+from wavehax.features import log_mel, mel_frequencies
 
 pytest.importorskip("scipy", reason="needs the extra [eval]")
 
@@ -60,8 +60,59 @@ def test_a_glide_becomes_a_tone_when_time_is_warped() -> None:
 
 
 def _at_one_cycle(wave: np.ndarray, phase: np.ndarray) -> tuple[np.ndarray, float, float]:
-    warped, per_cycle = aliasing._warped(wave, phase, slice(6000, 16000))
-    return warped, 1.0, per_cycle
+    warped = aliasing._warped(wave, phase, slice(6000, 16000))
+    return warped, 1.0, len(warped) / (phase[16000] - phase[6000])
+
+
+def test_what_two_waves_have_in_common_is_left_and_their_noise_is_not() -> None:
+    time, rng = np.arange(RATE) / RATE, np.random.default_rng(0)
+    common = np.sin(2 * np.pi * 200 * time) + 1e-2 * np.sin(2 * np.pi * 3110 * time)
+    waves = [common + 1e-2 * rng.standard_normal(RATE) for _ in range(2)]
+    on, off = aliasing.split_energy(waves[0], 200, RATE)
+    _, in_common = aliasing.split_energy(waves[0], 200, RATE, waves[1])
+    assert 10 * np.log10(off / on) == pytest.approx(-40 + 10 * np.log10(3), abs=0.3)  # noise of twice the tone's power
+    assert 10 * np.log10(in_common / on) == pytest.approx(-40, abs=0.3)
+
+
+def test_stripes_are_found_at_multiples_of_the_frame_rate_and_nowhere_else() -> None:
+    time, noise = np.arange(RATE) / RATE, 1e-3 * np.random.default_rng(0).standard_normal(RATE)
+    wave = np.sin(2 * np.pi * 1000 * time) + noise
+    assert abs(aliasing.stripes(wave, 1000, RATE, 256)) < 1
+    assert aliasing.stripes(wave + 1e-2 * np.sin(2 * np.pi * 3110 * time), 1000, RATE, 256) < 0
+    striped = wave + 1e-3 * sum(np.sin(2 * np.pi * k * RATE / 256 * time) for k in range(1, 128))
+    assert aliasing.stripes(striped, 1000, RATE, 256) > 20
+
+
+@pytest.fixture(scope="module")
+def white_frame() -> np.ndarray:
+    """The log-mel of white noise, its power averaged over frames."""
+    mel = log_mel(0.05 * np.random.default_rng(0).standard_normal(2 * RATE), FEATURES["vocos-24k"])
+    return 0.5 * np.log(np.exp(2 * mel[:, 5:-5]).mean(axis=1))
+
+
+@pytest.mark.parametrize("f0", [110.0, 440.0, 1000.0])
+def test_a_sung_frame_keeps_its_envelope_and_takes_the_f0(white_frame: np.ndarray, f0: float) -> None:
+    voc = wavehax.load()
+    slope = np.linspace(0, -3, len(white_frame))  # 26 dB over the bands
+    flat, sloping = (
+        aliasing.sung_mel(voc, frame)(aliasing.steady(voc, f0))[:, 20:-20].mean(axis=1)
+        for frame in (white_frame, white_frame + slope)
+    )
+    centres = mel_frequencies(voc.features)[1:-1]
+    at_harmonics = [np.abs(centres - hz).argmin() for hz in np.arange(f0, 11000, f0)]
+    np.testing.assert_allclose((sloping - flat)[at_harmonics], slope[at_harmonics], atol=0.15)
+    if f0 > 200:  # of lower ones no band is narrow enough
+        between = [np.abs(centres - hz).argmin() for hz in np.arange(1.5 * f0, 2000, f0)]
+        assert flat[at_harmonics[: len(between)]].min() > flat[between].max() + 1
+
+
+def test_a_sung_frame_is_as_loud_as_it_was(white_frame: np.ndarray) -> None:
+    """A band adds magnitudes, of which harmonics have less than noise of the same power: 2 dB."""
+    voc = wavehax.load()
+    sung = aliasing.sung_mel(voc, white_frame)(aliasing.steady(voc, 110))[:, 20:-20].mean(axis=1)
+    for band in range(20, 100, 20):
+        level, expected = (10 * np.log10(np.exp(2 * x[band : band + 20]).mean()) for x in (sung, white_frame))
+        assert level == pytest.approx(expected - 2, abs=1)
 
 
 def test_the_neutral_mel_has_one_frame_for_each_of_f0_and_the_held_one_too() -> None:
@@ -92,12 +143,14 @@ def test_the_command_measures_models_and_draws(command, model: Path, tmp_path: P
     assert "neutral, tones" in out
     (curves,) = json.loads((tmp_path / "aliasing.json").read_text()).values()
     assert [(curve["mel"], curve["movement"]) for curve in curves] == [
-        (mel, movement) for mel in ("neutral", "mean", "a.wav") for movement in ("tones", "glide")
+        (mel, movement)
+        for mel in ("neutral", "with noise", "a.wav sung", "mean", "a.wav")
+        for movement in ("tones", "glide")
     ]
     assert max(curves[0]["prior"]) < -80
     assert max(curves[1]["prior"]) < -25  # half a hop out of step with the warped time: +5
     assert len(curves[1]["f0"]) == len(curves[1]["output"]) == 3
-    assert output.read_text().count('class="plot"') == 6
+    assert output.read_text().count('class="plot"') == 10
 
 
 def test_a_model_with_another_prior_is_refused(command, tmp_path: Path) -> None:

@@ -1,26 +1,37 @@
 """How much of a vocoder's output lies off the harmonic series of its F0, as aliasing and any other artefact would.
 
-The output is measured for three priors: harmonics and noise, harmonics alone, and noise alone. What the last gives off
-the series is also subtracted from the first; but a model that adds noise where it hears no harmonics gives more of it
-then, and nothing is left, so that the output for harmonics alone says most. Nothing but F0 moves, so that nothing but
-the vocoder can modulate the sound. The mels are
+A model whose prior is `pcph` is measured for three priors: harmonics and noise, harmonics alone, and noise alone. What
+the last gives off the series is also subtracted from the first; but a model that adds noise where it hears no harmonics
+gives more of it then, and nothing is left, so that the output for harmonics alone says most. Nothing but F0 moves, so
+that nothing but the vocoder can modulate the sound. The mels are
 
 - `neutral`: of the prior's harmonics, falling by 6 dB an octave above 500 Hz: mel and F0 agree;
+- `with noise`: the same with noise 40 dB below, which has the same slope. Every recording has some; without, the bands
+  between the harmonics of 1.5 kHz lie nine standard deviations below their mean in speech, where no model was trained;
+- `sung`: the same with the envelope of a frame of a recording in place of that slope;
 - `mean`: the mean mel of the training data, held. It has no harmonics, and asks for noise where these lie far apart;
 - frames of recordings, held. Below 2 kHz these hold the harmonics of another F0.
+
+Vocoders without a harmonic prior learn F0 from the mel alone, so that only the first three, which carry the tone, ask
+them for it: those are the comparison, and every model gets the same mel. A mel of a tone says where its harmonics are
+to the width of a band, not to the hertz, and its frames are all but alike: whatever repeats with the frames, at
+multiples of sample_rate / hop_length, lies off the series too. Where the prior is mere noise it cannot be left out, and
+what two draws of it have in common is what the noise does not explain. Without any noise nothing is subtracted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from wavehax.audio import resample
 from wavehax.errors import optional_module
-from wavehax.features import log_mel
-from wavehax.vocoder import Vocoder
+from wavehax.evaluate.subjects import Subject, Synthesizer
+from wavehax.features import hann_window, log_mel, mel_filterbank, mel_frequencies
+from wavehax.harmonics import flatten_harmonics
 
 MelOf = Callable[[np.ndarray], np.ndarray]
 """F0 [T] in Hz to mel [n_mels, T]."""
@@ -28,10 +39,14 @@ MelOf = Callable[[np.ndarray], np.ndarray]
 LOWEST, OCTAVES = 65.406, 5  # Hz; from C2 to C7
 TONES = LOWEST * 2 ** (np.arange(0, 12 * OCTAVES + 1, 2) / 12)
 """Steady tones, in whole tones, Hz."""
+VOICE_NOISE = 0.001
+"""Standard deviation of the noise in the voice that a mel is of, where it has some: 40 dB below its harmonics."""
 
 _WINDOW_SECONDS = 1.0
 _EDGE_SECONDS = 0.3  # left out at both ends: the models look back 0.5 s at most, with falling weight
 _TILT_HZ = 500.0
+_VOICE_HZ = 300.0  # F0 of voices whose harmonics are smoothed away, and of lower ones
+_RMS = 0.1  # of the prior's harmonics (DESIGN 2.1)
 _NOISE = 0.01  # standard deviation of the prior's noise where voiced (DESIGN 2.1)
 _KAISER_BETA = 20.0  # side lobes below -150 dB: those of a harmonic must not count as off it
 _HALF_WIDTH = 6.5  # bins of that window's main lobe on either side: sqrt(1 + (beta / pi)^2)
@@ -43,42 +58,61 @@ _MARGIN = 256  # samples around what is resampled: more than the filter's reach
 
 @dataclass(frozen=True)
 class Curve:
-    """Energy off the harmonic series over energy on it, in dB, against F0; -inf where there is none."""
+    """Energy off the harmonic series over energy on it, in dB, against F0; -inf where there is none.
+
+    Of a model without a harmonic prior only `output` and `less_noise` are there, and of one without noise
+    `without_noise`; the rest is NaN.
+    """
 
     mel: str  # which mel was given
     movement: str  # "tones" or "glide"
     f0: list[float]  # Hz
     prior: list[float]  # the prior's harmonics
     output: list[float]  # the output for harmonics and noise
-    less_noise: list[float]  # the same, the energy off the series that the noise alone gives being subtracted
+    less_noise: list[float]  # the same, the energy off the series that the noise explains being subtracted
     without_noise: list[float]  # the output for harmonics alone
     noise: list[float]  # the output for noise alone, over the harmonics of `output`
+    stripes: list[float]  # of tones, off the series: power at the multiples of the frame rate over that elsewhere
 
 
-def curves(voc: Vocoder, mel: MelOf, name: str) -> list[Curve]:
+def curves(subject: Subject, mel: MelOf, name: str) -> list[Curve]:
     """Measure tones and a glide under one kind of mel.
 
     Args:
-        voc: a model with the prior `pcph`.
+        subject: what is measured.
         mel: gives the mel [n_mels, T] for F0 [T].
         name: of that mel.
-
-    Raises:
-        ValueError: another prior.
     """
-    if voc.config.prior != "pcph":
-        raise ValueError(f"prior {voc.config.prior!r}: expected a model with the prior 'pcph'")
-    tones = [_levels(outputs(voc, mel, steady(voc, f0)), f0, voc.sample_rate) for f0 in TONES]
-    return [_curve(name, "tones", TONES, tones), _curve(name, "glide", *glide_levels(voc, mel))]
+    voc = subject.voc
+    tones = [_levels(outputs(subject, mel, steady(voc, f0)), f0, voc) for f0 in TONES]
+    return [_curve(name, "tones", TONES, tones), _curve(name, "glide", *glide_levels(subject, mel))]
 
 
-def neutral_mel(voc: Vocoder) -> MelOf:
-    """The mel of a voice without formants that has the F0 asked for."""
+def neutral_mel(voc: Synthesizer, noise: float = 0.0) -> MelOf:
+    """The mel of a voice without formants that has the F0 asked for.
 
+    `noise` is the standard deviation of what is added to the harmonics, of power 0.01, before the slope.
+    """
+    return _tone_mel(voc, lambda frequency: 1 / (1 + 1j * frequency / _TILT_HZ), noise)
+
+
+def sung_mel(voc: Synthesizer, frame: np.ndarray) -> MelOf:
+    """The mel of a voice with the envelope of `frame` [n_mels], a log-mel, the F0 asked for and noise 40 dB below."""
+    features = voc.features
+    bank = mel_filterbank(features)
+    smooth = flatten_harmonics(frame[:, None], np.array([_VOICE_HZ]), features)[:, 0]
+    # The prior is white, of power _RMS ** 2: its STFT's magnitude is _RMS * sqrt(energy of the window).
+    level = smooth - np.log(bank.sum(axis=1)) - np.log(_RMS * np.sqrt(np.square(hann_window(features.n_fft)).sum()))
+    centres = mel_frequencies(features)[1:-1]
+    return _tone_mel(voc, lambda frequency: np.exp(np.interp(frequency, centres, level)), VOICE_NOISE)
+
+
+def _tone_mel(voc: Synthesizer, gain: Callable[[np.ndarray], np.ndarray], noise: float) -> MelOf:
     def of(f0: np.ndarray) -> np.ndarray:
         prior = voc.prior(f0)
+        prior = prior + noise * np.random.default_rng(1).standard_normal(len(prior))
         frequency = np.fft.rfftfreq(len(prior), 1 / voc.sample_rate)
-        wave = np.fft.irfft(np.fft.rfft(prior) / (1 + 1j * frequency / _TILT_HZ), len(prior))
+        wave = np.fft.irfft(np.fft.rfft(prior) * gain(frequency), len(prior))
         return log_mel(_in_step(wave, voc, len(f0)), voc.features)[:, : len(f0)]
 
     return of
@@ -89,83 +123,137 @@ def held_mel(frame: np.ndarray) -> MelOf:
     return lambda f0: np.repeat(frame[:, None].astype(np.float32), len(f0), axis=1)
 
 
-def steady(voc: Vocoder, f0: float) -> np.ndarray:
+def steady(voc: Synthesizer, f0: float) -> np.ndarray:
     """F0 [T] of a tone just long enough to be measured."""
     seconds = _WINDOW_SECONDS + 2 * _EDGE_SECONDS
     return np.full(int(np.ceil(seconds * voc.sample_rate / voc.hop_length)), f0, np.float32)
 
 
-def glide(voc: Vocoder) -> np.ndarray:
+def glide(voc: Synthesizer) -> np.ndarray:
     """F0 [T] of the glide from C2 to C7."""
     frames = int(OCTAVES * _GLIDE_SECONDS * voc.sample_rate / voc.hop_length)
     return (LOWEST * 2 ** np.linspace(0, OCTAVES, frames)).astype(np.float32)
 
 
-def outputs(voc: Vocoder, mel: MelOf, f0: np.ndarray) -> tuple[np.ndarray, ...]:
-    """The prior's harmonics, and the outputs for harmonics and noise, for harmonics, and for noise: [T * hop] each."""
-    frames = mel(f0)
-    harmonics = voc.prior(f0)
-    noise = np.random.default_rng(0).normal(0, _NOISE, len(harmonics)).astype(np.float32)
-    return _in_step(harmonics, voc, len(f0)), *(
-        voc(frames, f0, prior=prior) for prior in (harmonics + noise, harmonics, noise)
-    )
+class Waves(NamedTuple):
+    """[T * hop_length] each; None where a model has no such thing."""
+
+    output: np.ndarray  # for whatever the model's prior is
+    prior: np.ndarray | None = None  # its harmonics
+    without_noise: np.ndarray | None = None  # the output for those alone
+    noise: np.ndarray | None = None  # the output for noise alone
+    again: np.ndarray | None = None  # `output` for another draw of a prior of mere noise
 
 
-def _in_step(prior: np.ndarray, voc: Vocoder, frames: int) -> np.ndarray:
+def outputs(subject: Subject, mel: MelOf, f0: np.ndarray) -> Waves:
+    """What a model makes of a mel and F0 [T], for every prior that tells something."""
+    voc, frames, harmonics = subject.voc, mel(f0), subject.voc.prior(f0)
+    draws = np.random.default_rng(0).standard_normal((2, len(harmonics))).astype(np.float32)
+    if subject.prior == "pcph":
+        noise = np.float32(_NOISE) * draws[0]
+        made = (voc(frames, f0, prior=prior) for prior in (harmonics + noise, harmonics, noise))
+        output, without_noise, noise_alone = made
+        return Waves(output, _in_step(harmonics, voc, len(f0)), without_noise, noise_alone)
+    if subject.prior == "noise":
+        output, again = (voc(frames, f0, prior=noise) for noise in draws)
+        return Waves(output, again=again)
+    output = voc(frames, f0, prior=harmonics)
+    return Waves(output, without_noise=output)
+
+
+def _in_step(prior: np.ndarray, voc: Synthesizer, frames: int) -> np.ndarray:
     """The samples of a prior that stand where those of the output do: a centred one begins half a hop earlier."""
     start = (len(prior) - frames * voc.hop_length) // 2
     return prior[start : start + frames * voc.hop_length]
 
 
-def split_energy(wave: np.ndarray, f0: float, sample_rate: float) -> tuple[float, float]:
+def split_energy(
+    wave: np.ndarray, f0: float, sample_rate: float, other: np.ndarray | None = None
+) -> tuple[float, float]:
     """Energy on and off the multiples of `f0` in one window as long as the wave.
 
     Args:
         wave: [N], periodic with `f0` as far as it is clean.
         f0: Hz.
         sample_rate: Hz.
+        other: [N]; the energy is then that which both have in common, and may come out below 0 where there is none.
 
     Raises:
         ValueError: the window is too short to tell the harmonics apart.
     """
-    width = _HALF_WIDTH * sample_rate / len(wave)
-    if 4 * width > f0:
-        raise ValueError(f"{len(wave)} samples: expected at least {4 * _HALF_WIDTH * sample_rate / f0:.0f} for {f0} Hz")
-    energy = np.abs(np.fft.rfft(wave * np.kaiser(len(wave), _KAISER_BETA))) ** 2
-    frequency = np.fft.rfftfreq(len(wave), 1 / sample_rate)
-    harmonic = np.maximum(1, np.round(frequency / f0))
-    on = np.abs(frequency - harmonic * f0) <= width
+    energy, on = _energy(wave, f0, sample_rate, other)
     return float(energy[on].sum()), float(energy[~on].sum())
 
 
-def _levels(waves: tuple[np.ndarray, ...], f0: float, rate: int) -> tuple[float, ...]:
-    edge = round(_EDGE_SECONDS * rate)
-    window = round(_WINDOW_SECONDS * rate)
-    return _ratios(*(split_energy(wave[edge : edge + window].astype(np.float64), f0, rate) for wave in waves))
+def _energy(
+    wave: np.ndarray, f0: float, sample_rate: float, other: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Energy of the bins of `split_energy`, and which of them hold the multiples of `f0`."""
+    width = _HALF_WIDTH * sample_rate / len(wave)
+    if 4 * width > f0:
+        raise ValueError(f"{len(wave)} samples: expected at least {4 * _HALF_WIDTH * sample_rate / f0:.0f} for {f0} Hz")
+    window = np.kaiser(len(wave), _KAISER_BETA)
+    spectrum = np.fft.rfft(wave * window)
+    conjugate = np.conj(spectrum if other is None else np.fft.rfft(other * window))
+    return (spectrum * conjugate).real, _near_multiples(len(wave), f0, sample_rate)
 
 
-def _ratios(prior: tuple, output: tuple, without_noise: tuple, noise: tuple) -> tuple[float, ...]:
-    """The five numbers of `Curve` for one F0, from (on, off) of each waveform."""
+def _near_multiples(length: int, f0: float, sample_rate: float) -> np.ndarray:
+    frequency = np.fft.rfftfreq(length, 1 / sample_rate)
+    harmonic = np.maximum(1, np.round(frequency / f0))
+    return np.abs(frequency - harmonic * f0) <= _HALF_WIDTH * sample_rate / length
+
+
+def stripes(wave: np.ndarray, f0: float, sample_rate: int, hop_length: int) -> float:
+    """Mean power at the multiples of sample_rate / hop_length over that elsewhere, off the multiples of `f0`, in dB.
+
+    Arguments as `split_energy`. NaN where no such multiple lies off those of `f0`.
+    """
+    energy, on = _energy(wave, f0, sample_rate)
+    fixed = _near_multiples(len(wave), sample_rate / hop_length, sample_rate) & ~on
+    elsewhere = energy[~fixed & ~on]
+    return _decibels(energy[fixed].mean(), elsewhere.mean()) if fixed.any() else float("nan")
+
+
+def _levels(waves: Waves, f0: float, voc: Synthesizer) -> tuple[float, ...]:
+    """The numbers of `Curve` for one tone."""
+    rate, start = voc.sample_rate, round(_EDGE_SECONDS * voc.sample_rate)
+    span = slice(start, start + round(_WINDOW_SECONDS * rate))
+    parts = Waves(*(None if wave is None else wave[span].astype(np.float64) for wave in waves))
+    steady_part = parts.output if parts.without_noise is None else parts.without_noise
+    return *_ratios(parts, f0, rate), stripes(steady_part, f0, rate, voc.hop_length)
+
+
+def _ratios(waves: Waves, f0: float, rate: float) -> tuple[float, ...]:
+    """The first five numbers of `Curve` for one F0."""
+    energy = {name: split_energy(wave, f0, rate) for name, wave in waves._asdict().items() if wave is not None}
+    on, off = energy["output"]
+    nothing = (float("nan"), float("nan"))
+    explained = energy["noise"][1] if "noise" in energy else 0.0
+    if waves.again is not None:
+        explained = off - split_energy(waves.output, f0, rate, waves.again)[1]
     return (
-        _decibels(prior[1], prior[0]),
-        _decibels(output[1], output[0]),
-        _decibels(output[1] - noise[1], output[0]),
-        _decibels(without_noise[1], without_noise[0]),
-        _decibels(noise[1], output[0]),
+        _decibels(*energy.get("prior", nothing)[::-1]),
+        _decibels(off, on),
+        _decibels(off - explained, on),
+        _decibels(*energy.get("without_noise", nothing)[::-1]),
+        _decibels(energy.get("noise", nothing)[1], on),
     )
 
 
 def _decibels(off: float, on: float) -> float:
-    return float(10 * np.log10(off / on)) if off > 0 else float("-inf")
+    return float("-inf") if off <= 0 else float(10 * np.log10(off / on))
 
 
-def glide_levels(voc: Vocoder, mel: MelOf) -> tuple[np.ndarray, list[tuple[float, ...]]]:
-    """F0 at the middle of each window of the glide, and its levels.
+def glide_levels(subject: Subject, mel: MelOf) -> tuple[np.ndarray, list[tuple[float, ...]]]:
+    """F0 at the middle of each window of the glide, and the numbers of `Curve`.
 
-    Time is warped so that the phase of F0 runs evenly, which makes the glide a tone of one cycle a unit.
+    Time is warped so that the phase of F0 runs evenly, which makes the glide a tone of one cycle a unit; stripes at
+    fixed frequencies are then none.
     """
+    voc = subject.voc
     f0 = glide(voc)
-    waves = outputs(voc, mel, f0)
+    waves = outputs(subject, mel, f0)
     rate = voc.sample_rate
     hops = len(voc.prior(f0)) // voc.hop_length  # a centred prior holds the last frame for one more
     held = _in_step(np.repeat(np.append(f0, f0[-1])[:hops].astype(np.float64), voc.hop_length), voc, len(f0))
@@ -174,13 +262,14 @@ def glide_levels(voc: Vocoder, mel: MelOf) -> tuple[np.ndarray, list[tuple[float
     levels = []
     for middle in middles:
         span = slice(*(round((middle + side * _GLIDE_WINDOW / 2) * rate) for side in (-1, 1)))
-        parts = [_warped(wave, phase, span) for wave in waves]
-        levels.append(_ratios(*(split_energy(part, 1.0, per_cycle) for part, per_cycle in parts)))
+        parts = Waves(*(None if wave is None else _warped(wave, phase, span) for wave in waves))
+        per_cycle = len(parts.output) / (phase[span.stop] - phase[span.start])
+        levels.append((*_ratios(parts, 1.0, per_cycle), float("nan")))
     return np.interp(middles * rate, np.arange(len(held)), held), levels
 
 
-def _warped(wave: np.ndarray, phase: np.ndarray, span: slice) -> tuple[np.ndarray, float]:
-    """Samples of `span` at even steps of phase, and how many there are a cycle."""
+def _warped(wave: np.ndarray, phase: np.ndarray, span: slice) -> np.ndarray:
+    """Samples of `span` at even steps of phase."""
     interpolate = optional_module("scipy.interpolate", "a glide", "wavehax[eval]")
     count = 2 * (span.stop - span.start)  # twice as dense: what is moved up in frequency must not fold back
     even = np.linspace(phase[span.start], phase[span.stop], count, endpoint=False)
@@ -188,22 +277,9 @@ def _warped(wave: np.ndarray, phase: np.ndarray, span: slice) -> tuple[np.ndarra
     around = wave[span.start - _MARGIN : span.stop + _MARGIN]
     dense = resample(around, 1, _OVERSAMPLING)
     cubic = interpolate.CubicSpline(np.arange(len(dense)), dense.astype(np.float64))
-    warped = cubic((position - span.start + _MARGIN) * _OVERSAMPLING)
-    return warped, count / (phase[span.stop] - phase[span.start])
+    return cubic((position - span.start + _MARGIN) * _OVERSAMPLING)
 
 
 def _curve(mel: str, movement: str, f0: Sequence[float], levels: Sequence[tuple[float, ...]]) -> Curve:
     columns = [[float(value) for value in column] for column in zip(*levels, strict=True)]
     return Curve(mel, movement, [float(hz) for hz in f0], *columns)
-
-
-def table(found: Sequence[Curve]) -> str:
-    """The highest value of every curve, in two ranges of F0, as text."""
-    shown = [field.name for field in fields(Curve)[3:]]
-    lines = [f"{'dB off the harmonic series, highest':<44}" + "".join(f"{name:>15}" for name in shown)]
-    for curve in found:
-        for low, high in ((0, 500), (500, 2100)):
-            rows = [i for i, hz in enumerate(curve.f0) if low < hz <= high]
-            values = "".join(f"{max(getattr(curve, name)[i] for i in rows):>15.1f}" for name in shown)
-            lines.append(f"{f'{curve.mel}, {curve.movement}, F0 {low}-{high} Hz':<44}{values}")
-    return "\n".join(lines)
