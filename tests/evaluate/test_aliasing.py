@@ -13,7 +13,7 @@ import wavehax
 from wavehax.audio import write_audio
 from wavehax.checkpoint import Model, save_model
 from wavehax.config import FEATURES, GeneratorConfig, parameter_shapes
-from wavehax.evaluate import aliasing
+from wavehax.evaluate import aliasing, aliasing_mels
 from wavehax.features import log_mel, mel_frequencies
 
 pytest.importorskip("scipy", reason="needs the extra [eval]")
@@ -95,7 +95,7 @@ def test_a_sung_frame_keeps_its_envelope_and_takes_the_f0(white_frame: np.ndarra
     voc = wavehax.load()
     slope = np.linspace(0, -3, len(white_frame))  # 26 dB over the bands
     flat, sloping = (
-        aliasing.sung_mel(voc, frame)(aliasing.steady(voc, f0))[:, 20:-20].mean(axis=1)
+        aliasing_mels.sung_mel(voc, frame)(aliasing.steady(voc, f0))[:, 20:-20].mean(axis=1)
         for frame in (white_frame, white_frame + slope)
     )
     centres = mel_frequencies(voc.features)[1:-1]
@@ -109,7 +109,7 @@ def test_a_sung_frame_keeps_its_envelope_and_takes_the_f0(white_frame: np.ndarra
 def test_a_sung_frame_is_as_loud_as_it_was(white_frame: np.ndarray) -> None:
     """A band adds magnitudes, of which harmonics have less than noise of the same power: 2 dB."""
     voc = wavehax.load()
-    sung = aliasing.sung_mel(voc, white_frame)(aliasing.steady(voc, 110))[:, 20:-20].mean(axis=1)
+    sung = aliasing_mels.sung_mel(voc, white_frame)(aliasing.steady(voc, 110))[:, 20:-20].mean(axis=1)
     for band in range(20, 100, 20):
         level, expected = (10 * np.log10(np.exp(2 * x[band : band + 20]).mean()) for x in (sung, white_frame))
         assert level == pytest.approx(expected - 2, abs=1)
@@ -118,8 +118,8 @@ def test_a_sung_frame_is_as_loud_as_it_was(white_frame: np.ndarray) -> None:
 def test_the_neutral_mel_has_one_frame_for_each_of_f0_and_the_held_one_too() -> None:
     voc = wavehax.load()
     f0 = np.full(50, 300, np.float32)
-    mel = aliasing.neutral_mel(voc)(f0)
-    assert mel.shape == aliasing.held_mel(mel[:, 0])(f0).shape == (voc.features.n_mels, 50)
+    mel = aliasing_mels.neutral_mel(voc)(f0)
+    assert mel.shape == aliasing_mels.held_mel(mel[:, 0])(f0).shape == (voc.features.n_mels, 50)
     centres = mel_frequencies(voc.features)[1:-1]
     assert mel[:, 25].argmax() == np.abs(centres - 300).argmin()
 

@@ -8,6 +8,7 @@ from evaluate_signals import RATE
 
 import wavehax
 from wavehax.evaluate import aliasing
+from wavehax.evaluate.subjects import in_step
 
 pytest.importorskip("scipy", reason="needs the extra [eval]")
 
@@ -49,7 +50,7 @@ def contour(held: bool) -> np.ndarray:
 def test_the_prior_of_a_glide_has_what_its_definition_has() -> None:
     voc, f0 = wavehax.load(), contour(held=True)
     centred = np.append(f0[HOP // 2 :], np.full(HOP // 2, f0[-1]))  # a frame is held to half a hop on either side
-    wave = aliasing._in_step(voc.prior(f0[::HOP].astype(np.float32)), voc, len(f0) // HOP)
+    wave = in_step(voc.prior(f0[::HOP].astype(np.float32)), voc, len(f0) // HOP)
     by_definition = off_the_harmonics(harmonics(f0, fade=0), f0)[0]
     assert off_the_harmonics(wave, centred)[0] == pytest.approx(by_definition, abs=1)
 

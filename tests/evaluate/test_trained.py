@@ -13,7 +13,7 @@ pytest.importorskip("scipy", reason="needs the extra [eval]")
 
 from wavehax.checkpoint import Model, save_model  # noqa: E402
 from wavehax.config import FEATURES, GeneratorConfig  # noqa: E402
-from wavehax.evaluate import aliasing  # noqa: E402
+from wavehax.evaluate import aliasing, aliasing_mels  # noqa: E402
 from wavehax.evaluate.subjects import open_subject  # noqa: E402
 from wavehax.nn import build_generator  # noqa: E402
 from wavehax.nn.baselines import Baseline  # noqa: E402
@@ -77,7 +77,7 @@ def test_every_kind_of_run_is_measured_beside_a_model(command, tmp_path: Path, m
 def test_of_a_noise_prior_nothing_is_left_but_what_two_draws_have_in_common(tmp_path: Path) -> None:
     """The network is next to nothing at its start, so that the output is filtered noise."""
     subject = open_subject(str(run_of(tmp_path, "noise")))
-    waves = aliasing.outputs(subject, aliasing.held_mel(subject.mean_mel), aliasing.steady(subject.voc, 500.0))
+    waves = aliasing.outputs(subject, aliasing_mels.held_mel(subject.mean_mel), aliasing.steady(subject.voc, 500.0))
     output, again = (wave[7200:31200].astype(np.float64) for wave in (waves.output, waves.again))
     on, off = aliasing.split_energy(output, 500, 24000)
     assert off > 20 * on

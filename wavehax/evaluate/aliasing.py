@@ -3,25 +3,17 @@
 A model whose prior is `pcph` is measured for three priors: harmonics and noise, harmonics alone, and noise alone. What
 the last gives off the series is also subtracted from the first; but a model that adds noise where it hears no harmonics
 gives more of it then, and nothing is left, so that the output for harmonics alone says most. Nothing but F0 moves, so
-that nothing but the vocoder can modulate the sound. The mels are
+that nothing but the vocoder can modulate the sound. The mels are those of `aliasing_mels`.
 
-- `neutral`: of the prior's harmonics, falling by 6 dB an octave above 500 Hz: mel and F0 agree;
-- `with noise`: the same with noise 40 dB below, which has the same slope. Every recording has some; without, the bands
-  between the harmonics of 1.5 kHz lie nine standard deviations below their mean in speech, where no model was trained;
-- `sung`: the same with the envelope of a frame of a recording in place of that slope;
-- `mean`: the mean mel of the training data, held. It has no harmonics, and asks for noise where these lie far apart;
-- frames of recordings, held. Below 2 kHz these hold the harmonics of another F0.
-
-Vocoders without a harmonic prior learn F0 from the mel alone, so that only the first three, which carry the tone, ask
-them for it: those are the comparison, and every model gets the same mel. A mel of a tone says where its harmonics are
-to the width of a band, not to the hertz, and its frames are all but alike: whatever repeats with the frames, at
-multiples of sample_rate / hop_length, lies off the series too. Where the prior is mere noise it cannot be left out, and
-what two draws of it have in common is what the noise does not explain. Without any noise nothing is subtracted.
+Vocoders without a harmonic prior learn F0 from the mel alone. A mel of a tone says where its harmonics are to the width
+of a band, not to the hertz, and its frames are all but alike: whatever repeats with the frames, at multiples of
+sample_rate / hop_length, lies off the series too. Where the prior is mere noise it cannot be left out, and what two
+draws of it have in common is what the noise does not explain. Without any noise nothing is subtracted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -29,24 +21,15 @@ import numpy as np
 
 from wavehax.audio import resample
 from wavehax.errors import optional_module
-from wavehax.evaluate.subjects import Subject, Synthesizer
-from wavehax.features import hann_window, log_mel, mel_filterbank, mel_frequencies
-from wavehax.harmonics import flatten_harmonics
-
-MelOf = Callable[[np.ndarray], np.ndarray]
-"""F0 [T] in Hz to mel [n_mels, T]."""
+from wavehax.evaluate.aliasing_mels import MelOf
+from wavehax.evaluate.subjects import Subject, Synthesizer, in_step
 
 LOWEST, OCTAVES = 65.406, 5  # Hz; from C2 to C7
 TONES = LOWEST * 2 ** (np.arange(0, 12 * OCTAVES + 1, 2) / 12)
 """Steady tones, in whole tones, Hz."""
-VOICE_NOISE = 0.001
-"""Standard deviation of the noise in the voice that a mel is of, where it has some: 40 dB below its harmonics."""
 
 _WINDOW_SECONDS = 1.0
 _EDGE_SECONDS = 0.3  # left out at both ends: the models look back 0.5 s at most, with falling weight
-_TILT_HZ = 500.0
-_VOICE_HZ = 300.0  # F0 of voices whose harmonics are smoothed away, and of lower ones
-_RMS = 0.1  # of the prior's harmonics (DESIGN 2.1)
 _NOISE = 0.01  # standard deviation of the prior's noise where voiced (DESIGN 2.1)
 _KAISER_BETA = 20.0  # side lobes below -150 dB: those of a harmonic must not count as off it
 _HALF_WIDTH = 6.5  # bins of that window's main lobe on either side: sqrt(1 + (beta / pi)^2)
@@ -88,41 +71,6 @@ def curves(subject: Subject, mel: MelOf, name: str) -> list[Curve]:
     return [_curve(name, "tones", TONES, tones), _curve(name, "glide", *glide_levels(subject, mel))]
 
 
-def neutral_mel(voc: Synthesizer, noise: float = 0.0) -> MelOf:
-    """The mel of a voice without formants that has the F0 asked for.
-
-    `noise` is the standard deviation of what is added to the harmonics, of power 0.01, before the slope.
-    """
-    return _tone_mel(voc, lambda frequency: 1 / (1 + 1j * frequency / _TILT_HZ), noise)
-
-
-def sung_mel(voc: Synthesizer, frame: np.ndarray) -> MelOf:
-    """The mel of a voice with the envelope of `frame` [n_mels], a log-mel, the F0 asked for and noise 40 dB below."""
-    features = voc.features
-    bank = mel_filterbank(features)
-    smooth = flatten_harmonics(frame[:, None], np.array([_VOICE_HZ]), features)[:, 0]
-    # The prior is white, of power _RMS ** 2: its STFT's magnitude is _RMS * sqrt(energy of the window).
-    level = smooth - np.log(bank.sum(axis=1)) - np.log(_RMS * np.sqrt(np.square(hann_window(features.n_fft)).sum()))
-    centres = mel_frequencies(features)[1:-1]
-    return _tone_mel(voc, lambda frequency: np.exp(np.interp(frequency, centres, level)), VOICE_NOISE)
-
-
-def _tone_mel(voc: Synthesizer, gain: Callable[[np.ndarray], np.ndarray], noise: float) -> MelOf:
-    def of(f0: np.ndarray) -> np.ndarray:
-        prior = voc.prior(f0)
-        prior = prior + noise * np.random.default_rng(1).standard_normal(len(prior))
-        frequency = np.fft.rfftfreq(len(prior), 1 / voc.sample_rate)
-        wave = np.fft.irfft(np.fft.rfft(prior) * gain(frequency), len(prior))
-        return log_mel(_in_step(wave, voc, len(f0)), voc.features)[:, : len(f0)]
-
-    return of
-
-
-def held_mel(frame: np.ndarray) -> MelOf:
-    """One frame [n_mels], whatever the F0."""
-    return lambda f0: np.repeat(frame[:, None].astype(np.float32), len(f0), axis=1)
-
-
 def steady(voc: Synthesizer, f0: float) -> np.ndarray:
     """F0 [T] of a tone just long enough to be measured."""
     seconds = _WINDOW_SECONDS + 2 * _EDGE_SECONDS
@@ -153,18 +101,12 @@ def outputs(subject: Subject, mel: MelOf, f0: np.ndarray) -> Waves:
         noise = np.float32(_NOISE) * draws[0]
         made = (voc(frames, f0, prior=prior) for prior in (harmonics + noise, harmonics, noise))
         output, without_noise, noise_alone = made
-        return Waves(output, _in_step(harmonics, voc, len(f0)), without_noise, noise_alone)
+        return Waves(output, in_step(harmonics, voc, len(f0)), without_noise, noise_alone)
     if subject.prior == "noise":
         output, again = (voc(frames, f0, prior=noise) for noise in draws)
         return Waves(output, again=again)
     output = voc(frames, f0, prior=harmonics)
     return Waves(output, without_noise=output)
-
-
-def _in_step(prior: np.ndarray, voc: Synthesizer, frames: int) -> np.ndarray:
-    """The samples of a prior that stand where those of the output do: a centred one begins half a hop earlier."""
-    start = (len(prior) - frames * voc.hop_length) // 2
-    return prior[start : start + frames * voc.hop_length]
 
 
 def split_energy(
@@ -256,7 +198,7 @@ def glide_levels(subject: Subject, mel: MelOf) -> tuple[np.ndarray, list[tuple[f
     waves = outputs(subject, mel, f0)
     rate = voc.sample_rate
     hops = len(voc.prior(f0)) // voc.hop_length  # a centred prior holds the last frame for one more
-    held = _in_step(np.repeat(np.append(f0, f0[-1])[:hops].astype(np.float64), voc.hop_length), voc, len(f0))
+    held = in_step(np.repeat(np.append(f0, f0[-1])[:hops].astype(np.float64), voc.hop_length), voc, len(f0))
     phase = np.cumsum(held) / rate  # cycles
     middles = np.arange(_EDGE_SECONDS, len(phase) / rate - _EDGE_SECONDS, _GLIDE_WINDOW)[1:-1]
     levels = []

@@ -12,8 +12,9 @@ from wavehax import arguments as types
 from wavehax.arguments import Parser
 from wavehax.audio import read_audio
 from wavehax.errors import optional_module
-from wavehax.evaluate import aliasing, aliasing_report
-from wavehax.evaluate.aliasing import Curve, MelOf
+from wavehax.evaluate import aliasing, aliasing_mels, aliasing_report
+from wavehax.evaluate.aliasing import Curve
+from wavehax.evaluate.aliasing_mels import MelOf
 from wavehax.evaluate.outputs import check_outputs, json_text, output_paths
 from wavehax.evaluate.report import write_page
 from wavehax.evaluate.subjects import Subject, Synthesizer, open_subject
@@ -74,10 +75,13 @@ def _mels(subject: Subject, speech: Sequence[Path]) -> dict[str, MelOf]:
     """Those that carry the tone; and, for a model that hears F0 otherwise, those that do not."""
     voc = subject.voc
     frames = {path.name: _loudest(path, voc) for path in speech}
-    mels = {"neutral": aliasing.neutral_mel(voc), "with noise": aliasing.neutral_mel(voc, aliasing.VOICE_NOISE)}
-    mels |= {f"{name} sung": aliasing.sung_mel(voc, frame) for name, frame in frames.items()}
+    mels = {
+        "neutral": aliasing_mels.neutral_mel(voc),
+        "with noise": aliasing_mels.neutral_mel(voc, aliasing_mels.VOICE_NOISE),
+    }
+    mels |= {f"{name} sung": aliasing_mels.sung_mel(voc, frame) for name, frame in frames.items()}
     if subject.prior == "pcph":
-        mels |= {name: aliasing.held_mel(frame) for name, frame in {"mean": subject.mean_mel, **frames}.items()}
+        mels |= {name: aliasing_mels.held_mel(frame) for name, frame in {"mean": subject.mean_mel, **frames}.items()}
     return mels
 
 

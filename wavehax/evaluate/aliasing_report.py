@@ -9,7 +9,8 @@ from html import escape
 import numpy as np
 
 from wavehax.evaluate import aliasing, pictures
-from wavehax.evaluate.aliasing import Curve, MelOf
+from wavehax.evaluate.aliasing import Curve
+from wavehax.evaluate.aliasing_mels import MelOf
 from wavehax.evaluate.report import sound_player
 from wavehax.evaluate.subjects import Subject
 

@@ -59,3 +59,9 @@ def open_subject(name: str) -> Subject:
         expected = " or ".join(repr(prior) for prior in priors[:2])
         raise ValueError(f"{name}: prior {subject.prior!r}: expected a model with the prior {expected}")
     return subject
+
+
+def in_step(prior: np.ndarray, voc: Synthesizer, frames: int) -> np.ndarray:
+    """The samples of a prior that stand where those of the output do: a centred one begins half a hop earlier."""
+    start = (len(prior) - frames * voc.hop_length) // 2
+    return prior[start : start + frames * voc.hop_length]
