@@ -74,6 +74,17 @@ def test_what_two_waves_have_in_common_is_left_and_their_noise_is_not() -> None:
     assert 10 * np.log10(in_common / on) == pytest.approx(-40, abs=0.3)
 
 
+@pytest.mark.parametrize("f0", [65.4, 440.0, 2093.0])
+def test_a_wrong_pitch_is_forgiven_and_what_lies_off_it_is_not(f0: float) -> None:
+    time, made = np.arange(RATE) / RATE, 1.1 * f0
+    tone = sum(np.sin(2 * np.pi * k * made * time) for k in range(1, int(RATE / 2 / made) + 1))
+    wave = tone + 1e-2 * np.sin(2 * np.pi * 3.5 * made * time)
+    on, off = aliasing.split_energy(wave, made, RATE)
+    assert aliasing.retuned(wave, f0, RATE) == pytest.approx(10 * np.log10(off / on), abs=0.5)
+    on, off = aliasing.split_energy(wave, f0, RATE)
+    assert off > on
+
+
 def test_stripes_are_found_at_multiples_of_the_frame_rate_and_nowhere_else() -> None:
     time, noise = np.arange(RATE) / RATE, 1e-3 * np.random.default_rng(0).standard_normal(RATE)
     wave = np.sin(2 * np.pi * 1000 * time) + noise

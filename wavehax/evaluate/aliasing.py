@@ -8,7 +8,8 @@ that nothing but the vocoder can modulate the sound. The mels are those of `alia
 Vocoders without a harmonic prior learn F0 from the mel alone. A mel of a tone says where its harmonics are to the width
 of a band, not to the hertz, and its frames are all but alike: whatever repeats with the frames, at multiples of
 sample_rate / hop_length, lies off the series too. Where the prior is mere noise it cannot be left out, and what two
-draws of it have in common is what the noise does not explain. Without any noise nothing is subtracted.
+draws of it have in common is what the noise does not explain. Without any noise nothing is subtracted. So that a wrong
+pitch does not pass for aliasing, tones are also measured against whichever F0 nearby the output comes closest to.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ _EDGE_SECONDS = 0.3  # left out at both ends: the models look back 0.5 s at most
 _NOISE = 0.01  # standard deviation of the prior's noise where voiced (DESIGN 2.1)
 _KAISER_BETA = 20.0  # side lobes below -150 dB: those of a harmonic must not count as off it
 _HALF_WIDTH = 6.5  # bins of that window's main lobe on either side: sqrt(1 + (beta / pi)^2)
+_RETUNED_SEMITONES = 2
 _GLIDE_SECONDS = 2.0  # an octave
 _GLIDE_WINDOW = 0.4  # seconds: 0.2 octaves
 _OVERSAMPLING = 16  # before cubic interpolation: its error at 10 kHz is then below -100 dB
@@ -55,6 +57,7 @@ class Curve:
     less_noise: list[float]  # the same, the energy off the series that the noise explains being subtracted
     without_noise: list[float]  # the output for harmonics alone
     noise: list[float]  # the output for noise alone, over the harmonics of `output`
+    retuned: list[float]  # of tones, `output` against the F0 within two semitones for which that is least
     stripes: list[float]  # of tones, off the series: power at the multiples of the frame rate over that elsewhere
 
 
@@ -146,6 +149,24 @@ def _near_multiples(length: int, f0: float, sample_rate: float) -> np.ndarray:
     return np.abs(frequency - harmonic * f0) <= _HALF_WIDTH * sample_rate / length
 
 
+def retuned(wave: np.ndarray, f0: float, sample_rate: int) -> float:
+    """The least energy off over energy on the multiples of any F0 within two semitones of `f0`, in dB.
+
+    Arguments and errors as `split_energy`, for the lowest of these F0.
+    """
+    energy, _ = _energy(wave, f0 / 2 ** (_RETUNED_SEMITONES / 12), sample_rate)
+    below = np.concatenate(([0], np.cumsum(energy)))  # energy of all bins before each
+    bins_per_hz = len(wave) / sample_rate
+    step = _HALF_WIDTH / bins_per_hz / (sample_rate / 2 / f0)  # moves the highest harmonic by half its width
+    best = 0.0
+    for hz in np.arange(f0 / 2 ** (_RETUNED_SEMITONES / 12), f0 * 2 ** (_RETUNED_SEMITONES / 12), step):
+        centres = np.arange(hz, sample_rate / 2, hz) * bins_per_hz
+        first, last = np.ceil(centres - _HALF_WIDTH), np.floor(centres + _HALF_WIDTH) + 1
+        last = np.minimum(last, len(energy))
+        best = max(best, float((below[last.astype(int)] - below[first.astype(int)]).sum()))
+    return _decibels(float(below[-1]) - best, best)
+
+
 def stripes(wave: np.ndarray, f0: float, sample_rate: int, hop_length: int) -> float:
     """Mean power at the multiples of sample_rate / hop_length over that elsewhere, off the multiples of `f0`, in dB.
 
@@ -163,7 +184,7 @@ def _levels(waves: Waves, f0: float, voc: Synthesizer) -> tuple[float, ...]:
     span = slice(start, start + round(_WINDOW_SECONDS * rate))
     parts = Waves(*(None if wave is None else wave[span].astype(np.float64) for wave in waves))
     steady_part = parts.output if parts.without_noise is None else parts.without_noise
-    return *_ratios(parts, f0, rate), stripes(steady_part, f0, rate, voc.hop_length)
+    return *_ratios(parts, f0, rate), retuned(parts.output, f0, rate), stripes(steady_part, f0, rate, voc.hop_length)
 
 
 def _ratios(waves: Waves, f0: float, rate: float) -> tuple[float, ...]:
@@ -190,8 +211,8 @@ def _decibels(off: float, on: float) -> float:
 def glide_levels(subject: Subject, mel: MelOf) -> tuple[np.ndarray, list[tuple[float, ...]]]:
     """F0 at the middle of each window of the glide, and the numbers of `Curve`.
 
-    Time is warped so that the phase of F0 runs evenly, which makes the glide a tone of one cycle a unit; stripes at
-    fixed frequencies are then none.
+    Time is warped so that the phase of F0 runs evenly, which makes the glide a tone of one cycle a unit; what is of
+    tones alone is NaN.
     """
     voc = subject.voc
     f0 = glide(voc)
@@ -206,7 +227,7 @@ def glide_levels(subject: Subject, mel: MelOf) -> tuple[np.ndarray, list[tuple[f
         span = slice(*(round((middle + side * _GLIDE_WINDOW / 2) * rate) for side in (-1, 1)))
         parts = Waves(*(None if wave is None else _warped(wave, phase, span) for wave in waves))
         per_cycle = len(parts.output) / (phase[span.stop] - phase[span.start])
-        levels.append((*_ratios(parts, 1.0, per_cycle), float("nan")))
+        levels.append((*_ratios(parts, 1.0, per_cycle), float("nan"), float("nan")))
     return np.interp(middles * rate, np.arange(len(held)), held), levels
 
 

@@ -15,12 +15,14 @@ from wavehax.evaluate.report import sound_player
 from wavehax.evaluate.subjects import Subject
 
 _RANGES = ((0, 500), (500, 2100))  # of F0, Hz
-_LOWEST_DB = -160  # of the plots
+_LOWEST_DB = -160  # of the plots of one model: that of the prior is near
 _EXPLANATION = """Energy off the multiples of F0 over energy on them. The neutral mel is that of the tone itself, its
 harmonics falling by 6 dB an octave; then the same with noise 40 dB below, as recordings have; a recording that is sung
 has the envelope of its loudest frame instead. The mean mel,
 that of the training data, has no harmonics and asks for noise between those of a high F0; a frame of a recording holds
-harmonics of another F0. A curve ends where the noise explains all."""
+harmonics of another F0. A curve ends where the noise explains all. Retuned: against whichever F0 within two
+semitones the output comes closest to. Stripes: power at the multiples of the frame rate over that elsewhere, off the
+harmonics of tones."""
 _LINES = {
     "the prior's harmonics": "prior",
     "output": "output",
@@ -29,12 +31,20 @@ _LINES = {
     "output for noise alone": "noise",
 }
 
+_COMPARED = {
+    "tones": {"output": "output", "output, against the F0 nearby that fits it best": "retuned"},
+    "glide": {"output": "output", "output, less what noise explains": "less_noise"},
+}
+
 Found = Mapping[str, Sequence[Curve]]
 """Curves of every model, by its name."""
 
 
 def table(found: Found) -> str:
-    """The highest value of every curve in two ranges of F0, as text: model beside model."""
+    """The highest value of every curve in two ranges of F0, as text: model beside model. Of stripes it is the median.
+
+    What the frames modulate lies beside the harmonics, and at some F0 on the multiples of the frame rate by chance.
+    """
     shown = [field.name for field in fields(Curve)[3:]]
     rows = []
     for mel, movement in kinds(found):
@@ -43,8 +53,8 @@ def table(found: Found) -> str:
             for model, curves in found.items():
                 curve = next((curve for curve in curves if (curve.mel, curve.movement) == (mel, movement)), None)
                 if curve:
-                    rows.append((title, model, *(_highest(curve, name, low, high) for name in shown)))
-    header = ("dB off the harmonic series, highest", "model", *shown)
+                    rows.append((title, model, *(_summary(curve, name, low, high) for name in shown)))
+    header = ("dB off the harmonic series, highest; stripes, median", "model", *shown)
     widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
     return "\n".join(_line(row, widths) for row in (header, *rows))
 
@@ -59,10 +69,11 @@ def _line(row: Sequence[str], widths: Sequence[int]) -> str:
     return "  ".join(cells).rstrip()
 
 
-def _highest(curve: Curve, name: str, low: float, high: float) -> str:
+def _summary(curve: Curve, name: str, low: float, high: float) -> str:
     values = [value for hz, value in zip(curve.f0, getattr(curve, name), strict=True) if low < hz <= high]
     known = [value for value in values if not np.isnan(value)]
-    return f"{max(known):.1f}" if known else "-"
+    summary = np.median if name == "stripes" else max
+    return f"{summary(known):.1f}" if known else "-"
 
 
 def comparison(found: Found) -> str:
@@ -75,10 +86,9 @@ def comparison(found: Found) -> str:
         plots = [
             pictures.plot(
                 {model: (curve.f0, getattr(curve, name)) for model, curve in curves.items()},
-                *(_LOWEST_DB, 20, f"{mel}, {movement}: {label}"),
+                *(-60, 40, f"{mel}, {movement}: {label}"),
             )
-            for label, name in _LINES.items()
-            if name in ("output", "less_noise")
+            for label, name in _COMPARED[movement].items()
         ]
         parts.append(f'<div class="pair">{"".join(plots)}</div>')
     return "\n".join(parts)
