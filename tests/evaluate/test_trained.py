@@ -13,7 +13,8 @@ pytest.importorskip("scipy", reason="needs the extra [eval]")
 
 from wavehax.checkpoint import Model, save_model  # noqa: E402
 from wavehax.config import FEATURES, GeneratorConfig  # noqa: E402
-from wavehax.evaluate import aliasing, aliasing_mels  # noqa: E402
+from wavehax.evaluate import aliasing, aliasing_mels, aliasing_report  # noqa: E402
+from wavehax.evaluate.aliasing import Curve  # noqa: E402
 from wavehax.evaluate.subjects import open_subject  # noqa: E402
 from wavehax.nn import build_generator  # noqa: E402
 from wavehax.nn.baselines import Baseline  # noqa: E402
@@ -72,6 +73,20 @@ def test_every_kind_of_run_is_measured_beside_a_model(command, tmp_path: Path, m
     assert [len(found[str(run)]) for run in runs] == [6, 4, 4, 4]  # mel by movement: the mean for those that hear F0
     page = (tmp_path / "page.html").read_text()
     assert all(f"<h2>{run}</h2>" in page for run in runs)
+
+
+def test_the_margin_is_that_of_the_f0_where_it_is_least() -> None:
+    def curve(*output: float) -> Curve:
+        nothing = [float("nan")] * 3
+        return Curve("neutral", "tones", [100.0, 600.0, 900.0], nothing, list(output), *[nothing] * 5)
+
+    text = aliasing_report.table({"ours": [curve(-30, -20, -15)], "theirs": [curve(0, 5, -3)]})
+    header, *rows = (line.split() for line in text.splitlines())
+    last = {(" ".join(row[:5]), row[5]): row[-3] for row in rows}
+    assert header[-6::2] == ["output", "less_noise", "retuned"]
+    assert last["neutral, tones, F0 500-2100 Hz", "theirs"] == "12.0"
+    assert last["neutral, tones, F0 0-500 Hz", "theirs"] == "30.0"
+    assert last["neutral, tones, F0 0-500 Hz", "ours"] == "-"
 
 
 def test_of_a_noise_prior_nothing_is_left_but_what_two_draws_have_in_common(tmp_path: Path) -> None:

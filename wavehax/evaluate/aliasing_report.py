@@ -15,6 +15,7 @@ from wavehax.evaluate.report import sound_player
 from wavehax.evaluate.subjects import Subject
 
 _RANGES = ((0, 500), (500, 2100))  # of F0, Hz
+_MARGINS = ("output", "less_noise", "retuned")
 _LOWEST_DB = -160  # of the plots of one model: that of the prior is near
 _EXPLANATION = """Energy off the multiples of F0 over energy on them. The neutral mel is that of the tone itself, its
 harmonics falling by 6 dB an octave; then the same with noise 40 dB below, as recordings have; a recording that is sung
@@ -43,18 +44,21 @@ Found = Mapping[str, Sequence[Curve]]
 def table(found: Found) -> str:
     """The highest value of every curve in two ranges of F0, as text: model beside model. Of stripes it is the median.
 
-    What the frames modulate lies beside the harmonics, and at some F0 on the multiples of the frame rate by chance.
+    What the frames modulate lies beside the harmonics, and at some F0 on the multiples of the frame rate by chance. Of
+    several models the last columns say how far each is at least above the first, F0 by F0.
     """
     shown = [field.name for field in fields(Curve)[3:]]
+    margins = _MARGINS if len(found) > 1 else ()
     rows = []
     for mel, movement in kinds(found):
+        curves = _of_kind(found, mel, movement)
+        first = curves.get(next(iter(found)))
         for low, high in _RANGES:
             title = f"{mel}, {movement}, F0 {low}-{high} Hz"
-            for model, curves in found.items():
-                curve = next((curve for curve in curves if (curve.mel, curve.movement) == (mel, movement)), None)
-                if curve:
-                    rows.append((title, model, *(_summary(curve, name, low, high) for name in shown)))
-    header = ("dB off the harmonic series, highest; stripes, median", "model", *shown)
+            for model, curve in curves.items():
+                above = [_margin(curve, first, name, low, high) for name in margins]
+                rows.append((title, model, *(_summary(curve, name, low, high) for name in shown), *above))
+    header = ("dB off the harmonic series, highest; stripes, median", "model", *shown, *(f"{x} +" for x in margins))
     widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
     return "\n".join(_line(row, widths) for row in (header, *rows))
 
@@ -62,6 +66,10 @@ def table(found: Found) -> str:
 def kinds(found: Found) -> list[tuple[str, str]]:
     """Mel and movement of all curves, each once."""
     return list(dict.fromkeys((curve.mel, curve.movement) for curves in found.values() for curve in curves))
+
+
+def _of_kind(found: Found, mel: str, movement: str) -> dict[str, Curve]:
+    return {m: c for m, of in found.items() for c in of if (c.mel, c.movement) == (mel, movement)}
 
 
 def _line(row: Sequence[str], widths: Sequence[int]) -> str:
@@ -76,11 +84,20 @@ def _summary(curve: Curve, name: str, low: float, high: float) -> str:
     return f"{summary(known):.1f}" if known else "-"
 
 
+def _margin(curve: Curve, first: Curve | None, name: str, low: float, high: float) -> str:
+    """How much `curve` is above `first` at the F0 where that is least."""
+    if first is None or curve is first:
+        return "-"
+    rows = zip(curve.f0, getattr(curve, name), getattr(first, name), strict=True)
+    above = [value - other for hz, value, other in rows if low < hz <= high and np.isfinite([value, other]).all()]
+    return f"{min(above):.1f}" if above else "-"
+
+
 def comparison(found: Found) -> str:
     """HTML: the table; and of several models the outputs in one plot for every mel that all of them were given."""
     parts = [f"<p>{_EXPLANATION}</p><pre>{escape(table(found))}</pre>"]
     for mel, movement in kinds(found) if len(found) > 1 else ():
-        curves = {m: c for m, of in found.items() for c in of if (c.mel, c.movement) == (mel, movement)}
+        curves = _of_kind(found, mel, movement)
         if len(curves) < len(found):
             continue
         plots = [
