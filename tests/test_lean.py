@@ -49,8 +49,8 @@ def test_a_mel_file_becomes_a_sound_file(tmp_path, mel_file, model_file, command
 
 
 def test_every_shipped_model_has_a_card():
-    from wavehax.vocoder import model_path, shipped_models
+    from wavehax.locate import card_path, model_path, shipped_models
 
     assert shipped_models()
     for name in shipped_models():
-        assert len(model_path(name).with_suffix(".md").read_text(encoding="utf-8")) > 500
+        assert len(card_path(model_path(name)).read_text(encoding="utf-8")) > 500

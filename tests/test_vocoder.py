@@ -11,10 +11,10 @@ from processes import run_python
 from tiny_models import TINY, read_fixture, tiny_model, with_f0
 
 import wavehax
-from wavehax.checkpoint import load_model
 from wavehax.harmonics import flatten_harmonics
 from wavehax.inputs import checked_mel
-from wavehax.vocoder import Vocoder, model_path
+from wavehax.locate import model_path
+from wavehax.vocoder import Vocoder
 
 
 @pytest.fixture
@@ -311,17 +311,6 @@ def test_checks_of_a_long_mel_allocate_little():
         assert tracemalloc.get_traced_memory()[1] < 4.5e6  # 4 MB of it are the test's own Fortran copy
     finally:
         tracemalloc.stop()
-
-
-def test_load_takes_paths_and_names_of_shipped_models(model_file, tmp_path, monkeypatch):
-    assert wavehax.load(model_file).features.name == "tiny"
-    assert wavehax.load(str(model_file), isa="portable").isa == "portable"
-    monkeypatch.chdir(tmp_path)
-    assert wavehax.load("tiny.safetensors").provenance == load_model(model_file).provenance
-    with pytest.raises(wavehax.ModelError, match="no-such-model: no model of this name is shipped"):
-        wavehax.load("no-such-model")
-    with pytest.raises(wavehax.ModelError, match="no such file"):
-        wavehax.load("no/such/model")
 
 
 def test_the_default_model_speaks_and_streams():

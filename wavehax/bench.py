@@ -21,7 +21,8 @@ from wavehax import _engine
 from wavehax.checkpoint import Model, load_model
 from wavehax.config import FEATURES, GENERATORS, PROJECTION_TAPS, GeneratorConfig, parameter_shapes
 from wavehax.files import replacing
-from wavehax.vocoder import Vocoder, model_path
+from wavehax.locate import model_path
+from wavehax.vocoder import Vocoder
 
 _PEAK_SECONDS = 0.02  # of multiply-adds each time, at 200 GFLOP/s
 _PERCENTILES = (50, 99, 99.9)

@@ -23,7 +23,8 @@ from wavehax.arguments import Parser
 from wavehax.batch import EXPECTED_ERRORS, UsageError
 from wavehax.config import FEATURES, GENERATORS
 from wavehax.errors import ModelError, ignore_import_warnings
-from wavehax.vocoder import PRECISIONS, model_path
+from wavehax.locate import DEFAULT_MODEL, model_path
+from wavehax.vocoder import PRECISIONS
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -117,7 +118,7 @@ def _bench(arguments: argparse.Namespace) -> int:
     from wavehax import bench
     from wavehax.errors import optional_module
     from wavehax.files import refuse_existing
-    from wavehax.vocoder import DEFAULT_MODEL, Vocoder
+    from wavehax.vocoder import Vocoder
 
     if arguments.json:
         refuse_existing(arguments.json, arguments.force)
@@ -363,4 +364,4 @@ def _add_batch(command: argparse.ArgumentParser, run: Callable[[argparse.Namespa
     command.set_defaults(run=run)
 
 
-_MODEL_HELP = "model file, or the name of a shipped model (default: the shipped one)"
+_MODEL_HELP = "file or folder, name of a shipped model, or owner/name[@revision] on the hub (default: the shipped one)"

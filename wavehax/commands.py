@@ -18,8 +18,9 @@ from wavehax.config import FeatureConfig
 from wavehax.errors import printable
 from wavehax.features import f0_from_audio, log_mel
 from wavehax.files import finite_tiles, pcm16, refuse_existing, replacing, write_blocks
+from wavehax.locate import card_path, model_path
 from wavehax.melfile import read_f0, read_mel
-from wavehax.vocoder import Vocoder, available_isas, model_path
+from wavehax.vocoder import Vocoder, available_isas
 
 VOCODE_HELP = """Synthesise sound from log-mel-spectrograms. With - as input, frames are read from standard input as
 they come: little-endian float32, the bands of a frame and then its F0 in Hz (without it where --f0 is HZ or mel). With
@@ -167,7 +168,9 @@ def describe(name: str | None, isa: str, precision: str) -> str:
     path = model_path(name)
     model = load_model(path)
     voc = Vocoder(model, isa=isa, precision=precision)
-    rows = [("model", str(path)), *_shape_rows(model), ("streaming", _delay(voc))]
+    card = card_path(path)
+    rows = [("model", str(path)), *([("card", str(card))] if card else []), *_shape_rows(model)]
+    rows.append(("streaming", _delay(voc)))
     rows.append(("isa", f"{voc.isa} (available: {', '.join(available_isas())})"))
     rows.append(("precision", voc.precision))
     rows += _provenance_rows(model.provenance)

@@ -6,7 +6,6 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,50 +13,33 @@ import numpy as np
 from wavehax import _engine
 from wavehax.checkpoint import Model, load_model
 from wavehax.config import FeatureConfig, GeneratorConfig, to_dict
-from wavehax.errors import ModelError
 from wavehax.harmonics import flatten_harmonics
 from wavehax.inputs import MIN_F0, checked_f0, checked_mel, checked_prior, checked_scale, checked_seed, checked_threads
-
-DEFAULT_MODEL = "vocos-24k"
-"""Name of the shipped model that `load()` takes."""
+from wavehax.locate import model_path
 
 PRECISIONS = ("fp32", "bf16")
 """Of the weights of the projections; sums are float32."""
 
 _MAX_F0 = float(np.finfo(np.float32).max)
-_MODELS = Path(__file__).parent / "models"
 
 
 def load(path_or_name: str | os.PathLike[str] | None = None, *, isa: str = "auto", precision: str = "fp32") -> Vocoder:
-    """Load a model file.
+    """Load a model.
 
     Args:
-        path_or_name: a path, or the name of a shipped model (no suffix, no folder); None takes the default one.
+        path_or_name: a file; a folder with a model.safetensors; the name of a shipped model; or "owner/name" of a
+            repository of the Hugging Face hub with that file, perhaps pinned: "owner/name@revision". What exists here
+            is never looked for there. None takes the shipped default.
         isa: instruction set, "auto" or one of `available_isas()`; WAVEHAX_ISA in the environment replaces "auto".
         precision: "fp32"; "bf16", which rounds the weights of the projections (most of a model) and nothing else, and
             makes streams of few frames faster; or "auto", the faster.
 
     Raises:
-        ModelError: no such file, or not a model exactly as its configuration describes it.
+        ModelError: no such model, or not exactly as its configuration describes it.
+        ModuleNotFoundError: it would come from the hub, and huggingface_hub (extra `hub`) is not installed.
         ValueError: `isa` or `precision` is unknown, or this machine does not have it.
     """
     return Vocoder(load_model(model_path(path_or_name)), isa=isa, precision=precision)
-
-
-def model_path(path_or_name: str | os.PathLike[str] | None = None) -> Path:
-    """The file that `load` reads for this name or path."""
-    name = DEFAULT_MODEL if path_or_name is None else path_or_name
-    if not isinstance(name, str) or name.endswith(".safetensors") or Path(name).name != name:
-        return Path(name)
-    path = _MODELS / f"{name}.safetensors"
-    if not path.is_file():
-        raise ModelError(f"{name}: no model of this name is shipped; there is {', '.join(shipped_models()) or 'none'}")
-    return path
-
-
-def shipped_models() -> list[str]:
-    """Names of the models that came with the package."""
-    return sorted(path.stem for path in _MODELS.glob("*.safetensors"))
 
 
 def available_isas() -> list[str]:

@@ -20,7 +20,7 @@ from wavehax.evaluate.report import write_page
 from wavehax.evaluate.subjects import Subject, Synthesizer, open_subject
 from wavehax.features import log_mel
 from wavehax.files import replacing
-from wavehax.vocoder import DEFAULT_MODEL
+from wavehax.locate import DEFAULT_MODEL
 
 DESCRIPTION = """Measure what a model puts off the harmonic series of its F0: steady tones and a glide from C2 (65 Hz)
 to C7 (2093 Hz), with the mel of the tone, with the mean mel of the training data and with frames of recordings. Needs

@@ -12,7 +12,7 @@ import wavehax
 from wavehax.checkpoint import load_model
 from wavehax.config import FeatureConfig
 from wavehax.errors import optional_module
-from wavehax.vocoder import model_path
+from wavehax.locate import model_path
 
 
 class Synthesizer(Protocol):
