@@ -1,0 +1,135 @@
+"""Our models under the interface of Vocos (Siuzdak, arXiv 2306.00814), for code that calls it today. Needs PyTorch.
+
+The mel is Vocos' own: the preset `vocos-24k`. What differs: the network runs on the CPU, whatever device the tensors
+are on, and no gradient flows through it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+
+import numpy as np
+import torch
+
+from wavehax.config import FEATURES, FeatureConfig
+from wavehax.features import log_mel
+from wavehax.vocoder import Vocoder, load
+
+_MEL = FEATURES["vocos-24k"]
+_ENCODEC = "models on EnCodec tokens are not offered, only models on mels: give a mel-spectrogram to decode()"
+_THEIRS = {
+    "charactr/vocos-mel-24khz": "holds Vocos' own weights: leave the name out for the shipped model of the same mel",
+    "charactr/vocos-encodec-24khz": _ENCODEC,
+}
+
+
+class Vocos(torch.nn.Module):
+    """Stands where a `vocos.Vocos` stands: `decode`, `__call__`, `feature_extractor`, `from_pretrained`.
+
+    A module without parameters: `eval()`, `to(device)` and the like are taken, and change nothing.
+    """
+
+    def __init__(self, vocoder: Vocoder | None = None) -> None:
+        """
+        Args:
+            vocoder: a model of the mel `vocos-24k` that predicts F0; None: the shipped one.
+
+        Raises:
+            ValueError: it takes another mel, or needs F0, of which Vocos knows nothing.
+        """
+        super().__init__()
+        vocoder = load() if vocoder is None else vocoder
+        if dataclasses.replace(vocoder.features, name=_MEL.name) != _MEL:
+            raise ValueError(f"vocoder takes the mel {vocoder.features.name!r}: expected that of Vocos, {_MEL.name!r}")
+        if not vocoder.predicts_f0:
+            raise ValueError("vocoder needs F0 beside the mel: expected a model that predicts it")
+        self.vocoder = vocoder
+        self.feature_extractor = MelSpectrogramFeatures(vocoder.features)
+
+    @classmethod
+    def from_pretrained(cls, path_or_name: str | os.PathLike[str] | None = None) -> Vocos:
+        """Load a model by what `wavehax.load` takes: None is the shipped one.
+
+        Raises:
+            ValueError: as the constructor; or the name is that of Vocos' own weights.
+            ModelError, ModuleNotFoundError: as `wavehax.load`.
+        """
+        if path_or_name in _THEIRS:
+            raise ValueError(f"{path_or_name}: {_THEIRS[path_or_name]}")
+        return cls(load(path_or_name))
+
+    def forward(self, audio_input: torch.Tensor, bandwidth_id: torch.Tensor | None = None) -> torch.Tensor:
+        """Copy-synthesis: `decode` of the mel of a recording.
+
+        Args:
+            audio_input: floating [B, N] or [N] at 24 kHz, nominally in [-1, 1]; N >= 1.
+            bandwidth_id: of EnCodec; refused.
+
+        Returns:
+            float32 [B, N // 256 * 256] or without B, on the same device.
+
+        Raises:
+            ValueError: as `decode`, or the audio is not such a tensor.
+        """
+        return self.decode(self.feature_extractor(audio_input), bandwidth_id)
+
+    @torch.no_grad()
+    def decode(self, features_input: torch.Tensor, bandwidth_id: torch.Tensor | None = None) -> torch.Tensor:
+        """Waveforms of mels, F0 predicted from each.
+
+        Args:
+            features_input: floating [B, 100, T] or [100, T], the log-mel `vocos-24k`, on any device; T >= 1.
+            bandwidth_id: of EnCodec; refused.
+
+        Returns:
+            float32 [B, (T - 1) * 256] or without B, on the same device: as long as Vocos makes it, whose frames are
+            centred on the first sample of their hop; `Vocoder` also gives the hop that the last frame begins.
+
+        Raises:
+            ValueError: not such a tensor, a value that is not finite, or `bandwidth_id` is given.
+        """
+        if bandwidth_id is not None:
+            raise ValueError(f"bandwidth_id={bandwidth_id}: {_ENCODEC}")
+        _check("features_input", features_input, (2, 3), "[B, 100, T] or [100, T]")
+        mels = features_input.detach().to("cpu", torch.float32).numpy()
+        length = (mels.shape[-1] - 1) * self.vocoder.hop_length
+        waves = [self.vocoder(mel)[:length] for mel in mels.reshape(-1, *mels.shape[-2:])]
+        return _as_tensor(waves, features_input, features_input.dim() == 3)
+
+    def codes_to_features(self, codes: torch.Tensor) -> torch.Tensor:
+        """Of Vocos' models on EnCodec tokens; raises ValueError."""
+        raise ValueError(_ENCODEC)
+
+
+class MelSpectrogramFeatures(torch.nn.Module):
+    """Vocos' feature extractor: recordings to log-mels."""
+
+    def __init__(self, features: FeatureConfig) -> None:
+        super().__init__()
+        self.features = features
+
+    @torch.no_grad()
+    def forward(self, audio: torch.Tensor) -> torch.Tensor:
+        """The log-mel of a recording at 24 kHz: floating [B, N] or [N] -> float32 [B, 100, N // 256 + 1] or without B.
+
+        Raises:
+            ValueError: not such a tensor, or a sample that is not finite.
+        """
+        _check("audio", audio, (1, 2), "[B, N] or [N]")
+        recordings = audio.detach().to("cpu", torch.float32).numpy()
+        mels = [log_mel(recording, self.features) for recording in recordings.reshape(-1, recordings.shape[-1])]
+        return _as_tensor(mels, audio, audio.dim() == 2)
+
+
+def _check(name: str, tensor: torch.Tensor, dims: tuple[int, int], expected: str) -> None:
+    if not isinstance(tensor, torch.Tensor) or not tensor.is_floating_point():
+        kind = tensor.dtype if isinstance(tensor, torch.Tensor) else type(tensor).__name__
+        raise ValueError(f"{name} is of type {kind}: expected a floating point tensor {expected}")
+    if tensor.dim() not in dims or 0 in tensor.shape:
+        raise ValueError(f"{name} has shape {list(tensor.shape)}: expected {expected}")
+
+
+def _as_tensor(results: list[np.ndarray], like: torch.Tensor, batched: bool) -> torch.Tensor:
+    """The results of a batch, or the one there is, on the device of `like`."""
+    return torch.from_numpy(np.stack(results) if batched else results[0]).to(like.device)
