@@ -46,7 +46,7 @@ def log_mel(audio: np.ndarray, features: FeatureConfig) -> np.ndarray:
     Raises:
         ValueError: `audio` is not one-dimensional, is empty, not finite or, with `same` padding, shorter than a hop.
     """
-    audio = _checked_audio(audio)
+    audio = checked_audio(audio)
     num_frames = frame_count(len(audio), features)
     if num_frames == 0:
         raise ValueError(f"audio has {len(audio)} samples: expected at least one hop of {features.hop_length}")
@@ -54,6 +54,13 @@ def log_mel(audio: np.ndarray, features: FeatureConfig) -> np.ndarray:
         padded = np.pad(audio, (features.n_fft - features.hop_length) // 2)
     else:
         padded = np.pad(audio, features.n_fft // 2, mode="reflect")
+    return log_mel_of_padded(padded, num_frames, features)
+
+
+def log_mel_of_padded(padded: np.ndarray, num_frames: int, features: FeatureConfig) -> np.ndarray:
+    """`log_mel` of so many frames of audio [M] that is padded already: the first frame begins at its first sample."""
+    if num_frames == 0:
+        return np.empty((features.n_mels, 0), np.float32)
     frames = sliding_window_view(padded, features.n_fft)[:: features.hop_length]
     window = hann_window(features.n_fft)
     bank = mel_filterbank(features)
@@ -132,7 +139,7 @@ def f0_from_audio(
     """
     if not 0 < f0_min < f0_max < features.sample_rate / 2:
         raise ValueError(f"f0_min={f0_min}, f0_max={f0_max}: expected 0 < f0_min < f0_max < sample_rate / 2")
-    audio = _checked_audio(audio)
+    audio = checked_audio(audio)
     num_frames = frame_count(len(audio), features)
     rate, hop = features.sample_rate, features.hop_length
     chunk = max(1, round(_F0_CHUNK_SECONDS * rate / hop))
@@ -153,11 +160,12 @@ def _harvest(audio: np.ndarray, rate: int, hop: int, f0_min: float, f0_max: floa
     return pyworld.harvest(samples, rate, f0_floor=f0_min, f0_ceil=f0_max, frame_period=1000 * hop / rate)[0]
 
 
-def _checked_audio(audio: np.ndarray) -> np.ndarray:
+def checked_audio(audio: np.ndarray, first: int = 0, least: int = 1) -> np.ndarray:
+    """`audio` as an array [N] of at least `least` samples; its first sample is called `first` in messages."""
     audio = np.asarray(audio)
-    if audio.ndim != 1 or audio.size == 0:
+    if audio.ndim != 1 or audio.size < least:
         raise ValueError(f"audio has shape {audio.shape}: expected one dimension of at least one sample")
     finite = np.isfinite(audio)
     if not finite.all():
-        raise ValueError(f"audio[{int(np.argmin(finite))}] is not finite")
+        raise ValueError(f"audio[{first + int(np.argmin(finite))}] is not finite")
     return audio
