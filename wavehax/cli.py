@@ -19,6 +19,7 @@ import numpy as np
 import wavehax
 from wavehax import arguments as types
 from wavehax import batch, commands
+from wavehax.adapters import LOGS
 from wavehax.arguments import Parser
 from wavehax.batch import EXPECTED_ERRORS, UsageError
 from wavehax.config import FEATURES, GENERATORS
@@ -60,6 +61,8 @@ def _vocode(arguments: argparse.Namespace) -> int:
 def _vocode_pipe(arguments: argparse.Namespace) -> int:
     if len(arguments.inputs) != 1:
         raise UsageError(f"- stands for one input or output, and there are {len(arguments.inputs)} inputs")
+    if arguments.inputs == ["-"] and arguments.features:
+        raise UsageError(f"--features {arguments.features}: frames on standard input are not converted, files are")
     if arguments.inputs == ["-"] and isinstance(arguments.f0, Path):
         raise UsageError("--f0: with frames on standard input it is a number of Hz or mel, or comes with each frame")
     voc = wavehax.load(arguments.model, isa=arguments.isa, precision=arguments.precision)
@@ -207,6 +210,14 @@ def _parser() -> argparse.ArgumentParser:
         "inputs", nargs="+", metavar="MEL", help=".npy, .npz, .h5 or .pt files, patterns, or - for raw frames"
     )
     vocode.add_argument("-o", "--output", required=True, help="a sound file, a folder for several, or - for raw PCM")
+    vocode.add_argument(
+        "--features", choices=FEATURES, help="definition of the mel, converted if near enough; by default the model's"
+    )
+    vocode.add_argument("--mel-log", choices=LOGS, default="e", help="base of the mel's logarithm, or dB (default e)")
+    vocode.add_argument(
+        "--mel-power", type=int, choices=(1, 2), default=1, help="2: bands of squared magnitudes (default 1)"
+    )
+    vocode.add_argument("--stats", type=Path, help=".npz: mean and scale [n_mels], of a mel that comes normalised")
     _add_synthesis(vocode, _vocode)
 
     resynth = add("resynth", help="recordings to sound, through mel and F0", description=commands.RESYNTH_HELP)

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import itertools
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
+from wavehax.adapters import convert, convert_f0, natural_log
 from wavehax.arguments import F0_FROM_MEL
 from wavehax.audio import read_audio
 from wavehax.checkpoint import Model, load_model
-from wavehax.config import FeatureConfig
+from wavehax.config import FEATURES, FeatureConfig
 from wavehax.errors import printable
 from wavehax.features import f0_from_audio, log_mel
 from wavehax.files import finite_tiles, pcm16, refuse_existing, replacing, write_blocks
+from wavehax.inputs import checked_f0
 from wavehax.locate import card_path, model_path
-from wavehax.melfile import read_f0, read_mel
+from wavehax.melfile import read_f0, read_mel, read_stats
 from wavehax.vocoder import Vocoder, available_isas
 
 VOCODE_HELP = """Synthesise sound from log-mel-spectrograms. With - as input, frames are read from standard input as
@@ -53,20 +56,36 @@ def vocode_file(voc: Vocoder, arguments: argparse.Namespace, path: Path, output:
 
 def vocode_blocks(voc: Vocoder, path: Path, arguments: argparse.Namespace) -> Iterator[np.ndarray]:
     """Samples of a mel file; nothing is read before the first is asked for."""
-    mel, f0 = read_mel(path, voc.features.n_mels)
-    yield from _synthesize(voc, mel, _given_f0(arguments, mel.shape[-1], f0), arguments)
+    features = FEATURES[arguments.features] if arguments.features else voc.features
+    mel, f0 = read_mel(path, features.n_mels)
+    f0 = _given_f0(arguments, mel.shape[-1], f0)
+    mel = _natural_log(arguments, features)(mel)
+    if features != voc.features:
+        f0 = None if f0 is None else convert_f0(checked_f0(f0, mel.shape[-1]), features, voc.features)
+        mel = convert(mel, features, voc.features)
+    yield from _synthesize(voc, mel, f0, arguments)
+
+
+def _natural_log(arguments: argparse.Namespace, features: FeatureConfig) -> Callable[[np.ndarray], np.ndarray]:
+    """What makes a mel as `features` writes it of one as the arguments say that it is written."""
+    if (arguments.mel_log, arguments.mel_power, arguments.stats) == ("e", 1, None):
+        return lambda mel: mel
+    mean, scale = read_stats(arguments.stats, features.n_mels) if arguments.stats else (0.0, 1.0)
+    options = {"log": arguments.mel_log, "power": arguments.mel_power, "mean": mean, "scale": scale}
+    return functools.partial(natural_log, features=features, **options)
 
 
 def vocode_frames(voc: Vocoder, source: IO[bytes], arguments: argparse.Namespace) -> Iterator[np.ndarray]:
     """Samples of raw frames, as soon as each chunk of them has come."""
     stream = voc.stream(arguments.seed, f0_scale=arguments.f0_scale)
     bands = voc.features.n_mels
+    natural = _natural_log(arguments, voc.features)
     f0_given = arguments.f0 is not None
     empty = True
     for frames in _raw_frames(source, bands if f0_given else bands + 1, arguments.stream or PIPE_FRAMES):
         f0 = _given_f0(arguments, len(frames), None if f0_given else frames[:, bands])
         empty = False
-        yield stream.push(frames[:, :bands].T, f0)
+        yield stream.push(natural(frames[:, :bands].T), f0)
     if empty:
         raise ValueError("standard input is empty: expected frames of mel")
     yield stream.flush()

@@ -40,6 +40,7 @@ def optional_module(name: str, purpose: str, package: str) -> ModuleType:
 
 
 def ignore_import_warnings() -> None:
-    """Keep a process from printing what optional modules warn of: errors are one line and nothing else."""
+    """Keep a process from printing what optional modules warn of: errors and our own warnings are one line each."""
+    warnings.formatwarning = lambda message, *_: f"wavehax: {message}\n"
     warnings.filterwarnings("ignore", "pkg_resources is deprecated", UserWarning)  # pyworld 0.3.5
     warnings.filterwarnings("ignore", "Detected pickle protocol", UserWarning)  # torch, of old checkpoints

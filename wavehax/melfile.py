@@ -56,6 +56,22 @@ def read_f0(path: str | os.PathLike[str]) -> np.ndarray:
     return _flat(path, arrays["f0"])
 
 
+def read_stats(path: str | os.PathLike[str], n_mels: int) -> tuple[np.ndarray, np.ndarray]:
+    """Read `mean` and `scale` of a mel from an .npz, in the sense (mel - mean) / scale: float32 [n_mels] each.
+
+    Raises:
+        ValueError: not such a file; the message begins with the path.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            mean, scale = (np.asarray(file[name], np.float32) for name in ("mean", "scale"))
+    except Exception as error:  # numpy and zipfile raise nearly anything for a file that is not theirs
+        raise ValueError(f"{path}: expected an .npz file with arrays mean and scale ({one_line(error)})") from error
+    if mean.shape != (n_mels,) or scale.shape != (n_mels,):
+        raise ValueError(f"{path}: mean {list(mean.shape)} and scale {list(scale.shape)}: expected [{n_mels}] each")
+    return mean, scale
+
+
 def _read_arrays(path: Path, bare: str = "mel") -> dict[str, np.ndarray]:
     """The arrays `mel` and `f0` of a file, as far as it has them; an array without a name is called `bare`."""
     readers = {".npy": _read_npy, ".npz": _read_npz, ".h5": _read_h5, ".pt": _read_pt}

@@ -19,6 +19,7 @@ import numpy as np
 from wavehax.checkpoint import Model, check_model
 from wavehax.config import FEATURES, ConfigError, FeatureConfig, GeneratorConfig, from_dict, parameter_shapes
 from wavehax.errors import ModelError, one_line, optional_module
+from wavehax.melfile import read_stats
 from wavehax.yamlfile import read_yaml
 
 _NAMESPACE = "wavehax.generators."
@@ -258,13 +259,9 @@ def _read_yaml(path: Path) -> Mapping[str, Any]:
 
 def _read_stats(path: Path, n_mels: int) -> tuple[np.ndarray, np.ndarray]:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            mean, scale = (np.asarray(file[name], np.float32) for name in ("mean", "scale"))
-    except Exception as error:  # numpy and zipfile raise nearly anything for a file that is not theirs
-        raise ModelError(f"{path}: expected an .npz file with arrays mean and scale ({one_line(error)})") from error
-    if mean.shape != (n_mels,) or scale.shape != (n_mels,):
-        raise ModelError(f"{path}: mean {list(mean.shape)} and scale {list(scale.shape)}: expected [{n_mels}] each")
-    return mean, scale
+        return read_stats(path, n_mels)
+    except ValueError as error:
+        raise ModelError(str(error)) from error
 
 
 def _read_state(path: Path) -> dict[str, np.ndarray]:

@@ -1,0 +1,176 @@
+"""Mels of other programs for our models: the same mel written otherwise, and mels of other definitions.
+
+`natural_log` is exact: base of the logarithm, normalisation, floor. `convert` is an approximation, between definitions
+that are alike enough; what would be guessed rather than converted is refused. The limits below were measured on every
+fourth of the 48 `dev` recordings with the shipped model (README, "Mels of other programs"), PESQ-WB.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+import warnings
+
+import numpy as np
+
+from wavehax.config import FeatureConfig
+from wavehax.features import frame_count, mel_filterbank, mel_frequencies
+from wavehax.inputs import checked_mel
+
+LOGS = {"e": 1.0, "10": math.log(10), "dB": math.log(10) / 20}
+"""Logarithms by name: what one of it, of a magnitude, is as a natural one."""
+
+_WIDEST_BAND = 38.0  # Hz between the lowest bands: in 37 (`hifigan-22k`) harmonics survive, in 40 (`wavehax-48k`) not
+_FURTHEST = 1.5  # times f_max: from 8 to 12 kHz a level held is off by 1 neper, from 8 to 24 kHz by 3
+_LONGEST_HOP = 1.2  # times that of the target, in seconds
+_WINDOWS = 1.1  # times longer or shorter, in seconds
+
+_BLOCK_FRAMES = 4096  # converted at once: 17 MB of spectrum at n_fft 1024
+
+
+def natural_log(
+    mel: np.ndarray,
+    features: FeatureConfig,
+    *,
+    log: str = "e",
+    power: int = 1,
+    mean: float | np.ndarray = 0.0,
+    scale: float | np.ndarray = 1.0,
+) -> np.ndarray:
+    """A mel of the definition `features`, written otherwise, as that definition has it.
+
+    Matcha-TTS, before it denormalises: mean=-5.54, scale=2.12 (its data_statistics mel_mean, mel_std); Tacotron 2 with
+    symmetric values to 4, 100 dB below 20 dB: log="dB", mean=-30, scale=12.5; ESPnet, ParallelWaveGAN: log="10".
+
+    Args:
+        mel: floating [n_mels, T], the logarithm of the mel, less `mean`, divided by `scale`.
+        features: what it is apart from that, and the floor that it gets.
+        log: "e", "10", or "dB" (20 log10 of magnitude, 10 log10 of power).
+        power: 2 where filters are applied to squared magnitudes. Then the result is an approximation, exact for a
+            spectrum that is flat within each band (off by 0.11 neper on speech; PESQ 3.10 instead of 3.13).
+        mean: a number, or [n_mels].
+        scale: a number other than 0, or [n_mels].
+
+    Returns:
+        float32 [n_mels, T]; what is not finite is left to be refused where it is used, but for the logarithm of 0.
+
+    Raises:
+        ValueError: a shape, type or value other than these.
+    """
+    mel = np.asarray(mel)
+    if mel.dtype.kind != "f" or mel.ndim != 2 or len(mel) != features.n_mels:
+        raise ValueError(f"mel is {mel.dtype} {list(mel.shape)}: expected floating point [{features.n_mels}, T]")
+    if log not in LOGS:
+        raise ValueError(f"log={log!r}: expected one of {', '.join(LOGS)}")
+    if power not in (1, 2):
+        raise ValueError(f"power={power!r}: expected 1 or 2")
+    mean, scale = _statistic("mean", mean, features), _statistic("scale", scale, features)
+    factor = LOGS[log] / (1 if log == "dB" else power)
+    values = factor * (mel * scale + mean)
+    if power == 2:
+        values += 0.5 * np.log(mel_filterbank(features).sum(axis=1))[:, None]
+    return np.maximum(values, math.log(features.log_floor)).astype(np.float32)
+
+
+def _statistic(name: str, value: float | np.ndarray, features: FeatureConfig) -> np.ndarray:
+    """`value` as float64 [n_mels or 1, 1]."""
+    array = np.asarray(value, np.float64)
+    if array.shape not in ((), (features.n_mels,)) or not np.isfinite(array).all() or (name == "scale" and 0 in array):
+        raise ValueError(
+            f"{name} is {str(value)[:40]}, shape {list(array.shape)}: expected one finite number"
+            f" or {features.n_mels} of them{', not 0' if name == 'scale' else ''}"
+        )
+    return array.reshape(-1, 1)
+
+
+def convert(mel: np.ndarray, source: FeatureConfig, target: FeatureConfig) -> np.ndarray:
+    """A mel of one definition as one of another, nearly: bands to a spectrum (least squares), to bands; frames between.
+
+    Above the highest frequency of `source` its last band's level is held, and a warning says so.
+
+    Args:
+        mel: floating [n_mels, T] as `source` defines it.
+        source: the definition that it has.
+        target: the definition wanted.
+
+    Returns:
+        float32 [n_mels, T'], frames at the times that `target` has them; T' hops are as long as T, to a hop.
+
+    Raises:
+        ValueError: not such a mel, or `source` does not carry what `target` needs: the message says what is missing.
+    """
+    mel = checked_mel(mel, source)
+    if dataclasses.replace(source, name=target.name, log_floor=target.log_floor) == target:
+        return np.maximum(mel, np.float32(math.log(target.log_floor)))
+    check_convertible(source, target)
+    if target.f_max > source.f_max:
+        warnings.warn(
+            f"{source.name} ends at {source.f_max:g} Hz: above, {target.name} gets its last level, up to"
+            f" {target.f_max:g} Hz",
+            stacklevel=2,
+        )
+    to_spectrum, to_bands = _matrices(source, target)
+    bands = np.empty((target.n_mels, mel.shape[1]), np.float32)
+    for start in range(0, mel.shape[1], _BLOCK_FRAMES):
+        block = slice(start, start + _BLOCK_FRAMES)
+        spectrum = np.maximum(0, to_spectrum @ np.exp(mel[:, block].astype(np.float64)))
+        bands[:, block] = np.log(np.maximum(to_bands @ spectrum, target.log_floor))
+    had, wanted = _frame_times(source, mel.shape[1]), _target_times(source, target, mel.shape[1])
+    return np.stack([np.interp(wanted, had, band) for band in bands]).astype(np.float32)
+
+
+def convert_f0(f0: np.ndarray, source: FeatureConfig, target: FeatureConfig) -> np.ndarray:
+    """F0 [T] in Hz of the frames of `source` at those of `target`, from the nearest: [T'], as `convert` has it."""
+    f0 = np.asarray(f0)
+    hops = np.arange(len(_target_times(source, target, len(f0)))) * _hop_seconds(target) / _hop_seconds(source)
+    return f0[np.minimum(np.rint(hops).astype(int), len(f0) - 1)]
+
+
+def check_convertible(source: FeatureConfig, target: FeatureConfig) -> None:
+    """Raise ValueError where a mel of `source` would make a bad one of `target`."""
+    seconds = [features.n_fft / features.sample_rate for features in (source, target)]
+    apart = mel_frequencies(source)[2] - mel_frequencies(source)[1]
+    missing = ""
+    if not 1 / _WINDOWS <= seconds[0] / seconds[1] <= _WINDOWS:
+        missing = f"its window is {1000 * seconds[0]:.1f} ms long, and {1000 * seconds[1]:.1f} ms are needed"
+    elif _hop_seconds(source) > _LONGEST_HOP * _hop_seconds(target):
+        missing = f"its hop is {1000 * _hop_seconds(source):.1f} ms, of {1000 * _hop_seconds(target):.1f} ms needed"
+    elif apart > _WIDEST_BAND:
+        missing = f"its bands begin {apart:.0f} Hz apart, and harmonics are lost in more than {_WIDEST_BAND:g} Hz"
+    elif source.f_min > target.f_min or _FURTHEST * source.f_max < target.f_max:
+        missing = f"it has {source.f_min:g}-{source.f_max:g} Hz, of {target.f_min:g}-{target.f_max:g} Hz needed"
+    if missing:
+        raise ValueError(
+            f"mel {source.name!r} cannot be made into {target.name!r}: {missing}; use a model of its own mel"
+        )
+
+
+@functools.cache
+def _matrices(source: FeatureConfig, target: FeatureConfig) -> tuple[np.ndarray, np.ndarray]:
+    """Bands of `source` to magnitudes of its bins, and these to bands of `target`: float64."""
+    bank = mel_filterbank(source)
+    bins, wanted = (np.linspace(0, f.sample_rate / 2, f.n_fft // 2 + 1) for f in (source, target))
+    to_spectrum = np.linalg.pinv(bank)
+    held = np.zeros(source.n_mels)
+    held[-1] = 1 / bank[-1].sum()
+    to_spectrum[bins > mel_frequencies(source)[-2]] = held
+    between = np.stack([np.interp(wanted, bins, one) for one in np.eye(len(bins))], axis=1)
+    gain = target.n_fft / source.n_fft  # of magnitudes, with the sum of the window
+    return to_spectrum, gain * mel_filterbank(target) @ between
+
+
+def _hop_seconds(features: FeatureConfig) -> float:
+    return features.hop_length / features.sample_rate
+
+
+def _frame_times(features: FeatureConfig, frames: int) -> np.ndarray:
+    """The centres of frames, in seconds."""
+    return (np.arange(frames) + (0.5 if features.padding == "same" else 0.0)) * _hop_seconds(features)
+
+
+def _target_times(source: FeatureConfig, target: FeatureConfig, frames: int) -> np.ndarray:
+    """The centres of the frames of `target` over the length of so many frames of `source`, in seconds."""
+    hops = frames - (source.padding == "centre")
+    samples = round(hops * _hop_seconds(source) * target.sample_rate)
+    return _frame_times(target, frame_count(samples, target))
