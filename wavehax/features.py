@@ -13,6 +13,8 @@ Training cuts its segments, and use its streams, by this rule alone; nothing els
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
@@ -62,14 +64,19 @@ def log_mel_of_padded(padded: np.ndarray, num_frames: int, features: FeatureConf
     if num_frames == 0:
         return np.empty((features.n_mels, 0), np.float32)
     frames = sliding_window_view(padded, features.n_fft)[:: features.hop_length]
-    window = hann_window(features.n_fft)
-    bank = mel_filterbank(features)
+    window, bank = _window_and_bank(features)
     mel = np.empty((features.n_mels, num_frames), np.float32)
     for start in range(0, num_frames, _BLOCK_FRAMES):
         stop = min(start + _BLOCK_FRAMES, num_frames)
         magnitude = np.abs(np.fft.rfft(frames[start:stop] * window))
         mel[:, start:stop] = np.log(np.maximum(bank @ magnitude.T, features.log_floor))
     return mel
+
+
+@functools.lru_cache(maxsize=8)
+def _window_and_bank(features: FeatureConfig) -> tuple[np.ndarray, np.ndarray]:
+    """Kept, as a `MelStream` asks for them with every frame."""
+    return hann_window(features.n_fft), mel_filterbank(features)
 
 
 def frame_count(num_samples: int, features: FeatureConfig) -> int:
