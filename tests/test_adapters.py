@@ -7,20 +7,27 @@ import itertools
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
 from processes import ENVIRONMENT
 from voices import voice
 
+import wavehax
 from wavehax.adapters import convert, convert_f0, natural_log
-from wavehax.audio import resample
+from wavehax.audio import read_audio, resample
 from wavehax.checkpoint import save_model
 from wavehax.config import FEATURES
 from wavehax.features import frame_count, log_mel, mel_filterbank, mel_frequencies
 from wavehax.vocoder import Vocoder
 
 VOCOS, HIFIGAN = FEATURES["vocos-24k"], FEATURES["hifigan-22k"]
+CORPUS = Path(__file__).parents[2] / "shared" / "corpus" / "speech48k"
+FILES = (  # of the split `dev`
+    "kathleen__kathleen__arctic-b0381-1592530557.flac",
+    "nathalie__nathalie__nl-rhasspy-218.flac",
+)
 NEAR = ("vocos-24k", "wavehax-24k", "hifigan-22k")
 
 
@@ -146,6 +153,45 @@ REFUSED = {
 def test_what_would_be_guessed_is_refused_with_what_is_missing(source, target, words):
     with pytest.raises(ValueError, match=f"mel '{source.name}' cannot be made into '{target.name}': {words}"):
         convert(np.zeros((source.n_mels, 9), np.float32), source, target)
+
+
+@pytest.fixture(scope="module")
+def recordings() -> list[np.ndarray]:
+    """Voices at 48 kHz."""
+    if not CORPUS.is_dir():
+        pytest.skip(f"needs the recordings in {CORPUS}")
+    return [read_audio(CORPUS / name, 48000)[0] for name in FILES]
+
+
+def test_the_level_held_from_8_to_12_khz_is_off_by_a_neper_where_silence_would_be_by_ten(recordings):
+    beyond = mel_frequencies(VOCOS)[1:-1] > HIFIGAN.f_max
+    held, silence = [], []
+    for audio in recordings:
+        true = log_mel(resample(audio, 48000, 24000), VOCOS)[beyond]
+        with pytest.warns(UserWarning, match="ends at 8000 Hz"):
+            made = convert(log_mel(resample(audio, 48000, 22050), HIFIGAN), HIFIGAN, VOCOS)[beyond]
+        frames = min(made.shape[1], true.shape[1])
+        held.append(np.abs(made[:, :frames] - true[:, :frames]).mean())
+        silence.append(np.abs(np.log(VOCOS.log_floor) - true).mean())
+    assert np.mean(held) < 1.4 and np.mean(silence) > 9, (held, silence)
+
+
+@pytest.mark.filterwarnings("ignore:.*ends at 8000 Hz")
+def test_speech_survives_conversion_from_bands_of_37_hz_and_not_of_40(recordings, monkeypatch):
+    pytest.importorskip("pesq", reason="needs the extra [eval]")
+    from wavehax.evaluate.metrics import pesq_wb
+
+    monkeypatch.setattr("wavehax.adapters._WIDEST_BAND", 99)
+    voc, scores = wavehax.load(), {}
+    for name in ("vocos-24k", "hifigan-22k", "wavehax-48k"):
+        source = FEATURES[name]
+        for audio in recordings:
+            natural = resample(audio, 48000, 24000)
+            made = voc(convert(log_mel(resample(audio, 48000, source.sample_rate), source), source, VOCOS))
+            length = min(len(natural), len(made))
+            scores.setdefault(name, []).append(pesq_wb(natural[:length], made[:length], 24000))
+    direct, narrow, wide = (np.mean(scores[name]) for name in ("vocos-24k", "hifigan-22k", "wavehax-48k"))
+    assert direct > narrow > 2.4 and wide < 2.1, (direct, narrow, wide)  # WORLD: 2.3
 
 
 def test_a_mel_that_is_not_of_the_source_is_refused():
