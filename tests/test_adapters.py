@@ -195,6 +195,8 @@ def test_speech_survives_conversion_from_bands_of_37_hz_and_not_of_40(recordings
 
 
 def test_a_mel_that_is_not_of_the_source_is_refused():
+    with pytest.raises(ValueError, match="mel is empty"):
+        convert(np.zeros((80, 0), np.float32), HIFIGAN, VOCOS)
     with pytest.raises(ValueError, match=r"mel has shape \[100, 9\]: expected \[80, T\], log-mel 'hifigan-22k'"):
         convert(np.zeros((100, 9), np.float32), HIFIGAN, VOCOS)
 
@@ -232,6 +234,14 @@ def test_the_command_line_refuses_what_cannot_be_converted(command, mel, tmp_pat
     assert code == 1 and err.count("\n") == 1 and "cannot be made into 'vocos-24k'" in err
     code, _, err = command("vocode", "-", *far)
     assert code == 2 and "frames on standard input are not converted" in err
+    assert not (tmp_path / "a.wav").exists()
+
+
+@pytest.mark.filterwarnings("ignore:.*ends at 8000 Hz")
+def test_values_that_are_no_logarithms_are_one_line_and_no_sound(command, tmp_path):
+    np.savez(tmp_path / "a.npz", mel=np.full((100, 9), 1e4, np.float32))
+    code, out, err = command("vocode", tmp_path / "a.npz", "--features", "wavehax-24k", "-o", tmp_path / "a.wav")
+    assert (code, out, err.count("\n")) == (1, "", 1) and "expected finite values" in err
     assert not (tmp_path / "a.wav").exists()
 
 

@@ -101,6 +101,8 @@ def convert(mel: np.ndarray, source: FeatureConfig, target: FeatureConfig) -> np
         ValueError: not such a mel, or `source` does not carry what `target` needs: the message says what is missing.
     """
     mel = checked_mel(mel, source)
+    if mel.shape[1] == 0:
+        raise ValueError("mel is empty: expected at least one frame")
     if dataclasses.replace(source, name=target.name, log_floor=target.log_floor) == target:
         return np.maximum(mel, np.float32(math.log(target.log_floor)))
     _check_convertible(source, target)
@@ -114,8 +116,9 @@ def convert(mel: np.ndarray, source: FeatureConfig, target: FeatureConfig) -> np
     bands = np.empty((target.n_mels, mel.shape[1]), np.float32)
     for start in range(0, mel.shape[1], _BLOCK_FRAMES):
         block = slice(start, start + _BLOCK_FRAMES)
-        spectrum = np.maximum(0, to_spectrum @ np.exp(mel[:, block].astype(np.float64)))
-        bands[:, block] = np.log(np.maximum(to_bands @ spectrum, target.log_floor))
+        with np.errstate(over="ignore", invalid="ignore"):  # of values that are no logarithms; refused where used
+            spectrum = np.maximum(0, to_spectrum @ np.exp(mel[:, block].astype(np.float64)))
+            bands[:, block] = np.log(np.maximum(to_bands @ spectrum, target.log_floor))
     had, wanted = _frame_times(source, mel.shape[1]), _target_times(source, target, mel.shape[1])
     return np.stack([np.interp(wanted, had, band) for band in bands]).astype(np.float32)
 
