@@ -29,6 +29,7 @@ FILES = (  # of the split `dev`
     "nathalie__nathalie__nl-rhasspy-218.flac",
 )
 NEAR = ("vocos-24k", "wavehax-24k", "hifigan-22k")
+FEW_BANDS = dataclasses.replace(VOCOS, name="few", n_mels=60, mel_scale="slaney", mel_norm="slaney")
 
 
 def magnitudes(features=VOCOS) -> np.ndarray:
@@ -95,7 +96,9 @@ def test_a_bad_argument_is_refused_by_name(options, words):
 
 
 @pytest.mark.filterwarnings("ignore:.*ends at 8000 Hz")
-@pytest.mark.parametrize(("source", "target"), list(itertools.permutations(NEAR, 2)))
+@pytest.mark.parametrize(
+    ("source", "target"), [*itertools.permutations(NEAR, 2), *(("wavehax-48k", name) for name in NEAR)]
+)
 def test_a_mel_of_a_near_definition_is_close_to_the_mel_of_the_sound(source, target):
     converted, true = convert(mel_of(source), FEATURES[source], FEATURES[target]), mel_of(target)
     assert converted.dtype == np.float32 and abs(converted.shape[1] - true.shape[1]) <= 1
@@ -127,7 +130,7 @@ def test_the_same_definition_only_gets_the_floor():
 def test_as_many_frames_come_as_the_sound_has_whatever_the_number_given():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for frames in (1, 2, 3, 50, 5000):
+        for frames in (1, 2, 3, 50, 1500):
             mel = convert(np.full((80, frames), -4.0), HIFIGAN, VOCOS)
             assert mel.shape == (100, frame_count(round(frames * 256 / 22050 * 24000), VOCOS))
             assert len(convert_f0(np.full(frames, 100.0), HIFIGAN, VOCOS)) == mel.shape[1]
@@ -142,7 +145,8 @@ def test_f0_goes_to_the_nearest_frame():
 
 REFUSED = {
     "48 kHz from 8 kHz": (HIFIGAN, FEATURES["wavehax-48k"], "it has 0-8000 Hz, of 0-24000 Hz needed"),
-    "wide bands": (FEATURES["wavehax-48k"], VOCOS, "its bands begin 40 Hz apart, and harmonics are lost"),
+    "wide bands": (FEW_BANDS, VOCOS, "its bands begin 56 Hz apart, and harmonics are lost"),
+    "empty bands": (dataclasses.replace(VOCOS, n_mels=300), VOCOS, "its band 0 lies between two bins"),
     "window": (dataclasses.replace(VOCOS, n_fft=512), VOCOS, "its window is 21.3 ms long, and 42.7 ms are needed"),
     "hop": (dataclasses.replace(VOCOS, hop_length=512), VOCOS, "its hop is 21.3 ms, of 10.7 ms needed"),
     "no low end": (dataclasses.replace(VOCOS, f_min=80.0), VOCOS, "it has 80-12000 Hz, of 0-12000 Hz needed"),
@@ -177,21 +181,20 @@ def test_the_level_held_from_8_to_12_khz_is_off_by_a_neper_where_silence_would_b
 
 
 @pytest.mark.filterwarnings("ignore:.*ends at 8000 Hz")
-def test_speech_survives_conversion_from_bands_of_37_hz_and_not_of_40(recordings, monkeypatch):
+def test_speech_survives_conversion_from_presets_and_not_from_few_bands(recordings, monkeypatch):
     pytest.importorskip("pesq", reason="needs the extra [eval]")
     from wavehax.evaluate.metrics import pesq_wb
 
     monkeypatch.setattr("wavehax.adapters._WIDEST_BAND", 99)
     voc, scores = wavehax.load(), {}
-    for name in ("vocos-24k", "hifigan-22k", "wavehax-48k"):
-        source = FEATURES[name]
+    for source in (VOCOS, HIFIGAN, FEATURES["wavehax-48k"], FEW_BANDS):
         for audio in recordings:
             natural = resample(audio, 48000, 24000)
             made = voc(convert(log_mel(resample(audio, 48000, source.sample_rate), source), source, VOCOS))
             length = min(len(natural), len(made))
-            scores.setdefault(name, []).append(pesq_wb(natural[:length], made[:length], 24000))
-    direct, narrow, wide = (np.mean(scores[name]) for name in ("vocos-24k", "hifigan-22k", "wavehax-48k"))
-    assert direct > narrow > 2.4 and wide < 2.1, (direct, narrow, wide)  # WORLD: 2.3
+            scores.setdefault(source.name, []).append(pesq_wb(natural[:length], made[:length], 24000))
+    direct, lower, higher, few = (np.mean(values) for values in scores.values())
+    assert min(lower, higher) > direct - 0.5 and few < direct - 1, scores
 
 
 def test_a_mel_that_is_not_of_the_source_is_refused():
@@ -229,9 +232,9 @@ def test_the_command_line_converts_a_near_definition_with_its_f0_and_says_in_a_l
 
 def test_the_command_line_refuses_what_cannot_be_converted(command, mel, tmp_path, tiny, model_file):
     np.savez(tmp_path / "a.npz", mel=np.zeros((100, 9), np.float32))
-    far = ("--features", "wavehax-48k", "-o", tmp_path / "a.wav")
+    far = ("--features", "wavehax-48k", "--model", model_file, "-o", tmp_path / "a.wav")
     code, _, err = command("vocode", tmp_path / "a.npz", *far)
-    assert code == 1 and err.count("\n") == 1 and "cannot be made into 'vocos-24k'" in err
+    assert code == 1 and err.count("\n") == 1 and "'wavehax-48k' cannot be made into 'tiny': its window" in err
     code, _, err = command("vocode", "-", *far)
     assert code == 2 and "frames on standard input are not converted" in err
     assert not (tmp_path / "a.wav").exists()

@@ -21,12 +21,14 @@ from wavehax.inputs import checked_mel
 LOGS = {"e": 1.0, "10": math.log(10), "dB": math.log(10) / 20}
 """Logarithms by name: what one of it, of a magnitude, is as a natural one."""
 
-_WIDEST_BAND = 38.0  # Hz between the lowest bands: in 37 (`hifigan-22k`) harmonics survive, in 40 (`wavehax-48k`) not
+_WIDEST_BAND = 45.0  # Hz between the lowest bands: in 42 (80 up to 12 kHz) harmonics survive, in 56 (60) they do not
 _FURTHEST = 1.5  # times f_max: at most a third of the spectrum is made up, and that is off by a neper
 _LONGEST_HOP = 1.2  # times that of the target, in seconds; the presets need 1.16
 _WINDOWS = 1.1  # times longer or shorter, in seconds; the presets need 1.09
 
-_BLOCK_FRAMES = 4096  # converted at once: 17 MB of spectrum at n_fft 1024
+_FITTING_STEPS = 10  # more meet the bands better and sound no better
+_TINY = 1e-30  # of a magnitude, below any floor
+_BLOCK_FRAMES = 1024  # converted at once: 4 MB of spectrum at n_fft 1024, a few times
 
 
 def natural_log(
@@ -69,7 +71,8 @@ def natural_log(
     factor = LOGS[log] / (1 if log == "dB" else power)
     values = factor * (mel * scale + mean)
     if power == 2:
-        values += 0.5 * np.log(mel_filterbank(features).sum(axis=1))[:, None]
+        with np.errstate(divide="ignore"):  # of a band between two bins, which is the floor in any case
+            values += 0.5 * np.log(mel_filterbank(features).sum(axis=1))[:, None]
     return np.maximum(values, math.log(features.log_floor)).astype(np.float32)
 
 
@@ -85,9 +88,11 @@ def _statistic(name: str, value: float | np.ndarray, features: FeatureConfig) ->
 
 
 def convert(mel: np.ndarray, source: FeatureConfig, target: FeatureConfig) -> np.ndarray:
-    """A mel of one definition as one of another, nearly: bands to a spectrum (least squares), to bands; frames between.
+    """A mel of one definition as one of another, nearly: bands to a spectrum, to bands; linear between frames.
 
-    Above the highest frequency of `source` its last band's level is held, and a warning says so.
+    The spectrum begins as the level of the bands, interpolated over frequency, and is fitted to them by least squares
+    under the constraint that it stays positive (Lee and Seung, NIPS 2000, with the filters fixed). Above the highest
+    frequency of `source` the level of its last band is held, and a warning says so.
 
     Args:
         mel: floating [n_mels, T] as `source` defines it.
@@ -112,12 +117,12 @@ def convert(mel: np.ndarray, source: FeatureConfig, target: FeatureConfig) -> np
             f" {target.f_max:g} Hz",
             stacklevel=2,
         )
-    to_spectrum, to_bands = _matrices(source, target)
+    to_bands = _spectrum_to_bands(source, target)
     bands = np.empty((target.n_mels, mel.shape[1]), np.float32)
     for start in range(0, mel.shape[1], _BLOCK_FRAMES):
         block = slice(start, start + _BLOCK_FRAMES)
         with np.errstate(over="ignore", invalid="ignore"):  # of values that are no logarithms; refused where used
-            spectrum = np.maximum(0, to_spectrum @ np.exp(mel[:, block].astype(np.float64)))
+            spectrum = _spectrum(mel[:, block].astype(np.float64), source)
             bands[:, block] = np.log(np.maximum(to_bands @ spectrum, target.log_floor))
     had, wanted = _frame_times(source, mel.shape[1]), _target_times(source, target, mel.shape[1])
     return np.stack([np.interp(wanted, had, band) for band in bands]).astype(np.float32)
@@ -143,24 +148,44 @@ def _check_convertible(source: FeatureConfig, target: FeatureConfig) -> None:
         missing = f"its bands begin {apart:.0f} Hz apart, and harmonics are lost in more than {_WIDEST_BAND:g} Hz"
     elif source.f_min > target.f_min or _FURTHEST * source.f_max < target.f_max:
         missing = f"it has {source.f_min:g}-{source.f_max:g} Hz, of {target.f_min:g}-{target.f_max:g} Hz needed"
+    elif not (filled := mel_filterbank(source).any(axis=1)).all():
+        missing = f"its band {int(np.argmin(filled))} lies between two bins, and is always empty"
     if missing:
         raise ValueError(
             f"mel {source.name!r} cannot be made into {target.name!r}: {missing}; use a model of its own mel"
         )
 
 
+def _spectrum(mel: np.ndarray, features: FeatureConfig) -> np.ndarray:
+    """Magnitudes of the bins [n_fft // 2 + 1, T] that a log-mel [n_mels, T] may have come from."""
+    filters, level_of_bins = mel_filterbank(features), _bands_to_bins(features)
+    spectrum = np.exp(level_of_bins @ (mel - np.log(filters.sum(axis=1))[:, None]))
+    wanted = filters.T @ np.exp(mel)
+    seen = filters.any(axis=0)  # by a band; others keep their level
+    for _ in range(_FITTING_STEPS):
+        spectrum[seen] *= (wanted / np.maximum(filters.T @ (filters @ spectrum), _TINY))[seen]
+    return spectrum
+
+
 @functools.cache
-def _matrices(source: FeatureConfig, target: FeatureConfig) -> tuple[np.ndarray, np.ndarray]:
-    """Bands of `source` to magnitudes of its bins, and these to bands of `target`: float64."""
-    bank = mel_filterbank(source)
-    bins, wanted = (np.linspace(0, f.sample_rate / 2, f.n_fft // 2 + 1) for f in (source, target))
-    to_spectrum = np.linalg.pinv(bank)
-    held = np.zeros(source.n_mels)
-    held[-1] = 1 / bank[-1].sum()
-    to_spectrum[bins > mel_frequencies(source)[-2]] = held
-    between = np.stack([np.interp(wanted, bins, one) for one in np.eye(len(bins))], axis=1)
+def _bands_to_bins(features: FeatureConfig) -> np.ndarray:
+    """[bins, n_mels]: linear interpolation over frequency between the centres of bands, held beyond them."""
+    centres = mel_frequencies(features)[1:-1]
+    return np.stack([np.interp(_bins(features), centres, one) for one in np.eye(len(centres))], axis=1)
+
+
+@functools.cache
+def _spectrum_to_bands(source: FeatureConfig, target: FeatureConfig) -> np.ndarray:
+    """[n_mels of target, bins of source]: magnitudes to the bands that `target` makes of such a spectrum."""
+    bins = _bins(source)
+    between = np.stack([np.interp(_bins(target), bins, one) for one in np.eye(len(bins))], axis=1)
     gain = target.n_fft / source.n_fft  # of magnitudes, with the sum of the window
-    return to_spectrum, gain * mel_filterbank(target) @ between
+    return gain * mel_filterbank(target) @ between
+
+
+def _bins(features: FeatureConfig) -> np.ndarray:
+    """Frequencies of the bins, Hz."""
+    return np.linspace(0, features.sample_rate / 2, features.n_fft // 2 + 1)
 
 
 def _hop_seconds(features: FeatureConfig) -> float:
