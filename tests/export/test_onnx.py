@@ -19,8 +19,8 @@ from wavehax.audio import read_audio
 from wavehax.checkpoint import Model, load_model
 from wavehax.config import FeatureConfig, GeneratorConfig
 from wavehax.features import log_mel
+from wavehax.locate import model_path
 from wavehax.official import convert_official
-from wavehax.vocoder import model_path
 
 onnxruntime = pytest.importorskip("onnxruntime", reason="needs the extra [onnx]")
 onnx = pytest.importorskip("onnx", reason="needs the extra [onnx]")
