@@ -21,7 +21,7 @@ from wavehax.inputs import checked_mel
 LOGS = {"e": 1.0, "10": math.log(10), "dB": math.log(10) / 20}
 """Logarithms by name: what one of it, of a magnitude, is as a natural one."""
 
-_WIDEST_BAND = 45.0  # Hz between the lowest bands: in 42 (80 up to 12 kHz) harmonics survive, in 56 (60) they do not
+_WIDEST_BAND = 45.0  # Hz between the lowest bands: in 40 (`wavehax-48k`) harmonics survive, in 56 they do not
 _FURTHEST = 1.5  # times f_max: at most a third of the spectrum is made up, and that is off by a neper
 _LONGEST_HOP = 1.2  # times that of the target, in seconds; the presets need 1.16
 _WINDOWS = 1.1  # times longer or shorter, in seconds; the presets need 1.09
