@@ -12,6 +12,7 @@ from processes import run_python
 
 import wavehax
 from wavehax.checkpoint import load_model
+from wavehax.evaluate.subjects import open_subject
 from wavehax.locate import CARD_FILE, MODEL_FILE, model_path, shipped_models
 
 WORDS = "a card of which only people read a word"
@@ -52,6 +53,10 @@ def test_a_folder_is_loaded_by_the_model_file_in_it(folder, monkeypatch):
     assert wavehax.load(folder).features.name == wavehax.load(str(folder)).features.name == "tiny"
     monkeypatch.chdir(folder.parent)
     assert wavehax.load("voice").features.name == wavehax.load("./voice").features.name == "tiny"
+
+
+def test_a_folder_of_a_model_is_measured_as_one_and_not_as_a_training_run(folder):
+    assert open_subject(str(folder)).voc.features.name == "tiny"
 
 
 def test_a_shipped_name_wins_over_a_folder_of_that_name(folder, monkeypatch):

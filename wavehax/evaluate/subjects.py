@@ -12,7 +12,7 @@ import wavehax
 from wavehax.checkpoint import load_model
 from wavehax.config import FeatureConfig
 from wavehax.errors import optional_module
-from wavehax.locate import model_path
+from wavehax.locate import MODEL_FILE, model_path
 
 
 class Synthesizer(Protocol):
@@ -39,14 +39,14 @@ class Subject:
 
 
 def open_subject(name: str) -> Subject:
-    """A model file, the name of a shipped model, or the folder of a training run (wavehax.evaluate.trained).
+    """A model, by what `wavehax.load` takes, or the folder of a training run (wavehax.evaluate.trained).
 
     Raises:
         OSError: it cannot be read.
         ValueError: damaged, or a model with a prior other than those of `Subject`.
         ModuleNotFoundError: a run, and PyTorch is not installed.
     """
-    if Path(name).is_dir():
+    if Path(name).is_dir() and not (Path(name) / MODEL_FILE).is_file():
         optional_module("torch", f"{name} is a training run, which", "wavehax[train]")
         from wavehax.evaluate.trained import TrainedRun
 
