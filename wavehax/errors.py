@@ -43,3 +43,4 @@ def ignore_import_warnings() -> None:
     """Keep a process from printing what optional modules warn of: errors are one line and nothing else."""
     warnings.filterwarnings("ignore", "pkg_resources is deprecated", UserWarning)  # pyworld 0.3.5
     warnings.filterwarnings("ignore", "Detected pickle protocol", UserWarning)  # torch, of old checkpoints
+    warnings.filterwarnings("ignore", module=r"torch\.")  # of what a .pt file holds
