@@ -51,7 +51,7 @@ class MelFiles:
             names[role] = f"{role}{suffix}"
             content = _file(rng, suffix, role)
             (self.folder / names[role]).write_bytes(damaged(rng, content) if rng.random() < 0.5 else content)
-        return self._read(names) if rng.random() < 0.8 else self._vocode(rng, names)
+        return self._read(names) if rng.random() < 0.95 else self._vocode(rng, names)
 
     def _read(self, names: dict[str, str]) -> str:
         outcome = "read"

@@ -103,7 +103,7 @@ def _phase(voc: Vocoder, wave: np.ndarray) -> float:
     cycles = np.arange(1, end - begin + 1) * (float(_PITCH) / voc.sample_rate)
     angles = 2 * np.pi * np.outer(cycles, np.arange(1, int(voc.sample_rate / 2 / _PITCH) + 1))
     columns = np.hstack([np.sin(angles), np.cos(angles)])
-    found = np.linalg.lstsq(columns, wave[begin:end].astype(float), rcond=None)[0]
+    found = np.linalg.solve(columns.T @ columns, columns.T @ wave[begin:end].astype(float))  # all but orthogonal
     return float(np.arctan2(found[angles.shape[1]], found[0]) / (2 * np.pi))
 
 
