@@ -231,6 +231,14 @@ def test_repeated_keys_of_the_configuration_are_refused(model_file):
     assert "repeats the key 'features'" in refused(model_file)
 
 
+@pytest.mark.parametrize("text", ["12", '"text"', "null", "true", "[1, 2]", '["__metadata__"]'])
+def test_a_header_that_is_no_mapping_is_refused(model_file, text):
+    rewrite(model_file, lambda header: text)
+    assert "not a model of this package" in refused(model_file)
+    rewrite(model_file, lambda header: text[:-1])
+    refused(model_file)
+
+
 def test_deeply_nested_json_is_refused(model_file):
     rewrite_config(model_file, lambda config: config["provenance"].update(a=json.loads("[" * 40 + "]" * 40)))
     assert "nested more than 32 deep" in refused(model_file)

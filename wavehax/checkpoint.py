@@ -192,7 +192,7 @@ def _check_tensor(name: str, value: np.ndarray, shape: tuple[int, ...]) -> None:
 
 
 def _metadata(header: dict[str, Any]) -> str:
-    metadata = header.pop("__metadata__", None)
+    metadata = header.pop("__metadata__", None) if isinstance(header, dict) else None
     text = metadata.get(_METADATA_KEY) if isinstance(metadata, dict) else None
     if not isinstance(text, str):
         raise ModelError(f"no text __metadata__.{_METADATA_KEY}: not a model of this package")

@@ -13,7 +13,7 @@ from wavehax.checkpoint import save_model
 
 _COMMANDS = (
     "vocode", "vocode", "vocode", "resynth", "features", "info", "bench", "import-official", "train", "train-f0",
-    "package", "evaluate", "", "vocod", "--version", "--help", "-o",
+    "package", "evaluate", "export", "", "vocod", "--version", "--help", "-o",
 )  # fmt: skip
 _FLAGS = (
     "-o", "--output", "--model", "--f0", "--f0-scale", "--seed", "--stream", "--threads", "--isa", "--precision",
@@ -25,7 +25,7 @@ _VALUES = (
     ".", "..", "/proc", "", "\t", "-", "*", "**/*.np?", "[", "missing.npy", "a.npz/b", "/dev/null", "/proc/self/mem",
     "é\udcff", "a" * 5000, "\x1b[2J", "new\nline", "0", "-1", "1", "2", "64", "1e9", "1e400", "nan", "inf", "0x10",
     "\u0661", "1_0", "9" * 30, "9" * 5000, "18446744073709551616", "mel", "auto", "portable", "bf16", "vocos-24k",
-    "wavehax-24k", "max_steps=1", "a=b=c", "data.x=[",
+    "wavehax-24k", "max_steps=1", "a=b=c", "data.x=[", "onnx",
 )  # fmt: skip
 
 
@@ -52,7 +52,7 @@ class Arguments:
         if "bench" in words:
             words += ["--seconds", "nan"]
         code, _, _ = run_command(words, self.folder, rng.bytes(int(rng.integers(0, 500))))
-        return f"{words[0] if words[0] in _COMMANDS[:12] else 'other'} {code}"
+        return f"{words[0] if words[0] in _COMMANDS[:13] else 'other'} {code}"
 
     def _sensible(self, rng: np.random.Generator) -> list[str]:
         lines = (

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mutations import damaged, damaged_json
+from mutations import damaged, damaged_json, hostile
 from tiny_models import tiny_model, with_f0
 
 from wavehax.checkpoint import F0Model, Model, load_model, save_model
@@ -109,6 +109,8 @@ class ModelFiles:
             rng.choice(["[", '{"a":', "[],", "{},", '{"a":0},', '"ab",', "1,", "1.5,", "1" * 99, '"\\ud83c\\udfa4",'])
         )
         text = unit * int(2 ** rng.uniform(0, 18))
+        if rng.random() < 0.1:  # one value alone
+            return _joined(json.dumps(hostile(rng)).encode(), data)
         opening, closing = ("", "") if unit in ("[", '{"a":') else ("[", "0]")
         if unit in ("[", '{"a":'):
             text += "0" + ("]" if unit == "[" else "}") * (len(text) // len(unit))
