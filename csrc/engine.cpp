@@ -12,6 +12,7 @@ namespace {
 
 constexpr int kProjectionTaps = 7;
 constexpr int kFilterTaps = 63;
+constexpr double kMaxVoice = 1 << 27;  // float32 values that a voice may keep, 512 MB
 
 template <typename T>
 T choose(const char* field, const std::string& value, std::initializer_list<std::pair<const char*, T>> choices) {
@@ -47,6 +48,10 @@ const Config& checked(const Config& c) {
   if (c.lookahead < 0 || c.lookahead >= kProjectionTaps) throw std::invalid_argument("lookahead: expected 0 to 6");
   if (static_cast<long>(c.channels) * c.mult_channels > kMaxExpanded)
     throw std::invalid_argument("channels * mult_channels: expected at most " + std::to_string(kMaxExpanded));
+  // A block mirrors kernel_bins of the spectrum, and keeps kernel_frames of it and a tile. In double: nothing overflows.
+  const double frame = (c.n_fft / 2 + 1.0 + c.kernel_bins) * (c.channels + 15.0) + (2.0 * c.num_streams + 1) * (c.n_fft / 2 + 16.0);
+  if ((c.num_blocks + 1.0) * (c.kernel_frames + 16.0) * frame > kMaxVoice)
+    throw std::invalid_argument("config: a voice would keep more than 2^27 values");
   if ((c.output == "excitation" && (c.num_streams > 1 || c.use_logmag_phase)) || (c.use_logmag_phase && c.num_streams > 1))
     throw std::invalid_argument("config: excitation and log-magnitudes exclude each other and several streams");
   return c;
@@ -168,8 +173,8 @@ void vocode(std::shared_ptr<const Engine> engine, MelView mel, const float* f0, 
                         prior == nullptr ? nullptr : prior + t * engine->config.hop_length, to);
     if (to < end) stream.flush(prior == nullptr ? nullptr : prior + frames * engine->config.hop_length, to);
   };
-  std::vector<std::future<void>> others;
-  for (std::size_t i = 2; i < bounds.size(); ++i) others.push_back(std::async(std::launch::async, run, i - 1));
+  std::vector<std::future<void>> others;  // without a launch policy: where no thread can be had, get() does the work
+  for (std::size_t i = 2; i < bounds.size(); ++i) others.push_back(std::async(run, i - 1));
   run(0);
   for (std::future<void>& other : others) other.get();
 }

@@ -14,7 +14,7 @@ constexpr int kPeakBins = 4;   // to either side of the likeliest bin; wavehax.c
 // The limits within which packing and indexing are safe; wavehax.config says the same in the user's terms.
 const F0Config& checked(const F0Config& c) {
   const auto within = [](int value, int largest) { return value > 0 && value <= largest; };
-  if (c.n_mels < 1 || !within(c.channels, 4096) || !within(c.num_blocks, 16) || !within(c.kernel_size, 64) ||
+  if (c.n_mels < 1 || !within(c.channels, 4096) || !within(c.num_blocks, 10) || !within(c.kernel_size, 64) ||
       !within(c.num_bins, 4096))
     throw std::invalid_argument("F0 config: a size is not positive, or larger than the engine takes");
   return c;

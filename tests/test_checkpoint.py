@@ -2,16 +2,19 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from processes import run_python
 from tiny_models import with_f0
 
 from wavehax import ModelError
 from wavehax.checkpoint import F0Model, Model, load_model, save_model
 from wavehax.config import GENERATORS, from_dict, parameter_shapes, to_dict
+from wavehax.vocoder import model_path
 
 safetensors_numpy = pytest.importorskip("safetensors.numpy", reason="the extra [dev] brings safetensors")
 
@@ -96,6 +99,7 @@ F0_DAMAGES = {
     "another size": (lambda f0: f0.update(channels=13), "f0.input_proj.weight has shape"),
     "a size of 0": (lambda f0: f0.update(num_bins=0), "num_bins=0: expected an integer, 1 to 4096"),
     "a hostile size": (lambda f0: f0.update(num_blocks=10**9), "num_blocks=1000000000"),
+    "a dilation of any length": (lambda f0: f0.update(num_blocks=11), "num_blocks=11: expected an integer, 1 to 10"),
     "bins beyond all pitch": (lambda f0: f0.update(bin_cents=1000.0), "num_bins=40: expected bins up to 10000 Hz"),
     "no pitch": (lambda f0: f0.update(f0_min=0.0), "f0_min=0.0: expected 1 to 1000"),
 }
@@ -227,9 +231,93 @@ def test_repeated_keys_of_the_configuration_are_refused(model_file):
     assert "repeats the key 'features'" in refused(model_file)
 
 
+@pytest.mark.parametrize("text", ["12", '"text"', "null", "true", "[1, 2]", '["__metadata__"]'])
+def test_a_header_that_is_no_mapping_is_refused(model_file, text):
+    rewrite(model_file, lambda header: text)
+    assert "not a model of this package" in refused(model_file)
+    rewrite(model_file, lambda header: text[:-1])
+    refused(model_file)
+
+
 def test_deeply_nested_json_is_refused(model_file):
+    rewrite_config(model_file, lambda config: config["provenance"].update(a=json.loads("[" * 40 + "]" * 40)))
+    assert "nested more than 32 deep" in refused(model_file)
     rewrite(model_file, lambda header: "[" * 100_000)
     refused(model_file)
+
+
+def test_provenance_as_deep_as_is_allowed_can_be_shown(model_file, command):
+    deep = json.loads('{"a":' * 28 + "[]" + "}" * 28)
+    rewrite_config(model_file, lambda config: config["provenance"].update(deep))
+    assert command("info", model_file)[0] == 0
+
+
+DENSE_JSON = {"lists": "[],", "mappings": '{"a":0},', "texts": '"ab",', "numbers": "1.5,", "wide texts": '"🎤🎤🎤🎤",'}
+
+
+@pytest.mark.parametrize("unit", DENSE_JSON.values(), ids=DENSE_JSON)
+@pytest.mark.parametrize("size", [100_000, 20_000_000])
+def test_refusing_a_header_of_dense_json_takes_little_memory(tmp_path, unit, size):
+    path = tmp_path / "dense.safetensors"
+    text = f"[{unit * (size // len(unit.encode()))}0]".encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text)
+    tracemalloc.start()
+    try:
+        refused(path)
+        assert tracemalloc.get_traced_memory()[1] < 2 * path.stat().st_size * (size < 1e6) + 6e6
+    finally:
+        tracemalloc.stop()
+
+
+def nan_at_the_end(content: bytes) -> bytes:
+    return content[:-4] + np.float32(np.nan).tobytes()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        nan_at_the_end,
+        lambda content: content[:-1],
+        lambda content: content + b"0000",
+        lambda content: content.replace(b"blocks.3.gamma", b"blocks.3.gemma"),
+        lambda content: content.replace(b"lookahead", b"lookahaed"),
+    ],
+    ids=["NaN", "cut", "longer", "another name", "another field"],
+)
+def test_refusing_a_whole_model_takes_less_than_twice_its_size(tmp_path, change):
+    pytest.importorskip("resource", reason="the peak of memory is not to be had here")
+    path = tmp_path / "bad.safetensors"
+    path.write_bytes(change(model_path().read_bytes()))
+    code = (
+        "import resource, wavehax\n"
+        "from wavehax.checkpoint import load_model\n"
+        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024\n"
+        "before = peak()\n"
+        f"try: load_model({str(path)!r})\n"
+        "except wavehax.ModelError: print(peak() - before)"
+    )
+    assert 0 <= int(run_python(code, tmp_path).stdout) < 2 * path.stat().st_size
+
+
+def test_a_file_larger_than_memory_is_refused(model_file, monkeypatch):
+    def fail(*arguments):
+        raise MemoryError
+
+    monkeypatch.setattr("numpy.fromfile", fail)
+    assert "MemoryError" in refused(model_file)
+
+
+def test_a_model_whose_header_could_not_be_read_again_is_not_saved(tiny, model_file):
+    tiny.provenance = {"notes": "x" * 200_000}
+    before = model_file.read_bytes()
+    with pytest.raises(ModelError, match=r"configuration and names take 2\d* bytes: expected at most 131072"):
+        save_model(model_file, tiny)
+    assert model_file.read_bytes() == before
+
+
+def test_few_weights_that_ask_for_a_huge_voice_are_refused(model_file):
+    rewrite_config(model_file, lambda config: config["generator"].update(kernel_size=[1, 2**22 + 1]))
+    assert "a voice would keep" in refused(model_file)
 
 
 @pytest.mark.parametrize(

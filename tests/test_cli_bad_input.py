@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 
 import numpy as np
 import pytest
@@ -238,6 +239,22 @@ def test_a_full_disk_leaves_nothing_and_one_line(model_file, mel_file, tmp_path)
     assert done.returncode == 1 and done.stdout == ""
     assert "out.wav: cannot be written whole" in done.stderr and done.stderr.count("\n") == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["tiny.safetensors", "utterance.npz"]
+
+
+def test_control_characters_of_a_file_name_are_shown_escaped(command, model_file, tmp_path):
+    for name in ("\x1b[2J.npy", "new\nline.npy"):
+        _, _, err = command("vocode", tmp_path / name, "-o", tmp_path / "out.wav", "--model", model_file)
+        assert err[:-1].isprintable() and err.count("\n") == 1 and err.count("no such file") == 1
+
+
+def test_what_torch_warns_of_a_file_is_not_shown(model_file, tmp_path):
+    torch = pytest.importorskip("torch", reason="the extra [train] brings torch")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.save(torch.quantize_per_tensor(torch.ones(10, 4), 0.1, 0, torch.qint8), tmp_path / "a.pt")
+    words = ["vocode", "a.pt", "-o", "a.wav", "--model", str(model_file)]
+    done = run_python(f"import sys; from wavehax.cli import main; sys.exit(main({words}))", tmp_path)
+    assert done.returncode == 1 and done.stderr.startswith("wavehax: a.pt: ") and done.stderr.count("\n") == 1
 
 
 def test_the_program_says_one_line_without_traceback(model_file, mel_file, tmp_path):

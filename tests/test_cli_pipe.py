@@ -49,6 +49,11 @@ def test_frames_become_the_samples_of_the_whole_utterance(start, model_file, mel
     assert (out, err) == (pcm16(voc(mel, np.full(40, 150, np.float32))), b"")
 
 
+def test_chunks_larger_than_any_memory_change_nothing(start, model_file, mel, f0):
+    out, err = start("-", "-o", "-", "--stream", 10**30).communicate(raw(mel, f0))
+    assert (out, err) == (pcm16(wavehax.load(model_file)(mel, f0)), b"")
+
+
 def test_frames_need_no_f0_where_the_model_predicts_it(start, tiny, model_file, mel):
     save_model(model_file, with_f0(tiny))
     expected = pcm16(wavehax.load(model_file)(mel, f0_scale=2))

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pickle
+import tracemalloc
+import zipfile
 
 import numpy as np
 import pytest
@@ -175,3 +177,61 @@ def test_a_header_that_claims_more_than_there_is_memory_for_is_refused(tmp_path)
         np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": (10, 10**13)})
     with pytest.raises(ValueError, match=r"a\.npy: not a \.npy file that can be read"):
         read_mel(tmp_path / "a.npy", BANDS)
+
+
+def test_arrays_that_would_take_far_more_memory_than_their_file_are_refused(tmp_path):
+    h5py = pytest.importorskip("h5py", reason="the extra [dev] brings h5py")
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("mel", (10, 10**8), "f4", chunks=(10, 10), fillvalue=1)
+    np.savez_compressed(tmp_path / "a.npz", mel=np.zeros((10, 7_000_000), np.float32))
+    torch = pytest.importorskip("torch", reason="the extra [train] brings torch")
+    torch.save(torch.zeros(1).expand(10, 10**8), tmp_path / "a.pt")
+    tracemalloc.start()
+    try:
+        for name in ("a.h5", "a.npz", "a.pt"):
+            with pytest.raises(ValueError, match=rf"{name}.*mel would take \d+ bytes, in a file of \d+"):
+                read_mel(tmp_path / name, BANDS)
+        assert tracemalloc.get_traced_memory()[1] < 2e6
+    finally:
+        tracemalloc.stop()
+
+
+def test_h5_that_points_at_other_files_is_refused(tmp_path, mel):
+    h5py = pytest.importorskip("h5py", reason="the extra [dev] brings h5py")
+    write_h5(tmp_path / "other.h5", mel=mel)
+    mel.tofile(tmp_path / "raw")
+    layout = h5py.VirtualLayout(mel.shape, "f4")
+    layout[:] = h5py.VirtualSource(tmp_path / "other.h5", "mel", mel.shape)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["mel"] = h5py.ExternalLink("other.h5", "mel")
+    with h5py.File(tmp_path / "b.h5", "w") as file:
+        file.create_virtual_dataset("mel", layout)
+    with h5py.File(tmp_path / "c.h5", "w") as file:
+        file.create_dataset("mel", mel.shape, "f4", external=[(tmp_path / "raw", 0, mel.nbytes)])
+    with h5py.File(tmp_path / "d.h5", "w") as file:
+        file["mel"] = h5py.SoftLink("/mel")
+    for name, words in (
+        ("a", "mel is no array"),
+        ("b", "mel is in another file"),
+        ("c", "mel is in another file"),
+        ("d", ""),
+    ):
+        with pytest.raises(ValueError, match=rf"{name}\.h5.*{words}"):
+            read_mel(tmp_path / f"{name}.h5", BANDS)
+
+
+def test_a_member_of_npz_that_is_no_array_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("mel", b"nonsense")
+    with pytest.raises(ValueError, match=r"a\.npz: mel is of type"):
+        read_mel(tmp_path / "a.npz", BANDS)
+
+
+@pytest.mark.parametrize("kind", ["int64", "complex64", "bool"])
+def test_tensors_of_another_kind_are_refused_and_bfloat16_is_read(tmp_path, mel, kind):
+    torch = pytest.importorskip("torch", reason="the extra [train] brings torch")
+    torch.save(torch.from_numpy(mel).to(getattr(torch, kind)), tmp_path / "a.pt")
+    with pytest.raises(ValueError, match=rf"a\.pt: mel is of type {kind}: expected floating point"):
+        read_mel(tmp_path / "a.pt", BANDS)
+    torch.save(torch.from_numpy(mel).bfloat16(), tmp_path / "b.pt")
+    np.testing.assert_allclose(read_mel(tmp_path / "b.pt", BANDS)[0], mel, rtol=2**-8)

@@ -8,9 +8,11 @@ import tracemalloc
 import numpy as np
 import pytest
 from processes import run_python
-from tiny_models import TINY, read_fixture, tiny_model, with_f0
+from tiny_models import TINY, random_f0_weights, read_fixture, tiny_model, with_f0
 
 import wavehax
+from wavehax.checkpoint import F0Model, load_model
+from wavehax.config import F0Config
 from wavehax.harmonics import flatten_harmonics
 from wavehax.inputs import checked_mel
 from wavehax.locate import model_path
@@ -216,6 +218,14 @@ def test_a_scale_that_leaves_no_pitch_is_refused_before_anything_is_predicted(pr
         predicting(mel, f0_scale=scale)
     with pytest.raises(ValueError, match="f0_scale="):
         predicting.stream(f0_scale=scale).push(mel)
+
+
+def test_a_predictor_of_one_bin_predicts_its_pitch(tiny, mel):
+    model = with_f0(tiny)
+    config = F0Config(channels=4, num_blocks=1, num_bins=1, f0_min=80.0)
+    model.f0 = F0Model(config, random_f0_weights(config, 10, 1))
+    f0 = Vocoder(model).f0(mel)
+    assert set(f0) <= {0, 80} and len(f0) == 40
 
 
 def test_f0_of_a_model_that_does_not_predict_it_is_refused(voc, mel):

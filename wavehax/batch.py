@@ -10,7 +10,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import TypeVar
 
-from wavehax.errors import one_line
+from wavehax.errors import one_line, printable
 
 EXPECTED_ERRORS = (OSError, ValueError, ModuleNotFoundError, MemoryError)
 """What a file or an argument can cause; anything else is a mistake of ours, and its traceback is wanted."""
@@ -112,7 +112,7 @@ def collect(
 
 def report(error: BaseException, subject: str = "") -> None:
     """One line on standard error, which names `subject` unless the message does."""
-    message = one_line(error)
+    message, subject = one_line(error), printable(subject)
     prefix = f"{subject}: " if subject and subject not in message else ""
     print(f"wavehax: {prefix}{message}", file=sys.stderr)
 

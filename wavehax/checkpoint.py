@@ -16,7 +16,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -32,10 +32,11 @@ from wavehax.config import (
 from wavehax.errors import ModelError, one_line
 from wavehax.files import replacing
 
-_MAX_HEADER = 100_000_000  # bytes; the limit of the safetensors library
+_MAX_HEADER = 1 << 17  # bytes, ten times the shipped model's: parsed JSON takes up to 40 times its text
+_MAX_DEPTH = 32  # of nested JSON: whatever shows or copies it may recurse
 _METADATA_KEY = "wavehax"
 _F0_PREFIX = "f0."
-_LARGEST = {"sample_rate": 768_000, "n_fft": 65_536}  # of the features: more would only cost memory
+_LARGEST = {"sample_rate": 768_000, "n_fft": 65_536, "n_mels": 1024}  # of the features: more would only cost memory
 
 
 @dataclass
@@ -58,31 +59,46 @@ class Model:
 
 
 def load_model(path: str | os.PathLike[str]) -> Model:
-    """Read and check a model file.
+    """Read and check a model file. Refusing one takes less memory than twice its size and 6 MB.
 
     Raises:
         ModelError: no such file, or not exactly what its configuration describes: tensors missing, left over, of
             another shape or type, overlapping, values not finite, ...
     """
-    header, data = _read(Path(path))
+    path = Path(path)
+    if not path.is_file():
+        raise ModelError(f"{path}: no such file" if not path.exists() else f"{path}: not a file")
     try:
-        config = _parse_json(_metadata(header))
-        generator = from_dict(GeneratorConfig, _entry(config, "generator", dict))
-        features = from_dict(FeatureConfig, _entry(config, "features", dict))
-        tensors = _tensors(header, data)
-        f0 = _take_f0(config, tensors)
-        model = Model(generator, features, tensors, _entry(config, "provenance", dict), f0)
-        if set(config) - {"f0"} != {"generator", "features", "provenance"}:
-            raise ModelError(f"configuration has {', '.join(sorted(config))}: expected generator, features, provenance")
+        with open(path, "rb") as file:
+            model = _read_model(file)
         check_model(model)
-    except (
-        ValueError,
-        TypeError,
-        OverflowError,
-        RecursionError,
-    ) as error:  # the last three: values no config should hold
+    except (OSError, ValueError, TypeError, OverflowError, RecursionError, MemoryError) as error:
         raise ModelError(f"{path}: {one_line(error)}") from error
     return model
+
+
+def _read_model(file: BinaryIO) -> Model:
+    """A model, of whose tensors only the place and size are checked; they are read when all else is."""
+    size = os.fstat(file.fileno()).st_size
+    length = int.from_bytes(file.read(8), "little")
+    if not 2 <= length <= min(size - 8, _MAX_HEADER):
+        raise ModelError(f"header of {length} bytes in a file of {size}: truncated, or no model file")
+    header = _parse_json(file.read(length).decode())
+    config = _parse_json(_metadata(header))
+    generator = from_dict(GeneratorConfig, _entry(config, "generator", dict))
+    features = from_dict(FeatureConfig, _entry(config, "features", dict))
+    provenance = _entry(config, "provenance", dict)
+    if set(config) - {"f0"} != {"generator", "features", "provenance"}:
+        raise ModelError(f"configuration has {', '.join(sorted(config))}: expected generator, features, provenance")
+    spans = _spans(header, size - 8 - length)
+    data = np.fromfile(file, np.uint8)
+    if len(data) != size - 8 - length:
+        raise ModelError(f"{len(data)} bytes of tensors where {size - 8 - length} were expected")
+    tensors = {
+        name: data[begin:end].view("<f4").astype(np.float32, copy=False).reshape(header[name]["shape"])
+        for begin, end, name in spans
+    }
+    return Model(generator, features, tensors, provenance, _take_f0(config, tensors))
 
 
 def save_model(path: str | os.PathLike[str], model: Model, *, overwrite: bool = True) -> None:
@@ -105,6 +121,8 @@ def save_model(path: str | os.PathLike[str], model: Model, *, overwrite: bool = 
         header[name] = {"dtype": "F32", "shape": list(tensors[name].shape), "data_offsets": [begin, end]}
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 8)
+    if len(text) > _MAX_HEADER:
+        raise ModelError(f"{path}: configuration and names take {len(text)} bytes: expected at most {_MAX_HEADER}")
     with replacing(path, overwrite=overwrite) as temporary, open(temporary, "wb") as file:
         file.write(len(text).to_bytes(8, "little") + text)
         for name in sorted(tensors):
@@ -173,47 +191,27 @@ def _check_tensor(name: str, value: np.ndarray, shape: tuple[int, ...]) -> None:
         raise ModelError(f"tensor {name} is {value.min()} in channel {int(value.argmin())}: expected at least 0")
 
 
-def _read(path: Path) -> tuple[dict[str, Any], np.ndarray]:
-    """The parsed header, and the bytes behind it, uint8 [size]."""
-    if not path.is_file():
-        raise ModelError(f"{path}: no such file" if not path.exists() else f"{path}: not a file")
-    try:
-        with open(path, "rb") as file:
-            size = os.fstat(file.fileno()).st_size - 8
-            length = int.from_bytes(file.read(8), "little")
-            if size < 2 or not 2 <= length <= min(size, _MAX_HEADER):
-                raise ModelError(f"header of {length} bytes in a file of {size + 8}: truncated, or no model file")
-            header = _parse_json(file.read(length).decode())
-            data = np.fromfile(file, np.uint8)
-            if len(data) != size - length:
-                raise ModelError(f"{len(data)} bytes of tensors where {size - length} were expected")
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"{path}: {one_line(error)}") from error
-    return header, data
-
-
 def _metadata(header: dict[str, Any]) -> str:
-    metadata = header.pop("__metadata__", None)
+    metadata = header.pop("__metadata__", None) if isinstance(header, dict) else None
     text = metadata.get(_METADATA_KEY) if isinstance(metadata, dict) else None
     if not isinstance(text, str):
         raise ModelError(f"no text __metadata__.{_METADATA_KEY}: not a model of this package")
     return text
 
 
-def _tensors(header: dict[str, Any], data: np.ndarray) -> dict[str, np.ndarray]:
-    """Views of `data`; together they must cover all of it, without overlap."""
+def _spans(header: dict[str, Any], size: int) -> list[tuple[int, int, str]]:
+    """First and last byte and name of every tensor; together they cover `size` bytes, without overlap."""
     spans = sorted((*_span(name, entry), name) for name, entry in header.items())
-    weights, position = {}, 0
+    position = 0
     for begin, end, name in spans:
         if begin != position:
             raise ModelError(f"tensor {name} begins at byte {begin}: expected {position}, where the one before it ends")
-        if end > len(data):
-            raise ModelError(f"tensor {name} ends at byte {end}: the file has {len(data)} bytes of tensors; truncated?")
-        weights[name] = data[begin:end].view("<f4").astype(np.float32, copy=False).reshape(header[name]["shape"])
+        if end > size:
+            raise ModelError(f"tensor {name} ends at byte {end}: the file has {size} bytes of tensors; truncated?")
         position = end
-    if position != len(data):
-        raise ModelError(f"{len(data) - position} bytes behind the last tensor")
-    return weights
+    if position != size:
+        raise ModelError(f"{size - position} bytes behind the last tensor")
+    return spans
 
 
 def _span(name: str, entry: Any) -> tuple[int, int]:
@@ -248,7 +246,7 @@ def _entry(config: Any, name: str, kind: type) -> Any:
 
 
 def _parse_json(text: str) -> Any:
-    """JSON as the standard has it: no repeated key, no NaN."""
+    """JSON as the standard has it, no repeated key, no NaN, of bounded depth."""
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         values: dict[str, Any] = {}
@@ -261,7 +259,18 @@ def _parse_json(text: str) -> Any:
     def refuse(constant: str) -> Any:
         raise ModelError(f"JSON holds {constant}")
 
-    return json.loads(text, object_pairs_hook=unique, parse_constant=refuse)
+    value = json.loads(text, object_pairs_hook=unique, parse_constant=refuse)
+    _check_depth(value)
+    return value
+
+
+def _check_depth(value: Any) -> None:
+    level = [value]
+    for _ in range(_MAX_DEPTH + 1):
+        containers = [item for item in level if isinstance(item, (dict, list))]
+        level = [child for item in containers for child in (item.values() if isinstance(item, dict) else item)]
+    if level:
+        raise ModelError(f"JSON nested more than {_MAX_DEPTH} deep")
 
 
 def _names(names: list[str]) -> str:

@@ -46,7 +46,7 @@ generator of MODEL, for which a mel is then enough. Needs the extra [train]; the
 predicts from it what PyTorch does."""
 
 PIPE_FRAMES = 256
-"""Most frames taken from standard input at once, unless --stream says otherwise; fewer where fewer have come."""
+"""Most frames taken from standard input at once, unless --stream says fewer; fewer where fewer have come."""
 
 
 def vocode_file(voc: Vocoder, arguments: argparse.Namespace, path: Path, output: Path) -> None:
@@ -82,7 +82,8 @@ def vocode_frames(voc: Vocoder, source: IO[bytes], arguments: argparse.Namespace
     natural = _natural_log(arguments, voc.features)
     f0_given = arguments.f0 is not None
     empty = True
-    for frames in _raw_frames(source, bands if f0_given else bands + 1, arguments.stream or PIPE_FRAMES):
+    most = min(arguments.stream or PIPE_FRAMES, PIPE_FRAMES)
+    for frames in _raw_frames(source, bands if f0_given else bands + 1, most):
         f0 = _given_f0(arguments, len(frames), None if f0_given else frames[:, bands])
         empty = False
         yield stream.push(natural(frames[:, :bands].T), f0)

@@ -25,6 +25,8 @@ FILTER_TAPS = 63
 """Taps of the analysis and synthesis filters of a multi-stream generator (`dwt` has num_streams taps)."""
 MAX_EXPANDED = 1024
 """Largest channels * mult_channels: of more, a few bins would leave the first-level cache."""
+MAX_VOICE = 1 << 27
+"""Most float32 values, 512 MB, that a voice may keep: a few weights can ask for a ring of any length."""
 NORM_EPSILON = 1e-6
 """Added to the variance by every norm."""
 PRIOR_POWER = 0.1
@@ -135,6 +137,7 @@ class GeneratorConfig:
         self._check_kernel()
         self._check_frames()
         self._check_combinations()
+        self._check_voice()
 
     def _check_kernel(self) -> None:
         kernel = self.kernel_size
@@ -168,6 +171,16 @@ class GeneratorConfig:
             raise ConfigError("use_logmag_phase=True: expected one stream")
         if self.num_streams > 1 and self.stream_filter == "dwt" and self.num_streams & (self.num_streams - 1):
             raise ConfigError(f"num_streams={self.num_streams}: a wavelet packet needs a power of two")
+
+    def _check_voice(self) -> None:
+        bins, frames = self.kernel_size  # a block mirrors `bins` of the spectrum, and keeps `frames` of it and a tile
+        frame = (self.num_bins + bins) * (self.channels + 15) + (2 * self.num_streams + 1) * (self.num_bins + 15)
+        values = (self.num_blocks + 1) * (frames + 16) * frame
+        if values > MAX_VOICE:
+            raise ConfigError(
+                f"kernel_size={[bins, frames]} in {self.num_blocks} blocks of {self.channels} channels and"
+                f" {self.num_bins} bins: a voice would keep {values} values, expected at most {MAX_VOICE}"
+            )
 
     @property
     def num_bins(self) -> int:
@@ -216,7 +229,7 @@ class F0Config:
 
 F0_PEAK_BINS = 4
 """Bins to either side of the likeliest one over which F0 is averaged: a semitone at 25 cents a bin."""
-_F0_LARGEST = {"channels": 4096, "num_blocks": 16, "kernel_size": 64, "num_bins": 4096}
+_F0_LARGEST = {"channels": 4096, "num_blocks": 10, "kernel_size": 64, "num_bins": 4096}
 _F0_HIGHEST = 10_000  # Hz
 
 FEATURES = {

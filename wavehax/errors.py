@@ -44,3 +44,4 @@ def ignore_import_warnings() -> None:
     warnings.formatwarning = lambda message, *_: f"wavehax: {message}\n"
     warnings.filterwarnings("ignore", "pkg_resources is deprecated", UserWarning)  # pyworld 0.3.5
     warnings.filterwarnings("ignore", "Detected pickle protocol", UserWarning)  # torch, of old checkpoints
+    warnings.filterwarnings("ignore", module=r"torch\.")  # of what a .pt file holds

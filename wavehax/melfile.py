@@ -12,6 +12,9 @@ from wavehax.errors import one_line, optional_module
 
 SUFFIXES = (".npy", ".npz", ".h5", ".pt")
 
+_MOST_BYTES = 1 << 28  # of an array: a mel of two hours
+_MOST_TIMES = 20  # as large as its file, where that is more: speech is not to be compressed so well
+
 
 def read_mel(path: str | os.PathLike[str], n_mels: int) -> tuple[np.ndarray, np.ndarray | None]:
     """Read a mel-spectrogram, and its F0 where the file has one.
@@ -94,21 +97,51 @@ def _read_npy(path: Path, bare: str) -> dict[str, np.ndarray]:
 
 
 def _read_npz(path: Path, bare: str) -> dict[str, np.ndarray]:
+    arrays = {}
     with np.load(path, allow_pickle=False) as file:
-        return {name: file[name] for name in ("mel", "f0") if name in file.files}
+        for name in ("mel", "f0"):
+            if name in file.files:
+                member = name if name in file.zip.namelist() else f"{name}.npy"
+                _check_size(path, name, file.zip.getinfo(member).file_size)
+                arrays[name] = np.asarray(file[name])
+    return arrays
 
 
 def _read_h5(path: Path, bare: str) -> dict[str, np.ndarray]:
     h5py = optional_module("h5py", "reading .h5", "h5py")
+    arrays = {}
     with h5py.File(path, "r") as file:
-        return {name: np.asarray(file[name][()]) for name in ("mel", "f0") if name in file}
+        for name in ("mel", "f0"):
+            if name in file:
+                link, dataset = file.get(name, getlink=True), file.get(name)
+                if not isinstance(link, h5py.HardLink) or not isinstance(dataset, h5py.Dataset):
+                    raise ValueError(f"{name} is no array")
+                if dataset.external or dataset.is_virtual:
+                    raise ValueError(f"{name} is in another file")
+                _check_size(path, name, dataset.nbytes)
+                # What is not of numbers may point at more than it holds, and is refused by its type alone.
+                arrays[name] = np.asarray(dataset[()]) if dataset.dtype.kind in "fiu" else np.empty(0, dataset.dtype)
+    return arrays
 
 
 def _read_pt(path: Path, bare: str) -> dict[str, np.ndarray]:
     torch = optional_module("torch", "reading .pt", "wavehax[train]")
     loaded: Any = torch.load(path, map_location="cpu", weights_only=True)
     tensors = loaded if isinstance(loaded, dict) else {bare: loaded}
-    return {name: tensors[name].detach().float().numpy() for name in ("mel", "f0") if name in tensors}
+    arrays = {}
+    for name in ("mel", "f0"):
+        if name in tensors:
+            tensor = tensors[name].detach()
+            _check_size(path, name, 4 * tensor.numel())
+            arrays[name] = (tensor.float() if tensor.is_floating_point() else tensor).numpy()
+    return arrays
+
+
+def _check_size(path: Path, name: str, size: int) -> None:
+    """Raise ValueError for an array that takes far more memory than its file is large: it holds no mel or F0."""
+    file_size = path.stat().st_size
+    if size > max(_MOST_BYTES, _MOST_TIMES * file_size):
+        raise ValueError(f"{name} would take {size} bytes, in a file of {file_size}")
 
 
 def _numbers(path: Path, name: str, array: np.ndarray, kinds: str, expected: str) -> np.ndarray:

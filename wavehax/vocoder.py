@@ -169,7 +169,7 @@ class Vocoder:
                 " recording with wavehax.features.f0_from_audio, which needs pip install 'wavehax[f0]'"
             )
         low, high = self._f0_range
-        if not MIN_F0 <= f0_scale * low < f0_scale * high < _MAX_F0:
+        if not MIN_F0 <= f0_scale * low <= f0_scale * high < _MAX_F0:
             raise ValueError(f"f0_scale={f0_scale:g}: out of range for the F0 of this model, {low:g} to {high:g} Hz")
         return self._f0_predictor.stream()
 
