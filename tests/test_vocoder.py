@@ -11,7 +11,7 @@ from processes import run_python
 from tiny_models import TINY, random_f0_weights, read_fixture, tiny_model, with_f0
 
 import wavehax
-from wavehax.checkpoint import F0Model, load_model
+from wavehax.checkpoint import F0Model
 from wavehax.config import F0Config
 from wavehax.harmonics import flatten_harmonics
 from wavehax.inputs import checked_mel
