@@ -49,8 +49,6 @@ struct Engine {
   std::unique_ptr<OutputLayer> output;
 
   Border border() const { return causal ? Border::kZeros : Border::kReflect; }
-  int frame_size() const { return bins * width; }                        // floats of a frame
-  int row_size() const { return (bins + 2 * mirrored) * width; }         // the same, mirrored bins included
   std::int64_t prior_length(std::int64_t frames) const { return (frames + centred) * config.hop_length; }  // samples
   int margin() const { return centred ? config.hop_length / 2 : 0; }       // samples by which frame 0 precedes sample 0
   int latency() const { return config.num_blocks * block_right; }        // frames that the blocks look ahead

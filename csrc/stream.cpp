@@ -33,8 +33,8 @@ class StageTimer {
 Stream::Stream(std::shared_ptr<const Engine> engine, std::int64_t tile)
     : engine_(std::move(engine)),
       tile_(tile),
-      block_tile_(engine_->streamable ? kBlockTile : tile),
-      group_(engine_->streamable ? 1 : tile),
+      network_(make_network(*engine_, tile)),
+      block_tile_(network_->block_tile()),
       prior_(engine_->kernels, engine_->prior, engine_->config.hop_length, engine_->config.sample_rate, engine_->excitation) {
   make_rings();
   make_sample_buffers();
@@ -42,12 +42,12 @@ Stream::Stream(std::shared_ptr<const Engine> engine, std::int64_t tile)
   reset(0);
 }
 
-// A stage emits at most a tile in one advance - a block kBlockTile frames in one pass - and the next takes all it can before more
+// A stage emits at most a tile in one advance - a block its own tile in one pass - and the next takes all it can before more
 // comes. So a ring needs the frames of the window that reads it and one tile; where two stages read it at different times, also
 // the frames between them.
 void Stream::make_rings() {
   const Engine& e = *engine_;
-  const int bin_row = padded(e.bins), mel_row = padded(e.config.n_mels), frame_row = e.row_size();
+  const int bin_row = padded(e.bins), mel_row = padded(e.config.n_mels), frame_row = network_->row_size();
   const int planes = 2 * e.config.num_streams;
   const auto frame_rows = [&](int i) { return e.config.kernel_frames + (i == 0 ? tile_ : block_tile_); };
   // Spectra and envelope are read by the projections and, once the blocks are through, by the last stage.
@@ -89,15 +89,11 @@ void Stream::make_scratch() {
   const Engine& e = *engine_;
   const int taps = e.cond_proj->taps, planes = 2 * e.config.num_streams, bin_row = padded(e.bins);
   const std::size_t fourier = e.stft.n_fft() + e.stft.scratch_size(), filters = e.filter_bank ? e.filter_bank->scratch_size() : 0;
-  scratch_.resize(std::max({fourier, filters, static_cast<std::size_t>(scratch_size(e.blocks.front().shape()))}));
+  scratch_.resize(std::max(fourier, filters));
   projected_.resize(tile_ * (e.cond_proj->columns + 2 * bin_row));
-  convolved_.resize(fused(e.blocks.front().norm) ? 0 : group_ * e.frame_size());
-  convolved_rows_.resize(group_);
   planes_.resize(planes * bin_row);
-  scale_.resize(e.width);
-  shift_.resize(e.width);
   inputs_.resize(std::max<std::int64_t>(2 * tile_ * taps, FilterBank::kRows * e.config.num_streams));
-  outputs_.resize(std::max<std::int64_t>(3 * tile_, planes));
+  outputs_.resize(std::max<std::int64_t>(tile_, planes));
   const std::int64_t frames = std::max(tile_, block_tile_), window = e.config.kernel_frames - 1 + frames;
   rows_.resize(std::max<std::int64_t>(window, 3 * e.config.num_streams + 2));
   residuals_.resize(frames);
@@ -120,8 +116,8 @@ void Stream::reset(std::uint64_t seed) {
 }
 
 std::size_t Stream::memory() const {
-  std::size_t bytes = sizeof *this + prior_.memory() + prior_samples_.memory() + wave_.memory();
-  for (const Floats* floats : {&ring_storage_, &zeros_, &scratch_, &projected_, &convolved_, &planes_, &scale_, &shift_})
+  std::size_t bytes = sizeof *this + network_->memory() + prior_.memory() + prior_samples_.memory() + wave_.memory();
+  for (const Floats* floats : {&ring_storage_, &zeros_, &scratch_, &projected_, &planes_})
     bytes += floats->size() * sizeof(float);
   for (const SampleBuffer& samples : streams_) bytes += samples.memory();
   for (const SampleBuffer& samples : predicted_streams_) bytes += samples.memory();
@@ -242,19 +238,21 @@ void Stream::synthesise() {
   const StageTimer timer(profile_, &StageSeconds::synthesis);
   const Engine& e = *engine_;
   FrameRing& last = frames_.back();
-  normalise(e.output->norm, last, predicted_, last.count() - predicted_);
-  for (; predicted_ < last.count(); ++predicted_) synthesise_frame(interior(last.row(predicted_)));
+  const std::int64_t count = last.count() - predicted_;
+  for (std::int64_t i = 0; i < count; ++i) results_[i] = last.row(predicted_ + i);
+  network_->finish_output(results_.data(), count);
+  for (; predicted_ < last.count(); ++predicted_) synthesise_frame(last.row(predicted_));
   if (last.ended() && !wave_.ended() && predicted_ == last.count())
     for (int s = 0; s < e.config.num_streams; ++s) overlap_[s].finish(e.filter_bank ? predicted_streams_[s] : wave_);
   if (e.filter_bank && !wave_.ended())
     e.filter_bank->synthesise(e.kernels, predicted_streams_, wave_, scratch_.data(), inputs_.data());
 }
 
-void Stream::synthesise_frame(const float* frame) {
+void Stream::synthesise_frame(const float* row) {
   const Engine& e = *engine_;
   const int streams = e.config.num_streams, bin_row = padded(e.bins);
   for (int i = 0; i < 2 * streams; ++i) outputs_[i] = planes_.data() + i * bin_row;
-  e.kernels.unmix(frame, e.output->weight.data(), e.output->bias.data(), 2 * streams, e.bins, e.width, outputs_.data());
+  network_->unmix(row, 2 * streams, outputs_.data());
   finish_spectrum(planes_.data(), planes_.data() + bin_row);
   for (int s = 0; s < streams; ++s)
     overlap_[s].add(planes_.data() + 2 * s * bin_row, planes_.data() + (2 * s + 1) * bin_row,

@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <vector>
 
 #include "buffers.h"
 #include "engine.h"
+#include "network.h"
 
 namespace wavehax {
 
@@ -21,7 +23,6 @@ struct StageSeconds {
 class Stream {
  public:
   static constexpr std::int64_t kTile = 8;  // frames computed together: projections read their weights once for all of them
-  static constexpr std::int64_t kBlockTile = 2;  // the same of a block, whose frames must stay in the second-level cache
 
   Stream(std::shared_ptr<const Engine> engine, std::int64_t tile);
 
@@ -56,30 +57,23 @@ class Stream {
   void analyse();
   void project();
   void project_tile(std::int64_t first, std::int64_t count);
-  void gather(const FrameRing& ring, std::int64_t first, int rows, const float** inputs) const;
-  void assemble(std::int64_t t, const float* cond, const float* prior_re, const float* prior_im);
+  void gather(std::initializer_list<const FrameRing*> rings, std::int64_t first, int rows);
+  void assemble(std::int64_t t, const float* cond, const float* prior_re, const float* prior_im, float* row);
   void add_envelopes(std::int64_t first, int rows);
-  void normalise(const Norm& norm, float* const* frames, std::int64_t count);
-  void normalise(const Norm& norm, FrameRing& frames, std::int64_t first, std::int64_t count);
-  void mirror(float* row) const;
   bool run_block(std::size_t index);
   void run_frames(std::size_t index, std::int64_t count);
-  void run_unfused(const Block& block, std::int64_t count);
   void synthesise();
-  void synthesise_frame(const float* frame);
+  void synthesise_frame(const float* row);
   void finish_spectrum(float* re, float* im) const;
   void repeat_last_frame(const float* prior);
   std::int64_t drain(float* out, std::int64_t limit);
 
   SampleBuffer& source(int stream) { return engine_->filter_bank ? streams_[stream] : prior_samples_; }
-  // A norm over the utterance lets every block work in place: then no output may be written while inputs are still read.
-  bool fused(const Norm& norm) const { return engine_->streamable && norm.kind == NormKind::kBatch; }
-  float* interior(float* row) const { return row + engine_->mirrored * engine_->width; }
 
   std::shared_ptr<const Engine> engine_;
-  std::int64_t tile_;        // frames a stage may emit in one advance
+  std::int64_t tile_;  // frames a stage may emit in one advance
+  std::unique_ptr<Network> network_;
   std::int64_t block_tile_;  // frames a block may emit in one pass
-  std::int64_t group_;       // frames over which a norm is taken: 1, or all of an utterance
   std::int64_t received_ = 0, emitted_ = 0, predicted_ = 0;
   std::int64_t from_ = 0, until_ = 0;  // hops whose samples are wanted, counted from the first frame pushed
   float last_f0_ = 0.0f;
@@ -94,9 +88,9 @@ class Stream {
   std::vector<SampleBuffer> streams_, predicted_streams_;
   std::vector<OverlapAdd> overlap_;
 
-  Floats scratch_, projected_, convolved_, planes_, scale_, shift_;
+  Floats scratch_, projected_, planes_;
   std::vector<const float*> inputs_, rows_, residuals_;
-  std::vector<float*> outputs_, results_, convolved_rows_;
+  std::vector<float*> outputs_, results_;
 };
 
 }  // namespace wavehax

@@ -1,0 +1,41 @@
+// The layers in float32, on the vector kernels of kernels/table.h: rows [mirrored + bins + mirrored][channels].
+#pragma once
+
+#include "network.h"
+
+namespace wavehax {
+
+class VectorNetwork : public Network {
+ public:
+  VectorNetwork(const Engine& engine, std::int64_t tile);
+
+  std::size_t memory() const override;
+  int row_size() const override { return (engine_.bins + 2 * engine_.mirrored) * engine_.width; }
+  std::int64_t block_tile() const override { return engine_.streamable ? 2 : tile_; }
+  void project(const Projection& projection, const float* const* inputs, int rows, int parts, float* out) override;
+  void mix(const float* const* planes, int count, float* row) override;
+  void finish_input(float* const* rows, std::int64_t count) override;
+  void block(std::size_t index, const float* const* rows, const float* const* residuals, std::int64_t count,
+             float* const* outs) override;
+  void finish_output(float* const* rows, std::int64_t count) override;
+  void unmix(const float* row, int count, float* const* planes) override;
+
+ private:
+  // A norm over the utterance lets every block work in place: then no output may be written while inputs are still read.
+  bool fused(const Norm& norm) const { return engine_.streamable && norm.kind == NormKind::kBatch; }
+  std::int64_t group() const { return engine_.streamable ? 1 : tile_; }  // frames over which a norm is taken
+  float* interior(float* row) const { return row + engine_.mirrored * engine_.width; }
+  const float* interior(const float* row) const { return row + engine_.mirrored * engine_.width; }
+  int frame_size() const { return engine_.bins * engine_.width; }
+  void convolve(const Block& block, const float* const* rows, std::int64_t count);
+  void normalise(const Norm& norm, float* const* frames, std::int64_t count);
+  void mirror(float* row) const;
+
+  const Engine& engine_;
+  const std::int64_t tile_;
+  Floats scratch_, convolved_, scale_, shift_;
+  std::vector<float*> convolved_rows_, outputs_, interiors_;
+  std::vector<const float*> residuals_;
+};
+
+}  // namespace wavehax
