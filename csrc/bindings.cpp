@@ -69,7 +69,8 @@ Weights to_weights(const py::dict& arrays, std::vector<DenseArray>& kept) {
 
 EnginePtr make_engine(const py::dict& config, const py::dict& arrays, const std::string& isa, const std::string& precision) {
   std::vector<DenseArray> kept;
-  return std::make_shared<Engine>(to_config(config), to_weights(arrays, kept), choose_kernels(isa), choose_precision(precision));
+  const Kernels& kernels = choose_kernels(isa);
+  return std::make_shared<Engine>(to_config(config), to_weights(arrays, kept), kernels, choose_precision(precision, kernels));
 }
 
 F0PredictorPtr make_f0_predictor(int n_mels, const py::dict& config, const py::dict& arrays, const std::string& isa) {
@@ -204,13 +205,15 @@ PYBIND11_MODULE(_engine, m) {
   using namespace wavehax;
   m.doc() = "The C++ engine; see wavehax.vocoder for the documented interface.";
   m.def("available_isas", &available_isas, "Instruction sets that this machine can run, fastest first.");
+  m.def("available_precisions", [](const std::string& isa) { return available_precisions(choose_kernels(isa)); },
+        py::arg("isa") = "auto", "Precisions that this machine has with an instruction set, slowest first.");
   m.def("multiply_adds", &py_multiply_adds, py::arg("isa"), py::arg("rounds"),
         "Do so many rounds of multiply-adds and nothing else; the floating-point operations they are.");
   py::class_<Engine, EnginePtr>(m, "Engine")
       .def(py::init(&make_engine), py::arg("config"), py::arg("weights"), py::arg("isa") = "auto",
            py::arg("precision") = "fp32")
       .def_property_readonly("isa", [](const Engine& engine) { return std::string(engine.kernels.isa); })
-      .def_property_readonly("precision", [](const Engine& engine) { return engine.precision == Precision::kBf16 ? "bf16" : "fp32"; })
+      .def_property_readonly("precision", [](const Engine& engine) { return precision_name(engine.precision); })
       .def_readonly("streamable", &Engine::streamable)
       .def("vocode", &py_vocode, py::arg("mel"), py::arg("f0"), py::arg("seed"), py::arg("prior") = py::none(),
            py::arg("threads") = 1)

@@ -4,13 +4,14 @@
 #include <cmath>
 #include <future>
 #include <stdexcept>
+#include <type_traits>
 
+#include "cpu.h"
 #include "stream.h"
 
 namespace wavehax {
 namespace {
 
-constexpr int kProjectionTaps = 7;
 constexpr int kFilterTaps = 63;
 constexpr double kMaxVoice = 1 << 27;  // float32 values that a voice may keep, 512 MB
 
@@ -73,11 +74,27 @@ std::unique_ptr<FilterBank> make_filter_bank(const Config& config, bool causal, 
 
 }  // namespace
 
-Precision choose_precision(const std::string& name) {
-  return choose<Precision>("precision", name,
-                           {{"fp32", Precision::kFp32},
-                            {"bf16", Precision::kBf16},
-                            {"auto", Precision::kBf16}});
+std::vector<std::string> available_precisions(const Kernels& kernels) {
+  std::vector<std::string> names = {"fp32", "bf16"};
+  if (tile_kernels(kernels) != nullptr) names.push_back("mixed");
+  return names;
+}
+
+Precision choose_precision(const std::string& name, const Kernels& kernels) {
+  const std::vector<std::string> names = available_precisions(kernels);
+  const std::string wanted = name == "auto" ? names.back() : name;
+  std::string list;
+  for (const Precision precision : {Precision::kFp32, Precision::kBf16, Precision::kMixed}) {
+    if (static_cast<std::size_t>(precision) >= names.size()) break;
+    if (wanted == precision_name(precision)) return precision;
+    list += std::string(list.empty() ? "" : ", ") + precision_name(precision);
+  }
+  throw std::invalid_argument("precision='" + name + "': expected 'auto' or one that this machine has with isa '" + kernels.isa +
+                              "': " + list);
+}
+
+const char* precision_name(Precision precision) {
+  return precision == Precision::kFp32 ? "fp32" : precision == Precision::kBf16 ? "bf16" : "mixed";
 }
 
 Engine::Engine(const Config& c, Weights weights, const Kernels& kernels_, Precision precision_)
@@ -102,8 +119,7 @@ Engine::Engine(const Config& c, Weights weights, const Kernels& kernels_, Precis
   mel_scale.assign(scale, scale + c.n_mels);
   const int streams = c.num_streams, planes = streams == 1 ? 5 : 3 * streams;
   filter_bank = make_filter_bank(c, causal, weights);
-  if (streams == 1) prior_proj = std::make_unique<Projection>(weights, "prior_proj", bins, bins, kProjectionTaps, precision);
-  cond_proj = std::make_unique<Projection>(weights, "cond_proj", streams * bins, c.n_mels, kProjectionTaps, precision);
+  take_projections(weights);
   if (excitation) env_proj = std::make_unique<Projection>(weights, "env_proj", bins, c.n_mels, 1, Precision::kFp32);
   const NormKind outer = norm_kind("outer_norm", c.outer_norm), inner = norm_kind("norm", c.norm);
   input = std::make_unique<InputLayer>(weights, planes, c.channels, outer);
@@ -111,6 +127,24 @@ Engine::Engine(const Config& c, Weights weights, const Kernels& kernels_, Precis
   for (int i = 0; i < c.num_blocks; ++i) blocks.emplace_back(weights, "blocks." + std::to_string(i), inner, size);
   output = std::make_unique<OutputLayer>(weights, 2 * streams, c.channels, outer);
   weights.check_all_taken();
+  for (const Block& block : blocks)
+    if (tiles) tiles->blocks.emplace_back(block);
+}
+
+void Engine::take_projections(Weights& weights) {
+  const int streams = config.num_streams;
+  const auto take = [&](auto& projection, const char* name, int outputs, int inputs, auto... options) {
+    using Layer = typename std::remove_reference_t<decltype(projection)>::element_type;
+    projection = std::make_unique<Layer>(weights, name, outputs, inputs, kProjectionTaps, options...);
+  };
+  if (precision == Precision::kMixed) {
+    tiles.reset(new TileLayers{*tile_kernels(kernels), nullptr, nullptr, {}});
+    if (streams == 1) take(tiles->prior_proj, "prior_proj", bins, bins);
+    take(tiles->cond_proj, "cond_proj", streams * bins, config.n_mels);
+  } else {
+    if (streams == 1) take(prior_proj, "prior_proj", bins, bins, precision);
+    take(cond_proj, "cond_proj", streams * bins, config.n_mels, precision);
+  }
 }
 
 // Half a window, and filters that look ahead.

@@ -10,6 +10,7 @@
 #include "layers.h"
 #include "prior.h"
 #include "stft.h"
+#include "tile_layers.h"
 
 namespace wavehax {
 
@@ -21,8 +22,14 @@ struct Config {
   bool use_logmag_phase;
 };
 
-// "fp32" or "bf16"; "auto" is the faster. Throws std::invalid_argument for another name.
-Precision choose_precision(const std::string& name);
+constexpr int kProjectionTaps = 7;
+
+// Names of the precisions that this machine has with these kernels.
+std::vector<std::string> available_precisions(const Kernels& kernels);
+
+// One of them; "auto" is the fastest. Throws std::invalid_argument for another name.
+Precision choose_precision(const std::string& name, const Kernels& kernels);
+const char* precision_name(Precision precision);
 
 struct Engine {
   // Throws std::invalid_argument for a config that names no model, or weights that are not its own.
@@ -42,13 +49,15 @@ struct Engine {
 
   Floats mel_mean, mel_scale;
   std::unique_ptr<FilterBank> filter_bank;               // several streams
-  std::unique_ptr<Projection> prior_proj;                // one stream
-  std::unique_ptr<Projection> cond_proj, env_proj;       // env_proj: excitation
+  std::unique_ptr<Projection> prior_proj, cond_proj;     // prior_proj: one stream; both null in mixed precision
+  std::unique_ptr<Projection> env_proj;                  // excitation
   std::unique_ptr<InputLayer> input;
   std::vector<Block> blocks;
   std::unique_ptr<OutputLayer> output;
+  std::unique_ptr<TileLayers> tiles;                     // mixed precision: projections and blocks
 
   Border border() const { return causal ? Border::kZeros : Border::kReflect; }
+  int cond_columns() const { return padded(config.num_streams * bins); }  // of the projected mel
   std::int64_t prior_length(std::int64_t frames) const { return (frames + centred) * config.hop_length; }  // samples
   int margin() const { return centred ? config.hop_length / 2 : 0; }       // samples by which frame 0 precedes sample 0
   int latency() const { return config.num_blocks * block_right; }        // frames that the blocks look ahead
@@ -57,6 +66,9 @@ struct Engine {
   int history() const;       // frames before a hop that its samples may depend on, the prior's phase aside
   std::int64_t samples_after(std::int64_t frames) const;                 // output samples that `frames` frames complete
   int delay() const;                                                     // samples by which the output of a stream lags
+
+ private:
+  void take_projections(Weights& weights);
 };
 
 // The whole utterance: mel as in MelView, f0 [frames] in Hz, prior [prior_length(frames)] or null, out [frames * hop_length].

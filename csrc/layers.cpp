@@ -15,14 +15,13 @@ Floats padded_copy(const float* values, int count) {
   return result;
 }
 
-// The nearest bfloat16, ties to even.
-Bf16Pair to_bf16(float value) {
+}  // namespace
+
+std::uint32_t to_bf16(float value) {
   std::uint32_t bits;
   std::memcpy(&bits, &value, sizeof bits);
   return (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16;
 }
-
-}  // namespace
 
 void Moments::add(const Moments& other) {
   const double total = count + other.count, step = other.mean - mean;

@@ -2,6 +2,7 @@
 // nn/layers.py and nn/generator.py.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -13,8 +14,12 @@ namespace wavehax {
 
 enum class NormKind { kUtterance, kFrame, kBatch };
 
-// Of the weights of the projections, which are most of a model: a stream of single frames waits for them. All else is float32.
-enum class Precision { kFp32, kBf16 };
+// bf16: the weights of the projections, which are most of a model, are bfloat16: a stream of single frames waits for them.
+// mixed: the factors of projections and blocks are, inputs too. All else, and every sum, is float32.
+enum class Precision { kFp32, kBf16, kMixed };
+
+// The nearest bfloat16, ties to even.
+std::uint32_t to_bf16(float value);
 
 // Number, mean and sum of squared deviations of values.
 struct Moments {

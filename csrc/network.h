@@ -20,8 +20,10 @@ class Network {
   virtual int row_size() const = 0;               // floats
   virtual std::int64_t block_tile() const = 0;  // frames that the blocks take at a time, so that they stay in the cache
 
-  // What `parts` sequences of `rows` frames are projected to: inputs [rows][parts][taps], out [rows][parts][columns].
-  virtual void project(const Projection& projection, const float* const* inputs, int rows, int parts, float* out) = 0;
+  // cond_proj and prior_proj of `rows` frames: inputs [rows][taps] and [rows][2][taps], the second for both parts of the
+  // spectrum; out [rows][columns] and [rows][2][columns].
+  virtual void project_mel(const float* const* inputs, int rows, float* out) = 0;
+  virtual void project_prior(const float* const* inputs, int rows, float* out) = 0;
 
   // The 1x1 convolution of `count` planes [bins].
   virtual void mix(const float* const* planes, int count, float* row) = 0;

@@ -51,7 +51,7 @@ void Stream::make_rings() {
   const int planes = 2 * e.config.num_streams;
   const auto frame_rows = [&](int i) { return e.config.kernel_frames + (i == 0 ? tile_ : block_tile_); };
   // Spectra and envelope are read by the projections and, once the blocks are through, by the last stage.
-  const std::int64_t bin_rows = e.cond_proj->taps + e.latency() + 2 * tile_, mel_rows = bin_rows + e.spectrum_lag();
+  const std::int64_t bin_rows = kProjectionTaps + e.latency() + 2 * tile_, mel_rows = bin_rows + e.spectrum_lag();
   // A norm over the utterance lets each block finish before the next begins, in place: one ring serves them all.
   const int rings = e.streamable ? e.config.num_blocks + 1 : 1;
   std::int64_t floats = mel_rows * mel_row + (planes + 1) * bin_rows * bin_row;
@@ -87,12 +87,12 @@ void Stream::make_sample_buffers() {
 
 void Stream::make_scratch() {
   const Engine& e = *engine_;
-  const int taps = e.cond_proj->taps, planes = 2 * e.config.num_streams, bin_row = padded(e.bins);
+  const int planes = 2 * e.config.num_streams, bin_row = padded(e.bins);
   const std::size_t fourier = e.stft.n_fft() + e.stft.scratch_size(), filters = e.filter_bank ? e.filter_bank->scratch_size() : 0;
   scratch_.resize(std::max(fourier, filters));
-  projected_.resize(tile_ * (e.cond_proj->columns + 2 * bin_row));
+  projected_.resize(tile_ * (e.cond_columns() + 2 * bin_row));
   planes_.resize(planes * bin_row);
-  inputs_.resize(std::max<std::int64_t>(2 * tile_ * taps, FilterBank::kRows * e.config.num_streams));
+  inputs_.resize(std::max<std::int64_t>(2 * tile_ * kProjectionTaps, FilterBank::kRows * e.config.num_streams));
   outputs_.resize(std::max<std::int64_t>(tile_, planes));
   const std::int64_t frames = std::max(tile_, block_tile_), window = e.config.kernel_frames - 1 + frames;
   rows_.resize(std::max<std::int64_t>(window, 3 * e.config.num_streams + 2));

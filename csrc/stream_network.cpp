@@ -19,13 +19,13 @@ void Stream::project() {
 // Projections of `count` frames at once, then the 1x1 convolution and the norm.
 void Stream::project_tile(std::int64_t first, std::int64_t count) {
   const Engine& e = *engine_;
-  const int rows = static_cast<int>(count), columns = e.cond_proj->columns, bin_row = padded(e.bins);
+  const int rows = static_cast<int>(count), columns = e.cond_columns(), bin_row = padded(e.bins);
   float *cond = projected_.data(), *prior = cond + rows * columns;
   gather({&mel_}, first, rows);
-  network_->project(*e.cond_proj, inputs_.data(), rows, 1, cond);
-  if (e.prior_proj) {
+  network_->project_mel(inputs_.data(), rows, cond);
+  if (!e.filter_bank) {
     gather({&spectra_[0], &spectra_[1]}, first, rows);
-    network_->project(*e.prior_proj, inputs_.data(), rows, 2, prior);
+    network_->project_prior(inputs_.data(), rows, prior);
   }
   for (int i = 0; i < rows; ++i) {
     results_[i] = frames_[0].push();
@@ -37,7 +37,7 @@ void Stream::project_tile(std::int64_t first, std::int64_t count) {
 
 // What the taps of `rows` rows see of every ring, beginning with that of frame `first`.
 void Stream::gather(std::initializer_list<const FrameRing*> rings, std::int64_t first, int rows) {
-  const int taps = engine_->cond_proj->taps, left = taps - 1 - engine_->look_right;
+  const int taps = kProjectionTaps, left = taps - 1 - engine_->look_right;
   auto input = inputs_.begin();
   for (int i = 0; i < rows; ++i)
     for (const FrameRing* ring : rings)
@@ -49,7 +49,7 @@ void Stream::assemble(std::int64_t t, const float* cond, const float* prior_re, 
   const Engine& e = *engine_;
   int planes = 0;
   const auto add = [&](const float* plane) { rows_[planes++] = plane; };
-  if (e.prior_proj) {
+  if (!e.filter_bank) {
     for (const float* plane : {spectra_[0].at(t), spectra_[1].at(t), prior_re, prior_im, cond}) add(plane);
   } else {
     for (int s = 0; s < e.config.num_streams; ++s) add(cond + s * e.bins);

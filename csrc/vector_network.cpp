@@ -24,9 +24,17 @@ std::size_t VectorNetwork::memory() const {
   return sizeof *this + floats * sizeof(float) + pointers * sizeof(float*);
 }
 
-void VectorNetwork::project(const Projection& projection, const float* const* inputs, int rows, int parts, float* out) {
-  for (int i = 0; i < rows * parts; ++i) outputs_[i] = out + static_cast<std::ptrdiff_t>(i) * projection.columns;
-  projection.run(engine_.kernels, inputs, rows * parts, outputs_.data());
+void VectorNetwork::project_mel(const float* const* inputs, int rows, float* out) {
+  project(*engine_.cond_proj, inputs, rows, out);
+}
+
+void VectorNetwork::project_prior(const float* const* inputs, int rows, float* out) {
+  project(*engine_.prior_proj, inputs, 2 * rows, out);
+}
+
+void VectorNetwork::project(const Projection& projection, const float* const* inputs, int rows, float* out) {
+  for (int i = 0; i < rows; ++i) outputs_[i] = out + static_cast<std::ptrdiff_t>(i) * projection.columns;
+  projection.run(engine_.kernels, inputs, rows, outputs_.data());
 }
 
 void VectorNetwork::mix(const float* const* planes, int count, float* row) {

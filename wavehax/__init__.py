@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wavehax.errors import ModelError
-from wavehax.vocoder import Stream, Vocoder, available_isas, load
+from wavehax.vocoder import Stream, Vocoder, available_isas, available_precisions, load
 
 __version__ = "0.1.0"
-__all__ = ["ModelError", "Stream", "Vocoder", "__version__", "available_isas", "load"]
+__all__ = ["ModelError", "Stream", "Vocoder", "__version__", "available_isas", "available_precisions", "load"]

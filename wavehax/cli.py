@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import functools
 import importlib
-import itertools
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -131,10 +130,11 @@ def _bench(arguments: argparse.Namespace) -> int:
     cases, vocoders = [], []
     for name in arguments.models or [DEFAULT_MODEL, *GENERATORS]:
         model = bench.named_model(name)
-        for isa, precision in itertools.product(arguments.isa or ["auto"], arguments.precision or PRECISIONS):
-            voc = Vocoder(model, isa=isa, precision=precision)
-            vocoders.append((name, voc))
-            cases += bench.model_cases(name, voc, arguments.stream, arguments.threads, arguments.seconds)
+        for isa in arguments.isa or ["auto"]:
+            for precision in arguments.precision or wavehax.available_precisions(isa):
+                voc = Vocoder(model, isa=isa, precision=precision)
+                vocoders.append((name, voc))
+                cases += bench.model_cases(name, voc, arguments.stream, arguments.threads, arguments.seconds)
         cases += bench_peers.model_peers(name, model, arguments.seconds) if arguments.peers else []
     cases += bench_peers.other_vocoders(arguments.seconds) if arguments.peers else []
     rows = bench.measure(cases, arguments.repeats)
@@ -317,7 +317,7 @@ def _add_bench(add: Callable[..., argparse.ArgumentParser]) -> None:
     isas, precisions = ["auto", *wavehax.available_isas()], ["auto", *PRECISIONS]
     command.add_argument("--isa", choices=isas, action="append", help="instruction set; may be repeated")
     command.add_argument(
-        "--precision", choices=precisions, action="append", help="may be repeated (default: every one)"
+        "--precision", choices=precisions, action="append", help="may be repeated (default: every one that there is)"
     )
     command.add_argument(
         "--threads", type=types.count, nargs="+", default=[1], metavar="N", help="for one whole utterance (default 1)"
@@ -365,7 +365,7 @@ def _add_isa(command: argparse.ArgumentParser) -> None:
     choices = ["auto", *wavehax.available_isas()]
     command.add_argument("--isa", choices=choices, default="auto", help="instruction set (default auto)")
     command.add_argument(
-        "--precision", choices=["auto", *PRECISIONS], default="fp32", help="of most weights (default fp32)"
+        "--precision", choices=["auto", *PRECISIONS], default="fp32", help="of large products (default fp32)"
     )
 
 

@@ -17,8 +17,8 @@ from wavehax.harmonics import flatten_harmonics
 from wavehax.inputs import MIN_F0, checked_f0, checked_mel, checked_prior, checked_scale, checked_seed, checked_threads
 from wavehax.locate import model_path
 
-PRECISIONS = ("fp32", "bf16")
-"""Of the weights of the projections; sums are float32."""
+PRECISIONS = ("fp32", "bf16", "mixed")
+"""Slowest first; what each rounds is said in `load`. Sums are always float32."""
 
 _MAX_F0 = float(np.finfo(np.float32).max)
 
@@ -32,7 +32,8 @@ def load(path_or_name: str | os.PathLike[str] | None = None, *, isa: str = "auto
             is never looked for there. None takes the shipped default.
         isa: instruction set, "auto" or one of `available_isas()`; WAVEHAX_ISA in the environment replaces "auto".
         precision: "fp32"; "bf16", which rounds the weights of the projections (most of a model) and nothing else, and
-            makes streams of few frames faster; or "auto", the faster.
+            makes streams of few frames faster; "mixed", which rounds weights and inputs of all large products and needs
+            a processor with matrix tiles (AMX); or "auto", the fastest of `available_precisions(isa)`.
 
     Raises:
         ModelError: no such model, or not exactly as its configuration describes it.
@@ -45,6 +46,11 @@ def load(path_or_name: str | os.PathLike[str] | None = None, *, isa: str = "auto
 def available_isas() -> list[str]:
     """Instruction sets that this machine can run, fastest first."""
     return _engine.available_isas()
+
+
+def available_precisions(isa: str = "auto") -> list[str]:
+    """Those of PRECISIONS that this machine can run with an instruction set."""
+    return _engine.available_precisions(isa)
 
 
 class Vocoder:

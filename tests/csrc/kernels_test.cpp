@@ -4,54 +4,20 @@
 #include <complex>
 #include <cstdint>
 #include <cstdio>
-#include <cstring>
-#include <random>
 #include <string>
 #include <vector>
 
-#include "../../csrc/buffers.h"
 #include "../../csrc/cpu.h"
 #include "../../csrc/fft.h"
 #include "../../csrc/kernels/table.h"
 #include "../../csrc/layers.h"
 #include "../../csrc/random.h"
+#include "checks.h"
 
 namespace {
 
-using wavehax::Floats;
 using wavehax::Kernels;
 using wavehax::padded;
-
-int passed = 0, failed = 0;
-std::mt19937 rng(1);
-
-void check(bool ok, const std::string& what) {
-  ok ? ++passed : ++failed;
-  if (!ok) std::printf("FAILED: %s\n", what.c_str());
-}
-
-// |value - exact| <= terms * 2^-23 * sum of |products|: float32 rounding of a sum in any order.
-void check_close(float value, double exact, double magnitude, int terms, const std::string& what) {
-  const double bound = (terms + 4) * 1.2e-7 * magnitude + 1e-30;
-  check(std::fabs(value - exact) <= bound, what + ": " + std::to_string(value) + " is not " + std::to_string(exact));
-}
-
-Floats random_floats(std::size_t count) {
-  std::normal_distribution<float> normal;
-  Floats values(count);
-  for (float& v : values) v = normal(rng);
-  return values;
-}
-
-// [rows][width] of which the last width - used columns are zero, as the engine keeps its frames.
-Floats random_frame(int rows, int used, int width) {
-  Floats values = random_floats(static_cast<std::size_t>(rows) * width);
-  for (int r = 0; r < rows; ++r)
-    for (int c = used; c < width; ++c) values[r * width + c] = 0.0f;
-  return values;
-}
-
-double exact_gelu(double x) { return 0.5 * x * std::erfc(-x / std::sqrt(2.0)); }
 
 void test_gelu(const Kernels& k) {
   double worst = 0.0;
@@ -101,14 +67,6 @@ void test_sines(const Kernels& k) {
     worst = std::fmax(worst, std::fmin(error, error * radius));  // where the radius is near 0, its square is what is accurate
   }
   check(worst < 3e-6, std::string(k.isa) + " gaussians: error " + std::to_string(worst * 1e6) + "e-6");
-}
-
-float bf16(float x) {
-  std::uint32_t bits;
-  std::memcpy(&bits, &x, sizeof bits);
-  bits = (bits + 0x7fffu + (bits >> 16 & 1u)) & 0xffff0000u;
-  std::memcpy(&x, &bits, sizeof x);
-  return x;
 }
 
 // In bf16 the weights are rounded, and nothing else: sums and inputs are float32.
@@ -356,6 +314,5 @@ int main() {
   }
   for (int size : {2, 4, 6, 10, 14, 22, 26, 60, 64, 98, 120, 128, 242, 480, 512, 882, 960, 1024}) test_fft(size);
   test_philox();
-  std::printf("%d passed, %d failed\n", passed, failed);
-  return failed == 0 ? 0 : 1;
+  return report();
 }

@@ -208,7 +208,9 @@ int main(int argc, char** argv) {
   const int models = argc > 1 ? std::atoi(argv[1]) : 100;
   for (const std::string& isa : wavehax::available_isas())
     for (int i = 0; i < models; ++i) {
-      test_model(random_config(), wavehax::choose_kernels(isa), i % 2 == 0 ? wavehax::Precision::kFp32 : wavehax::Precision::kBf16);
+      const auto names = wavehax::available_precisions(wavehax::choose_kernels(isa));
+      const std::string& precision = names[static_cast<std::size_t>(i) % names.size()];
+      test_model(random_config(), wavehax::choose_kernels(isa), wavehax::choose_precision(precision, wavehax::choose_kernels(isa)));
       test_f0(wavehax::choose_kernels(isa));
     }
   std::printf("%d passed, %d failed\n", passed, failed);

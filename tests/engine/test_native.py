@@ -30,5 +30,10 @@ def test_kernels_equal_float64_on_every_instruction_set(flags: list[str], tmp_pa
     build_and_run("kernels_test", flags, tmp_path)
 
 
+@pytest.mark.parametrize("flags", [["-O3"], SANITIZERS], ids=["optimised", "sanitized"])
+def test_kernels_on_matrix_tiles_equal_float64_with_the_same_rounding(flags: list[str], tmp_path: Path) -> None:
+    build_and_run("tiles_test", flags, tmp_path)
+
+
 def test_streams_of_any_model_stay_within_their_memory_and_allocate_nothing(tmp_path: Path) -> None:
     build_and_run("stream_test", SANITIZERS, tmp_path)

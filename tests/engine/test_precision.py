@@ -1,6 +1,8 @@
-"""bf16: the weights of the projections are rounded, and nothing else."""
+"""bf16: the weights of the projections are rounded, and nothing else. mixed: the factors of all large products are."""
 
 from __future__ import annotations
+
+import dataclasses
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from random_models import generator_configs, make_engine, random_features, rando
 import wavehax
 from wavehax.config import GeneratorConfig
 
+MIXED = [isa for isa in wavehax.available_isas() if "mixed" in wavehax.available_precisions(isa)]
 relaxed = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
@@ -35,6 +38,7 @@ def test_bf16_equals_fp32_with_rounded_weights_bit_for_bit(
     assert np.array_equal(make_engine(config, weights, isa, "bf16").vocode(mel, f0, seed), expected)
 
 
+@pytest.mark.parametrize("precision", ["bf16", "mixed"])
 @relaxed
 @given(
     config=generator_configs(streamable=True),
@@ -42,18 +46,33 @@ def test_bf16_equals_fp32_with_rounded_weights_bit_for_bit(
     chunk=st.integers(1, 12),
     seed=st.integers(0, 2**32),
 )
-def test_streams_in_bf16_equal_the_whole_bit_for_bit(
-    isa: str, config: GeneratorConfig, frames: int, chunk: int, seed: int
+def test_streams_of_rounded_factors_equal_the_whole_bit_for_bit(
+    isa: str, precision: str, config: GeneratorConfig, frames: int, chunk: int, seed: int
 ) -> None:
+    if precision not in wavehax.available_precisions(isa):
+        pytest.skip(f"{isa} has no {precision}")
     mel, f0 = random_features(config, frames, seed)
-    engine = make_engine(config, random_weights(config, seed), isa, "bf16")
+    engine = make_engine(config, random_weights(config, seed), isa, precision)
     stream = engine.stream(seed)
     parts = [stream.push(mel[:, at : at + chunk], f0[at : at + chunk]) for at in range(0, frames, chunk)]
     assert np.array_equal(np.concatenate([*parts, stream.flush()]), engine.vocode(mel, f0, seed))
 
 
-@pytest.mark.parametrize(("precision", "decibels"), [("fp32", -90), ("bf16", -45)])
+@pytest.mark.skipif(not MIXED, reason="no matrix tiles here")
+@relaxed
+@given(config=generator_configs(), frames=st.integers(1, 40), seed=st.integers(0, 2**32))
+def test_any_model_in_mixed_precision_stays_near_fp32(config: GeneratorConfig, frames: int, seed: int) -> None:
+    config = dataclasses.replace(config, use_logmag_phase=False)  # whose phase jumps by a turn at the least change
+    weights = random_weights(config, seed)
+    mel, f0 = random_features(config, frames, seed)
+    expected, mixed = (make_engine(config, weights, MIXED[0], p).vocode(mel, f0, seed) for p in ("fp32", "mixed"))
+    assert np.mean((mixed - expected) ** 2) <= 1e-3 * np.mean(expected**2)
+
+
+@pytest.mark.parametrize(("precision", "decibels"), [("fp32", -90), ("bf16", -45), ("mixed", -30)])
 def test_the_shipped_model_stays_this_close_to_portable_fp32(isa: str, precision: str, decibels: float) -> None:
+    if precision not in wavehax.available_precisions(isa):
+        pytest.skip(f"{isa} has no {precision}")
     reference = wavehax.load(isa="portable")
     # As in speech: a level of the mel with ripples; random mels would be louder than any weights were trained on.
     time, band = np.arange(120), np.arange(reference.features.n_mels)[:, None]
@@ -67,3 +86,14 @@ def test_the_shipped_model_stays_this_close_to_portable_fp32(isa: str, precision
 def test_an_unknown_precision_is_refused() -> None:
     with pytest.raises(ValueError, match="precision='int8': expected one of auto, fp32, bf16"):
         wavehax.load(precision="int8")
+
+
+def test_mixed_precision_is_refused_where_the_processor_has_no_tiles() -> None:
+    with pytest.raises(
+        ValueError, match="precision='mixed': expected 'auto' or one that this machine has with isa 'portable'"
+    ):
+        wavehax.load(isa="portable", precision="mixed")
+
+
+def test_auto_is_the_fastest_precision_there_is(isa: str) -> None:
+    assert wavehax.load(isa=isa, precision="auto").precision == wavehax.available_precisions(isa)[-1]

@@ -1,0 +1,88 @@
+#include "tile_network.h"
+
+#include <algorithm>
+
+namespace wavehax {
+
+TileNetwork::TileNetwork(const Engine& engine, std::int64_t tile)
+    : engine_(engine),
+      layers_(*engine.tiles),
+      kernels_(layers_.kernels),
+      shape_(layers_.blocks.front().shape),
+      tile_(tile),
+      scratch_(shape_.scratch_size()),
+      convolved_(block_tile() * shape_.planes_size()),
+      scale_(shape_.channels),
+      shift_(shape_.channels),
+      convolved_rows_(block_tile()) {
+  const int rows = static_cast<int>(tile);
+  const int prior = layers_.prior_proj ? layers_.prior_proj->window_size(rows, 2) : 0;
+  window_.resize(std::max(layers_.cond_proj->window_size(rows, 1), prior));
+  for (std::size_t i = 0; i < convolved_rows_.size(); ++i) convolved_rows_[i] = convolved_.data() + i * shape_.planes_size();
+}
+
+std::size_t TileNetwork::memory() const {
+  const std::size_t floats = scratch_.size() + convolved_.size() + scale_.size() + shift_.size();
+  return sizeof *this + floats * sizeof(float) + window_.size() * sizeof(Bf16) + convolved_rows_.size() * sizeof(float*);
+}
+
+void TileNetwork::project_mel(const float* const* inputs, int rows, float* out) {
+  layers_.cond_proj->run(kernels_, inputs, rows, 1, window_.data(), out);
+}
+
+void TileNetwork::project_prior(const float* const* inputs, int rows, float* out) {
+  layers_.prior_proj->run(kernels_, inputs, rows, 2, window_.data(), out);
+}
+
+void TileNetwork::mix(const float* const* planes, int count, float* row) {
+  kernels_.mix(planes, count, engine_.input->weight.data(), engine_.input->bias.data(), shape_, row);
+}
+
+void TileNetwork::finish_input(float* const* rows, std::int64_t count) {
+  normalise(engine_.input->norm, rows, count);
+  for (std::int64_t i = 0; i < count; ++i) kernels_.mirror(rows[i], shape_);
+}
+
+// All frames convolved before the first is overwritten.
+void TileNetwork::block(std::size_t index, const float* const* rows, const float* const* residuals, std::int64_t count,
+                        float* const* outs) {
+  const TileBlock& block = layers_.blocks[index];
+  const Norm& norm = engine_.blocks[index].norm;
+  for (std::int64_t i = 0; i < count; i += kTileFrames)
+    kernels_.depthwise(rows + i, static_cast<int>(std::min<std::int64_t>(kTileFrames, count - i)), shape_, block.weights(),
+                       &convolved_rows_[i]);
+  const bool folded = norm.kind == NormKind::kBatch, whole = norm.kind == NormKind::kUtterance;
+  Moments total;
+  for (std::int64_t i = 0; i < count && whole; ++i) total.add(measure(convolved_rows_[i]));
+  for (std::int64_t i = 0; i < count; ++i) {
+    if (!folded && !(whole && i > 0)) norm.apply_moments(whole ? total : measure(convolved_rows_[i]), scale_.data(), shift_.data());
+    kernels_.mlp(convolved_rows_[i], shape_, block.weights(), folded ? nullptr : scale_.data(), shift_.data(), residuals[i], outs[i],
+                 scratch_.data());
+  }
+}
+
+void TileNetwork::finish_output(float* const* rows, std::int64_t count) { normalise(engine_.output->norm, rows, count); }
+
+void TileNetwork::unmix(const float* row, int count, float* const* planes) {
+  kernels_.unmix(row, engine_.output->weight.data(), engine_.output->bias.data(), count, shape_, planes);
+}
+
+// Of all channels and bins of a frame.
+Moments TileNetwork::measure(const float* planes) const {
+  const double count = static_cast<double>(shape_.bins) * shape_.depth, mean = kernels_.sum(planes, shape_) / count;
+  return {count, mean, kernels_.sum_squares(planes, static_cast<float>(mean), shape_)};
+}
+
+// In place, unless the norm is folded into weights. Over the utterance, the frames are all of it.
+void TileNetwork::normalise(const Norm& norm, float* const* rows, std::int64_t count) {
+  if (norm.kind == NormKind::kBatch || count == 0) return;
+  const bool whole = norm.kind == NormKind::kUtterance;
+  Moments total;
+  for (std::int64_t i = 0; i < count && whole; ++i) total.add(measure(rows[i]));
+  for (std::int64_t i = 0; i < count; ++i) {
+    if (!whole || i == 0) norm.apply_moments(whole ? total : measure(rows[i]), scale_.data(), shift_.data());
+    kernels_.affine(rows[i], scale_.data(), shift_.data(), shape_);
+  }
+}
+
+}  // namespace wavehax

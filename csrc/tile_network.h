@@ -1,0 +1,38 @@
+// The layers in mixed precision, on the matrix tiles of kernels/tiles.h.
+#pragma once
+
+#include "network.h"
+
+namespace wavehax {
+
+class TileNetwork : public Network {
+ public:
+  TileNetwork(const Engine& engine, std::int64_t tile);
+
+  std::size_t memory() const override;
+  int row_size() const override { return static_cast<int>(shape_.row_size()); }
+  std::int64_t block_tile() const override { return engine_.streamable ? kTileFrames : tile_; }
+  void project_mel(const float* const* inputs, int rows, float* out) override;
+  void project_prior(const float* const* inputs, int rows, float* out) override;
+  void mix(const float* const* planes, int count, float* row) override;
+  void finish_input(float* const* rows, std::int64_t count) override;
+  void block(std::size_t index, const float* const* rows, const float* const* residuals, std::int64_t count,
+             float* const* outs) override;
+  void finish_output(float* const* rows, std::int64_t count) override;
+  void unmix(const float* row, int count, float* const* planes) override;
+
+ private:
+  Moments measure(const float* planes) const;
+  void normalise(const Norm& norm, float* const* rows, std::int64_t count);
+
+  const Engine& engine_;
+  const TileLayers& layers_;
+  const TileKernels& kernels_;
+  const TileShape& shape_;
+  const std::int64_t tile_;
+  Floats scratch_, convolved_, scale_, shift_;
+  Aligned<Bf16> window_;
+  std::vector<float*> convolved_rows_;
+};
+
+}  // namespace wavehax

@@ -1,0 +1,227 @@
+// The kernels on matrix tiles, over awkward sizes, against float64 with the same rounding of factors; nothing to do where the
+// processor has none. Prints one line per failure, then "N passed, M failed".
+#include <vector>
+
+#include "../../csrc/cpu.h"
+#include "../../csrc/tile_layers.h"
+#include "checks.h"
+
+namespace {
+
+using wavehax::Bf16;
+using wavehax::TileKernels;
+using wavehax::TileShape;
+using wavehax::padded;
+
+constexpr double kHalfUlp = 1.0 / 256;  // of bfloat16: the relative error of rounding
+constexpr double kGelu = 1.7e-4;        // error of gelu before its result is rounded
+
+// To bfloat16, ties away from zero as the kernels round what they compute.
+float rounded(float x) {
+  std::uint32_t bits;
+  std::memcpy(&bits, &x, sizeof bits);
+  bits = (bits + 0x8000u) & 0xffff0000u;
+  std::memcpy(&x, &bits, sizeof x);
+  return x;
+}
+
+float to_float(Bf16 half) {
+  const std::uint32_t bits = static_cast<std::uint32_t>(half) << 16;
+  float x;
+  std::memcpy(&x, &bits, sizeof x);
+  return x;
+}
+
+// Where bin f of channel c lies in planes.
+long at(const TileShape& s, int c, int f) { return (static_cast<long>(f / 16) * s.channels + c) * 16 + f % 16; }
+
+// A row with random values, zero in channels that are padding.
+Floats random_row(const TileKernels& k, const TileShape& s) {
+  Floats row(s.row_size());
+  const Floats values = random_floats(static_cast<std::size_t>(s.depth) * s.columns());
+  for (int c = 0; c < s.depth; ++c)
+    for (int f = 0; f < s.columns(); ++f) row[at(s, c, f)] = values[c * s.columns() + f];
+  k.mirror(row.data(), s);
+  return row;
+}
+
+double second_part(const Floats& row, const TileShape& s, int c, int i) {
+  return to_float(reinterpret_cast<const Bf16*>(row.data() + s.planes_size())[c * s.half_columns() + i]);
+}
+
+void test_project(const TileKernels& k, int rows, int parts, int taps, int depth, int outputs) {
+  const int width = padded(depth);
+  Floats w = random_floats(static_cast<std::size_t>(outputs) * depth * taps), b = random_floats(outputs);
+  wavehax::Weights weights({{"p.weight", {{outputs, depth, taps}, w.data()}}, {"p.bias", {{outputs}, b.data()}}});
+  const wavehax::TileProjection projection(weights, "p", outputs, depth, taps);
+  const Floats x = random_floats(static_cast<std::size_t>(rows + taps - 1) * parts * width);  // also values beyond the depth
+  std::vector<const float*> inputs;
+  for (int r = 0; r < rows; ++r)
+    for (int p = 0; p < parts; ++p)
+      for (int j = 0; j < taps; ++j) inputs.push_back(x.data() + ((r + j) * parts + p) * width);
+  wavehax::Aligned<Bf16> window(projection.window_size(rows, parts));
+  Floats out(static_cast<std::size_t>(rows) * parts * projection.columns);
+  projection.run(k, inputs.data(), rows, parts, window.data(), out.data());
+  for (int i = 0; i < rows * parts; ++i)
+    for (int n = 0; n < outputs; ++n) {
+      double sum = b[n], magnitude = std::fabs(b[n]);
+      for (int j = 0; j < taps; ++j)
+        for (int d = 0; d < depth; ++d) {
+          const double product = static_cast<double>(rounded(inputs[i * taps + j][d])) * bf16(w[(n * depth + d) * taps + j]);
+          sum += product;
+          magnitude += std::fabs(product);
+        }
+      check_close(out[i * projection.columns + n], sum, magnitude, taps * depth, "tiles project");
+    }
+}
+
+struct TestBlock {
+  TestBlock(int bins, int channels, int expanded, int taps, int frames)
+      : dw(random_floats(channels * taps * frames)), w1(random_floats(expanded * channels)), b1(random_floats(expanded)),
+        w2(random_floats(channels * expanded)), b2(random_floats(channels)), ones(channels, 1.0f),
+        weights({{"b.dwconv.weight", {{channels, 1, taps, frames}, dw.data()}}, {"b.norm.weight", {{channels}, ones.data()}},
+                 {"b.norm.bias", {{channels}, ones.data()}}, {"b.pwconv1.weight", {{expanded, channels}, w1.data()}},
+                 {"b.pwconv1.bias", {{expanded}, b1.data()}}, {"b.pwconv2.weight", {{channels, expanded}, w2.data()}},
+                 {"b.pwconv2.bias", {{channels}, b2.data()}}, {"b.gamma", {{channels}, ones.data()}}}),
+        block({weights, "b", wavehax::NormKind::kFrame, {channels, expanded, taps, frames, bins}}) {}
+
+  Floats dw, w1, b1, w2, b2, ones;
+  wavehax::Weights weights;
+  wavehax::TileBlock block;
+};
+
+// The one bin that is alone has weights in float32.
+void check_depthwise(const TestBlock& t, const std::vector<Floats>& rows, int first, const Floats& planes) {
+  const TileShape& s = t.block.shape;
+  for (int f = 0; f < s.bins; ++f)
+    for (int c = 0; c < s.depth; ++c) {
+      const bool alone = s.bins % 256 == 1 && f == s.bins - 1;
+      double sum = 0.0, magnitude = 0.0;
+      for (int j = 0; j < s.frames; ++j)
+        for (int i = 0; i < s.taps; ++i) {
+          const float w = t.dw[(c * s.taps + i) * s.frames + j];
+          const double product = second_part(rows[first + j], s, c, f + i) * (alone ? w : bf16(w));
+          sum += product;
+          magnitude += std::fabs(product);
+        }
+      check_close(planes[at(s, c, f)], sum, magnitude, s.frames * s.taps, "tiles depthwise");
+    }
+}
+
+// Every factor that was rounded is wrong by half a unit at most.
+void check_mlp(const TestBlock& t, const Floats& x, const Floats& scale, const Floats& shift, const Floats& residual, const Floats& out) {
+  const TileShape& s = t.block.shape;
+  const int expanded = static_cast<int>(t.b1.size());
+  for (int f = 0; f < s.bins; ++f) {
+    std::vector<double> hidden(expanded), error(expanded);
+    for (int e = 0; e < expanded; ++e) {
+      double sum = t.b1[e], magnitude = 0.0;
+      for (int c = 0; c < s.depth; ++c) {
+        const double product = (static_cast<double>(x[at(s, c, f)]) * scale[c] + shift[c]) * bf16(t.w1[e * s.depth + c]);
+        sum += product;
+        magnitude += std::fabs(product);
+      }
+      hidden[e] = exact_gelu(sum);
+      error[e] = kGelu + 1.13 * (kHalfUlp + 1e-5) * magnitude;  // the slope of gelu is below 1.13
+      error[e] += kHalfUlp * (std::fabs(hidden[e]) + error[e]);
+    }
+    for (int c = 0; c < s.depth; ++c) {
+      double sum = static_cast<double>(t.b2[c]) + residual[at(s, c, f)], bound = 1e-5 * (std::fabs(sum) + 1.0);
+      for (int e = 0; e < expanded; ++e) {
+        const double w = bf16(t.w2[c * expanded + e]);
+        sum += hidden[e] * w;
+        bound += (error[e] + 1e-5 * std::fabs(hidden[e])) * std::fabs(w);
+      }
+      check(std::fabs(out[at(s, c, f)] - sum) <= bound, "tiles mlp");
+    }
+  }
+}
+
+void check_second_part(const TestBlock& t, const Floats& row) {
+  const TileShape& s = t.block.shape;
+  for (int c = 0; c < s.depth; ++c)
+    for (int i = 0; i < s.half_columns(); ++i) {
+      const int bin = i - s.mirrored(), f = bin < 0 ? -bin : bin < s.bins ? bin : 2 * (s.bins - 1) - bin;
+      const double expected = bin < s.bins + s.mirrored() ? rounded(row[at(s, c, f)]) : 0.0;
+      check(second_part(row, s, c, i) == expected, "tiles mirror");
+    }
+}
+
+void test_block(const TileKernels& k, int bins, int channels, int expanded, int taps, int frames, int count, bool scaled) {
+  const TestBlock t(bins, channels, expanded, taps, frames);
+  const TileShape& s = t.block.shape;
+  std::vector<Floats> rows, planes(count, Floats(s.planes_size()));
+  std::vector<const float*> in;
+  std::vector<float*> to;
+  for (int j = 0; j < frames - 1 + count; ++j) rows.push_back(random_row(k, s));
+  for (const Floats& row : rows) in.push_back(row.data());
+  for (Floats& p : planes) to.push_back(p.data());
+  k.depthwise(in.data(), count, s, t.block.weights(), to.data());
+  Floats scratch(s.scratch_size()), out(s.row_size()), scale = scaled ? random_floats(s.channels) : Floats(s.channels, 1.0f);
+  const Floats shift = scaled ? random_floats(s.channels) : Floats(s.channels);
+  for (int i = 0; i < count; ++i) {
+    check_depthwise(t, rows, i, planes[i]);
+    Floats residual = rows[i];
+    k.mlp(to[i], s, t.block.weights(), scaled ? scale.data() : nullptr, shift.data(), residual.data(), out.data(), scratch.data());
+    check_mlp(t, planes[i], scale, shift, residual, out);
+    check_second_part(t, out);
+    k.mlp(to[i], s, t.block.weights(), scaled ? scale.data() : nullptr, shift.data(), residual.data(), residual.data(), scratch.data());
+    check(residual == out, "tiles mlp in place gives the same bits");
+  }
+}
+
+void test_planes(const TileKernels& k, int count, int bins, int channels) {
+  const TileShape s = {1, 1, bins, channels, padded(channels), 16};
+  const Floats planes = random_floats(static_cast<std::size_t>(count) * s.columns()), b = random_floats(s.channels), b2 = random_floats(count);
+  Floats w = random_floats(static_cast<std::size_t>(count) * s.channels), row(s.row_size()), back(planes.size());
+  std::vector<const float*> in;
+  std::vector<float*> to;
+  for (int i = 0; i < count; ++i) {
+    in.push_back(planes.data() + i * s.columns());
+    to.push_back(back.data() + i * s.columns());
+  }
+  k.mix(in.data(), count, w.data(), b.data(), s, row.data());
+  k.unmix(row.data(), w.data(), b2.data(), count, s, to.data());
+  double total = 0.0, magnitude = 0.0, squares = 0.0;
+  for (int f = 0; f < bins; ++f) {
+    for (int c = 0; c < s.channels; ++c) {
+      double sum = b[c], size = std::fabs(b[c]);
+      for (int i = 0; i < count; ++i) {
+        sum += static_cast<double>(in[i][f]) * w[i * s.channels + c];
+        size += std::fabs(static_cast<double>(in[i][f]) * w[i * s.channels + c]);
+      }
+      check_close(row[at(s, c, f)], sum, size, count, "tiles mix");
+      if (c >= channels) continue;
+      total += row[at(s, c, f)];
+      magnitude += std::fabs(row[at(s, c, f)]);
+      squares += std::pow(row[at(s, c, f)] - 0.5, 2);
+    }
+    for (int i = 0; i < count; ++i) {
+      double sum = b2[i], size = std::fabs(b2[i]);
+      for (int c = 0; c < s.channels; ++c) {
+        sum += static_cast<double>(row[at(s, c, f)]) * w[i * s.channels + c];
+        size += std::fabs(static_cast<double>(row[at(s, c, f)]) * w[i * s.channels + c]);
+      }
+      check_close(to[i][f], sum, size, s.channels, "tiles unmix");
+    }
+  }
+  check_close(static_cast<float>(k.sum(row.data(), s)), total, magnitude, bins, "tiles sum");
+  check_close(static_cast<float>(k.sum_squares(row.data(), 0.5f, s)), squares, squares, bins * channels / 16, "tiles sum_squares");
+}
+
+}  // namespace
+
+int main() {
+  const TileKernels* k = wavehax::tile_kernels(wavehax::choose_kernels(wavehax::available_isas().front()));
+  if (k == nullptr) return report();
+  for (int rows : {1, 2, 8, 9, 17})
+    for (int outputs : {1, 16, 33, 150}) test_project(*k, rows, 1 + rows % 2, 1 + rows % 3, 1 + outputs % 37, outputs);
+  for (int channels : {1, 16, 17, 48})
+    for (int bins : {1, 2, 15, 16, 17, 61, 257}) {
+      const int taps = 1 + 2 * ((bins + channels) % 9);
+      test_block(*k, bins, channels, channels * (1 + bins % 4), taps / 2 < bins ? taps : 1, 1 + bins % 7, 1 + bins % 4, bins % 2 == 0);
+      test_planes(*k, 1 + bins % 12, bins, channels);
+    }
+  test_block(*k, 40, 5, 90, 33, 3, 2, true);  // a window of several tiles
+  return report();
+}
