@@ -14,7 +14,7 @@ using wavehax::TileShape;
 using wavehax::padded;
 
 constexpr double kHalfUlp = 1.0 / 256;  // of bfloat16: the relative error of rounding
-constexpr double kGelu = 1.7e-4;        // error of gelu before its result is rounded
+constexpr double kGelu = 1.0e-4;        // error of gelu before its result is rounded
 
 // To bfloat16, ties away from zero as the kernels round what they compute.
 float rounded(float x) {
