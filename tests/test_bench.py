@@ -48,6 +48,15 @@ def test_every_case_is_timed_and_compared_with_the_first_of_its_model(command, m
         assert math.isclose(sum(profile["shares"].values()), 1) and "blocks" in profile["shares"]
 
 
+def test_voices_are_timed_by_the_length_of_them_all(command, model_file):
+    options = ["--seconds", 0.1, "--repeats", 1, "--stream", "--precision", "fp32", "--isa", "portable", "--voices", 2]
+    code, out, err = command("bench", model_file, *options)
+    assert (code, err) == (0, "")
+    assert "voices 2" in out
+    whole, *_, both = bench.model_cases("m", wavehax.load(model_file), [], [1], 0.1, [2])
+    assert (both.seconds, both.operations) == (2 * whole.seconds, 2 * whole.operations)
+
+
 def test_operations_are_twice_the_multiply_adds_of_every_weight(tiny):
     """Counted from the weights: one in a projection is used once a frame, one in a block once a bin."""
     config = tiny.generator

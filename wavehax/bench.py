@@ -70,8 +70,13 @@ def operations_per_frame(config: GeneratorConfig) -> float:
     return 2.0 * (projections + bins * channels * (inputs + outputs) + config.num_blocks * block)
 
 
-def model_cases(name: str, voc: Vocoder, chunks: Sequence[int], threads: Sequence[int], seconds: float) -> list[Case]:
-    """The engine: the whole utterance in so many threads, its F0 alone, streams of chunks of so many frames."""
+def model_cases(
+    name: str, voc: Vocoder, chunks: Sequence[int], threads: Sequence[int], seconds: float, voices: Sequence[int] = ()
+) -> list[Case]:
+    """The engine: the whole utterance in so many threads, its F0 alone, streams of chunks of so many frames.
+
+    Last, so many voices on one thread, a frame of each in turn; theirs is the time over the length of them all.
+    """
     config = voc.config
     mel, f0 = inputs(config, seconds)
     common = {
@@ -86,6 +91,9 @@ def model_cases(name: str, voc: Vocoder, chunks: Sequence[int], threads: Sequenc
         cases.append(Case(name, "f0", run=lambda: voc.f0(mel), **alone))
     for chunk in chunks if config.streamable else ():
         cases.append(Case(name, f"stream {chunk}", run=lambda c=chunk: _stream(voc, mel, f0, c), **common))
+    for count in voices if config.streamable else ():
+        all_of_them = common | {key: common[key] * count for key in ("seconds", "operations")}
+        cases.append(Case(name, f"voices {count}", run=lambda n=count: _voices(voc, mel, f0, n), **all_of_them))
     return cases
 
 
@@ -105,6 +113,15 @@ def _stream(voc: Vocoder, mel: np.ndarray, f0: np.ndarray, chunk: int) -> list[f
         times.append(time.thread_time() - begin)
     stream.flush()
     return times
+
+
+def _voices(voc: Vocoder, mel: np.ndarray, f0: np.ndarray, count: int) -> None:
+    streams = [voc.stream(seed=seed) for seed in range(count)]
+    for t in range(mel.shape[1]):
+        for stream in streams:
+            stream.push(mel[:, t : t + 1], f0[t : t + 1])
+    for stream in streams:
+        stream.flush()
 
 
 def measure(cases: Sequence[Case], repeats: int) -> list[dict[str, Any]]:

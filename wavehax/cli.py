@@ -134,7 +134,9 @@ def _bench(arguments: argparse.Namespace) -> int:
             for precision in arguments.precision or wavehax.available_precisions(isa):
                 voc = Vocoder(model, isa=isa, precision=precision)
                 vocoders.append((name, voc))
-                cases += bench.model_cases(name, voc, arguments.stream, arguments.threads, arguments.seconds)
+                cases += bench.model_cases(
+                    name, voc, arguments.stream, arguments.threads, arguments.seconds, arguments.voices
+                )
         cases += bench_peers.model_peers(name, model, arguments.seconds) if arguments.peers else []
     cases += bench_peers.other_vocoders(arguments.seconds) if arguments.peers else []
     rows = bench.measure(cases, arguments.repeats)
@@ -330,6 +332,9 @@ def _add_bench(add: Callable[..., argparse.ArgumentParser]) -> None:
         default=chunks,
         metavar="FRAMES",
         help="chunk sizes (default 1 2 4 8 16 64)",
+    )
+    command.add_argument(
+        "--voices", type=types.count, nargs="+", default=[], metavar="N", help="streams of single frames on one thread"
     )
     command.add_argument("--seconds", type=types.positive, default=5.0, help="of sound to synthesise (default 5)")
     command.add_argument("--repeats", type=types.count, default=7, help="rounds (default 7)")
