@@ -73,6 +73,20 @@ def test_a_model_may_be_scored_with_the_f0_that_it_predicts(corpus, tiny, tmp_pa
     assert code == 2 and "--f0 mel: needs a model" in err
 
 
+def test_a_model_is_scored_in_the_precision_that_is_asked_for(corpus, tiny, tmp_path, command):
+    path = tmp_path / "model.safetensors"
+    save_model(path, tiny)
+    item = Item("a.flac", "dev", "a", corpus / "a.flac")
+    waves = [ModelSynthesis(str(path), precision=precision)(item).generated for precision in ("fp32", "bf16")]
+    wave, _ = read_audio(item.natural, 24000)
+    voc = Vocoder(tiny, precision="bf16")
+    expected = voc(log_mel(wave, voc.features), f0_from_audio(wave, voc.features))
+    np.testing.assert_array_equal(waves[1], expected[: len(wave)])
+    assert not np.array_equal(*waves)
+    code, _, err = command("evaluate", "--world", "--precision", "bf16", "--data", corpus / "MANIFEST.tsv")
+    assert code == 2 and "--precision bf16: needs a model" in err
+
+
 def test_smoothing_is_a_product_of_two_binomial_filters():
     mel = np.random.default_rng(0).standard_normal((6, 9)).astype(np.float32)
     padded = np.pad(mel.astype(np.float64), 1, mode="edge")

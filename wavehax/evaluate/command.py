@@ -17,6 +17,7 @@ from wavehax.evaluate.report import write_report
 from wavehax.evaluate.scoring import score_all
 from wavehax.evaluate.synthesis import FilePair, ModelSynthesis, Synthesis, WorldSynthesis
 from wavehax.locate import DEFAULT_MODEL
+from wavehax.vocoder import PRECISIONS
 
 DESCRIPTION = """Score what a vocoder makes: files of GENERATED_DIR against the recordings of the same names in
 NATURAL_DIR, or what a model makes of the recordings that a manifest names; see also wavehax evaluate
@@ -64,6 +65,7 @@ def _parser() -> Parser:
     maker.add_argument("--world", action="store_true", help="WORLD analysis and synthesis in place of a model")
     help_text = "F0 that the model predicts from the mel, in place of Harvest's"
     parser.add_argument("--f0", choices=[types.F0_FROM_MEL], help=help_text)
+    parser.add_argument("--precision", choices=["auto", *PRECISIONS], help="of the model (default fp32)")
     parser.add_argument(
         "--f0-scale", type=types.positive, metavar="X", help="multiply F0; then pitch and voicing alone are scored"
     )
@@ -78,13 +80,16 @@ def _task(arguments: argparse.Namespace) -> tuple[list[Item], Synthesis, str]:
         return _folder_task(arguments)
     if arguments.folders:
         raise UsageError(f"{arguments.folders[0]}: expected no folders with --data")
-    if arguments.world and arguments.f0:
-        raise UsageError(f"--f0 {arguments.f0}: needs a model, and WORLD is none")
+    for option in ("f0", "precision"):
+        if arguments.world and getattr(arguments, option):
+            raise UsageError(f"--{option} {getattr(arguments, option)}: needs a model, and WORLD is none")
     items = manifest_items(arguments.data, arguments.splits or SPLITS)
     scale = arguments.f0_scale or 1.0
     name = "WORLD" if arguments.world else str(arguments.model or DEFAULT_MODEL)
     name += ", F0 predicted" if arguments.f0 else ""
-    model = ModelSynthesis(arguments.model, scale, arguments.f0 == types.F0_FROM_MEL)
+    name += f", {arguments.precision}" if arguments.precision else ""
+    precision = arguments.precision or "fp32"
+    model = ModelSynthesis(arguments.model, scale, arguments.f0 == types.F0_FROM_MEL, precision)
     synthesis = WorldSynthesis(scale) if arguments.world else model
     return items, synthesis, name if scale == 1 else f"{name}, F0 times {scale:g}"
 

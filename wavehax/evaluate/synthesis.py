@@ -37,9 +37,10 @@ class ModelSynthesis:
     model: str | None = None  # as wavehax.load takes it
     f0_scale: float = 1.0
     predict_f0: bool = False  # from the mel, by the model, in place of Harvest
+    precision: str = "fp32"
 
     def __call__(self, item: Item) -> Pair:
-        voc = _vocoder(self.model)
+        voc = _vocoder(self.model, self.precision)
         wave, rate = read_audio(item.natural, voc.sample_rate)
         f0 = pitch.harvest(wave, rate, item.f0_range)
         alike = all(getattr(voc.features, name) == getattr(pitch.FRAMES, name) for name in _FRAMING)
@@ -95,5 +96,5 @@ def _pair(item: Item, natural: np.ndarray, generated: np.ndarray, rate: int, f0:
 
 
 @functools.lru_cache(maxsize=1)
-def _vocoder(model: str | None) -> wavehax.Vocoder:
-    return wavehax.load(model)
+def _vocoder(model: str | None, precision: str) -> wavehax.Vocoder:
+    return wavehax.load(model, precision=precision)
