@@ -12,6 +12,7 @@ import wavehax
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(wavehax.__file__).parents[1])}
 
 
-def run_python(code: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+def run_python(code: str, cwd: Path, *options: str) -> subprocess.CompletedProcess[str]:
     """Run `code` in a fresh interpreter. `cwd` is not the repository, whose folder `wavehax` would hide the package."""
-    return subprocess.run([sys.executable, "-c", code], cwd=cwd, env=ENVIRONMENT, capture_output=True, text=True)
+    command = [sys.executable, *options, "-c", code]
+    return subprocess.run(command, cwd=cwd, env=ENVIRONMENT, capture_output=True, text=True)

@@ -26,6 +26,11 @@ def test_loading_imports_nothing_heavy(tmp_path):
     assert output_of(code, tmp_path) == "[]\n"
 
 
+def test_the_import_is_silent_where_warnings_are_errors(tmp_path):
+    done = run_python("import wavehax", tmp_path, "-W", "error")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 def test_import_and_load_take_less_than_a_quarter_of_a_second(tmp_path):
     # Where other processes hold the cores, wall time would be theirs: then the processor time of this one is judged.
     busy = hasattr(os, "getloadavg") and os.getloadavg()[0] > (os.cpu_count() or 1)
