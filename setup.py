@@ -1,5 +1,6 @@
 """The compiled modules, and nothing else; all other metadata is in pyproject.toml."""
 
+import sys
 from glob import glob
 
 from pybind11.setup_helpers import ParallelCompile, Pybind11Extension, build_ext
@@ -7,8 +8,21 @@ from setuptools import setup
 
 # GCC and Clang. No -march and no fast-math: kernels are chosen at run time, and their arithmetic is what is written.
 FLAGS = ["-O3", "-pthread", "-ffp-contract=off", "-fvisibility=hidden"]
+LINK_FLAGS = ["-pthread"]
+if sys.platform == "win32":  # the same for clang-cl
+    FLAGS, LINK_FLAGS = ["/O2", "/clang:-O3", "/clang:-ffp-contract=off"], []
 
 ParallelCompile("WAVEHAX_BUILD_JOBS").install()  # as many compilers as cores, unless the environment says how many
+
+
+class BuildExtensions(build_ext):
+    """On Windows with LLVM's compiler and linker: Microsoft's has no vector extensions."""
+
+    def build_extensions(self) -> None:
+        if self.compiler.compiler_type == "msvc":
+            self.compiler.initialize()  # finds Microsoft's headers and libraries
+            self.compiler.cc, self.compiler.linker = "clang-cl.exe", "lld-link.exe"
+        super().build_extensions()
 
 
 def extension(name: str, *patterns: str) -> Pybind11Extension:
@@ -18,7 +32,7 @@ def extension(name: str, *patterns: str) -> Pybind11Extension:
         depends=sorted(glob("csrc/**/*.h", recursive=True)),
         include_dirs=["csrc"],
         extra_compile_args=FLAGS,
-        extra_link_args=["-pthread"],
+        extra_link_args=LINK_FLAGS,
         cxx_std=17,
     )
 
@@ -28,5 +42,5 @@ setup(
         extension("wavehax._engine", "csrc/*.cpp", "csrc/kernels/*.cpp"),
         extension("wavehax._training", "csrc/isa.cpp", "csrc/training/*.cpp"),
     ],
-    cmdclass={"build_ext": build_ext},
+    cmdclass={"build_ext": BuildExtensions},
 )
