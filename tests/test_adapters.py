@@ -105,7 +105,7 @@ def test_a_mel_of_a_near_definition_is_close_to_the_mel_of_the_sound(source, tar
     frames = min(converted.shape[1], true.shape[1])
     error = np.abs(converted[:, :frames] - true[:, :frames])
     covered = mel_frequencies(FEATURES[target])[1:-1] < FEATURES[source].f_max
-    assert error[covered].mean() < 0.25 and np.median(error[covered]) < 0.15  # neper; recordings in the README
+    assert error[covered].mean() < 0.25 and np.median(error[covered]) < 0.15  # neper; recordings in docs/integration.md
     # A frame earlier or later would be worse: the frames stand where the definition has them.
     for shift in (-1, 1):
         moved = np.abs(np.roll(converted[:, :frames], shift, axis=1) - true[:, :frames])

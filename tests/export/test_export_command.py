@@ -1,4 +1,4 @@
-"""`wavehax export onnx`: the file, what it says of itself, and the example of the README."""
+"""`wavehax export onnx`: the file, what it says of itself, and the example of the documentation."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,21 +20,22 @@ from wavehax.checkpoint import Model, save_model
 from wavehax.config import from_dict
 
 Command = Callable[..., tuple[int, str, str]]
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs" / "onnx.md"
 
 onnxruntime = pytest.importorskip("onnxruntime", reason="needs the extra [onnx]")
 onnx = pytest.importorskip("onnx", reason="needs the extra [onnx]")
 
 
-def test_the_example_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: Command) -> None:
+def test_the_example_of_the_documentation_equals_the_engine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: Command
+) -> None:
     monkeypatch.chdir(tmp_path)
-    section = README.read_text(encoding="utf-8").split("\n## ONNX\n")[1].split("\n## ")[0]
-    shell, code = re.findall(r"```(?:sh|python)\n(.*?)```", section, re.DOTALL)
+    shell, inputs, code = re.findall(r"```(?:sh|python)\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     for line in shell.splitlines():
         assert command(*line.split("#")[0].split()[1:]) == (0, "", "")
-    voc, frames = wavehax.load(), 30
-    mel, f0 = np.full((100, frames), -4, np.float32), np.full(frames, 150, np.float32)
-    names = {"mel": mel, "f0": f0}
+    names: dict[str, Any] = {}
+    exec(inputs, names)
+    voc, mel, f0 = wavehax.load(), names["mel"], names["f0"]
     exec(code.replace("rng.standard_normal(", "np.zeros(").replace("rng.random(", "np.zeros("), names)
     expected = voc(mel, f0, prior=voc.prior(f0))
     for wave in (names["whole"].run(None, silent(mel, f0))[0][0], names["wave"]):
