@@ -12,7 +12,6 @@
 namespace wavehax {
 namespace {
 
-constexpr int kFilterTaps = 63;
 constexpr double kMaxVoice = 1 << 27;  // float32 values that a voice may keep, 512 MB
 
 template <typename T>
@@ -36,26 +35,34 @@ PriorKind prior_kind(const std::string& value) {
                             {"noise", PriorKind::kNoise}});
 }
 
-// The limits within which packing and indexing are safe; wavehax.config says the same in the user's terms.
-const Config& checked(const Config& c) {
+bool is_causal(const Config& c) {
+  return choose<bool>("time_padding", c.time_padding, {{"causal", true}, {"reflect", false}});
+}
+
+bool is_centred(const Config& c) {
+  return choose<bool>("frame_alignment", c.frame_alignment, {{"centre", true}, {"same", false}});
+}
+
+bool is_excitation(const Config& c) {
+  return choose<bool>("output", c.output, {{"excitation", true}, {"spectrum", false}});
+}
+
+void check_sizes(const Config& c) {
   const bool positive = c.n_mels > 0 && c.channels > 0 && c.mult_channels > 0 && c.num_blocks > 0 && c.hop_length > 0 &&
-                        c.sample_rate > 0 && c.num_streams > 0 && c.kernel_bins > 0 && c.kernel_frames > 0;
+                        c.n_fft > 0 && c.sample_rate > 0 && c.num_streams > 0 && c.kernel_bins > 0 && c.kernel_frames > 0;
   if (!positive) throw std::invalid_argument("config: every size must be positive");
   if (c.kernel_bins % 2 == 0 || c.kernel_frames % 2 == 0) throw std::invalid_argument("kernel_size: expected odd numbers");
   const int hop = c.hop_length / c.num_streams;
-  if (c.hop_length % c.num_streams != 0 || hop % 2 != 0 || c.n_fft % 2 != 0 || c.n_fft < 2 * hop)
+  if (c.hop_length % c.num_streams != 0 || hop % 2 != 0 || c.n_fft % 2 != 0 || c.n_fft / 2 < hop)
     throw std::invalid_argument("n_fft: expected an even number of at least twice the hop of one stream, which is even too");
   if (c.kernel_bins / 2 > c.n_fft / 2) throw std::invalid_argument("kernel_size: more bins than the spectrum has");
   if (c.lookahead < 0 || c.lookahead >= kProjectionTaps) throw std::invalid_argument("lookahead: expected 0 to 6");
-  if (static_cast<long>(c.channels) * c.mult_channels > kMaxExpanded)
+  if (static_cast<std::int64_t>(c.channels) * c.mult_channels > kMaxExpanded)
     throw std::invalid_argument("channels * mult_channels: expected at most " + std::to_string(kMaxExpanded));
   // A block mirrors kernel_bins of the spectrum, and keeps kernel_frames of it and a tile. In double: nothing overflows.
   const double frame = (c.n_fft / 2 + 1.0 + c.kernel_bins) * (c.channels + 15.0) + (2.0 * c.num_streams + 1) * (c.n_fft / 2 + 16.0);
   if ((c.num_blocks + 1.0) * (c.kernel_frames + 16.0) * frame > kMaxVoice)
     throw std::invalid_argument("config: a voice would keep more than 2^27 values");
-  if ((c.output == "excitation" && (c.num_streams > 1 || c.use_logmag_phase)) || (c.use_logmag_phase && c.num_streams > 1))
-    throw std::invalid_argument("config: excitation and log-magnitudes exclude each other and several streams");
-  return c;
 }
 
 std::unique_ptr<FilterBank> make_filter_bank(const Config& config, bool causal, Weights& weights) {
@@ -73,6 +80,21 @@ std::unique_ptr<FilterBank> make_filter_bank(const Config& config, bool causal, 
 }
 
 }  // namespace
+
+const Config& checked(const Config& c) {
+  check_sizes(c);
+  prior_kind(c.prior);
+  norm_kind("norm", c.norm);
+  norm_kind("outer_norm", c.outer_norm);
+  choose<bool>("stream_filter", c.stream_filter, {{"learned", true}, {"pqmf", true}, {"dwt", true}});
+  if (c.lookahead > 0 && !is_causal(c)) throw std::invalid_argument("lookahead: only with time_padding='causal'");
+  if ((is_excitation(c) || c.use_logmag_phase) && c.num_streams > 1)
+    throw std::invalid_argument("num_streams: expected 1 with excitation or log-magnitudes");
+  if (is_excitation(c) && c.use_logmag_phase) throw std::invalid_argument("use_logmag_phase: expected false with excitation");
+  if (c.num_streams > 1 && c.stream_filter == "dwt" && (c.num_streams & (c.num_streams - 1)) != 0)
+    throw std::invalid_argument("num_streams: a wavelet packet needs a power of two");
+  return c;
+}
 
 std::vector<std::string> available_precisions(const Kernels& kernels) {
   std::vector<std::string> names = {"fp32", "bf16"};
@@ -101,9 +123,9 @@ Engine::Engine(const Config& c, Weights weights, const Kernels& kernels_, Precis
     : kernels(kernels_),
       precision(precision_),
       config(checked(c)),
-      causal(choose<bool>("time_padding", c.time_padding, {{"causal", true}, {"reflect", false}})),
-      centred(choose<bool>("frame_alignment", c.frame_alignment, {{"centre", true}, {"same", false}})),
-      excitation(choose<bool>("output", c.output, {{"excitation", true}, {"spectrum", false}})),
+      causal(is_causal(c)),
+      centred(is_centred(c)),
+      excitation(is_excitation(c)),
       streamable(c.norm != "utterance" && c.outer_norm != "utterance"),
       prior(prior_kind(c.prior)),
       bins(c.n_fft / 2 + 1),

@@ -22,7 +22,12 @@ struct Config {
   bool use_logmag_phase;
 };
 
-constexpr int kProjectionTaps = 7;
+constexpr int kProjectionTaps = 7;  // frames under the kernels of the first projections
+constexpr int kFilterTaps = 63;     // of a filter bank; a wavelet packet has as many as streams
+
+// The config itself. Throws std::invalid_argument, naming the field, for one that names no model: within these limits packing
+// and indexing are safe. wavehax.config says the same in the user's terms.
+const Config& checked(const Config& config);
 
 // Names of the precisions that this machine has with these kernels.
 std::vector<std::string> available_precisions(const Kernels& kernels);

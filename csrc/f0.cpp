@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <stdexcept>
+#include <string>
 #include <utility>
 
 namespace wavehax {
@@ -10,17 +12,28 @@ namespace {
 
 constexpr int kTile = 8;       // frames computed together: a product reads its weights once for all of them
 constexpr int kPeakBins = 4;   // to either side of the likeliest bin; wavehax.config.F0_PEAK_BINS
+constexpr double kHighest = 10'000.0;  // Hz, of a bin
 
-// The limits within which packing and indexing are safe; wavehax.config says the same in the user's terms.
-const F0Config& checked(const F0Config& c) {
-  const auto within = [](int value, int largest) { return value > 0 && value <= largest; };
-  if (c.n_mels < 1 || !within(c.channels, 4096) || !within(c.num_blocks, 10) || !within(c.kernel_size, 64) ||
-      !within(c.num_bins, 4096))
-    throw std::invalid_argument("F0 config: a size is not positive, or larger than the engine takes");
-  return c;
+void check_within(const char* name, double value, double least, double most) {
+  if (least <= value && value <= most) return;
+  throw std::invalid_argument("F0 config: " + std::string(name) + ": expected " + std::to_string(std::lround(least)) + " to " +
+                              std::to_string(std::lround(most)));
 }
 
 }  // namespace
+
+const F0Config& checked(const F0Config& c) {
+  check_within("n_mels", c.n_mels, 1, std::numeric_limits<int>::max());
+  check_within("channels", c.channels, 1, 4096);
+  check_within("num_blocks", c.num_blocks, 1, 10);
+  check_within("kernel_size", c.kernel_size, 1, 64);
+  check_within("num_bins", c.num_bins, 1, 4096);
+  check_within("f0_min", c.f0_min, 1, 1000);
+  check_within("bin_cents", c.bin_cents, 1, 1000);
+  if (std::log2(c.f0_min) + (c.num_bins - 1) * c.bin_cents / 1200.0 > std::log2(kHighest))
+    throw std::invalid_argument("num_bins: expected bins up to 10000 Hz at most");
+  return c;
+}
 
 F0Predictor::F0Predictor(const F0Config& c, Weights weights, const Kernels& kernels_) : kernels(kernels_), config(checked(c)) {
   const float* mean = weights.take("mel_mean", {c.n_mels});

@@ -15,6 +15,9 @@ struct F0Config {
   double f0_min, bin_cents;
 };
 
+// As of the generator's config.
+const F0Config& checked(const F0Config& config);
+
 // Checked, packed, immutable, shared by any number of voices and threads.
 struct F0Predictor {
   // Throws std::invalid_argument for a config that names no predictor, or weights that are not its own.

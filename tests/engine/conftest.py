@@ -1,8 +1,11 @@
-"""Every test of the engine that takes `isa` runs on every instruction set of this machine."""
+"""Tests of the engine that take `isa` run on every instruction set of this machine; the C++ library is built once."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from builds import cmake_build
 
 from wavehax import _engine
 
@@ -10,3 +13,17 @@ from wavehax import _engine
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "isa" in metafunc.fixturenames:
         metafunc.parametrize("isa", _engine.available_isas())
+
+
+@pytest.fixture(scope="session")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of libwavehax.so, libwavehax.a and the example `vocode`."""
+    return cmake_build(tmp_path_factory.mktemp("library"), targets=["shared", "static", "vocode"])
+
+
+@pytest.fixture(scope="session")
+def sanitized(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of libsanitized.a and the fuzz targets."""
+    folder = tmp_path_factory.mktemp("sanitized")
+    targets = ["sanitized", "fuzz_config", "fuzz_model_file", "fuzz_streams"]
+    return cmake_build(folder, "-DWAVEHAX_FUZZ=ON", targets=targets) / "fuzz"

@@ -1,0 +1,33 @@
+// A fuzzer's input as a sequence of choices, and what every target wants of the sanitizers.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <initializer_list>
+
+// Fails the run, as a sanitizer does, where `ok` does not hold.
+inline void require(bool ok, const char* claim) {
+  if (ok) return;
+  std::fprintf(stderr, "FAILED: %s\n", claim);
+  std::abort();
+}
+
+// Zeros once the input is used up.
+class Bytes {
+ public:
+  Bytes(const std::uint8_t* data, std::size_t size) : data_(data), size_(size) {}
+
+  bool empty() const { return at_ >= size_; }
+  int byte() { return empty() ? 0 : data_[at_++]; }
+  int below(int n) { return byte() % n; }
+  template <typename T>
+  T pick(std::initializer_list<T> choices) {
+    return *(choices.begin() + below(static_cast<int>(choices.size())));
+  }
+
+ private:
+  const std::uint8_t* data_;
+  std::size_t size_, at_ = 0;
+};

@@ -1,0 +1,128 @@
+/* Wavehax in C: mel-spectrogram and F0 to waveform, as a whole or streaming, from the same model files as in Python.
+ *
+ * Arrays. A mel is float32 [frames][n_mels], frame after frame: the log-mel-spectrogram that the model's "features" define
+ * (wavehax_model_config), not normalised. F0 is float32 [frames] in Hz, at least 1, or 0 where unvoiced. A waveform is
+ * float32, nominally in [-1, 1], hop_length samples for every frame. All are the caller's: read or written during the call,
+ * never kept.
+ *
+ * Errors. What can fail returns a wavehax_status and, where `error` is not null, one line of text that names the argument, the
+ * index and what was expected; on success `error` is left alone. After a failure outputs hold nothing of use, and a stream is
+ * as it was before. No exception leaves a function. Null in place of a model, stream or output is WAVEHAX_ERROR_ARGUMENT.
+ *
+ * Threads. A model is immutable: any number of threads may use it at once. A stream belongs to one voice and to one thread at
+ * a time; a second one gets WAVEHAX_ERROR_STATE. Only *_free must be the last call on its object.
+ *
+ * Memory. A model is loaded and freed; a stream is made and freed, and may outlive its model. Pushing and flushing allocate
+ * nothing, take no lock and wait for nobody. */
+#ifndef WAVEHAX_H
+#define WAVEHAX_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define WAVEHAX_API __attribute__((visibility("default")))
+#else
+#define WAVEHAX_API
+#endif
+
+#define WAVEHAX_VERSION "0.1.0"
+
+typedef struct wavehax_model wavehax_model;
+typedef struct wavehax_stream wavehax_stream;
+
+typedef enum wavehax_status {
+  WAVEHAX_OK = 0,
+  WAVEHAX_ERROR_ARGUMENT = 1, /* a shape, value or name that makes no sense, or that this model or machine has not */
+  WAVEHAX_ERROR_MODEL = 2,    /* no such file, or not exactly the model that it says it is */
+  WAVEHAX_ERROR_STATE = 3,    /* the stream is flushed, or in use by another thread */
+  WAVEHAX_ERROR_RESOURCE = 4  /* the system gives no memory, or no thread */
+} wavehax_status;
+
+typedef struct wavehax_error {
+  char message[256]; /* printable ASCII, a zero byte at its end; longer texts are cut */
+} wavehax_error;
+
+typedef struct wavehax_info {
+  int32_t sample_rate;   /* Hz */
+  int32_t hop_length;    /* samples of output for every frame */
+  int32_t n_mels;        /* bands of the mel */
+  int32_t streamable;    /* 1: wavehax_stream_new takes the model; 0: its norm needs the whole utterance */
+  int32_t delay;         /* samples by which a stream lags: N frames have given max(0, N * hop_length - delay) */
+  int32_t predicts_f0;   /* 1: f0 may be null */
+  const char* isa;       /* instruction set in use; these two are never freed */
+  const char* precision; /* "fp32", "bf16" or "mixed" */
+} wavehax_info;
+
+/* Of the library, as WAVEHAX_VERSION of the header. */
+WAVEHAX_API const char* wavehax_version(void);
+
+/* Instruction sets that this machine runs, fastest first, with commas between; never freed. */
+WAVEHAX_API const char* wavehax_available_isas(void);
+
+/* Reads and checks a model file, from its path or from `size` bytes in memory that may be freed afterwards.
+ *   isa        one of wavehax_available_isas(), or "auto" or null: the fastest; WAVEHAX_ISA in the environment replaces these
+ *   precision  "fp32", as null; "bf16", which rounds the weights of the projections and nothing else and makes streams of few
+ *              frames faster; "mixed", which rounds the factors of all large products, on a processor with matrix tiles; or
+ *              "auto", the fastest that this machine has
+ *   model      where the model is put, to be freed; null on failure
+ * A file is data: whatever is in it, the worst it can do is be refused (WAVEHAX_ERROR_MODEL). */
+WAVEHAX_API wavehax_status wavehax_model_load(const char* path, const char* isa, const char* precision, wavehax_model** model,
+                                              wavehax_error* error);
+WAVEHAX_API wavehax_status wavehax_model_load_memory(const void* data, size_t size, const char* isa, const char* precision,
+                                                     wavehax_model** model, wavehax_error* error);
+
+/* Null is allowed. Streams made of the model go on. */
+WAVEHAX_API void wavehax_model_free(wavehax_model* model);
+
+WAVEHAX_API wavehax_status wavehax_model_info(const wavehax_model* model, wavehax_info* info, wavehax_error* error);
+
+/* All that the file says of itself, as JSON in UTF-8: "generator", "features" (what a mel must be), "provenance" and, where
+ * F0 is predicted, "f0". Lives as long as the model; null for a null model. */
+WAVEHAX_API const char* wavehax_model_config(const wavehax_model* model);
+
+/* Synthesises a whole utterance.
+ *   mel      [frames][n_mels], 1 to 2**40 frames
+ *   f0       [frames], or null: predicted from the mel, where the model can
+ *   seed     of the noise and the initial phase: the same seed gives the same bits
+ *   threads  1 or more: at most so many share the utterance, each at least a second or so of it; the samples are the same
+ *   wave     [frames * hop_length], written */
+WAVEHAX_API wavehax_status wavehax_vocode(const wavehax_model* model, const float* mel, const float* f0, int64_t frames,
+                                          uint64_t seed, int32_t threads, float* wave, wavehax_error* error);
+
+/* The F0 that the model predicts from a mel [frames][n_mels]: f0 [frames] in Hz, 0 where unvoiced. */
+WAVEHAX_API wavehax_status wavehax_predict_f0(const wavehax_model* model, const float* mel, int64_t frames, float* f0,
+                                              wavehax_error* error);
+
+/* Begins a voice that takes frames as they come. Concatenated, its samples equal those of wavehax_vocode with the same seed,
+ * bit for bit, however the frames are split. `stream` is set to null on failure. */
+WAVEHAX_API wavehax_status wavehax_stream_new(const wavehax_model* model, uint64_t seed, wavehax_stream** stream,
+                                              wavehax_error* error);
+
+/* Takes the next frames and writes the samples that they complete.
+ *   mel      [frames][n_mels], any number of frames
+ *   f0       [frames]; or null, in all pushes of an utterance: predicted
+ *   wave     [capacity], written; frames * hop_length samples are always enough
+ *   samples  their number */
+WAVEHAX_API wavehax_status wavehax_stream_push(wavehax_stream* stream, const float* mel, const float* f0, int64_t frames,
+                                               float* wave, int64_t capacity, int64_t* samples, wavehax_error* error);
+
+/* Ends the utterance and writes the samples still owed, of which there are at most `delay`. Only reset or free may follow. */
+WAVEHAX_API wavehax_status wavehax_stream_flush(wavehax_stream* stream, float* wave, int64_t capacity, int64_t* samples,
+                                                wavehax_error* error);
+
+/* Begins a fresh utterance, at any time. */
+WAVEHAX_API wavehax_status wavehax_stream_reset(wavehax_stream* stream, uint64_t seed, wavehax_error* error);
+
+/* Null is allowed. */
+WAVEHAX_API void wavehax_stream_free(wavehax_stream* stream);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,192 @@
+// The C interface: that pushing allocates nothing, and that every mistake has its status and its words. Prints one line per
+// failure, then "N passed, M failed".
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "../../csrc/fuzz/model_writer.h"
+#include "wavehax.h"
+
+namespace {
+
+bool counting = false;
+long allocations = 0;
+
+}  // namespace
+
+void* operator new(std::size_t size) {
+  if (counting) ++allocations;
+  void* p = std::malloc(size);
+  if (p == nullptr) throw std::bad_alloc();
+  return p;
+}
+void* operator new(std::size_t size, std::align_val_t alignment) {
+  if (counting) ++allocations;
+  const auto align = static_cast<std::size_t>(alignment);
+  void* p = std::aligned_alloc(align, (size + align - 1) / align * align);
+  if (p == nullptr) throw std::bad_alloc();
+  return p;
+}
+void operator delete(void* p) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t) noexcept { std::free(p); }
+void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
+
+namespace {
+
+constexpr int kFrames = 40;
+int passed = 0, failed = 0;
+wavehax_error error;
+
+void check(bool ok, const std::string& what) {
+  ok ? ++passed : ++failed;
+  if (!ok) std::printf("FAILED: %s\n", what.c_str());
+}
+
+// A status, and words of its message.
+void expect(wavehax_status status, wavehax_status expected, const char* words) {
+  check(status == expected && std::strstr(error.message, words) != nullptr,
+        std::string(words) + ": status " + std::to_string(status) + ", " + error.message);
+  error.message[0] = '\0';
+}
+
+wavehax_model* load(const wavehax::Config& config, bool with_f0) {
+  const wavehax::F0Config f0 = {config.n_mels, 3, 2, 3, 5, 55.0, 25.0};
+  const std::string file = wavehax::model_file(config, with_f0 ? &f0 : nullptr, 1);
+  wavehax_model* model = nullptr;
+  check(wavehax_model_load_memory(file.data(), file.size(), nullptr, nullptr, &model, &error) == WAVEHAX_OK, error.message);
+  return model;
+}
+
+wavehax::Config small_config() {
+  wavehax::Config config = wavehax::smallest_config();
+  config.n_mels = 5;
+  config.kernel_bins = config.kernel_frames = 3;
+  config.time_padding = "reflect";
+  config.prior = "sawtooth";
+  return config;
+}
+
+struct Utterance {
+  std::vector<float> mel, f0, wave;
+  explicit Utterance(int n_mels) : mel(kFrames * n_mels, 0.5f), f0(kFrames, 100.0f), wave(1000) {}
+};
+
+void test_allocations(bool predicted) {
+  wavehax_model* model = load(small_config(), predicted);
+  wavehax_stream* stream = nullptr;
+  check(wavehax_stream_new(model, 3, &stream, &error) == WAVEHAX_OK, "a stream");
+  wavehax_model_free(model);  // a stream outlives its model
+  Utterance u(5);
+  std::int64_t samples = 0;
+  allocations = 0;
+  counting = true;
+  for (int round = 0; round < 2; ++round) {
+    for (int t = 0; t < kFrames; t += 8)
+      wavehax_stream_push(stream, u.mel.data() + 5 * t, predicted ? nullptr : u.f0.data() + t, 8, u.wave.data(), 1000, &samples,
+                          &error);
+    u.mel[3] = NAN;
+    wavehax_stream_push(stream, u.mel.data(), u.f0.data(), 1, u.wave.data(), 1000, &samples, &error);
+    u.mel[3] = 0.5f;
+    wavehax_stream_flush(stream, u.wave.data(), 1000, &samples, &error);
+    wavehax_stream_reset(stream, 4, &error);
+  }
+  counting = false;
+  check(allocations == 0, "streaming allocates nothing");
+  wavehax_stream_free(stream);
+}
+
+void test_mistakes_of_loading() {
+  const wavehax::Config config = small_config();
+  const std::string file = wavehax::model_file(config, nullptr, 1);
+  wavehax_model* model = reinterpret_cast<wavehax_model*>(&error);
+  expect(wavehax_model_load(nullptr, nullptr, nullptr, &model, &error), WAVEHAX_ERROR_ARGUMENT, "path is null");
+  check(model == nullptr, "no model without a path");
+  expect(wavehax_model_load("x", nullptr, nullptr, nullptr, &error), WAVEHAX_ERROR_ARGUMENT, "model is null");
+  expect(wavehax_model_load("missing", nullptr, nullptr, &model, &error), WAVEHAX_ERROR_MODEL, "no such file");
+  check(model == nullptr, "no model after a failure");
+  expect(wavehax_model_load(".", nullptr, nullptr, &model, &error), WAVEHAX_ERROR_MODEL, "not a file");
+  expect(wavehax_model_load_memory(nullptr, 3, nullptr, nullptr, &model, &error), WAVEHAX_ERROR_ARGUMENT, "data is null");
+  expect(wavehax_model_load_memory("", 0, nullptr, nullptr, &model, &error), WAVEHAX_ERROR_MODEL, "truncated");
+  expect(wavehax_model_load_memory(file.data(), file.size(), "sse9", nullptr, &model, &error), WAVEHAX_ERROR_ARGUMENT,
+         "isa='sse9'");
+  expect(wavehax_model_load_memory(file.data(), file.size(), nullptr, "int1", &model, &error), WAVEHAX_ERROR_ARGUMENT,
+         "precision='int1'");
+  expect(wavehax_model_load_memory(file.data(), file.size() - 4, nullptr, nullptr, &model, nullptr), WAVEHAX_ERROR_MODEL, "");
+}
+
+void test_mistakes_of_vocoding() {
+  wavehax_model* model = load(small_config(), false);
+  Utterance u(5);
+  const auto vocode = [&](const float* mel, const float* f0, std::int64_t frames, int threads, float* wave) {
+    return wavehax_vocode(model, mel, f0, frames, 0, threads, wave, &error);
+  };
+  const float *mel = u.mel.data(), *f0 = u.f0.data();
+  float* wave = u.wave.data();
+  expect(wavehax_vocode(nullptr, mel, f0, 1, 0, 1, wave, &error), WAVEHAX_ERROR_ARGUMENT, "model is null");
+  expect(vocode(nullptr, f0, 1, 1, wave), WAVEHAX_ERROR_ARGUMENT, "mel is null");
+  expect(vocode(mel, f0, 0, 1, wave), WAVEHAX_ERROR_ARGUMENT, "frames is 0");
+  expect(vocode(mel, f0, -1, 1, wave), WAVEHAX_ERROR_ARGUMENT, "frames is -1");
+  expect(vocode(mel, f0, INT64_MAX, 1, wave), WAVEHAX_ERROR_ARGUMENT, "2**40");
+  expect(vocode(mel, f0, 1, 0, wave), WAVEHAX_ERROR_ARGUMENT, "threads is 0");
+  expect(vocode(mel, f0, 1, 1, nullptr), WAVEHAX_ERROR_ARGUMENT, "wave is null");
+  expect(vocode(mel, nullptr, 1, 1, wave), WAVEHAX_ERROR_ARGUMENT, "does not predict it");
+  expect(wavehax_predict_f0(model, mel, 1, wave, &error), WAVEHAX_ERROR_ARGUMENT, "does not predict F0");
+  u.mel[5 * 7 + 3] = -INFINITY;
+  expect(vocode(mel, f0, 8, 1, wave), WAVEHAX_ERROR_ARGUMENT, "mel is -inf in band 3 of frame 7");
+  u.f0[4] = 0.5f;
+  expect(vocode(mel, f0, 6, 1, wave), WAVEHAX_ERROR_ARGUMENT, "f0 is 0.5 in frame 4");
+  expect(wavehax_model_info(model, nullptr, &error), WAVEHAX_ERROR_ARGUMENT, "info is null");
+  check(wavehax_model_config(nullptr) == nullptr, "no configuration of no model");
+  wavehax_model_free(model);
+  wavehax_model_free(nullptr);
+}
+
+void test_mistakes_of_streaming() {
+  wavehax::Config whole = small_config();
+  whole.norm = "utterance";
+  wavehax_model *model = load(whole, false), *with_f0 = load(small_config(), true);
+  wavehax_stream* stream = nullptr;
+  Utterance u(5);
+  std::int64_t samples = 0;
+  expect(wavehax_stream_new(model, 0, &stream, &error), WAVEHAX_ERROR_ARGUMENT, "cannot stream");
+  expect(wavehax_stream_push(nullptr, nullptr, nullptr, 0, nullptr, 0, &samples, &error), WAVEHAX_ERROR_ARGUMENT,
+         "stream is null");
+  wavehax_stream_new(with_f0, 0, &stream, &error);
+  const auto push = [&](const float* f0, std::int64_t frames, std::int64_t capacity) {
+    return wavehax_stream_push(stream, u.mel.data(), f0, frames, u.wave.data(), capacity, &samples, &error);
+  };
+  check(push(u.f0.data(), 0, 0) == WAVEHAX_OK && samples == 0, "no frames, no samples");
+  expect(push(u.f0.data(), kFrames, 3), WAVEHAX_ERROR_ARGUMENT, "capacity is 3: expected room for");
+  check(push(u.f0.data(), 3, 1000) == WAVEHAX_OK, "frames with F0");
+  expect(push(nullptr, 1, 1000), WAVEHAX_ERROR_ARGUMENT, "f0 is null from frame 3 on");
+  u.f0[1] = NAN;
+  expect(push(u.f0.data(), 2, 1000), WAVEHAX_ERROR_ARGUMENT, "f0 is nan in frame 4");
+  check(wavehax_stream_flush(stream, u.wave.data(), 1000, &samples, &error) == WAVEHAX_OK, "flush");
+  expect(wavehax_stream_flush(stream, u.wave.data(), 1000, &samples, &error), WAVEHAX_ERROR_STATE, "flushed");
+  expect(push(u.f0.data(), 1, 1000), WAVEHAX_ERROR_STATE, "flushed");
+  check(wavehax_stream_reset(stream, 0, nullptr) == WAVEHAX_OK, "reset");
+  check(push(nullptr, 3, 1000) == WAVEHAX_OK, "frames without F0");
+  u.f0[1] = 1.0f;
+  expect(push(u.f0.data(), 1, 1000), WAVEHAX_ERROR_ARGUMENT, "f0 is given from frame 3 on");
+  wavehax_stream_free(stream);
+  wavehax_stream_free(nullptr);
+  wavehax_model_free(model);
+  wavehax_model_free(with_f0);
+}
+
+}  // namespace
+
+int main() {
+  test_allocations(false);
+  test_allocations(true);
+  test_mistakes_of_loading();
+  test_mistakes_of_vocoding();
+  test_mistakes_of_streaming();
+  std::printf("%d passed, %d failed\n", passed, failed);
+  return failed == 0 ? 0 : 1;
+}
