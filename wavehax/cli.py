@@ -167,6 +167,8 @@ def _train(argv: list[str]) -> int:
     try:
         return importlib.import_module("wavehax.train").main(argv) or 0
     except ModuleNotFoundError as error:
+        if error.name is None:  # of `optional_module`, which says what is missing
+            raise
         raise ModuleNotFoundError(f"training needs {error.name}: pip install 'wavehax[train]'") from error
 
 

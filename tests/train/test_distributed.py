@@ -1,4 +1,4 @@
-"""Two processes train as one does."""
+"""Two processes train as one does; without Fabric none does."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from wavehax.cli import main
 
 
 def curve(run_dir: Path, name: str) -> list[float]:
@@ -31,3 +33,12 @@ def test_two_processes_give_the_loss_curve_of_one_for_the_same_global_batch(
     # Rounding is magnified by AdamW where gradients are as small as those of a new discriminator.
     assert len(curve(two, "discriminator_real")) == 6
     assert curve(two, "discriminator_real") == pytest.approx(curve(one, "discriminator_real"), rel=1e-3)
+
+
+def test_without_fabric_training_says_what_to_install(
+    write_config: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    for name in ("lightning", "lightning.fabric", "lightning_fabric"):
+        monkeypatch.setitem(sys.modules, name, None)  # importing it fails
+    assert main(["train", str(write_config(tmp_path))]) == 1
+    assert capsys.readouterr().err == "wavehax: training needs lightning_fabric: pip install 'wavehax[train]'\n"
