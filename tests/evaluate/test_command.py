@@ -11,6 +11,7 @@ import pytest
 from evaluate_signals import RATE, noisy, voice
 
 from wavehax.audio import write_audio
+from wavehax.checkpoint import save_model
 
 for name in ("pesq", "pystoi", "pyworld", "scipy"):
     pytest.importorskip(name, reason="needs the extras [f0,eval]")
@@ -110,6 +111,7 @@ def test_sounds_of_different_rates_are_compared_at_the_lower(command, tmp_path: 
         ((), "0 folders: expected NATURAL_DIR and GENERATED_DIR"),
         (("a", "b", "--world"), "--world needs --data"),
         (("a", "b", "--f0-scale", "2"), "--f0-scale needs --data"),
+        (("a", "b", "--precision", "bf16"), "--precision needs --data"),
         (("a", "--data", "m.tsv"), "a: expected no folders with --data"),
         (("--data", "m.tsv", "--world", "--model", "x"), "not allowed with"),
         (("--data", "m.tsv", "-o", "report.pdf"), "report.pdf: expected a name that ends in"),
@@ -137,3 +139,15 @@ def test_a_missing_extra_is_said_once(command, manifest: Path, monkeypatch: pyte
     code, out, err = command("evaluate", "--data", manifest, "--splits", "dev")
     assert (code, out) == (1, "")
     assert err == "wavehax: evaluation needs pesq: pip install 'wavehax[eval]'\n"
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_model_that_cannot_be_used_is_said_once(command, manifest: Path, tiny, tmp_path: Path, jobs: int) -> None:
+    save_model(tmp_path / "no_f0.safetensors", tiny)
+    for arguments, message in (
+        (("--model", "nosuch"), "nosuch: no model of this name"),
+        (("--model", tmp_path / "no_f0.safetensors", "--f0", "mel"), "this model has no predictor of F0"),
+    ):
+        code, out, err = command("evaluate", "--data", manifest, "--splits", "dev", "--jobs", jobs, *arguments)
+        assert (code, out) == (1, "")
+        assert message in err and err.count("\n") == 1

@@ -43,6 +43,8 @@ def main(argv: Sequence[str]) -> int:
     check_outputs(outputs, arguments.force)
     for module, extra in _NEEDED.items():  # said once, before any file is read
         optional_module(module, "evaluation", f"wavehax[{extra}]")
+    if isinstance(synthesis, ModelSynthesis):
+        synthesis.check()
     scores, failed = score_all(items, synthesis, arguments.jobs)
     if scores:
         print(source)
@@ -99,7 +101,7 @@ def _folder_task(arguments: argparse.Namespace) -> tuple[list[Item], Synthesis, 
         raise UsageError(
             f"{len(arguments.folders)} folders: expected NATURAL_DIR and GENERATED_DIR, or --data MANIFEST"
         )
-    for option in ("model", "world", "f0", "f0_scale", "splits"):
+    for option in ("model", "world", "f0", "precision", "f0_scale", "splits"):
         if getattr(arguments, option):
             raise UsageError(f"--{option.replace('_', '-')} needs --data MANIFEST")
     natural, generated = arguments.folders

@@ -39,6 +39,12 @@ class ModelSynthesis:
     predict_f0: bool = False  # from the mel, by the model, in place of Harvest
     precision: str = "fp32"
 
+    def check(self) -> None:
+        """Raise what `wavehax.load` raises, or ValueError where the model is to predict F0 and cannot."""
+        voc = _vocoder(self.model, self.precision)
+        if self.predict_f0 and not voc.predicts_f0:
+            raise ValueError("f0 from the mel: this model has no predictor of F0")
+
     def __call__(self, item: Item) -> Pair:
         voc = _vocoder(self.model, self.precision)
         wave, rate = read_audio(item.natural, voc.sample_rate)
