@@ -46,6 +46,13 @@ def test_a_split_that_is_not_there_and_a_missing_column_are_named(manifest: Path
         manifest_items(manifest, ["dev"])
 
 
+@pytest.mark.parametrize("content", [b"RIFF\xcf\x00", b"{" + b"x" * 200_000], ids=["a sound", "one long line"])
+def test_a_file_that_is_no_table_is_named(manifest: Path, content: bytes) -> None:
+    manifest.write_bytes(content)
+    with pytest.raises(ValueError, match=r"MANIFEST\.tsv: expected a tab-separated table"):
+        manifest_items(manifest, ["dev"])
+
+
 def test_the_range_of_f0_is_the_manifests_where_it_gives_one(manifest: Path) -> None:
     manifest.write_text("file\tsplit\tspeaker\tf0_min\tf0_max\na.wav\tdev\ta\t60\t1000\nb.wav\tdev\tb\t\t\n")
     assert [item.f0_range for item in manifest_items(manifest, ["dev"])] == [(60, 1000), (F0_MIN, F0_MAX)]

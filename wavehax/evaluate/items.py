@@ -34,8 +34,8 @@ def manifest_items(manifest: Path, splits: Sequence[str]) -> list[Item]:
     All of each split, but of `unseen` the first file by name of each speaker; by split as given, then by name.
 
     Raises:
-        OSError, UnicodeDecodeError: the file cannot be read.
-        ValueError: a column is missing, a value is none, or nothing is in one of the splits.
+        OSError: the file cannot be read.
+        ValueError: it is no such table, a column is missing, a value is none, or nothing is in one of the splits.
     """
     recordings = sorted(read_manifest(manifest), key=lambda recording: recording.path)
     for split in splits:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from wavehax.errors import one_line
 from wavehax.features import F0_MAX, F0_MIN
 from wavehax.files import replacing
 
@@ -67,20 +68,27 @@ def read_manifest(path: Path) -> Iterator[Recording]:
 
     Raises:
         OSError: there is no such file.
-        ValueError: a column or a value is missing, or no number; the message names the line.
+        ValueError: no such table: a column or a value is missing, or no number; the message names the line.
     """
     path = path / MANIFEST if path.is_dir() else path
     with open(path, newline="", encoding="utf-8") as file:
         rows = csv.DictReader(file, delimiter="\t")
-        for row in rows:
-            missing = [name for name in COLUMNS if not row.get(name)]
-            if missing:
-                raise ValueError(f"{path}: line {rows.line_num}: no {missing[0]}; expected file, split and speaker")
-            try:
-                f0_range = {name: float(row[name]) for name in F0_COLUMNS if row.get(name)}
-            except ValueError as error:
-                raise ValueError(f"{path}: line {rows.line_num}: expected f0_min and f0_max in Hz") from error
-            yield Recording(path.parent / row["file"], row["speaker"], row["split"], **f0_range)
+        try:
+            for row in rows:
+                yield _recording(path.parent, row, f"{path}: line {rows.line_num}")
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise ValueError(f"{path}: expected a tab-separated table ({one_line(error)})") from error
+
+
+def _recording(folder: Path, row: dict[str, str], place: str) -> Recording:
+    missing = [name for name in COLUMNS if not row.get(name)]
+    if missing:
+        raise ValueError(f"{place}: no {missing[0]}; expected file, split and speaker")
+    try:
+        f0_range = {name: float(row[name]) for name in F0_COLUMNS if row.get(name)}
+    except ValueError as error:
+        raise ValueError(f"{place}: expected f0_min and f0_max in Hz") from error
+    return Recording(folder / row["file"], row["speaker"], row["split"], **f0_range)
 
 
 def write_manifest(folder: Path, recordings: Iterable[Recording]) -> None:
