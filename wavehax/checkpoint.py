@@ -110,10 +110,10 @@ def save_model(path: str | os.PathLike[str], model: Model, *, overwrite: bool = 
     """
     try:
         check_model(model)
-        config, tensors = _contents(model)
-        metadata = {_METADATA_KEY: json.dumps(config, allow_nan=False, ensure_ascii=False)}
+        metadata = {_METADATA_KEY: json.dumps(configuration(model), allow_nan=False, ensure_ascii=False)}
     except (ValueError, TypeError) as error:
         raise ModelError(f"{path}: {one_line(error)}") from error
+    tensors = _tensors(model)
     header: dict[str, Any] = {"__metadata__": metadata}
     end = 0
     for name in sorted(tensors):
@@ -129,18 +129,20 @@ def save_model(path: str | os.PathLike[str], model: Model, *, overwrite: bool = 
             file.write(np.ascontiguousarray(tensors[name], "<f4").data)
 
 
-def _contents(model: Model) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Configuration and tensors as a file has them."""
+def configuration(model: Model) -> dict[str, Any]:
+    """All that a file says of its model, as JSON."""
     config: dict[str, Any] = {
         "generator": to_dict(model.generator),
         "features": to_dict(model.features),
         "provenance": model.provenance,
     }
-    tensors = dict(model.weights)
-    if model.f0 is not None:
-        config["f0"] = to_dict(model.f0.config)
-        tensors |= {_F0_PREFIX + name: value for name, value in model.f0.weights.items()}
-    return config, tensors
+    return config if model.f0 is None else config | {"f0": to_dict(model.f0.config)}
+
+
+def _tensors(model: Model) -> dict[str, np.ndarray]:
+    """By the names that a file gives them."""
+    f0 = {} if model.f0 is None else model.f0.weights
+    return dict(model.weights) | {_F0_PREFIX + name: value for name, value in f0.items()}
 
 
 def check_model(model: Model) -> None:

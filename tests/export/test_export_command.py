@@ -59,6 +59,13 @@ def test_a_file_says_what_it_is(tmp_path: Path, model_file: Path, tiny: Model, c
     assert from_dict(type(tiny.generator), about["generator"]) == tiny.generator
 
 
+def test_a_file_of_a_model_that_predicts_f0_says_so(tmp_path: Path, tiny: Model, command: Command) -> None:
+    save_model(tmp_path / "f0.safetensors", model := with_f0(tiny))
+    assert command("export", "onnx", tmp_path / "f0.safetensors", "-o", tmp_path / "f0.onnx")[0] == 0
+    said = onnxruntime.InferenceSession(tmp_path / "f0.onnx").get_modelmeta().custom_metadata_map
+    assert from_dict(type(model.f0.config), json.loads(said["wavehax"])["f0"]) == model.f0.config
+
+
 def test_f0_from_the_mel_is_for_models_that_predict_it(
     tmp_path: Path, model_file: Path, tiny: Model, command: Command
 ) -> None:

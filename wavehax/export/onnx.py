@@ -7,8 +7,8 @@ from pathlib import Path
 
 import onnx
 
-from wavehax.checkpoint import Model, load_model
-from wavehax.config import GeneratorConfig, to_dict
+from wavehax.checkpoint import Model, configuration, load_model
+from wavehax.config import GeneratorConfig
 from wavehax.export.f0 import predicted_f0
 from wavehax.export.graph import Graph, Tensor
 from wavehax.export.lags import Lags
@@ -118,10 +118,12 @@ def _noise_text(config: GeneratorConfig, streaming: bool) -> str:
 def _metadata(model: Model, streaming: bool) -> dict[str, str]:
     """All of a model file but the weights, and what a host needs as plain numbers."""
     config = model.generator
-    about = {"generator": to_dict(config), "features": to_dict(model.features), "provenance": model.provenance}
     plain = {"sample_rate": config.sample_rate, "hop_length": config.hop_length}
     if streaming:
         plain["delay"] = Lags.of_stream(config).delay(config)
     if "licence" in model.provenance:
         plain["licence"] = model.provenance["licence"]
-    return {"wavehax": json.dumps(about, ensure_ascii=False), **{key: str(value) for key, value in plain.items()}}
+    return {
+        "wavehax": json.dumps(configuration(model), ensure_ascii=False),
+        **{key: str(value) for key, value in plain.items()},
+    }
