@@ -33,6 +33,11 @@ def test_a_baseline_makes_a_hop_of_every_frame(name: str, hop_length: int) -> No
     assert torch.isfinite(wave).all()
 
 
+def test_a_hop_that_hifigan_has_no_rates_for_is_refused() -> None:
+    with pytest.raises(ValueError, match="hop_length=480: HiFi-GAN is there for 256 and 240"):
+        Baseline("hifigan", GeneratorConfig(n_fft=960, hop_length=480))
+
+
 @pytest.mark.parametrize("name", BASELINES)
 def test_f0_and_prior_do_not_matter(name: str) -> None:
     model, mel = Baseline(name, CONFIG), torch.randn(1, 100, 9)

@@ -107,6 +107,9 @@ def _branch(channels: int, kernel: int) -> nn.ModuleList:
 
 def _hifigan(config: GeneratorConfig) -> nn.Module:
     """V2's size; weights start and are normalised as in the paper's code."""
+    if config.hop_length not in _RATES:
+        hops = " and ".join(map(str, _RATES))
+        raise ValueError(f"hop_length={config.hop_length}: HiFi-GAN is there for {hops}")
     network = HifiGan(config.n_mels, 128, _RATES[config.hop_length])
     for module in network.modules():
         if isinstance(module, (nn.Conv1d, nn.ConvTranspose1d)):
@@ -135,7 +138,7 @@ class Baseline(WaveGenerator):
             config: its bands, sample rate, hop and alignment of frames are used.
 
         Raises:
-            ValueError: no such baseline.
+            ValueError: no such baseline, or it is not made for this hop.
         """
         super().__init__(config)
         if name not in BASELINES:
