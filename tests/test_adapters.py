@@ -235,6 +235,9 @@ def test_the_command_line_refuses_what_cannot_be_converted(command, mel, tmp_pat
     far = ("--features", "wavehax-48k", "--model", model_file, "-o", tmp_path / "a.wav")
     code, _, err = command("vocode", tmp_path / "a.npz", *far)
     assert code == 1 and err.count("\n") == 1 and "'wavehax-48k' cannot be made into 'tiny': its window" in err
+    np.savez(tmp_path / "a.npz", mel=np.zeros((9, 70), np.float32), f0=np.full(9, 200.0))
+    code, _, err = command("vocode", tmp_path / "a.npz", *far)
+    assert code == 1 and err.count("\n") == 1 and "mel has shape [9, 70]: expected [100, T]" in err
     code, _, err = command("vocode", "-", *far)
     assert code == 2 and "frames on standard input are not converted" in err
     assert not (tmp_path / "a.wav").exists()

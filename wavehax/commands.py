@@ -61,8 +61,8 @@ def vocode_blocks(voc: Vocoder, path: Path, arguments: argparse.Namespace) -> It
     f0 = _given_f0(arguments, mel.shape[-1], f0)
     mel = _natural_log(arguments, features)(mel)
     if features != voc.features:
-        f0 = None if f0 is None else convert_f0(checked_f0(f0, mel.shape[-1]), features, voc.features)
-        mel = convert(mel, features, voc.features)
+        frames, mel = mel.shape[-1], convert(mel, features, voc.features)
+        f0 = None if f0 is None else convert_f0(checked_f0(f0, frames), features, voc.features)
     yield from _synthesize(voc, mel, f0, arguments)
 
 
