@@ -93,6 +93,13 @@ def test_an_f0_beyond_all_numbers_is_refused_by_its_frame_alone(refused, mel, tm
         refused(f"f0 is inf in frame {frame}", "vocode", tmp_path / "a.npz", "-o", output, *arguments, *stream)
 
 
+@pytest.mark.filterwarnings("error")
+def test_values_that_are_no_logarithms_are_one_line_where_f0_is_scaled(refused, mel, f0, tmp_path):
+    np.savez(tmp_path / "a.npz", mel=np.full_like(mel, 400), f0=f0)
+    arguments = ("vocode", tmp_path / "a.npz", "-o", tmp_path / "out.wav", "--f0-scale", 2)
+    refused("is not finite: is this a log-mel-spectrogram?", *arguments)
+
+
 def test_an_f0_of_text_is_refused(refused, mel, mel_file, tmp_path):
     np.save(tmp_path / "f0.npy", np.array(["100"] * 40))
     np.savez(tmp_path / "a.npz", mel=mel, f0=np.array(["100"] * 40))

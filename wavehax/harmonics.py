@@ -33,8 +33,9 @@ def flatten_harmonics(mel: np.ndarray, f0: np.ndarray, features: FeatureConfig) 
     flat = np.array(mel, np.float32)
     steps = np.rint(STEPS * np.log2(np.clip(f0, LOWEST, HIGHEST) / LOWEST)).astype(int)
     for t in np.flatnonzero(f0 > 0):
-        power = np.exp(2 * flat[:, t].astype(np.float64))
-        flat[:, t] = 0.5 * np.log((smoothing(features, int(steps[t])) * power).sum(axis=1))
+        with np.errstate(over="ignore", invalid="ignore"):  # of values that are no logarithms; their sound is refused
+            power = np.exp(2 * flat[:, t].astype(np.float64))
+            flat[:, t] = 0.5 * np.log((smoothing(features, int(steps[t])) * power).sum(axis=1))
     return flat
 
 
