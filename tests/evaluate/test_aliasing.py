@@ -173,3 +173,9 @@ def test_a_model_with_another_prior_is_refused(command, tmp_path: Path) -> None:
     code, _, err = command("evaluate", "aliasing", tmp_path / "sine.safetensors")
     assert code == 1
     assert "prior 'sine': expected a model with the prior 'pcph'" in err
+
+
+def test_recordings_of_one_name_are_refused_as_one_would_hide_the_other(command) -> None:
+    code, out, err = command("evaluate", "aliasing", "--speech", "a/x.wav", "b/x.wav", "y.wav")
+    assert (code, out) == (2, "")
+    assert err == "wavehax: --speech: 2 files are called x.wav, expected names that differ\n"

@@ -11,6 +11,7 @@ import numpy as np
 from wavehax import arguments as types
 from wavehax.arguments import Parser
 from wavehax.audio import read_audio
+from wavehax.batch import UsageError
 from wavehax.errors import optional_module
 from wavehax.evaluate import aliasing, aliasing_mels, aliasing_report
 from wavehax.evaluate.aliasing import Curve
@@ -34,6 +35,10 @@ def main(argv: Sequence[str]) -> int:
         UsageError, ValueError, OSError: an argument, input or output is not as expected.
     """
     arguments = _parser().parse_args(argv)
+    names = [path.name for path in arguments.speech]
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(f"--speech: {names.count(name)} files are called {name}, expected names that differ")
     outputs = output_paths(arguments.output)
     check_outputs(outputs, arguments.force)
     optional_module("scipy", "evaluation", "wavehax[eval]")
