@@ -75,3 +75,13 @@ def test_refused_samples_are_named_and_leave_the_stream_as_it_was():
             stream.push(bad)
     mel += [stream.push(audio[1000:]), stream.flush()]
     np.testing.assert_allclose(np.concatenate(mel, axis=1), log_mel(audio, features), rtol=0, atol=1e-5)
+
+
+def test_nothing_but_a_reset_may_follow_a_flush() -> None:
+    stream = MelStream(FEATURES["vocos-24k"])
+    stream.flush()
+    for call in (lambda: stream.push(np.zeros(300)), stream.flush):
+        with pytest.raises(RuntimeError, match="only reset"):
+            call()
+    stream.reset()
+    assert stream.push(np.zeros(1024)).shape[1] > 0

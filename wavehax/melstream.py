@@ -32,6 +32,7 @@ class MelStream:
 
     def reset(self) -> None:
         """Begin another recording."""
+        self._flushed = False
         self._samples = 0  # that have come
         self._frames = 0  # that have been given
         self._last = np.empty(0)  # the last samples, as many as the reflection at the end needs
@@ -49,7 +50,9 @@ class MelStream:
         Raises:
             ValueError: not one-dimensional, or not finite, samples counted from the first push; the stream is as it
                 was before.
+            RuntimeError: after `flush`.
         """
+        self._refuse_flushed()
         audio = checked_audio(audio, self._samples, least=0)
         begins = self._centred and self._samples < self._padding <= self._samples + len(audio)
         self._samples += len(audio)
@@ -62,13 +65,23 @@ class MelStream:
         return self._next(max(0, (len(self._padded) - self._features.n_fft) // self._features.hop_length + 1))
 
     def flush(self) -> np.ndarray:
-        """End the recording: float32 [n_mels, m], the frames still owed. Only `reset` may follow."""
+        """End the recording: float32 [n_mels, m], the frames still owed. Only `reset` may follow.
+
+        Raises:
+            RuntimeError: after `flush`.
+        """
+        self._refuse_flushed()
+        self._flushed = True
         if self._centred and self._samples <= self._padding:  # reflected more than once
             return log_mel(self._last, self._features)[:, self._frames :] if self._samples else self._next(0)
         mode = "reflect" if self._centred else "constant"
         end = np.pad(self._last, (0, self._padding), mode=mode)[len(self._last) :]
         self._padded = np.concatenate([self._padded, end])
         return self._next(frame_count(self._samples, self._features) - self._frames)
+
+    def _refuse_flushed(self) -> None:
+        if self._flushed:
+            raise RuntimeError("the stream was flushed: only reset() may follow")
 
     def _next(self, count: int) -> np.ndarray:
         mel = log_mel_of_padded(self._padded, count, self._features)

@@ -90,8 +90,11 @@ class SegmentDataset:
 
     def batch(self, step: int, items: range | None = None) -> Batch:
         """Segments `items` (all of them if None) of the batch of training step `step`, the same whenever asked for."""
-        segments = [self._segment(step, item) for item in items or range(self.config.batch_size)]
+        segments = [self._segment(step, item) for item in self._items(items)]
         return Batch(*(np.stack(arrays) for arrays in zip(*segments, strict=True)))
+
+    def _items(self, items: range | None) -> range:
+        return range(self.config.batch_size) if items is None else items
 
     def draw(self, step: int, item: int) -> Draw:
         """What segment `item` of the batch of training step `step` is."""

@@ -52,7 +52,7 @@ class ResidentDataset(SegmentDataset):
 
     def batch(self, step: int, items: range | None = None) -> Batch:
         """As SegmentDataset.batch, in tensors on the device; the same for the same `items` on the same device."""
-        items = items or range(self.config.batch_size)
+        items = self._items(items)
         draws = [self.draw(step, item) for item in items]
         begin, frames, first, speed, gain, phase = self._columns(draws)
         hop, length = self.features.hop_length, self.config.segment_frames
