@@ -17,7 +17,7 @@ std::vector<std::string> available_isas();
 const Kernels& choose_kernels(const std::string& isa);
 
 // The kernels on matrix tiles that go with `kernels`, or null where the processor has none or the operating system does not lend
-// them: it asks for them, once.
+// them: it asks for them, once. From then on the process may set no signal stack too small for them (sigaltstack).
 const TileKernels* tile_kernels(const Kernels& kernels);
 
 }  // namespace wavehax

@@ -103,6 +103,8 @@ std::vector<std::string> available_precisions(const Kernels& kernels) {
 }
 
 Precision choose_precision(const std::string& name, const Kernels& kernels) {
+  for (const Precision precision : {Precision::kFp32, Precision::kBf16})  // without asking for tiles that nobody wants
+    if (name == precision_name(precision)) return precision;
   const std::vector<std::string> names = available_precisions(kernels);
   const std::string wanted = name == "auto" ? names.back() : name;
   std::string list;

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ import wavehax
 from wavehax.config import GeneratorConfig
 
 MIXED = [isa for isa in wavehax.available_isas() if "mixed" in wavehax.available_precisions(isa)]
+SYS_ARCH_PRCTL, ARCH_GET_XCOMP_PERM, XFEATURE_XTILEDATA = 158, 0x1022, 18  # Linux, x86-64
 relaxed = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
@@ -93,6 +96,20 @@ def test_mixed_precision_is_refused_where_the_processor_has_no_tiles() -> None:
         ValueError, match="precision='mixed': expected 'auto' or one that this machine has with isa 'portable'"
     ):
         wavehax.load(isa="portable", precision="mixed")
+
+
+@pytest.mark.skipif(not MIXED, reason="no matrix tiles here")
+@pytest.mark.parametrize(("precision", "asked"), [("fp32", False), ("bf16", False), ("mixed", True), ("auto", True)])
+def test_the_process_asks_for_matrix_tiles_only_where_they_are_wanted(precision: str, asked: bool) -> None:
+    code = f"""
+import ctypes, wavehax
+wavehax.load(isa="{MIXED[0]}", precision="{precision}")
+lent = ctypes.c_uint64()
+assert ctypes.CDLL(None).syscall({SYS_ARCH_PRCTL}, {ARCH_GET_XCOMP_PERM}, ctypes.byref(lent)) == 0
+print(bool(lent.value >> {XFEATURE_XTILEDATA} & 1))
+"""
+    result = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert result.stdout == f"{asked}\n"
 
 
 def test_auto_is_the_fastest_precision_there_is(isa: str) -> None:
