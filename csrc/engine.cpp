@@ -59,9 +59,11 @@ void check_sizes(const Config& c) {
   if (c.lookahead < 0 || c.lookahead >= kProjectionTaps) throw std::invalid_argument("lookahead: expected 0 to 6");
   if (static_cast<std::int64_t>(c.channels) * c.mult_channels > kMaxExpanded)
     throw std::invalid_argument("channels * mult_channels: expected at most " + std::to_string(kMaxExpanded));
-  // A block mirrors kernel_bins of the spectrum, and keeps kernel_frames of it and a tile. In double: nothing overflows.
-  const double frame = (c.n_fft / 2 + 1.0 + c.kernel_bins) * (c.channels + 15.0) + (2.0 * c.num_streams + 1) * (c.n_fft / 2 + 16.0);
-  if ((c.num_blocks + 1.0) * (c.kernel_frames + 16.0) * frame > kMaxVoice)
+  // At most this is in a row of TileShape or VectorNetwork, the spectra and the mel of a frame; a block keeps kernel_frames and a
+  // tile, the mel also what a window of n_fft reaches back. In double: nothing overflows.
+  const double bins = c.n_fft / 2 + 1.0, row = (1.5 * bins + c.kernel_bins + 53) * (c.channels + 15.0);
+  const double frame = row + (2.0 * c.num_streams + 1) * (bins + 15) + c.n_mels + 15;
+  if (((c.num_blocks + 1.0) * (c.kernel_frames + 16.0) + c.n_fft / hop) * frame > kMaxVoice)
     throw std::invalid_argument("config: a voice would keep more than 2^27 values");
 }
 

@@ -173,14 +173,21 @@ class GeneratorConfig:
             raise ConfigError(f"num_streams={self.num_streams}: a wavelet packet needs a power of two")
 
     def _check_voice(self) -> None:
-        bins, frames = self.kernel_size  # a block mirrors `bins` of the spectrum, and keeps `frames` of it and a tile
-        frame = (self.num_bins + bins) * (self.channels + 15) + (2 * self.num_streams + 1) * (self.num_bins + 15)
-        values = (self.num_blocks + 1) * (frames + 16) * frame
+        bins, frames = self.kernel_size
+        values = self.voice_values
         if values > MAX_VOICE:
             raise ConfigError(
                 f"kernel_size={[bins, frames]} in {self.num_blocks} blocks of {self.channels} channels and"
                 f" {self.num_bins} bins: a voice would keep {values} values, expected at most {MAX_VOICE}"
             )
+
+    @property
+    def voice_values(self) -> int:
+        """Float32 values that a voice keeps at most, in any precision; csrc/engine.cpp says the same."""
+        bins, frames = self.kernel_size  # a block mirrors `bins` of the spectrum, and keeps `frames` of it and a tile
+        row = (3 * self.num_bins + 2 * bins + 106) * (self.channels + 15) // 2
+        frame = row + (2 * self.num_streams + 1) * (self.num_bins + 15) + self.n_mels + 15
+        return ((self.num_blocks + 1) * (frames + 16) + self.n_fft // self.stream_hop) * frame
 
     @property
     def num_bins(self) -> int:

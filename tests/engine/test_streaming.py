@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from random_models import generator_configs, make_engine, random_features, random_weights
 
+import wavehax
 from wavehax.config import GeneratorConfig
 
 relaxed = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -105,6 +106,28 @@ def test_causal_output_never_depends_on_frames_beyond_the_delay(isa: str) -> Non
     a, b = engine.vocode(mel, f0, 0), engine.vocode(changed_mel, changed_f0, 0)
     assert np.array_equal(a[:known], b[:known])
     assert not np.array_equal(a[known : known + 32], b[known : known + 32])
+
+
+NARROW = {"hop_length": 2, "n_fft": 4, "num_blocks": 1, "norm": "batch", "mult_channels": 1}
+
+
+@pytest.mark.parametrize("precision", ["fp32", "mixed"])
+@pytest.mark.parametrize(
+    "config",
+    [
+        GeneratorConfig(n_mels=1024, channels=1, kernel_size=(1, 3001), **NARROW),  # reads the mel of far ahead
+        GeneratorConfig(n_mels=1, channels=512, kernel_size=(1, 101), **NARROW),  # three bins fill matrix tiles badly
+        GeneratorConfig(n_mels=512, channels=1, kernel_size=(1, 1), **NARROW | {"n_fft": 1024}),
+    ],
+    ids=["mel", "tiles", "window"],
+)
+def test_a_voice_keeps_no_more_than_what_is_checked_against_the_limit(
+    isa: str, precision: str, config: GeneratorConfig
+) -> None:
+    if precision not in wavehax.available_precisions(isa):
+        pytest.skip(f"{isa} has no {precision}")
+    stream = make_engine(config, random_weights(config, 0), isa, precision).stream(0)
+    assert stream.memory <= 4 * config.voice_values + 200_000  # scratch of the transforms and layers
 
 
 def test_a_norm_over_the_utterance_refuses_to_stream() -> None:
