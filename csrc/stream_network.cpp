@@ -19,7 +19,8 @@ void Stream::project() {
 // Projections of `count` frames at once, then the 1x1 convolution and the norm.
 void Stream::project_tile(std::int64_t first, std::int64_t count) {
   const Engine& e = *engine_;
-  const int rows = static_cast<int>(count), columns = e.cond_columns(), bin_row = padded(e.bins);
+  const int rows = static_cast<int>(count);
+  const std::int64_t columns = e.cond_columns(), bin_row = padded(e.bins);  // times the rows of a long utterance: beyond 31 bits
   float *cond = projected_.data(), *prior = cond + rows * columns;
   gather({&mel_}, first, rows);
   network_->project_mel(inputs_.data(), rows, cond);

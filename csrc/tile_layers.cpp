@@ -76,7 +76,7 @@ void TileProjection::run(const TileKernels& kernels, const float* const* rows_of
   for (int i = 0; i < rows + taps - 1; ++i)
     for (int p = 0; p < parts; ++p) {
       const int row = std::max(0, i - taps + 1);
-      Bf16* to = window + (i * parts + p) * depth;
+      Bf16* to = window + (std::int64_t{i} * parts + p) * depth;
       kernels.round(rows_of[(row * parts + p) * taps + i - row], padded(inputs), to);
       std::fill(to + padded(inputs), to + depth, Bf16{0});
     }

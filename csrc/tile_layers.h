@@ -1,6 +1,7 @@
 // Layers packed for kernels/tiles.h: the same products with factors in bfloat16.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -18,7 +19,7 @@ struct TileProjection {
   Aligned<Bf16> weight;
   Floats bias;
 
-  int window_size(int rows, int parts) const { return (rows + taps - 1) * parts * depth; }
+  std::int64_t window_size(int rows, int parts) const { return (std::int64_t{rows} + taps - 1) * parts * depth; }
 
   // `parts` sequences of `rows` frames, of which one is the next one's left neighbour: inputs [rows][parts][taps], each
   // padded(inputs) floats; out [rows][parts][columns]; window [rows + taps - 1][parts][depth].

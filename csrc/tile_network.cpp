@@ -16,7 +16,7 @@ TileNetwork::TileNetwork(const Engine& engine, std::int64_t tile)
       shift_(shape_.channels),
       convolved_rows_(block_tile()) {
   const int rows = static_cast<int>(tile);
-  const int prior = layers_.prior_proj ? layers_.prior_proj->window_size(rows, 2) : 0;
+  const std::int64_t prior = layers_.prior_proj ? layers_.prior_proj->window_size(rows, 2) : 0;
   window_.resize(std::max(layers_.cond_proj->window_size(rows, 1), prior));
   for (std::size_t i = 0; i < convolved_rows_.size(); ++i) convolved_rows_[i] = convolved_.data() + i * shape_.planes_size();
 }

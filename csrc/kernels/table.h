@@ -83,7 +83,6 @@ struct Kernels {
   // Box-Muller: sqrt(-2 log(uniform / 2^24)) times the cosine and sine of `angle`; uniform in 1 .. 2^24.
   void (*gaussians)(const std::int32_t* uniform, const std::int32_t* angle, int count, float* cosine, float* sine);
 
-  // Rounds to bfloat16, ties to even: neighbours in a row, out [count / 2]; or value p of `x` and of `next`, out [count].
   // `rounds` times kPeakSums independent multiply-adds of kLane floats, and nothing else: what the processor can do.
   float (*multiply_adds)(std::int64_t rounds);
 

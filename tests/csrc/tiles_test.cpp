@@ -54,6 +54,8 @@ void test_project(const TileKernels& k, int rows, int parts, int taps, int depth
   Floats w = random_floats(static_cast<std::size_t>(outputs) * depth * taps), b = random_floats(outputs);
   wavehax::Weights weights({{"p.weight", {{outputs, depth, taps}, w.data()}}, {"p.bias", {{outputs}, b.data()}}});
   const wavehax::TileProjection projection(weights, "p", outputs, depth, taps);
+  constexpr int kManyRows = 1 << 28;  // of a norm over the utterance
+  check(projection.window_size(kManyRows, 2) >= 2LL * kManyRows * depth, "tiles window of a long utterance");
   const Floats x = random_floats(static_cast<std::size_t>(rows + taps - 1) * parts * width);  // also values beyond the depth
   std::vector<const float*> inputs;
   for (int r = 0; r < rows; ++r)
