@@ -2,50 +2,19 @@
 // failure, then "N passed, M failed".
 #include <cmath>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
-#include <new>
 #include <string>
 #include <vector>
 
 #include "../../csrc/fuzz/model_writer.h"
+#include "allocations.h"
+#include "tally.h"
 #include "wavehax.h"
 
 namespace {
 
-bool counting = false;
-long allocations = 0;
-
-}  // namespace
-
-void* operator new(std::size_t size) {
-  if (counting) ++allocations;
-  void* p = std::malloc(size);
-  if (p == nullptr) throw std::bad_alloc();
-  return p;
-}
-void* operator new(std::size_t size, std::align_val_t alignment) {
-  if (counting) ++allocations;
-  const auto align = static_cast<std::size_t>(alignment);
-  void* p = std::aligned_alloc(align, (size + align - 1) / align * align);
-  if (p == nullptr) throw std::bad_alloc();
-  return p;
-}
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t) noexcept { std::free(p); }
-void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
-
-namespace {
-
 constexpr int kFrames = 40;
-int passed = 0, failed = 0;
 wavehax_error error;
-
-void check(bool ok, const std::string& what) {
-  ok ? ++passed : ++failed;
-  if (!ok) std::printf("FAILED: %s\n", what.c_str());
-}
 
 // A status, and words of its message.
 void expect(wavehax_status status, wavehax_status expected, const char* words) {
@@ -187,6 +156,5 @@ int main() {
   test_mistakes_of_loading();
   test_mistakes_of_vocoding();
   test_mistakes_of_streaming();
-  std::printf("%d passed, %d failed\n", passed, failed);
-  return failed == 0 ? 0 : 1;
+  return report();
 }

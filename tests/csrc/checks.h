@@ -1,26 +1,21 @@
-// What the tests of kernels share: random values, exact results and a count of what held.
+// What the tests of kernels share: random values and blocks, and exact results.
 #pragma once
 
 #include <cmath>
 #include <cstdint>
-#include <cstdio>
 #include <cstring>
 #include <random>
 #include <string>
 
 #include "../../csrc/buffers.h"
+#include "../../csrc/layers.h"
+#include "tally.h"
 
 namespace {
 
 using wavehax::Floats;
 
-int passed = 0, failed = 0;
 std::mt19937 rng(1);
-
-void check(bool ok, const std::string& what) {
-  ok ? ++passed : ++failed;
-  if (!ok) std::printf("FAILED: %s\n", what.c_str());
-}
 
 // |value - exact| <= terms * 2^-23 * sum of |products|: float32 rounding of a sum in any order.
 void check_close(float value, double exact, double magnitude, int terms, const std::string& what) {
@@ -43,6 +38,23 @@ Floats random_frame(int rows, int used, int width) {
   return values;
 }
 
+// A block with random weights, in the order of the model file, as the kernels to be tested take it.
+template <class Block>
+struct TestBlock {
+  TestBlock(int bins, int channels, int expanded, int taps, int frames)
+      : dw(random_floats(channels * taps * frames)), w1(random_floats(expanded * channels)), b1(random_floats(expanded)),
+        w2(random_floats(channels * expanded)), b2(random_floats(channels)), ones(channels, 1.0f),
+        weights({{"b.dwconv.weight", {{channels, 1, taps, frames}, dw.data()}}, {"b.norm.weight", {{channels}, ones.data()}},
+                 {"b.norm.bias", {{channels}, ones.data()}}, {"b.pwconv1.weight", {{expanded, channels}, w1.data()}},
+                 {"b.pwconv1.bias", {{expanded}, b1.data()}}, {"b.pwconv2.weight", {{channels, expanded}, w2.data()}},
+                 {"b.pwconv2.bias", {{channels}, b2.data()}}, {"b.gamma", {{channels}, ones.data()}}}),
+        block(wavehax::Block(weights, "b", wavehax::NormKind::kFrame, {channels, expanded, taps, frames, bins})) {}
+
+  Floats dw, w1, b1, w2, b2, ones;
+  wavehax::Weights weights;
+  Block block;
+};
+
 double exact_gelu(double x) { return 0.5 * x * std::erfc(-x / std::sqrt(2.0)); }
 
 // The nearest bfloat16, ties to even.
@@ -52,11 +64,6 @@ float bf16(float x) {
   bits = (bits + 0x7fffu + (bits >> 16 & 1u)) & 0xffff0000u;
   std::memcpy(&x, &bits, sizeof x);
   return x;
-}
-
-int report() {
-  std::printf("%d passed, %d failed\n", passed, failed);
-  return failed == 0 ? 0 : 1;
 }
 
 }  // namespace

@@ -131,23 +131,7 @@ void test_mix_and_unmix(const Kernels& k, int count, int bins, int channels) {
   }
 }
 
-// A block with random weights, in the order of the model file.
-struct TestBlock {
-  TestBlock(int bins, int channels, int expanded, int taps, int frames)
-      : dw(random_floats(channels * taps * frames)), w1(random_floats(expanded * channels)), b1(random_floats(expanded)),
-        w2(random_floats(channels * expanded)), b2(random_floats(channels)), ones(channels, 1.0f),
-        weights({{"b.dwconv.weight", {{channels, 1, taps, frames}, dw.data()}}, {"b.norm.weight", {{channels}, ones.data()}},
-                 {"b.norm.bias", {{channels}, ones.data()}}, {"b.pwconv1.weight", {{expanded, channels}, w1.data()}},
-                 {"b.pwconv1.bias", {{expanded}, b1.data()}}, {"b.pwconv2.weight", {{channels, expanded}, w2.data()}},
-                 {"b.pwconv2.bias", {{channels}, b2.data()}}, {"b.gamma", {{channels}, ones.data()}}}),
-        block(weights, "b", wavehax::NormKind::kFrame, {channels, expanded, taps, frames, bins}) {}
-
-  Floats dw, w1, b1, w2, b2, ones;
-  wavehax::Weights weights;
-  wavehax::Block block;
-};
-
-void check_depthwise(const Kernels& k, const TestBlock& t, const float* const* rows, const Floats& out) {
+void check_depthwise(const Kernels& k, const TestBlock<wavehax::Block>& t, const float* const* rows, const Floats& out) {
   const int channels = t.block.size.channels, width = padded(channels), taps = t.block.size.kernel_bins;
   const int frames = t.block.size.kernel_frames;
   for (int f = 0; f < t.block.size.bins; ++f)
@@ -163,7 +147,7 @@ void check_depthwise(const Kernels& k, const TestBlock& t, const float* const* r
     }
 }
 
-void check_mlp(const Kernels& k, const TestBlock& t, const Floats& x, const Floats& residual, const Floats& out) {
+void check_mlp(const Kernels& k, const TestBlock<wavehax::Block>& t, const Floats& x, const Floats& residual, const Floats& out) {
   const int channels = t.block.size.channels, expanded = t.block.size.expanded, width = padded(channels);
   for (int f = 0; f < t.block.size.bins; ++f) {
     std::vector<double> hidden(expanded), error(expanded);
@@ -188,7 +172,7 @@ void check_mlp(const Kernels& k, const TestBlock& t, const Floats& x, const Floa
 }
 
 void test_block(const Kernels& k, int bins, int channels, int expanded, int taps, int frames, int count) {
-  const TestBlock t(bins, channels, expanded, taps, frames);
+  const TestBlock<wavehax::Block> t(bins, channels, expanded, taps, frames);
   const wavehax::BlockShape shape = t.block.shape();
   const int width = padded(channels);
   std::vector<Floats> x, residual, convolved(count), out(count);

@@ -6,7 +6,6 @@
 #include <cstdlib>
 #include <map>
 #include <memory>
-#include <new>
 #include <random>
 #include <stdexcept>
 #include <string>
@@ -16,44 +15,15 @@
 #include "../../csrc/engine.h"
 #include "../../csrc/f0.h"
 #include "../../csrc/stream.h"
-
-namespace {
-
-bool counting = false;
-long allocations = 0;
-
-}  // namespace
-
-void* operator new(std::size_t size) {
-  if (counting) ++allocations;
-  void* p = std::malloc(size);
-  if (p == nullptr) throw std::bad_alloc();
-  return p;
-}
-void* operator new(std::size_t size, std::align_val_t alignment) {
-  if (counting) ++allocations;
-  const auto align = static_cast<std::size_t>(alignment);
-  void* p = std::aligned_alloc(align, (size + align - 1) / align * align);
-  if (p == nullptr) throw std::bad_alloc();
-  return p;
-}
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t) noexcept { std::free(p); }
-void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
+#include "allocations.h"
+#include "tally.h"
 
 namespace {
 
 using wavehax::Config;
 using wavehax::Engine;
 
-int passed = 0, failed = 0;
 std::mt19937 rng(3);
-
-void check(bool ok, const std::string& what) {
-  ok ? ++passed : ++failed;
-  if (!ok) std::printf("FAILED: %s\n", what.c_str());
-}
 
 int pick(std::initializer_list<int> choices) { return *(choices.begin() + rng() % choices.size()); }
 std::string pick(std::initializer_list<const char*> choices) { return *(choices.begin() + rng() % choices.size()); }
@@ -213,6 +183,5 @@ int main(int argc, char** argv) {
       test_model(random_config(), wavehax::choose_kernels(isa), wavehax::choose_precision(precision, wavehax::choose_kernels(isa)));
       test_f0(wavehax::choose_kernels(isa));
     }
-  std::printf("%d passed, %d failed\n", passed, failed);
-  return failed == 0 ? 0 : 1;
+  return report();
 }

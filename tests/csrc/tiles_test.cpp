@@ -77,23 +77,8 @@ void test_project(const TileKernels& k, int rows, int parts, int taps, int depth
     }
 }
 
-struct TestBlock {
-  TestBlock(int bins, int channels, int expanded, int taps, int frames)
-      : dw(random_floats(channels * taps * frames)), w1(random_floats(expanded * channels)), b1(random_floats(expanded)),
-        w2(random_floats(channels * expanded)), b2(random_floats(channels)), ones(channels, 1.0f),
-        weights({{"b.dwconv.weight", {{channels, 1, taps, frames}, dw.data()}}, {"b.norm.weight", {{channels}, ones.data()}},
-                 {"b.norm.bias", {{channels}, ones.data()}}, {"b.pwconv1.weight", {{expanded, channels}, w1.data()}},
-                 {"b.pwconv1.bias", {{expanded}, b1.data()}}, {"b.pwconv2.weight", {{channels, expanded}, w2.data()}},
-                 {"b.pwconv2.bias", {{channels}, b2.data()}}, {"b.gamma", {{channels}, ones.data()}}}),
-        block({weights, "b", wavehax::NormKind::kFrame, {channels, expanded, taps, frames, bins}}) {}
-
-  Floats dw, w1, b1, w2, b2, ones;
-  wavehax::Weights weights;
-  wavehax::TileBlock block;
-};
-
 // The one bin that is alone has weights in float32.
-void check_depthwise(const TestBlock& t, const std::vector<Floats>& rows, int first, const Floats& planes) {
+void check_depthwise(const TestBlock<wavehax::TileBlock>& t, const std::vector<Floats>& rows, int first, const Floats& planes) {
   const TileShape& s = t.block.shape;
   for (int f = 0; f < s.bins; ++f)
     for (int c = 0; c < s.depth; ++c) {
@@ -111,7 +96,7 @@ void check_depthwise(const TestBlock& t, const std::vector<Floats>& rows, int fi
 }
 
 // Every factor that was rounded is wrong by half a unit at most.
-void check_mlp(const TestBlock& t, const Floats& x, const Floats& scale, const Floats& shift, const Floats& residual, const Floats& out) {
+void check_mlp(const TestBlock<wavehax::TileBlock>& t, const Floats& x, const Floats& scale, const Floats& shift, const Floats& residual, const Floats& out) {
   const TileShape& s = t.block.shape;
   const int expanded = static_cast<int>(t.b1.size());
   for (int f = 0; f < s.bins; ++f) {
@@ -139,7 +124,7 @@ void check_mlp(const TestBlock& t, const Floats& x, const Floats& scale, const F
   }
 }
 
-void check_second_part(const TestBlock& t, const Floats& row) {
+void check_second_part(const TestBlock<wavehax::TileBlock>& t, const Floats& row) {
   const TileShape& s = t.block.shape;
   for (int c = 0; c < s.depth; ++c)
     for (int i = 0; i < s.half_columns(); ++i) {
@@ -150,7 +135,7 @@ void check_second_part(const TestBlock& t, const Floats& row) {
 }
 
 void test_block(const TileKernels& k, int bins, int channels, int expanded, int taps, int frames, int count, bool scaled) {
-  const TestBlock t(bins, channels, expanded, taps, frames);
+  const TestBlock<wavehax::TileBlock> t(bins, channels, expanded, taps, frames);
   const TileShape& s = t.block.shape;
   std::vector<Floats> rows, planes(count, Floats(s.planes_size()));
   std::vector<const float*> in;

@@ -1,4 +1,4 @@
-"""Segments cut and analysed on a GPU, from recordings that lie in its memory: a hundred times what CPU workers cut."""
+"""Segments cut and analysed on a GPU, from recordings that lie in its memory."""
 
 from __future__ import annotations
 
