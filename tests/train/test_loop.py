@@ -136,7 +136,7 @@ def test_the_adversary_begins_at_its_step(finished: Path) -> None:
 
 def test_learning_rate_warms_up_and_ends_at_zero(write_config: Config, tmp_path: Path) -> None:
     trainer = Trainer(load_config(write_config(tmp_path)))
-    rates = [trainer.learning_rate(step) for step in range(13)]
+    rates = [trainer.update.learning_rate(step) for step in range(13)]
     assert rates[0] == pytest.approx(1e-3 / 3)
     assert max(rates) == rates[2]
     assert rates[12] == pytest.approx(0, abs=1e-12)

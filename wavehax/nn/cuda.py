@@ -110,7 +110,7 @@ def _weight_gradient_kernel(
     first = (where % parts) * ROWS
     tap = tl.arange(0, TAPS)
     channel = tl.arange(0, CHANNELS)
-    total = tl.zeros([TAPS, CHANNELS], tl.float32)
+    total = tl.zeros([TAPS, BLOCK, CHANNELS], tl.float32)  # threads meet once, at the end
     for r in range(ROWS):
         out_bin = first + r
         if out_bin < out_bins:
@@ -127,6 +127,6 @@ def _weight_gradient_kernel(
                 value = tl.load(
                     x_row + at[:, :, None] * CHANNELS + channel[None, None, :], mask=inside[:, :, None], other=0.0
                 )
-                total += tl.sum(value * g[None, :, :], axis=1)
+                total += value * g[None, :, :]
     base = partial + (tap_bin * tl.num_programs(1) + where).to(tl.int64) * TAPS * CHANNELS
-    tl.store(base + tap[:, None] * CHANNELS + channel[None, :], total)
+    tl.store(base + tap[:, None] * CHANNELS + channel[None, :], tl.sum(total, axis=1))

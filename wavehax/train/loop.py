@@ -13,15 +13,13 @@ from torch.utils.data import DataLoader
 
 from wavehax.nn import BaseGenerator, build_generator
 from wavehax.train import distributed
-from wavehax.train.adversary import Adversary
 from wavehax.train.config import TrainConfig, config_from_dict, config_to_dict
 from wavehax.train.data import Batch, SegmentDataset
-from wavehax.train.losses import MultiMelLoss
 from wavehax.train.monitor import Monitor
-from wavehax.train.optim import cosine, generator_optimizer, set_learning_rate, update, update_average
-from wavehax.train.resident import ResidentDataset
+from wavehax.train.resident import ResidentDataset, ahead
 from wavehax.train.start import initialize
 from wavehax.train.state import flatten, load_state, newest, save_state, unflatten
+from wavehax.train.update import Update
 
 # What a resumed run may change: its length, its place, how it is computed and what it tells.
 _RESUMABLE = {
@@ -49,19 +47,20 @@ class Trainer:
         self.fabric = fabric or distributed.start(config)
         torch.manual_seed(config.seed)  # of the initial weights; nothing is drawn from it later
         self.data = self._dataset()
-        self.bare = self._build_generator().to(self.fabric.device)
-        self.optimizer = generator_optimizer(self.bare, config.optimizer)
-        loss = config.loss
-        self.loss = MultiMelLoss(config.generator.sample_rate, loss.n_ffts, loss.n_mels, loss.floor)
-        self.adversary = Adversary(config.adversary, self.fabric, config.max_steps) if config.adversary else None
+        self.update = Update(config, self.fabric, self._build_generator().to(self.fabric.device))
         self._check_segments()
-        self.model = self.fabric.setup_module(self.bare)
-        self.loss.to(self.fabric.device)
-        self.ema = {name: value.clone() for name, value in self.bare.state_dict().items()}
         self.step, self.seconds = 0, 0.0
         if checkpoint := newest(self.checkpoints):
             self.resume(checkpoint)
         self._check_step()
+
+    @property
+    def bare(self) -> BaseGenerator:
+        return self.update.bare
+
+    @property
+    def ema(self) -> dict[str, Tensor]:
+        return self.update.ema
 
     @property
     def checkpoints(self) -> Path:
@@ -85,7 +84,7 @@ class Trainer:
 
     def _check_segments(self) -> None:
         frames = self.config.data.segment_frames
-        least = self.adversary.bare.config.min_samples if self.adversary else 0
+        least = self.update.adversary.bare.config.min_samples if self.update.adversary else 0
         if frames * self.config.generator.hop_length < least:
             raise ValueError(f"data.segment_frames={frames}: the discriminators need {least} samples")
 
@@ -119,7 +118,7 @@ class Trainer:
         steps = range(self.step, self.config.max_steps)
         items = range(share * self.fabric.global_rank, share * (self.fabric.global_rank + 1))
         if self.config.data.resident:
-            yield from (self.data.batch(step, items) for step in steps)
+            yield from ahead(lambda step: self.data.batch(step, items), steps)
             return
         shares = _Shares(self.data, items)
         workers = self.config.data.workers
@@ -142,37 +141,10 @@ class Trainer:
         Raises:
             ValueError: a loss that is not finite; the last checkpoint is untouched.
         """
-        config, parts = self.config, self.config.accumulate
-        learning_rate = self.learning_rate(self.step)
-        set_learning_rate(self.optimizer, learning_rate)
-        totals: dict[str, Tensor] = {}
-        for i in range(parts):
-            waiting = i < parts - 1  # gradients are summed over processes with those of the last part
-            with self.fabric.no_backward_sync(self.model, enabled=waiting and self.fabric.world_size > 1):
-                terms = self._accumulate(Batch(*(x[i::parts] for x in batch)))
-            totals = {name: totals.get(name, 0) + value.detach() / parts for name, value in terms.items()}
-        row = self._reduced(totals)
-        row["grad_norm"] = update(self.optimizer, list(self.bare.parameters()), config.optimizer.max_grad_norm)
-        if self.adversary and self.adversary.active(self.step):
-            row["discriminator_grad_norm"] = self.adversary.update(self.step)
+        row = self._reduced(self.update.gradients(batch, self.step))
+        self.update.apply(self.step)
         self.step += 1
-        update_average(self.ema, self.bare.state_dict(), config.optimizer.ema_decay, self.step)
-        return {**row, "learning_rate": learning_rate}
-
-    def _accumulate(self, batch: Batch) -> dict[str, Tensor]:
-        """Add the gradients of one part of a batch; returns its losses."""
-        config, parts = self.config, self.config.accumulate
-        prior = batch.prior(self.bare)
-        with torch.autocast(self.fabric.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
-            wave = self.model(batch.mel, batch.f0, prior)
-        mel = self.loss(wave[:, 0], batch.audio)
-        terms, sources, gradients = {"mel": mel}, [config.loss.mel_weight / parts * mel], [None]
-        if self.adversary and self.adversary.active(self.step):
-            gradient, judged = self.adversary.gradient(batch.audio[:, None], wave, self.step, parts)
-            terms |= judged
-            sources, gradients = [*sources, wave], [None, gradient / parts]
-        torch.autograd.backward(sources, gradients)
-        return terms
+        return {**row, "learning_rate": self.update.learning_rate(self.step - 1)}
 
     def _reduced(self, terms: dict[str, Tensor]) -> dict[str, float]:
         """Losses averaged over all processes, checked."""
@@ -180,26 +152,21 @@ class Trainer:
         row = dict(zip(terms, values.tolist(), strict=True))
         for name, value in row.items():
             if not abs(value) < float("inf"):
+                what = name if name.endswith("norm") else f"{name} loss"
                 raise ValueError(
-                    f"step {self.step}: {name} loss is {value}; lower the learning rate"
+                    f"step {self.step}: {what} is {value}; lower the learning rate"
                     " (the last checkpoint is untouched)"
                 )
         return row
-
-    def learning_rate(self, step: int) -> float:
-        """Of the generator: linear warm-up, then a cosine that reaches zero at `max_steps`."""
-        optimizer = self.config.optimizer
-        warmup = min(1.0, (step + 1) / max(1, optimizer.warmup_steps))
-        return optimizer.learning_rate * warmup * cosine(step, 0, self.config.max_steps)
 
     def save(self) -> None:
         """Write a checkpoint, in the first process alone."""
         if self.fabric.is_global_zero:
             tensors = flatten("model", self.bare.state_dict()) | flatten("ema", self.ema)
-            tensors |= flatten("optimizer", self.optimizer.state_dict()["state"])
-            if self.adversary:
-                tensors |= flatten("discriminator", self.adversary.bare.state_dict())
-                tensors |= flatten("discriminator_optimizer", self.adversary.optimizer.state_dict()["state"])
+            tensors |= flatten("optimizer", self.update.optimizer.state_dict()["state"])
+            if adversary := self.update.adversary:
+                tensors |= flatten("discriminator", adversary.bare.state_dict())
+                tensors |= flatten("discriminator_optimizer", adversary.optimizer.state_dict()["state"])
             values = {"config": config_to_dict(self.config), "seconds": self.seconds}
             save_state(self.checkpoints, self.step, tensors, values, self.config.keep_checkpoints)
         self.fabric.barrier()
@@ -223,11 +190,12 @@ class Trainer:
                 f"max_steps={self.config.max_steps}: the run in {self.run_dir} is at step {values['step']}"
             )
         self.bare.load_state_dict(unflatten("model", tensors))
-        self.ema = {name: value.to(self.fabric.device) for name, value in unflatten("ema", tensors).items()}
-        _load_optimizer(self.optimizer, unflatten("optimizer", tensors))
-        if self.adversary:
-            self.adversary.bare.load_state_dict(unflatten("discriminator", tensors))
-            _load_optimizer(self.adversary.optimizer, unflatten("discriminator_optimizer", tensors))
+        for name, value in unflatten("ema", tensors).items():
+            self.ema[name].copy_(value)
+        _load_optimizer(self.update.optimizer, unflatten("optimizer", tensors))
+        if adversary := self.update.adversary:
+            adversary.bare.load_state_dict(unflatten("discriminator", tensors))
+            _load_optimizer(adversary.optimizer, unflatten("discriminator_optimizer", tensors))
         self.step, self.seconds = values["step"], values["seconds"]
 
     def _check_step(self) -> None:

@@ -23,13 +23,20 @@ def discriminator_optimizer(model: nn.Module, config: AdversaryConfig) -> torch.
 
 
 def _adamw(model: nn.Module, learning_rate: float, betas: tuple[float, float], decay: float) -> torch.optim.AdamW:
-    fused = next(model.parameters()).is_cuda  # one kernel instead of several for each of hundreds of tensors
-    return torch.optim.AdamW(model.parameters(), learning_rate, betas, weight_decay=decay, fused=fused)
+    parameters = list(model.parameters())
+    if not parameters[0].is_cuda:
+        return torch.optim.AdamW(parameters, learning_rate, betas, weight_decay=decay)
+    # One kernel instead of several for each of hundreds of tensors; a captured one reads its rate from memory.
+    rate = torch.tensor(learning_rate, device=parameters[0].device)
+    return torch.optim.AdamW(parameters, rate, betas, weight_decay=decay, fused=True, capturable=True)
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, learning_rate: float) -> None:
     for group in optimizer.param_groups:
-        group["lr"] = learning_rate
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(learning_rate)
+        else:
+            group["lr"] = learning_rate
 
 
 def cosine(step: int, first: int, last: int) -> float:
@@ -58,11 +65,18 @@ def update(optimizer: torch.optim.Optimizer, parameters: list[Tensor], max_grad_
     return grad_norm
 
 
-@torch.no_grad()
-def update_average(average: dict[str, Tensor], state: Mapping[str, Tensor], decay: float, step: int) -> None:
-    """Move the averaged weights towards those after `step` updates.
+def average_weight(decay: float, step: int) -> float:
+    """Share of the weights after `step` updates in the averaged ones.
 
-    At first they follow quickly, or they would remember the initial weights for thousands of steps.
+    At first those follow quickly, or they would remember the initial weights for thousands of steps.
     """
-    decay = min(decay, (1 + step) / (10 + step))
-    torch._foreach_lerp_(list(average.values()), [state[name] for name in average], 1 - decay)
+    return 1 - min(decay, (1 + step) / (10 + step))
+
+
+@torch.no_grad()
+def update_average(average: dict[str, Tensor], state: Mapping[str, Tensor], weight: Tensor) -> None:
+    """Move the averaged weights towards `state` by `weight`, a tensor without dimensions, of the way."""
+    averages = list(average.values())
+    changes = torch._foreach_sub([state[name] for name in average], averages)
+    torch._foreach_mul_(changes, weight)
+    torch._foreach_add_(averages, changes)

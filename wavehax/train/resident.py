@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +20,30 @@ from wavehax.train.data import Batch, Draw, SegmentDataset, load_array
 
 _ZERO_CROSSINGS = 24  # of the interpolating sinc on each side
 _ROLLOFF = 0.97  # its cutoff over the lower of the two Nyquist frequencies
+
+
+def ahead(make: Callable[[int], Batch], steps: Iterable[int]) -> Iterator[Batch]:
+    """The batch of each step, made in a thread and on a GPU stream of its own while the step before is computed.
+
+    A batch may be used until the next one is asked for.
+    """
+    stream = torch.cuda.Stream() if torch.cuda.is_available() else None
+
+    def complete(step: int) -> Batch:
+        with torch.cuda.stream(stream) if stream else contextlib.nullcontext():
+            batch = make(step)
+        if stream:
+            stream.synchronize()
+        return batch
+
+    with ThreadPoolExecutor(1) as pool:
+        coming = None
+        for step in steps:
+            now, coming = coming, pool.submit(complete, step)
+            if now:
+                yield now.result()
+        if coming:
+            yield coming.result()
 
 
 class ResidentDataset(SegmentDataset):
