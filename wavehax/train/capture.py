@@ -20,7 +20,7 @@ class Captured:
     def __init__(self, function: Callable[..., dict[str, Tensor]]) -> None:
         self.function, self.calls = function, 0
         self.graph = torch.cuda.CUDAGraph()
-        self.stream = torch.cuda.Stream()  # capturing needs one of its own, and what is recorded on the way a single one
+        self.stream = torch.cuda.Stream()  # both the eager calls and the captured one run on it
 
     def __call__(self, *inputs: Tensor) -> dict[str, Tensor]:
         """The function's results, which the next call overwrites; `inputs` have the same shapes every time."""
