@@ -154,8 +154,7 @@ class Trainer:
             if not abs(value) < float("inf"):
                 what = name if name.endswith("norm") else f"{name} loss"
                 raise ValueError(
-                    f"step {self.step}: {what} is {value}; lower the learning rate"
-                    " (the last checkpoint is untouched)"
+                    f"step {self.step}: {what} is {value}; lower the learning rate (the last checkpoint is untouched)"
                 )
         return row
 
