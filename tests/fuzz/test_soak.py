@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from processes import run_python
 
 pytest.importorskip("resource", reason="the peak of memory is not to be had here")
 soak = pytest.importorskip("soak")
@@ -25,5 +28,23 @@ def test_a_stream_keeps_its_memory_and_level():
     soak.check_speech(3000)
 
 
-def test_voices_opened_and_closed_at_random_keep_their_samples_and_memory():
-    soak.check_voices(3000, most=5)
+_LEAKING = """
+class Leaking(soak.Voice):
+    left = []
+
+    def open(self, seed):
+        super().open(seed)
+        self.left.append(self.stream)
+
+soak.Voice = Leaking
+"""
+
+
+@pytest.mark.parametrize(("change", "error"), [("", ""), (_LEAKING, "AssertionError: {'voices opened'")])
+def test_voices_closed_at_random_keep_their_samples_and_memory_and_a_stream_left_behind_is_found(
+    change, error, tmp_path
+):
+    """In processes of their own: the peak of memory of this one may be that of another test."""
+    code = f"import sys; sys.path.insert(0, {str(Path(soak.__file__).parent)!r}); import soak{change}"
+    result = run_python(f"{code}\nsoak.check_voices(3000, most=5)", tmp_path)
+    assert (result.returncode != 0) == bool(error) and error in result.stderr, result.stderr
