@@ -200,7 +200,8 @@ ModelFile read_model(std::uint64_t size, const Read& read) {
 ModelFile read_model_file(const std::string& path) {
   std::error_code error;
   const auto status = std::filesystem::status(path, error);
-  if (!std::filesystem::exists(status)) refuse("no such file");
+  if (status.type() == std::filesystem::file_type::not_found) refuse("no such file");
+  if (error) refuse("cannot be read: " + error.message());
   if (!std::filesystem::is_regular_file(status)) refuse("not a file");
   const std::uint64_t size = std::filesystem::file_size(path, error);
   std::ifstream stream(path, std::ios::binary);

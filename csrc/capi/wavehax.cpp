@@ -117,6 +117,7 @@ wavehax_status check_push(const wavehax_stream& stream, const float* mel, const 
   const int n_mels = stream.voice.engine().config.n_mels;
   if (const wavehax_status status = check_mel(mel, frames, n_mels, stream.frames, error)) return status;
   if (const wavehax_status status = check_f0(f0, frames, stream.frames, error)) return status;
+  if (frames == 0) return WAVEHAX_OK;  // of which F0 is neither given nor missing
   if (f0 == nullptr && !stream.f0) return no_predictor(error);
   if (stream.pitch == (f0 == nullptr ? Pitch::kGiven : Pitch::kPredicted))
     return fail(error, WAVEHAX_ERROR_ARGUMENT, "f0 is %s from frame %lld on: expected for all frames, or for none",

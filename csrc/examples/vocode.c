@@ -13,13 +13,20 @@ static void check(wavehax_status status) {
   exit(1);
 }
 
+/* At least one byte, which is what malloc of none may not give. */
+static void* allocate(size_t size) {
+  void* memory = malloc(size + 1);
+  if (memory == NULL) fprintf(stderr, "vocode: no memory for %zu bytes\n", size), exit(1);
+  return memory;
+}
+
 static float* read_floats(const char* path, size_t* count) {
   FILE* file = fopen(path, "rb");
-  if (file == NULL || fseek(file, 0, SEEK_END) != 0) return NULL;
-  *count = (size_t)ftell(file) / sizeof(float);
-  rewind(file);
-  float* values = malloc(*count * sizeof(float) + 1);
-  if (values != NULL && fread(values, sizeof(float), *count, file) != *count) values = NULL;
+  const long size = file != NULL && fseek(file, 0, SEEK_END) == 0 ? ftell(file) : -1;
+  if (size < 0 || fseek(file, 0, SEEK_SET) != 0) return NULL;
+  *count = (size_t)size / sizeof(float);
+  float* values = allocate(*count * sizeof(float));
+  if (fread(values, sizeof(float), *count, file) != *count) return NULL;
   fclose(file);
   return values;
 }
@@ -58,7 +65,7 @@ int main(int argc, char** argv) {
   check(wavehax_model_load(argv[1], NULL, NULL, &model, &error));
   check(wavehax_model_info(model, &info, &error));
   const int64_t frames = (int64_t)(count / (size_t)info.n_mels), samples = frames * info.hop_length;
-  float* wave = malloc((size_t)samples * sizeof(float) + 1);
+  float* wave = allocate((size_t)samples * sizeof(float));
   const int64_t step = argc > 4 ? atol(argv[4]) : 0;
   if (step > 0)
     stream_all(model, info.n_mels, mel, frames, step, wave, samples);

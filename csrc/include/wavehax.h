@@ -13,7 +13,10 @@
  * a time; a second one gets WAVEHAX_ERROR_STATE. Only *_free must be the last call on its object.
  *
  * Memory. A model is loaded and freed; a stream is made and freed, and may outlive its model. Pushing and flushing allocate
- * nothing, take no lock and wait for nobody. */
+ * nothing, take no lock and wait for nobody.
+ *
+ * Arithmetic. The processor's floating-point modes are left as they are found. A host that has set flush-to-zero, as many do
+ * for audio, may get samples that differ in their last bits from those of one that has not. */
 #ifndef WAVEHAX_H
 #define WAVEHAX_H
 
@@ -38,7 +41,7 @@ typedef struct wavehax_stream wavehax_stream;
 typedef enum wavehax_status {
   WAVEHAX_OK = 0,
   WAVEHAX_ERROR_ARGUMENT = 1, /* a shape, value or name that makes no sense, or that this model or machine has not */
-  WAVEHAX_ERROR_MODEL = 2,    /* no such file, or not exactly the model that it says it is */
+  WAVEHAX_ERROR_MODEL = 2,    /* no file that can be read, or not exactly the model that it says it is */
   WAVEHAX_ERROR_STATE = 3,    /* the stream is flushed, or in use by another thread */
   WAVEHAX_ERROR_RESOURCE = 4  /* the system gives no memory, or no thread */
 } wavehax_status;

@@ -78,6 +78,8 @@ void test_mistakes_of_loading() {
   expect(wavehax_model_load("x", nullptr, nullptr, nullptr, &error), WAVEHAX_ERROR_ARGUMENT, "model is null");
   expect(wavehax_model_load("missing", nullptr, nullptr, &model, &error), WAVEHAX_ERROR_MODEL, "no such file");
   check(model == nullptr, "no model after a failure");
+  const std::string too_long(5000, 'a');  // as of a file that one may not see, which is not said to be none
+  expect(wavehax_model_load(too_long.c_str(), nullptr, nullptr, &model, &error), WAVEHAX_ERROR_MODEL, "cannot be read: ");
   expect(wavehax_model_load(".", nullptr, nullptr, &model, &error), WAVEHAX_ERROR_MODEL, "not a file");
   expect(wavehax_model_load_memory(nullptr, 3, nullptr, nullptr, &model, &error), WAVEHAX_ERROR_ARGUMENT, "data is null");
   expect(wavehax_model_load_memory("", 0, nullptr, nullptr, &model, &error), WAVEHAX_ERROR_MODEL, "truncated");
@@ -130,8 +132,16 @@ void test_mistakes_of_streaming() {
     return wavehax_stream_push(stream, u.mel.data(), f0, frames, u.wave.data(), capacity, &samples, &error);
   };
   check(push(u.f0.data(), 0, 0) == WAVEHAX_OK && samples == 0, "no frames, no samples");
+  wavehax_model* without_f0 = load(small_config(), false);
+  wavehax_stream* unpredicted = nullptr;
+  check(wavehax_stream_new(without_f0, 0, &unpredicted, &error) == WAVEHAX_OK, "a stream that needs F0");
+  check(wavehax_stream_push(unpredicted, nullptr, nullptr, 0, nullptr, 0, &samples, &error) == WAVEHAX_OK && samples == 0,
+        "no frames need no F0");
+  wavehax_stream_free(unpredicted);
+  wavehax_model_free(without_f0);
   expect(push(u.f0.data(), kFrames, 3), WAVEHAX_ERROR_ARGUMENT, "capacity is 3: expected room for");
   check(push(u.f0.data(), 3, 1000) == WAVEHAX_OK, "frames with F0");
+  check(push(nullptr, 0, 1000) == WAVEHAX_OK && samples == 0, "no frames between those with F0");
   expect(push(nullptr, 1, 1000), WAVEHAX_ERROR_ARGUMENT, "f0 is null from frame 3 on");
   u.f0[1] = NAN;
   expect(push(u.f0.data(), 2, 1000), WAVEHAX_ERROR_ARGUMENT, "f0 is nan in frame 4");
