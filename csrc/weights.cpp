@@ -1,9 +1,14 @@
 #include "weights.h"
 
+#include <cmath>
+#include <cstddef>
+#include <cstdio>
 #include <stdexcept>
 
 namespace wavehax {
 namespace {
+
+constexpr float kLargestBf16 = 0x1.fep127f;
 
 std::string text(const std::vector<long>& shape) {
   std::string result = "[";
@@ -20,6 +25,20 @@ const float* Weights::take(const std::string& name, const std::vector<long>& sha
     throw std::invalid_argument("tensor '" + name + "' has shape " + text(found->second.shape) + ", expected " + text(shape));
   taken_.insert(name);
   return found->second.data;
+}
+
+void Weights::check_bf16() const {
+  for (const auto& [name, tensor] : tensors_) {
+    std::size_t count = 1;
+    for (const long n : tensor.shape) count *= static_cast<std::size_t>(n);
+    for (std::size_t i = 0; i < count; ++i) {
+      if (std::abs(tensor.data[i]) <= kLargestBf16) continue;
+      char value[32];
+      std::snprintf(value, sizeof value, "%.7g", static_cast<double>(tensor.data[i]));
+      throw std::invalid_argument("tensor '" + name + "' holds " + value +
+                                  ": expected at most 3.389531e+38, the largest bfloat16; precision 'fp32' takes it");
+    }
+  }
 }
 
 void Weights::check_all_taken() const {

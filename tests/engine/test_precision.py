@@ -86,6 +86,21 @@ def test_the_shipped_model_stays_this_close_to_portable_fp32(isa: str, precision
     assert np.mean(error**2) < 10 ** (decibels / 10) * np.mean(expected**2)
 
 
+@pytest.mark.parametrize("precision", [name for name in wavehax.available_precisions() if name != "fp32"])
+def test_a_weight_that_bfloat16_would_make_infinite_is_refused_by_name(precision: str) -> None:
+    config = GeneratorConfig(
+        n_mels=4, channels=4, mult_channels=1, kernel_size=(3, 3), num_blocks=1, n_fft=16, hop_length=8
+    )
+    weights = random_weights(config, 0)
+    largest = np.float32(2.0**127 * (2 - 2.0**-7))
+    weights["cond_proj.weight"][1, 2, 3] = -largest
+    make_engine(config, weights, "auto", precision)
+    weights["cond_proj.weight"][1, 2, 3] = -np.nextafter(largest, np.float32(np.inf))
+    make_engine(config, weights, "auto", "fp32")
+    with pytest.raises(ValueError, match=r"tensor 'cond_proj.weight' holds -3.389531e\+38: expected at most 3.389531e"):
+        make_engine(config, weights, "auto", precision)
+
+
 def test_an_unknown_precision_is_refused() -> None:
     with pytest.raises(ValueError, match="precision='int8': expected one of auto, fp32, bf16"):
         wavehax.load(precision="int8")
