@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 import wavehax
-from wavehax.errors import optional_module
+from wavehax.arguments import count, positive
+from wavehax.errors import one_line, optional_module
 from wavehax.melstream import MelStream
 
 
@@ -28,6 +29,7 @@ class LiveVoice:
     def __init__(self, voc: wavehax.Vocoder, f0_scale: float = 1.0) -> None:
         self._mels = MelStream(voc.features)
         self._stream = voc.stream(f0_scale=f0_scale)
+        self._stream.push(np.zeros((voc.features.n_mels, 0), np.float32))  # refused now where F0 is not predicted
         hop = voc.hop_length
         self.delay = -(-self._mels.delay // hop) * hop + self._stream.delay  # samples
         self._ready = np.zeros(self.delay, np.float32)
@@ -70,17 +72,33 @@ class Loop:
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Microphone to loudspeaker through a vocoder.")
     parser.add_argument("--model", help="what wavehax.load takes; it must stream and predict F0")
-    parser.add_argument("--f0-scale", type=float, default=1.0, help="multiply F0 (default 1)")
-    parser.add_argument("--hops", type=int, default=1, help="of a block (default 1)")
-    parser.add_argument("--seconds", type=float, default=3600.0, help="until it ends (default an hour)")
+    parser.add_argument("--f0-scale", type=positive, default=1.0, help="multiply F0 (default 1)")
+    parser.add_argument("--hops", type=count, default=1, help="of a block (default 1)")
+    parser.add_argument("--seconds", type=positive, default=3600.0, help="until it ends (default an hour)")
     arguments = parser.parse_args(argv)
+    try:
+        run(arguments)
+    except (OSError, OverflowError, ValueError) as error:  # of more hops or seconds than C has numbers for
+        parser.exit(1, f"{parser.prog}: {one_line(error)}\n")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Listen and speak until it ends.
+
+    Raises:
+        OSError: PortAudio, or a device as it is needed, is not there.
+        ValueError: the model does not stream or does not predict F0, or not within the range of `f0_scale`.
+    """
     sounddevice = optional_module("sounddevice", "this example", "sounddevice")
     voc = wavehax.load(arguments.model, precision="auto")
     block = arguments.hops * voc.hop_length
     loop = Loop(LiveVoice(voc, arguments.f0_scale))
     options = {"samplerate": voc.sample_rate, "blocksize": block, "channels": 1, "dtype": "float32", "latency": "low"}
-    with contextlib.suppress(KeyboardInterrupt), sounddevice.Stream(callback=loop, **options):
-        sounddevice.sleep(round(1000 * arguments.seconds))
+    try:
+        with contextlib.suppress(KeyboardInterrupt), sounddevice.Stream(callback=loop, **options):
+            sounddevice.sleep(round(1000 * arguments.seconds))
+    except sounddevice.PortAudioError as error:
+        raise OSError(f"the sound device: {error}") from error
     print(loop.report(voc.sample_rate, block) if loop.device else "no block came")
 
 

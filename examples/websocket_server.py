@@ -13,14 +13,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import functools
 from typing import Any
 
 import numpy as np
 
 import wavehax
-from wavehax.errors import optional_module
+from wavehax.errors import one_line, optional_module
 from wavehax.files import pcm16
 
 INVALID_DATA = 1007  # RFC 6455, section 7.4.1
@@ -58,8 +57,11 @@ def answer(stream: wavehax.Stream, message: bytes | str, bands: int, f0_given: b
 
 async def serve(arguments: argparse.Namespace) -> None:
     server = optional_module("websockets.asyncio.server", "this example", "websockets")
-    voc = wavehax.load(arguments.model)
-    handler = functools.partial(converse, voc=voc, f0_given=arguments.f0 != "mel")
+    voc, f0_given = wavehax.load(arguments.model), arguments.f0 != "mel"
+    voc.stream()  # refused here where the model has none, and not with every connection
+    if not (f0_given or voc.predicts_f0):
+        raise ValueError("--f0 mel: this model has no predictor of F0")
+    handler = functools.partial(converse, voc=voc, f0_given=f0_given)
     async with server.serve(handler, arguments.host, arguments.port) as running:
         print(f"listening on {arguments.host}:{arguments.port}", flush=True)
         await running.serve_forever()
@@ -71,8 +73,12 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--f0", choices=["frames", "mel"], default="frames", help="where F0 comes from")
     parser.add_argument("--host", default="localhost", help="address to listen at (default localhost)")
     parser.add_argument("--port", type=int, default=8765, help="default 8765")
-    with contextlib.suppress(KeyboardInterrupt):
+    try:
         asyncio.run(serve(parser.parse_args(argv)))
+    except (OSError, ValueError) as error:
+        parser.exit(1, f"{parser.prog}: {one_line(error)}\n")
+    except KeyboardInterrupt:
+        pass
 
 
 if __name__ == "__main__":

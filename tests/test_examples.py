@@ -10,7 +10,7 @@ from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
-from tiny_models import with_f0
+from tiny_models import tiny_model, with_f0
 
 import wavehax
 from wavehax.adapters import convert
@@ -149,6 +149,9 @@ def test_matcha_mels_of_a_batch_lose_their_padding_and_keep_their_convention():
 class FakeSounddevice:
     """A duplex device that hears a sound, and records what it is given to play; 20 ms from one to the other."""
 
+    class PortAudioError(Exception):
+        pass
+
     def __init__(self, heard: np.ndarray) -> None:
         self.heard, self.played, self.options = heard, np.zeros(0, np.float32), {}
 
@@ -195,8 +198,47 @@ def test_the_microphone_is_heard_after_the_delay_that_is_printed(hops, monkeypat
 
 def test_a_microphone_that_hears_nothing_says_so(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "sounddevice", FakeSounddevice(np.zeros(0, np.float32)))
-    example("microphone").main(["--seconds", "0"])
+    example("microphone").main(["--seconds", "1"])
     assert capsys.readouterr().out == "no block came\n"
+
+
+@pytest.mark.parametrize("words", [["--hops", "0"], ["--seconds", "nan"], ["--f0-scale", "-1"], ["--hops", "x"]])
+def test_the_microphone_refuses_arguments_that_make_no_sense(words, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "sounddevice", None)
+    with pytest.raises(SystemExit, match="2"):
+        example("microphone").main(words)
+    assert f"error: argument {words[0]}: " in capsys.readouterr().err
+
+
+def test_the_microphone_says_in_one_line_what_is_not_there(monkeypatch, capsys, model_file):
+    device = FakeSounddevice(np.zeros(0, np.float32))
+
+    def refuse(callback, **options):
+        raise device.PortAudioError("Error querying device -1")
+
+    def fails(words: list[str]) -> str:
+        with pytest.raises(SystemExit, match="1"):
+            example("microphone").main(words)
+        said = capsys.readouterr().err
+        assert said.count("\n") == 1
+        return said
+
+    monkeypatch.setitem(sys.modules, "sounddevice", device)
+    assert "this model does not estimate it" in fails(["--model", str(model_file)])
+    assert "f0_scale=0.001: out of range" in fails(["--f0-scale", "0.001"])
+    monkeypatch.setattr(device, "Stream", refuse)
+    assert "the sound device: Error querying device -1" in fails([])
+    monkeypatch.setattr(sys, "meta_path", [WithoutPortAudio(), *sys.meta_path])
+    monkeypatch.delitem(sys.modules, "sounddevice")
+    assert "PortAudio library not found" in fails([])
+
+
+class WithoutPortAudio:
+    """Finds `sounddevice` where it is installed and PortAudio is not: it raises OSError when it is imported."""
+
+    def find_spec(self, name: str, path: object, target: object = None) -> None:
+        if name == "sounddevice":
+            raise OSError("PortAudio library not found")
 
 
 class FakeSocket:
@@ -249,6 +291,19 @@ def test_what_is_no_mel_closes_a_websocket_with_the_reason(tiny, message, words)
     asyncio.run(example("websocket_server").converse(socket, Vocoder(tiny), f0_given=True))
     assert socket.sent == [] and socket.closed[0] == 1007 and words in socket.closed[1]
     assert len(socket.closed[1].encode()) <= 123
+
+
+@pytest.mark.parametrize(
+    ("model", "words", "said"),
+    [("tiny_wavehax", [], "this model cannot stream"), ("tiny_wavehax_frame", ["--f0", "mel"], "no predictor of F0")],
+)
+def test_a_server_of_a_model_that_it_cannot_serve_does_not_start(model, words, said, model_file, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "websockets.asyncio.server", SimpleNamespace())
+    save_model(model_file, tiny_model(model))
+    with pytest.raises(SystemExit, match="1"):
+        example("websocket_server").main(["--model", str(model_file), *words])
+    line = capsys.readouterr().err
+    assert said in line and line.count("\n") == 1
 
 
 def test_two_clients_of_a_real_server_get_their_own_voice(voice_model, mel):
