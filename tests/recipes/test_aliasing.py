@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from processes import ENVIRONMENT
 from voices import voice
 
@@ -58,6 +59,20 @@ def test_a_model_trains_and_is_taken_up(name: str, trained: Callable[[str], Path
     assert values["config"]["generator"]["prior"] == ("noise" if name == "noise" else "pcph")
     prefix = f"ema/{name}." if name in ("hifigan", "vocos") else "ema/blocks."
     assert any(key.startswith(prefix) for key in tensors)
+
+
+def test_a_baseline_starts_from_the_weights_that_it_is_told_to(data: Path, trained: Callable[[str], Path]) -> None:
+    def first(name: str) -> dict:
+        changes = [f"data.path={data}", f"run_dir={data.parent / 'next'}", f"init_from={trained('vocos')}", *SMALL]
+        return trainer(name, RECIPES / "aliasing" / "config.yaml", changes).bare.state_dict()
+
+    tensors, _ = load_state(newest(trained("vocos") / "checkpoints"))
+    weights = first("vocos")
+    assert all(
+        torch.equal(weights[key.removeprefix("ema/")], tensors[key]) for key in tensors if key.startswith("ema/")
+    )
+    with pytest.raises(ValueError, match=r"init_from=.*: hifigan\..* is missing, expected"):
+        first("hifigan")
 
 
 def test_all_but_the_generator_is_the_same(trained: Callable[[str], Path]) -> None:
