@@ -4,6 +4,7 @@ import collections
 import itertools
 import math
 import sys
+import tracemalloc
 import types
 import typing
 from pathlib import Path
@@ -294,6 +295,11 @@ def test_stats_that_do_not_fit_are_refused(tiny_checkpoint, refused, tmp_path):
     ):
         np.savez(path, **arrays)
         refused(tiny_checkpoint, words, "--stats", str(path))
+    np.savez_compressed(path, mean=np.zeros(1 << 24), scale=np.ones(10))  # 130 KB
+    tracemalloc.start()
+    refused(tiny_checkpoint, "mean would take 134217856 bytes, in a file of", "--stats", str(path))
+    assert tracemalloc.get_traced_memory()[1] < 10e6
+    tracemalloc.stop()
     path.write_bytes(b"PK nonsense")
     refused(tiny_checkpoint, "stats.npz", "--stats", str(path))
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from wavehax.errors import one_line, optional_module
 SUFFIXES = (".npy", ".npz", ".h5", ".pt")
 
 _MOST_BYTES = 1 << 28  # of an array: a mel of two hours
+_MOST_STATS_BYTES = 1 << 16  # of the mean or scale of a mel: 8,000 bands of float64
 _MOST_TIMES = 20  # as large as its file, where that is more: speech is not to be compressed so well
 
 
@@ -63,11 +66,11 @@ def read_stats(path: str | os.PathLike[str], n_mels: int) -> tuple[np.ndarray, n
     """Read `mean` and `scale` of a mel from an .npz, in the sense (mel - mean) / scale: float32 [n_mels] each.
 
     Raises:
-        ValueError: not such a file; the message begins with the path.
+        ValueError: not such a file, or larger than statistics are; the message begins with the path.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            mean, scale = (np.asarray(file[name], np.float32) for name in ("mean", "scale"))
+        arrays = _read_npz(Path(path), ("mean", "scale"), _MOST_STATS_BYTES)
+        mean, scale = (np.asarray(arrays[name], np.float32) for name in ("mean", "scale"))
     except Exception as error:  # numpy and zipfile raise nearly anything for a file that is not theirs
         raise ValueError(f"{path}: expected an .npz file with arrays mean and scale ({one_line(error)})") from error
     if mean.shape != (n_mels,) or scale.shape != (n_mels,):
@@ -77,7 +80,7 @@ def read_stats(path: str | os.PathLike[str], n_mels: int) -> tuple[np.ndarray, n
 
 def _read_arrays(path: Path, bare: str = "mel") -> dict[str, np.ndarray]:
     """The arrays `mel` and `f0` of a file, as far as it has them; an array without a name is called `bare`."""
-    readers = {".npy": _read_npy, ".npz": _read_npz, ".h5": _read_h5, ".pt": _read_pt}
+    readers = {".npy": _read_npy, ".npz": _read_mel_npz, ".h5": _read_h5, ".pt": _read_pt}
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise ValueError(f"{path}: unknown file type {path.suffix!r}; expected one of {', '.join(readers)}")
@@ -96,13 +99,20 @@ def _read_npy(path: Path, bare: str) -> dict[str, np.ndarray]:
         return {bare: np.lib.format.read_array(file, allow_pickle=False)}
 
 
-def _read_npz(path: Path, bare: str) -> dict[str, np.ndarray]:
+def _read_mel_npz(path: Path, bare: str) -> dict[str, np.ndarray]:
+    return _read_npz(path, ("mel", "f0"), _most_bytes(path))
+
+
+def _read_npz(path: Path, names: Sequence[str], most: int) -> dict[str, np.ndarray]:
+    """Those of the arrays `names` that the file has, of at most `most` bytes each."""
+    if not zipfile.is_zipfile(path):
+        raise ValueError("no zip archive")
     arrays = {}
     with np.load(path, allow_pickle=False) as file:
-        for name in ("mel", "f0"):
+        for name in names:
             if name in file.files:
                 member = name if name in file.zip.namelist() else f"{name}.npy"
-                _check_size(path, name, file.zip.getinfo(member).file_size)
+                _check_size(path, name, file.zip.getinfo(member).file_size, most)
                 arrays[name] = np.asarray(file[name])
     return arrays
 
@@ -118,7 +128,7 @@ def _read_h5(path: Path, bare: str) -> dict[str, np.ndarray]:
                     raise ValueError(f"{name} is no array")
                 if dataset.external or dataset.is_virtual:
                     raise ValueError(f"{name} is in another file")
-                _check_size(path, name, dataset.nbytes)
+                _check_size(path, name, dataset.nbytes, _most_bytes(path))
                 # What is not of numbers may point at more than it holds, and is refused by its type alone.
                 arrays[name] = np.asarray(dataset[()]) if dataset.dtype.kind in "fiu" else np.empty(0, dataset.dtype)
     return arrays
@@ -132,16 +142,19 @@ def _read_pt(path: Path, bare: str) -> dict[str, np.ndarray]:
     for name in ("mel", "f0"):
         if name in tensors:
             tensor = tensors[name].detach()
-            _check_size(path, name, 4 * tensor.numel())
+            _check_size(path, name, 4 * tensor.numel(), _most_bytes(path))
             arrays[name] = (tensor.float() if tensor.is_floating_point() else tensor).numpy()
     return arrays
 
 
-def _check_size(path: Path, name: str, size: int) -> None:
-    """Raise ValueError for an array that takes far more memory than its file is large: it holds no mel or F0."""
-    file_size = path.stat().st_size
-    if size > max(_MOST_BYTES, _MOST_TIMES * file_size):
-        raise ValueError(f"{name} would take {size} bytes, in a file of {file_size}")
+def _most_bytes(path: Path) -> int:
+    """Of a mel or F0: one that takes far more memory than its file is large is none."""
+    return max(_MOST_BYTES, _MOST_TIMES * path.stat().st_size)
+
+
+def _check_size(path: Path, name: str, size: int, most: int) -> None:
+    if size > most:
+        raise ValueError(f"{name} would take {size} bytes, in a file of {path.stat().st_size}: expected at most {most}")
 
 
 def _numbers(path: Path, name: str, array: np.ndarray, kinds: str, expected: str) -> np.ndarray:
