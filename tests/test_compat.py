@@ -140,6 +140,20 @@ def test_from_pretrained_takes_what_load_takes(tmp_path):
         Vocos.from_pretrained("no-such-model")
 
 
+def test_a_revision_is_that_of_a_repository_of_the_hub(monkeypatch, tmp_path):
+    asked = []
+    monkeypatch.setattr("wavehax.compat.load", lambda name: asked.append(name) or wavehax.load())
+    Vocos.from_pretrained("owner/name", revision="v1.0")
+    Vocos.from_pretrained("owner/name", "main")
+    assert asked == ["owner/name@v1.0", "owner/name@main"]
+    (tmp_path / "owner" / "here").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    for name in (None, "vocos-24k", tmp_path, "owner/here", "owner/name@v1.0"):
+        with pytest.raises(ValueError, match=r"revision='v2' of .*: expected owner/name, a repository of the hub"):
+            Vocos.from_pretrained(name, revision="v2")
+    assert len(asked) == 2
+
+
 def test_only_this_module_imports_torch(tmp_path):
     code = "import sys, wavehax, wavehax.features, wavehax.commands, wavehax.locate; print('torch' in sys.modules)"
     assert run_python(code, tmp_path).stdout == "False\n"

@@ -14,6 +14,7 @@ import torch
 
 from wavehax.config import FEATURES, FeatureConfig
 from wavehax.features import log_mel
+from wavehax.locate import is_repository
 from wavehax.vocoder import Vocoder, load
 
 _MEL = FEATURES["vocos-24k"]
@@ -48,16 +49,24 @@ class Vocos(torch.nn.Module):
         self.feature_extractor = MelSpectrogramFeatures(vocoder.features)
 
     @classmethod
-    def from_pretrained(cls, path_or_name: str | os.PathLike[str] | None = None) -> Vocos:
-        """Load a model by what `wavehax.load` takes: None is the shipped one.
+    def from_pretrained(cls, path_or_name: str | os.PathLike[str] | None = None, revision: str | None = None) -> Vocos:
+        """Load a model.
+
+        Args:
+            path_or_name: what `wavehax.load` takes; None is the shipped one.
+            revision: branch, tag or commit of a repository of the Hugging Face hub.
 
         Raises:
-            ValueError: as the constructor; or the name is that of Vocos' own weights.
+            ValueError: as the constructor; the name is that of Vocos' own weights; or a revision of no repository.
             ModelError, ModuleNotFoundError: as `wavehax.load`.
         """
         if path_or_name in _THEIRS:
             raise ValueError(f"{path_or_name}: {_THEIRS[path_or_name]}")
-        return cls(load(path_or_name))
+        if revision is None:
+            return cls(load(path_or_name))
+        if not is_repository(path_or_name):
+            raise ValueError(f"revision={revision!r} of {path_or_name!r}: expected owner/name, a repository of the hub")
+        return cls(load(f"{path_or_name}@{revision}"))
 
     def forward(self, audio_input: torch.Tensor, bandwidth_id: torch.Tensor | None = None) -> torch.Tensor:
         """Copy-synthesis: `decode` of the mel of a recording.

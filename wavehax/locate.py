@@ -41,6 +41,12 @@ def model_path(path_or_name: str | os.PathLike[str] | None = None) -> Path:
     return path
 
 
+def is_repository(path_or_name: str | os.PathLike[str] | None) -> bool:
+    """Whether this names a repository of the hub, without a revision, and no path here."""
+    found = _REPOSITORY.fullmatch(path_or_name) if isinstance(path_or_name, str) else None
+    return found is not None and found["revision"] is None and not Path(path_or_name).exists()
+
+
 def card_path(path: Path) -> Path | None:
     """The card beside a model file, where there is one."""
     card = path.with_name(CARD_FILE) if path.name == MODEL_FILE else path.with_suffix(".md")
