@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from wavehax.train import main
 from wavehax.train.config import load_config
 from wavehax.train.loop import Trainer
 
@@ -27,3 +28,17 @@ def test_scalars_sounds_and_pictures_are_written(
     sound, picture = events.Audio("sample/0")[0], events.Images("sample/0")[0]
     assert sound.sample_rate == 24000 and sound.length_frames == picture.width * 256 - 256
     assert picture.height == 200
+
+
+def test_a_missing_validation_folder_is_refused_before_anything_is_loaded(
+    write_config: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def not_reached(*arguments: object) -> None:
+        raise AssertionError("a trainer was made")
+
+    monkeypatch.setattr("wavehax.train.loop.Trainer", not_reached)
+    path = write_config(tmp_path, monitor={"every_steps": 5, "validation": str(tmp_path / "none")})
+    with pytest.raises(FileNotFoundError, match=r"none.manifest\.json: missing"):
+        main([str(path)])
+    with pytest.raises(AssertionError, match="a trainer was made"):  # without samples there is no need of it
+        main([str(path), "monitor.every_steps=0"])

@@ -54,9 +54,7 @@ class SegmentDataset:
             ValueError: it holds other features, or no utterance as long as a segment.
         """
         folder = Path(config.path)
-        manifest = _read_manifest(folder / "manifest.json")
-        if from_dict(FeatureConfig, manifest["features"]) != features:
-            raise ValueError(f"{folder}: features {manifest['features']['name']}, expected {features.name}")
+        manifest = prepared_manifest(folder, features)
         self.config, self.features, self.seed = config, features, seed
         self.mel_mean = np.array(manifest["mel_mean"], np.float32)
         self.mel_scale = np.array(manifest["mel_scale"], np.float32)
@@ -154,13 +152,23 @@ class SegmentDataset:
         return np.pad(inside, (before, count - before - len(inside)))
 
 
-def _read_manifest(path: Path) -> dict[str, Any]:
+def prepared_manifest(folder: Path, features: FeatureConfig) -> dict[str, Any]:
+    """What a prepared folder says of itself.
+
+    Raises:
+        FileNotFoundError: it was not prepared (or not to the end).
+        ValueError: it is damaged, or holds other features.
+    """
+    path = folder / "manifest.json"
     if not path.is_file():
         raise FileNotFoundError(f"{path}: missing; run the recipe's prepare.py")
     try:
-        return json.loads(path.read_text())
+        manifest = json.loads(path.read_text())
     except ValueError as error:
         raise ValueError(f"{path}: damaged ({one_line(error)}); prepare the folder again") from error
+    if from_dict(FeatureConfig, manifest["features"]) != features:
+        raise ValueError(f"{folder}: features {manifest['features']['name']}, expected {features.name}")
+    return manifest
 
 
 def load_array(path: Path, length: int) -> np.ndarray:
