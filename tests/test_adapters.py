@@ -95,6 +95,13 @@ def test_a_bad_argument_is_refused_by_name(options, words):
         natural_log(options.pop("mel", np.zeros((100, 3))), VOCOS, **options)
 
 
+def test_a_mel_too_short_for_a_frame_of_the_target_is_refused():
+    mel = mel_of("vocos-24k")
+    with pytest.raises(ValueError, match=r"mel has 1 frame of 'vocos-24k': too short for one of 'wavehax-24k'"):
+        convert(mel[:, :1], VOCOS, FEATURES["wavehax-24k"])
+    assert convert(mel[:, :2], VOCOS, FEATURES["wavehax-24k"]).shape == (100, 1)
+
+
 @pytest.mark.filterwarnings("ignore:.*ends at 8000 Hz")
 @pytest.mark.parametrize(
     ("source", "target"), [*itertools.permutations(NEAR, 2), *(("wavehax-48k", name) for name in NEAR)]

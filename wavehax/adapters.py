@@ -103,7 +103,8 @@ def convert(mel: np.ndarray, source: FeatureConfig, target: FeatureConfig) -> np
         float32 [n_mels, T'], frames at the times that `target` has them; T' hops are as long as T, to a hop.
 
     Raises:
-        ValueError: not such a mel, or `source` does not carry what `target` needs: the message says what is missing.
+        ValueError: not such a mel, one too short for a frame of `target`, or `source` does not carry what `target`
+            needs: the message says what is missing.
     """
     mel = checked_mel(mel, source)
     if mel.shape[1] == 0:
@@ -111,6 +112,11 @@ def convert(mel: np.ndarray, source: FeatureConfig, target: FeatureConfig) -> np
     if dataclasses.replace(source, name=target.name, log_floor=target.log_floor) == target:
         return np.maximum(mel, np.float32(math.log(target.log_floor)))
     _check_convertible(source, target)
+    had, wanted = _frame_times(source, mel.shape[1]), _target_times(source, target, mel.shape[1])
+    if len(wanted) == 0:
+        raise ValueError(
+            f"mel has {mel.shape[1]} frame of {source.name!r}: too short for one of {target.name!r}; expected 2 or more"
+        )
     if target.f_max > source.f_max:
         warnings.warn(
             f"{source.name} ends at {source.f_max:g} Hz: above, {target.name} gets its last level, up to"
@@ -124,7 +130,6 @@ def convert(mel: np.ndarray, source: FeatureConfig, target: FeatureConfig) -> np
         with np.errstate(over="ignore", invalid="ignore"):  # of values that are no logarithms; refused where used
             spectrum = _spectrum(mel[:, block].astype(np.float64), source)
             bands[:, block] = np.log(np.maximum(to_bands @ spectrum, target.log_floor))
-    had, wanted = _frame_times(source, mel.shape[1]), _target_times(source, target, mel.shape[1])
     return np.stack([np.interp(wanted, had, band) for band in bands]).astype(np.float32)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from evaluate_signals import RATE, noisy, voice
 
+import wavehax
 from wavehax.audio import write_audio
 from wavehax.checkpoint import save_model
 
@@ -29,6 +30,12 @@ def manifest(tmp_path: Path) -> Path:
     for name, pitch in (("a", 130), ("b", 210), ("c", 100)):
         write_audio(tmp_path / f"{name}.wav", voice(pitch=pitch), RATE)
     return tmp_path / "MANIFEST.tsv"
+
+
+def test_a_precision_that_is_chosen_is_reported_by_its_name(command, manifest: Path, tmp_path: Path) -> None:
+    output = tmp_path / "report.json"
+    command("evaluate", "--data", manifest, "--splits", "unseen", "--precision", "auto", "-o", output)
+    assert json.loads(output.read_text())["source"] == f"vocos-24k, {wavehax.load(precision='auto').precision}"
 
 
 def scores_of(path: Path) -> dict[str, dict]:

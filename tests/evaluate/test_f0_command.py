@@ -52,11 +52,11 @@ def test_every_split_has_its_scores(corpus, tiny, tmp_path, command):
     assert code == 1 and "nothing is in split 'none'" in err and err.count("\n") == 1
 
 
-def test_a_model_without_a_predictor_is_refused(corpus, tiny, tmp_path, command):
+def test_a_model_without_a_predictor_is_refused_before_any_recording_is_looked_for(tiny, tmp_path, command):
     save_model(tmp_path / "model.safetensors", tiny)
-    data = ("--data", corpus / "MANIFEST.tsv", "--splits", "dev")
-    code, _, err = command("evaluate", "f0", "--model", tmp_path / "model.safetensors", *data)
-    assert code == 1 and "does not estimate it" in err and err.count("\n") == 1
+    data = ("--data", tmp_path / "missing.tsv")
+    code, out, err = command("evaluate", "f0", "--model", tmp_path / "model.safetensors", *data)
+    assert (code, out) == (1, "") and "this model has no predictor of F0" in err and err.count("\n") == 1
 
 
 def test_a_model_may_be_scored_with_the_f0_that_it_predicts(corpus, tiny, tmp_path, command):

@@ -87,6 +87,11 @@ def test_an_output_is_replaced_only_when_forced(tmp_path: Path, model_file: Path
     onnx.checker.check_model(path)
 
 
+def test_an_output_that_is_no_onnx_file_is_refused_at_once(tmp_path: Path, command: Command) -> None:
+    code, _, said = command("export", "onnx", tmp_path / "missing.safetensors", "-o", tmp_path / "a.wav")
+    assert code == 1 and "a.wav: unknown file type '.wav'; expected .onnx" in said and said.count("\n") == 1
+
+
 @pytest.mark.parametrize("failing", ["a weight that the graph has and the engine has not", "no runtime"])
 def test_a_file_appears_only_when_the_runtime_computes_what_the_engine_does(
     failing: str, tmp_path: Path, model_file: Path, command: Command, monkeypatch: pytest.MonkeyPatch

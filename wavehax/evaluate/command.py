@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+import wavehax
 from wavehax import arguments as types
 from wavehax.arguments import Parser
 from wavehax.batch import UsageError
@@ -89,8 +90,9 @@ def _task(arguments: argparse.Namespace) -> tuple[list[Item], Synthesis, str]:
     scale = arguments.f0_scale or 1.0
     name = "WORLD" if arguments.world else str(arguments.model or DEFAULT_MODEL)
     name += ", F0 predicted" if arguments.f0 else ""
-    name += f", {arguments.precision}" if arguments.precision else ""
     precision = arguments.precision or "fp32"
+    precision = wavehax.available_precisions()[-1] if precision == "auto" else precision
+    name += f", {precision}" if arguments.precision else ""
     model = ModelSynthesis(arguments.model, scale, arguments.f0 == types.F0_FROM_MEL, precision)
     synthesis = WorldSynthesis(scale) if arguments.world else model
     return items, synthesis, name if scale == 1 else f"{name}, F0 times {scale:g}"

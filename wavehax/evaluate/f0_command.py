@@ -35,6 +35,8 @@ def main(argv: Sequence[str]) -> int:
     arguments = _parser().parse_args(argv)
     optional_module("pyworld", "evaluation", "wavehax[f0]")
     voc = wavehax.load(arguments.model)
+    if not voc.predicts_f0:
+        raise ValueError("f0 from the mel: this model has no predictor of F0")
     items = manifest_items(arguments.data, arguments.splits)
     print(f"{'from':<10}{'split':<10}{'files':>6}{'gross %':>9}{'V/UV %':>9}{'RMSE cents':>12}{'median':>8}")
     for split in arguments.splits:

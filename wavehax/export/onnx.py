@@ -40,8 +40,11 @@ def export_onnx(
     Raises:
         ModelError: `model_file` is no model.
         OSError: `out` cannot be written, or exists and `force` is not set.
-        ValueError: the model cannot be expressed, or ONNX Runtime computes something else than the engine.
+        ValueError: `out` is no .onnx file, the model cannot be expressed, or ONNX Runtime computes something else than
+            the engine.
     """
+    if out.suffix.lower() != ".onnx":
+        raise ValueError(f"{out}: unknown file type {out.suffix!r}; expected .onnx")
     refuse_existing(out, force)
     model = load_model(model_file)
     graph = build(model, streaming=streaming, f0_from_mel=f0_from_mel)
