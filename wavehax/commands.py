@@ -1,4 +1,4 @@
-"""What each command does with one file, once the arguments are understood; see wavehax.cli for the arguments."""
+"""What each command does with one file, once the arguments are understood; see wavehax.parsers for the arguments."""
 
 from __future__ import annotations
 
@@ -24,26 +24,6 @@ from wavehax.inputs import checked_f0
 from wavehax.locate import card_path, model_path
 from wavehax.melfile import read_f0, read_mel, read_stats
 from wavehax.vocoder import Vocoder, available_isas
-
-VOCODE_HELP = """Synthesise sound from log-mel-spectrograms. With - as input, frames are read from standard input as
-they come: little-endian float32, the bands of a frame and then its F0 in Hz (without it where --f0 is HZ or mel). With
--o -, samples go to standard output as they are ready: little-endian signed 16 bits, mono. From - to -, the memory used
-does not grow."""
-RESYNTH_HELP = """Take mel and F0 from recordings, and synthesise them again. F0 is measured with WORLD Harvest, which
-needs the extra [f0], unless --f0 gives it. The result is cut to the recording's length."""
-FEATURES_HELP = """Write mel [n_mels, T] and f0 [T] of recordings to .npz files, as vocode reads them; mel alone where
-the extra [f0] is not installed."""
-IMPORT_HELP = """Make a model file from a checkpoint of the authors' implementation, reading it with weights_only=True.
-Needs the extra [train]. --stats holds arrays mean and scale [n_mels], in the sense (mel - mean) / scale."""
-PACKAGE_HELP = """Make a model file of the newest checkpoint of a run of wavehax train: the averaged weights, and what
-the YAML file --card says for whoever gets it. Needs the extra [train], and the prepared folder that the config names:
-there batch-norm statistics are measured. The file appears only when the engine computes from it what PyTorch does."""
-EXPORT_HELP = """Write a model as one ONNX graph, from mel, F0 and noise to the waveform, of whole utterances or, with
---streaming, of frames as they come. Needs the extra [onnx]; the file appears only when ONNX Runtime computes from it
-what the engine does."""
-TRAIN_F0_HELP = """Train a predictor of F0 from the mel on a prepared folder, and write a model file with it beside the
-generator of MODEL, for which a mel is then enough. Needs the extra [train]; the file appears only when the engine
-predicts from it what PyTorch does."""
 
 PIPE_FRAMES = 256
 """Most frames taken from standard input at once, unless --stream says fewer; fewer where fewer have come."""

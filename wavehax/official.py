@@ -18,8 +18,9 @@ import numpy as np
 
 from wavehax.checkpoint import Model, check_model
 from wavehax.config import FEATURES, ConfigError, FeatureConfig, GeneratorConfig, from_dict, parameter_shapes
-from wavehax.errors import ModelError, one_line, optional_module
+from wavehax.errors import ModelError, one_line
 from wavehax.melfile import read_stats
+from wavehax.official_checkpoint import read_generator_state
 from wavehax.yamlfile import read_yaml
 
 _NAMESPACE = "wavehax.generators."
@@ -54,20 +55,6 @@ _RENAMED = (
     (re.compile(r"^decomposer\.(analysis|synthesis)_filter$"), r"filter_bank.\1.weight"),
 )
 
-_CONFIG_CLASSES = (
-    "omegaconf.listconfig.ListConfig",
-    "omegaconf.dictconfig.DictConfig",
-    "omegaconf.base.ContainerMetadata",
-    "omegaconf.base.Metadata",
-    "omegaconf.nodes.AnyNode",
-    "typing.Any",
-    "collections.defaultdict",
-    "builtins.dict",
-    "builtins.list",
-    "builtins.int",
-)
-"""What an OmegaConf list such as the optimiser's `betas`, beside the weights, is made of in the pickle."""
-
 _FEATURES_OF = {(24000, 240, 100): "wavehax-24k", (48000, 480, 100): "wavehax-48k"}
 """The mel that the authors' recipes make, by sample rate in Hz, hop in samples, and bands."""
 
@@ -96,7 +83,7 @@ def import_official(
     values = _read_yaml(Path(config))
     values = values["generator"] if isinstance(values.get("generator"), Mapping) else values
     try:
-        generator, weights = convert_official(values, _read_state(Path(checkpoint)))
+        generator, weights = convert_official(values, read_generator_state(Path(checkpoint)))
         if stats is not None:
             weights["mel_mean"], weights["mel_scale"] = _read_stats(Path(stats), generator.n_mels)
         provenance = {
@@ -262,54 +249,3 @@ def _read_stats(path: Path, n_mels: int) -> tuple[np.ndarray, np.ndarray]:
         return read_stats(path, n_mels)
     except ValueError as error:
         raise ModelError(str(error)) from error
-
-
-def _read_state(path: Path) -> dict[str, np.ndarray]:
-    """The generator's state in a checkpoint."""
-    if not path.is_file():
-        raise ModelError(f"{path}: no such file")
-    state = _load_checkpoint(path)
-    for key in ("model", "generator"):
-        state = state.get(key) if isinstance(state, Mapping) else None
-    if not isinstance(state, Mapping) or not all(
-        isinstance(key, str) and hasattr(state[key], "numpy") for key in state
-    ):
-        raise ModelError(f"{path}: no tensors under ['model']['generator']")
-    return {name: _as_array(path, name, value) for name, value in state.items()}
-
-
-def _as_array(path: Path, name: str, tensor: Any) -> np.ndarray:
-    """A dense tensor on the CPU; float32 where it is of any floating type, as numpy has no bfloat16."""
-    try:
-        tensor = tensor.detach()
-        return (tensor.float() if tensor.is_floating_point() else tensor).numpy()
-    except (TypeError, RuntimeError) as error:  # sparse, quantised, without values (device meta), ...
-        raise ModelError(
-            f"{path}: tensor {name} is {tensor.dtype}, {tensor.layout} on {tensor.device}: expected a dense one of"
-            f" numbers ({one_line(error)})"
-        ) from error
-
-
-class _Unread(dict):
-    """Stands where a checkpoint holds an object that is not needed: takes any arguments and state, and keeps none."""
-
-    def __new__(cls, *arguments: Any) -> _Unread:
-        return super().__new__(cls)
-
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__()
-
-    def __setstate__(self, state: Any) -> None:
-        pass
-
-
-def _load_checkpoint(path: Path) -> Any:
-    torch = optional_module("torch", "reading a checkpoint of PyTorch", "wavehax[train]")
-    try:
-        with torch.serialization.safe_globals([(_Unread, name) for name in _CONFIG_CLASSES]):
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises nearly anything for a file that is not its own
-        reason = str(error).split(". ")[0].replace("Weights only load failed", "it holds more than plain data")
-        raise ModelError(
-            f"{path}: not a checkpoint that can be read safely ({one_line(ValueError(reason))})"
-        ) from error
