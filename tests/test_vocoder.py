@@ -92,6 +92,7 @@ BAD_F0S = {
     "a number": (lambda f0: 220.0, r"\[\]: expected \[40\]"),
     "negative": (lambda f0: changed(f0, 7, -1), "-1.0 in frame 7"),
     "below any pitch": (lambda f0: changed(f0, 7, 0.25), "0.25 in frame 7: expected at least 1 Hz"),
+    "below any float32": (lambda f0: changed(f0.astype(float), 7, 1e-310), "1e-310 in frame 7: expected at least 1 Hz"),
     "NaN": (lambda f0: changed(f0, 39, np.nan), "nan in frame 39"),
     "infinite": (lambda f0: changed(f0, 0, np.inf), "inf in frame 0"),
     "text": (lambda f0: f0.astype(str), "expected numbers in Hz"),

@@ -42,15 +42,17 @@ def checked_f0(f0: np.ndarray, frames: int, first: int = 0, scale: float = 1.0) 
         raise ValueError(f"f0 has shape {list(f0.shape)}: expected [{frames}], one value for each frame of the mel")
     if len(f0) != frames:
         raise ValueError(f"f0 has {len(f0)} frames and mel has {frames}: expected as many")
+    given = f0
     if scale != 1:
         with np.errstate(over="ignore", invalid="ignore"):  # what is then not finite is refused as such
             f0 = f0 * np.float64(scale)  # in float32 a large scale would be infinite, and 0 Hz become NaN
     f0 = np.ascontiguousarray(_as_float32(f0))
-    bad = ~(np.isfinite(f0) & ((f0 == 0) | (f0 >= MIN_F0)))
+    bad = ~(np.isfinite(f0) & ((given == 0) | (f0 >= MIN_F0)))
     if bad.any():
         frame = int(np.argmax(bad))
+        value = f0[frame] or given[frame]  # what float32 rounds to 0 is as little a pitch
         raise ValueError(
-            f"f0 is {f0[frame]} in frame {first + frame}: expected at least {MIN_F0:g} Hz, or 0 where unvoiced"
+            f"f0 is {value} in frame {first + frame}: expected at least {MIN_F0:g} Hz, or 0 where unvoiced"
         )
     return f0
 
