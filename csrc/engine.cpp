@@ -139,7 +139,6 @@ Engine::Engine(const Config& c, Weights weights, const Kernels& kernels_, Precis
       block_right(causal ? 0 : c.kernel_frames / 2),
       stft(c.n_fft, c.hop_length / c.num_streams),
       excitation_gain(prior_rms(prior) * std::sqrt(stft.window_energy())) {
-  if (precision != Precision::kFp32) weights.check_bf16();
   const float* mean = weights.take("mel_mean", {c.n_mels});
   const float* scale = weights.take("mel_scale", {c.n_mels});
   mel_mean.assign(mean, mean + c.n_mels);
@@ -154,6 +153,7 @@ Engine::Engine(const Config& c, Weights weights, const Kernels& kernels_, Precis
   for (int i = 0; i < c.num_blocks; ++i) blocks.emplace_back(weights, "blocks." + std::to_string(i), inner, size);
   output = std::make_unique<OutputLayer>(weights, 2 * streams, c.channels, outer);
   weights.check_all_taken();
+  if (precision != Precision::kFp32) weights.check_bf16();
   for (const Block& block : blocks)
     if (tiles) tiles->blocks.emplace_back(block);
 }

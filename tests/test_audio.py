@@ -131,3 +131,10 @@ def test_a_sample_that_is_not_finite_is_named(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", np.array([0, 0, np.nan]), 24000, subtype="FLOAT")
     with pytest.raises(ValueError, match="sample 2 is not finite"):
         read_audio(tmp_path / "a.wav")
+
+
+@pytest.mark.parametrize("rate", [1, 374, 192001, 33598532, 67108864])
+def test_a_sound_of_a_sample_rate_that_no_recording_has_is_refused_at_once(rate, tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.zeros(100), rate)
+    with pytest.raises(ValueError, match=rf"a\.wav: sample rate {rate} Hz: cannot be resampled to 24000 Hz"):
+        read_audio(tmp_path / "a.wav", 24000)

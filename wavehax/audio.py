@@ -14,6 +14,8 @@ from wavehax.files import replacing, sound_type
 _ZERO_CROSSINGS = 64  # of the sinc on either side; under the Kaiser window the transition is a tenth of the band wide
 _KAISER_BETA = 10.056  # Kaiser's formula for 100 dB of stop-band attenuation: 0.1102 * (100 - 8.7)
 _ROLLOFF = 0.95  # centre of that transition, so that it ends at the Nyquist frequency
+_MOST_COEFFICIENTS = 1 << 23  # of filters, 0.4 GB while they are made: 44101 to 24000 Hz needs 6 million, 44100 15,000
+_MOST_TIMES = 64  # as many samples: a file that says that it has 1 Hz would become 24,000 times as long
 _BLOCK_OUTPUTS = 8192  # samples resampled at once: 8 MB of products at 256 taps
 
 
@@ -29,7 +31,7 @@ def read_audio(path: str | os.PathLike[str], sample_rate: int | None = None) -> 
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: not a sound file, no samples in it, or a sample that is not finite.
+        ValueError: not a sound file, no samples in it, a sample that is not finite, or a sample rate that is none.
     """
     soundfile = optional_module("soundfile", "reading and writing sound files", "soundfile")
     if not Path(path).is_file():
@@ -46,7 +48,10 @@ def read_audio(path: str | os.PathLike[str], sample_rate: int | None = None) -> 
         raise ValueError(f"{path}: sample {int(np.argmin(finite))} is not finite")
     if sample_rate is None or sample_rate == rate:
         return wave, rate
-    return resample(wave, rate, sample_rate), sample_rate
+    try:
+        return resample(wave, rate, sample_rate), sample_rate
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 def write_audio(
@@ -96,11 +101,17 @@ def resample(wave: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
 
     Returns:
         float32 [ceil(N * to_rate / from_rate)], in step with the input: sample n stands at time n / to_rate.
+
+    Raises:
+        ValueError: rates so far apart, or of so small a divisor, as none have: filters or result would be huge.
     """
     if from_rate == to_rate:
         return np.asarray(wave, np.float32)
     divisor = math.gcd(from_rate, to_rate)
     up, down = to_rate // divisor, from_rate // divisor
+    size = up * 2 * math.ceil(_ZERO_CROSSINGS / _ROLLOFF * max(1.0, down / up))
+    if size > _MOST_COEFFICIENTS or up > _MOST_TIMES * down:
+        raise ValueError(f"sample rate {from_rate} Hz: cannot be resampled to {to_rate} Hz")
     filters = _phase_filters(up, down)
     half = filters.shape[1] // 2
     padded = np.pad(np.asarray(wave, np.float32), half)

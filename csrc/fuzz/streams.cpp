@@ -113,7 +113,7 @@ class Voice {
     const wavehax_status status =
         wavehax_stream_push(stream_, mel.data(), predicted ? nullptr : (f0.empty() ? &held : f0.data()), frames, wave.data(),
                             room, &samples, nullptr);
-    if (stream_ == nullptr || (predicted && !info_.predicts_f0 && !flushed_))
+    if (stream_ == nullptr || (frames > 0 && predicted && !info_.predicts_f0 && !flushed_))
       return require(status == WAVEHAX_ERROR_ARGUMENT, "what is missing is refused");
     require(status == (flushed_ ? WAVEHAX_ERROR_STATE : WAVEHAX_OK), "frames are taken, with room for a hop each");
     if (flushed_) return;
