@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import torch
 from wavehax.config import FEATURES
 from wavehax.train.config import ConfigError, DataConfig
 from wavehax.train.data import SegmentDataset
-from wavehax.train.resident import ResidentDataset
+from wavehax.train.resident import ResidentDataset, ahead
 
 VOCOS_24K = FEATURES["vocos-24k"]
 CPU = torch.device("cpu")
@@ -67,3 +68,29 @@ def test_a_share_of_the_batch_is_the_same_whenever_asked_for(prepared: Path) -> 
 def test_mels_of_shifted_voices_are_refused() -> None:
     with pytest.raises(ConfigError, match="shifted_share=0"):
         DataConfig("data", resident=True, shifted_share=0.5)
+
+
+def test_batches_made_ahead_are_those_made_when_asked_for_and_a_step_earlier(prepared: Path) -> None:
+    resident, made, threads = both(prepared)[1], [], set()
+
+    def make(step: int):
+        made.append(step)
+        threads.add(threading.current_thread())
+        return resident.batch(step)
+
+    for step, batch in enumerate(ahead(make, range(3))):
+        for mine, expected in zip(batch, resident.batch(step), strict=True):
+            assert torch.equal(mine, expected)
+    assert made == [0, 1, 2] and threads.isdisjoint({threading.current_thread()})
+    left = ahead(make, range(10))
+    next(left)
+    left.close()
+    assert made == [0, 1, 2, 0, 1]
+
+
+def test_what_a_batch_ahead_fails_with_is_raised_where_it_is_asked_for() -> None:
+    def make(step: int):
+        raise ValueError(f"step {step} cannot be made")
+
+    with pytest.raises(ValueError, match="step 4 cannot be made"):
+        next(ahead(make, range(4, 6)))
