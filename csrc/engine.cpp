@@ -161,11 +161,11 @@ Engine::Engine(const Config& c, Weights weights, const Kernels& kernels_, Precis
 void Engine::take_projections(Weights& weights) {
   const int streams = config.num_streams;
   const auto take = [&](auto& projection, const char* name, int outputs, int inputs, auto... options) {
-    using Layer = typename std::remove_reference_t<decltype(projection)>::element_type;
-    projection = std::make_unique<Layer>(weights, name, outputs, inputs, kProjectionTaps, options...);
+    using Layer = typename std::remove_reference_t<decltype(projection)>::value_type;
+    projection = by_tap<Layer>(weights, name, outputs, inputs, kProjectionTaps, options...);
   };
   if (precision == Precision::kMixed) {
-    tiles.reset(new TileLayers{*tile_kernels(kernels), nullptr, nullptr, {}});
+    tiles.reset(new TileLayers{*tile_kernels(kernels), {}, {}, {}});
     if (streams == 1) take(tiles->prior_proj, "prior_proj", bins, bins);
     take(tiles->cond_proj, "cond_proj", streams * bins, config.n_mels);
   } else {

@@ -54,7 +54,7 @@ struct Engine {
 
   Floats mel_mean, mel_scale;
   std::unique_ptr<FilterBank> filter_bank;               // several streams
-  std::unique_ptr<Projection> prior_proj, cond_proj;     // prior_proj: one stream; both null in mixed precision
+  std::vector<Projection> prior_proj, cond_proj;         // by tap; prior_proj: one stream; none in mixed precision
   std::unique_ptr<Projection> env_proj;                  // excitation
   std::unique_ptr<InputLayer> input;
   std::vector<Block> blocks;

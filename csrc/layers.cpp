@@ -87,10 +87,19 @@ Projection::Projection(Weights& weights, const std::string& name, int outputs, i
                  inputs_, taps_, precision) {}
 
 void Projection::run(const Kernels& kernels, const float* const* rows, int count, float* const* outputs) const {
+  run_from(bias.data(), kernels, rows, count, outputs);
+}
+
+void Projection::add(const Kernels& kernels, const float* const* rows, int count, float* const* outputs) const {
+  run_from(nullptr, kernels, rows, count, outputs);
+}
+
+void Projection::run_from(const float* start, const Kernels& kernels, const float* const* rows, int count,
+                          float* const* outputs) const {
   if (pairs.empty())
-    kernels.project(rows, count, taps, inputs, weight.data(), bias.data(), columns, outputs);
+    kernels.project(rows, count, taps, inputs, weight.data(), start, columns, outputs);
   else
-    kernels.project_bf16(rows, count, taps, inputs + inputs % 2, pairs.data(), bias.data(), columns, outputs);
+    kernels.project_bf16(rows, count, taps, inputs + inputs % 2, pairs.data(), start, columns, outputs);
 }
 
 void fold(const float* scale, const float* shift, int channels, int outputs, int channel_stride, int output_stride,

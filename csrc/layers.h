@@ -43,10 +43,12 @@ struct Norm {
   void apply_moments(const Moments& moments, float* scale, float* shift) const;
 };
 
-// Conv1d over time with bins as channels, packed for Kernels::project. `env_proj` is one of a single tap.
+// Conv1d over time with bins as channels, packed for Kernels::project. A generator keeps its own tap by tap (by_tap).
 struct Projection {
   // weight: [outputs][inputs][taps]; bias: [outputs] or null
   Projection(const float* weight, const float* bias, int outputs, int inputs, int taps, Precision precision);
+  Projection(const float* weight, const float* bias, int outputs, int inputs, Precision precision)  // of one tap
+      : Projection(weight, bias, outputs, inputs, 1, precision) {}
   Projection(Weights& weights, const std::string& name, int outputs, int inputs, int taps, Precision precision);
 
   int taps, inputs, columns;  // columns: outputs, padded
@@ -55,7 +57,28 @@ struct Projection {
 
   // In bf16 a row of an odd number of inputs is followed by a finite value.
   void run(const Kernels& kernels, const float* const* rows, int count, float* const* outputs) const;
+  // The same on top of what `outputs` hold, without the bias.
+  void add(const Kernels& kernels, const float* const* rows, int count, float* const* outputs) const;
+
+ private:
+  void run_from(const float* start, const Kernels& kernels, const float* const* rows, int count,
+                float* const* outputs) const;
 };
+
+// A convolution over time as one product for each tap, of which the first has the bias: P is Projection or TileProjection.
+// Added in their order they give the same bits as all at once.
+template <typename P, typename... Options>
+std::vector<P> by_tap(Weights& weights, const std::string& name, int outputs, int inputs, int taps, Options... options) {
+  const float* weight = weights.take(name + ".weight", {outputs, inputs, taps});
+  const float* bias = weights.take(name + ".bias", {outputs});
+  std::vector<float> of_tap(static_cast<std::size_t>(outputs) * inputs);
+  std::vector<P> result;
+  for (int j = 0; j < taps; ++j) {
+    for (std::size_t i = 0; i < of_tap.size(); ++i) of_tap[i] = weight[i * taps + j];
+    result.emplace_back(of_tap.data(), j == 0 ? bias : nullptr, outputs, inputs, options...);
+  }
+  return result;
+}
 
 // 1x1 convolution from planes to channels, and the norm after it.
 struct InputLayer {

@@ -11,6 +11,8 @@
 
 namespace wavehax {
 
+constexpr int kProjectedFrames = 8;  // most frames of a projection, which reads its weights, most of a model, once for all
+
 // After construction no method allocates, locks or throws.
 class Network {
  public:
@@ -20,10 +22,10 @@ class Network {
   virtual int row_size() const = 0;               // floats
   virtual std::int64_t block_tile() const = 0;  // frames that the blocks take at a time, so that they stay in the cache
 
-  // cond_proj and prior_proj of `rows` frames: inputs [rows][taps] and [rows][2][taps], the second for both parts of the
-  // spectrum; out [rows][columns] and [rows][2][columns].
-  virtual void project_mel(const float* const* inputs, int rows, float* out) = 0;
-  virtual void project_prior(const float* const* inputs, int rows, float* out) = 0;
+  // A tap of cond_proj and prior_proj for `rows` frames, at most kProjectedFrames: inputs [rows] and [rows][2], the second for
+  // both parts of the spectrum; out [rows][columns] and [rows][2][columns]. Tap 0 begins the sums, the others are added.
+  virtual void project_mel(int tap, const float* const* inputs, int rows, float* out) = 0;
+  virtual void project_prior(int tap, const float* const* inputs, int rows, float* out) = 0;
 
   // The 1x1 convolution of `count` planes [bins].
   virtual void mix(const float* const* planes, int count, float* row) = 0;

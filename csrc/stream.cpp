@@ -42,14 +42,16 @@ Stream::Stream(std::shared_ptr<const Engine> engine, std::int64_t tile)
   reset(0);
 }
 
-// A stage emits at most a tile in one advance - a block its own tile in one pass - and the next takes all it can before more
-// comes. So a ring needs the frames of the window that reads it and one tile; where two stages read it at different times, also
-// the frames between them.
+// A stage emits at most a tile in one advance - a block its own tile in one pass - and the next takes all it can before
+// more comes. So a ring needs a tile and, but for one frame of it, the window that reads it; where two stages read it at
+// different times, also the frames between them. Nothing convolves what the last block puts out.
 void Stream::make_rings() {
   const Engine& e = *engine_;
   const int bin_row = padded(e.bins), mel_row = padded(e.config.n_mels), frame_row = network_->row_size();
   const int planes = 2 * e.config.num_streams;
-  const auto frame_rows = [&](int i) { return e.config.kernel_frames + (i == 0 ? tile_ : block_tile_); };
+  const auto frame_rows = [&](int i) {
+    return (i == 0 ? tile_ : block_tile_) + (i == e.config.num_blocks ? 0 : e.config.kernel_frames - 1);
+  };
   // Spectra and envelope are read by the projections and, once the blocks are through, by the last stage.
   const std::int64_t bin_rows = kProjectionTaps + e.latency() + 2 * tile_, mel_rows = bin_rows + e.spectrum_lag();
   // A norm over the utterance lets each block finish before the next begins, in place: one ring serves them all.
@@ -90,10 +92,11 @@ void Stream::make_scratch() {
   const int planes = 2 * e.config.num_streams, bin_row = padded(e.bins);
   const std::size_t fourier = e.stft.n_fft() + e.stft.scratch_size(), filters = e.filter_bank ? e.filter_bank->scratch_size() : 0;
   scratch_.resize(std::max(fourier, filters));
-  projected_.resize(tile_ * (e.cond_columns() + 2 * bin_row));
+  projected_cond_.resize(kProjectedFrames * e.cond_columns() + kLane);  // planes of streams are read in whole vectors
+  projected_prior_.resize(e.filter_bank ? 0 : kProjectedFrames * 2 * bin_row);
   planes_.resize(planes * bin_row);
-  inputs_.resize(std::max<std::int64_t>(2 * tile_ * kProjectionTaps, FilterBank::kRows * e.config.num_streams));
-  outputs_.resize(std::max<std::int64_t>(tile_, planes));
+  inputs_.resize(std::max(2 * kProjectedFrames, FilterBank::kRows * e.config.num_streams));
+  outputs_.resize(std::max(kProjectedFrames, planes));
   const std::int64_t frames = std::max(tile_, block_tile_), window = e.config.kernel_frames - 1 + frames;
   rows_.resize(std::max<std::int64_t>(window, 3 * e.config.num_streams + 2));
   residuals_.resize(frames);
@@ -103,6 +106,7 @@ void Stream::make_scratch() {
 void Stream::reset(std::uint64_t seed) {
   received_ = emitted_ = predicted_ = from_ = 0;
   until_ = std::numeric_limits<std::int64_t>::max() / engine_->config.hop_length;
+  summed_.fill(0);
   mel_.reset();
   envelope_.reset();
   for (FrameRing& ring : spectra_) ring.reset();
@@ -117,7 +121,7 @@ void Stream::reset(std::uint64_t seed) {
 
 std::size_t Stream::memory() const {
   std::size_t bytes = sizeof *this + network_->memory() + prior_.memory() + prior_samples_.memory() + wave_.memory();
-  for (const Floats* floats : {&ring_storage_, &zeros_, &scratch_, &projected_, &planes_})
+  for (const Floats* floats : {&ring_storage_, &zeros_, &scratch_, &planes_, &projected_cond_, &projected_prior_})
     bytes += floats->size() * sizeof(float);
   for (const SampleBuffer& samples : streams_) bytes += samples.memory();
   for (const SampleBuffer& samples : predicted_streams_) bytes += samples.memory();

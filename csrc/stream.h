@@ -3,8 +3,8 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
-#include <initializer_list>
 #include <memory>
 #include <vector>
 
@@ -22,7 +22,7 @@ struct StageSeconds {
 // After construction no method allocates, locks or throws. Not safe for two threads at once; the engine is.
 class Stream {
  public:
-  static constexpr std::int64_t kTile = 8;  // frames computed together: projections read their weights once for all of them
+  static constexpr std::int64_t kTile = kProjectedFrames;  // frames computed together
 
   Stream(std::shared_ptr<const Engine> engine, std::int64_t tile);
 
@@ -57,7 +57,11 @@ class Stream {
   void analyse();
   void project();
   void project_tile(std::int64_t first, std::int64_t count);
-  void gather(std::initializer_list<const FrameRing*> rings, std::int64_t first, int rows);
+  // Frames by which what a tap of the projections sees follows their result.
+  int seen(int tap) const { return tap - kProjectionTaps + 1 + engine_->look_right; }
+  void sum_taps(std::int64_t first, std::int64_t count);
+  void add_tap(int tap, std::int64_t first, std::int64_t from, std::int64_t until);
+  void keep_begun(std::int64_t first, std::int64_t count);
   void assemble(std::int64_t t, const float* cond, const float* prior_re, const float* prior_im, float* row);
   void add_envelopes(std::int64_t first, int rows);
   bool run_block(std::size_t index);
@@ -88,7 +92,9 @@ class Stream {
   std::vector<SampleBuffer> streams_, predicted_streams_;
   std::vector<OverlapAdd> overlap_;
 
-  Floats scratch_, projected_, planes_;
+  Floats scratch_, planes_;
+  Floats projected_cond_, projected_prior_;          // sums of the projections, from the next frame on
+  std::array<std::int64_t, kProjectionTaps> summed_;  // frames whose sums have a tap
   std::vector<const float*> inputs_, rows_, residuals_;
   std::vector<float*> outputs_, results_;
 };

@@ -5,6 +5,11 @@
 #include "stream.h"
 
 namespace wavehax {
+namespace {
+
+constexpr std::int64_t kAhead = 4;  // of 2 to 7 the fewest taps read per frame by a stream of single frames: 13 / 4
+
+}  // namespace
 
 void Stream::project() {
   const Engine& e = *engine_;
@@ -16,33 +21,57 @@ void Stream::project() {
   if (spectra_[0].ended() && first + count == received_) frames_[0].end();
 }
 
-// Projections of `count` frames at once, then the 1x1 convolution and the norm.
+// Projections of `count` frames, then the 1x1 convolution and the norm.
 void Stream::project_tile(std::int64_t first, std::int64_t count) {
   const Engine& e = *engine_;
-  const int rows = static_cast<int>(count);
-  const std::int64_t columns = e.cond_columns(), bin_row = padded(e.bins);  // times the rows of a long utterance: beyond 31 bits
-  float *cond = projected_.data(), *prior = cond + rows * columns;
-  gather({&mel_}, first, rows);
-  network_->project_mel(inputs_.data(), rows, cond);
-  if (!e.filter_bank) {
-    gather({&spectra_[0], &spectra_[1]}, first, rows);
-    network_->project_prior(inputs_.data(), rows, prior);
+  const int bin_row = padded(e.bins);
+  for (std::int64_t done = 0; done < count; done += kProjectedFrames) {
+    const std::int64_t from = first + done, frames = std::min<std::int64_t>(kProjectedFrames, count - done);
+    sum_taps(from, frames);
+    for (std::int64_t i = 0; i < frames; ++i) {
+      const float* cond = projected_cond_.data() + i * e.cond_columns();
+      const float* prior = projected_prior_.data() + 2 * i * bin_row;
+      results_[done + i] = frames_[0].push();
+      assemble(from + i, cond, prior, prior + bin_row, results_[done + i]);
+    }
+    if (e.excitation) add_envelopes(from, static_cast<int>(frames));
+    keep_begun(from, frames);
   }
-  for (int i = 0; i < rows; ++i) {
-    results_[i] = frames_[0].push();
-    assemble(first + i, cond + i * columns, prior + 2 * i * bin_row, prior + (2 * i + 1) * bin_row, results_[i]);
-  }
-  if (e.excitation) add_envelopes(first, rows);
   network_->finish_input(results_.data(), count);
 }
 
-// What the taps of `rows` rows see of every ring, beginning with that of frame `first`.
-void Stream::gather(std::initializer_list<const FrameRing*> rings, std::int64_t first, int rows) {
-  const int taps = kProjectionTaps, left = taps - 1 - engine_->look_right;
-  auto input = inputs_.begin();
+// The taps that `count` frames still lack. Of few frames a product costs the reading of its weights: so it takes the frames
+// after them too, up to kAhead, as far as they have come.
+void Stream::sum_taps(std::int64_t first, std::int64_t count) {
+  const FrameRing& input = engine_->filter_bank ? mel_ : spectra_[0];
+  std::int64_t until = first + std::max(count, kAhead);
+  for (int j = 0; j < kProjectionTaps; ++j) {
+    const std::int64_t from = std::max(first, summed_[j]);
+    until = std::min(until, input.ended() ? received_ : input.count() - seen(j));
+    if (from < first + count) add_tap(j, first, from, until);
+    until = std::min(until, summed_[j]);  // in the order of taps
+  }
+}
+
+// Tap j of the frames from `from` until `until`; the sums are those from `first` on.
+void Stream::add_tap(int j, std::int64_t first, std::int64_t from, std::int64_t until) {
+  const Engine& e = *engine_;
+  const int rows = static_cast<int>(until - from), at = static_cast<int>(from - first);
+  for (int i = 0; i < rows; ++i) inputs_[i] = mel_.at(from + i + seen(j));
+  network_->project_mel(j, inputs_.data(), rows, projected_cond_.data() + at * e.cond_columns());
+  summed_[j] = until;
+  if (e.filter_bank) return;
   for (int i = 0; i < rows; ++i)
-    for (const FrameRing* ring : rings)
-      for (int j = 0; j < taps; ++j) *input++ = ring->at(first + i + j - left);
+    for (int part = 0; part < 2; ++part) inputs_[2 * i + part] = spectra_[part].at(from + i + seen(j));
+  network_->project_prior(j, inputs_.data(), rows, projected_prior_.data() + 2 * at * padded(e.bins));
+}
+
+// Sums of the frames after the next `count` to the front.
+void Stream::keep_begun(std::int64_t first, std::int64_t count) {
+  const std::int64_t begun = summed_[0] - first - count;
+  const auto keep = [&](Floats& sums, int row) { std::copy_n(sums.data() + count * row, begun * row, sums.data()); };
+  keep(projected_cond_, engine_->cond_columns());
+  if (!engine_->filter_bank) keep(projected_prior_, 2 * padded(engine_->bins));
 }
 
 // The planes of frame t, of which row i of the projections belongs to it, mixed into channels.

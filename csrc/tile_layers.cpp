@@ -58,29 +58,33 @@ Floats padded_taps(const Floats& dwconv, const TileShape& s) {
 
 }  // namespace
 
-TileProjection::TileProjection(Weights& weights, const std::string& name, int outputs, int inputs_, int taps_)
-    : taps(taps_), inputs(inputs_), depth(tiles(inputs_, kTileDepth) * kTileDepth), columns(padded(outputs)), bias(columns) {
-  const float* w = weights.take(name + ".weight", {outputs, inputs, taps});
-  std::copy_n(weights.take(name + ".bias", {outputs}), outputs, bias.begin());
+TileProjection::TileProjection(const float* w, const float* b, int outputs, int inputs_)
+    : inputs(inputs_), depth(tiles(inputs_, kTileDepth) * kTileDepth), columns(padded(outputs)), bias(columns) {
+  if (b != nullptr) std::copy_n(b, outputs, bias.begin());
   for (int n = 0; n < columns; n += kTileSide)
-    for (int j = 0; j < taps; ++j)
-      for (int k = 0; k < depth; k += kTileDepth)
-        append_right(weight, [&](int i, int m) {
-          const bool inside = n + m < outputs && k + i < inputs;
-          return inside ? w[(static_cast<std::size_t>(n + m) * inputs + k + i) * taps + j] : 0.0f;
-        });
+    for (int k = 0; k < depth; k += kTileDepth)
+      append_right(weight, [&](int i, int m) {
+        const bool inside = n + m < outputs && k + i < inputs;
+        return inside ? w[static_cast<std::size_t>(n + m) * inputs + k + i] : 0.0f;
+      });
 }
 
-void TileProjection::run(const TileKernels& kernels, const float* const* rows_of, int rows, int parts, Bf16* window,
-                         float* out) const {
-  for (int i = 0; i < rows + taps - 1; ++i)
-    for (int p = 0; p < parts; ++p) {
-      const int row = std::max(0, i - taps + 1);
-      Bf16* to = window + (std::int64_t{i} * parts + p) * depth;
-      kernels.round(rows_of[(row * parts + p) * taps + i - row], padded(inputs), to);
-      std::fill(to + padded(inputs), to + depth, Bf16{0});
-    }
-  kernels.project(window, rows * parts, taps, parts, depth, weight.data(), bias.data(), columns, out);
+void TileProjection::run(const TileKernels& kernels, const float* const* rows, int count, Bf16* rounded, float* out) const {
+  run_from(bias.data(), kernels, rows, count, rounded, out);
+}
+
+void TileProjection::add(const TileKernels& kernels, const float* const* rows, int count, Bf16* rounded, float* out) const {
+  run_from(nullptr, kernels, rows, count, rounded, out);
+}
+
+void TileProjection::run_from(const float* start, const TileKernels& kernels, const float* const* rows, int count,
+                              Bf16* rounded, float* out) const {
+  for (int i = 0; i < count; ++i) {
+    Bf16* to = rounded + static_cast<std::ptrdiff_t>(i) * depth;
+    kernels.round(rows[i], padded(inputs), to);
+    std::fill(to + padded(inputs), to + depth, Bf16{0});
+  }
+  kernels.project(rounded, count, depth, weight.data(), start, columns, out);
 }
 
 TileBlock::TileBlock(const Block& block)

@@ -2,8 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
-#include <string>
 #include <vector>
 
 #include "layers.h"
@@ -11,19 +9,23 @@
 
 namespace wavehax {
 
-// Conv1d over time with bins as channels.
+// A tap of a Conv1d over time with bins as channels (by_tap).
 struct TileProjection {
-  TileProjection(Weights& weights, const std::string& name, int outputs, int inputs, int taps);
+  // weight: [outputs][inputs]; bias: [outputs] or null
+  TileProjection(const float* weight, const float* bias, int outputs, int inputs);
 
-  int taps, inputs, depth, columns;  // depth: inputs, padded to kTileDepth; columns: outputs, padded
+  int inputs, depth, columns;  // depth: inputs, padded to kTileDepth; columns: outputs, padded
   Aligned<Bf16> weight;
   Floats bias;
 
-  std::int64_t window_size(int rows, int parts) const { return (std::int64_t{rows} + taps - 1) * parts * depth; }
+  // rows: [count], each padded(inputs) floats; rounded: [count][depth], scratch; out: [count][columns].
+  void run(const TileKernels& kernels, const float* const* rows, int count, Bf16* rounded, float* out) const;
+  // The same on top of what `out` holds, without the bias.
+  void add(const TileKernels& kernels, const float* const* rows, int count, Bf16* rounded, float* out) const;
 
-  // `parts` sequences of `rows` frames, of which one is the next one's left neighbour: inputs [rows][parts][taps], each
-  // padded(inputs) floats; out [rows][parts][columns]; window [rows + taps - 1][parts][depth].
-  void run(const TileKernels& kernels, const float* const* inputs, int rows, int parts, Bf16* window, float* out) const;
+ private:
+  void run_from(const float* start, const TileKernels& kernels, const float* const* rows, int count, Bf16* rounded,
+                float* out) const;
 };
 
 struct TileBlock {
@@ -42,7 +44,7 @@ struct TileBlock {
 // Those of an engine in mixed precision.
 struct TileLayers {
   const TileKernels& kernels;
-  std::unique_ptr<TileProjection> prior_proj, cond_proj;
+  std::vector<TileProjection> prior_proj, cond_proj;  // by tap
   std::vector<TileBlock> blocks;
 };
 

@@ -14,24 +14,29 @@ TileNetwork::TileNetwork(const Engine& engine, std::int64_t tile)
       convolved_(block_tile() * shape_.planes_size()),
       scale_(shape_.channels),
       shift_(shape_.channels),
+      rounded_(2 * kProjectedFrames * std::max(layers_.cond_proj[0].depth, tiles(engine.bins, kTileDepth) * kTileDepth)),
       convolved_rows_(block_tile()) {
-  const int rows = static_cast<int>(tile);
-  const std::int64_t prior = layers_.prior_proj ? layers_.prior_proj->window_size(rows, 2) : 0;
-  window_.resize(std::max(layers_.cond_proj->window_size(rows, 1), prior));
   for (std::size_t i = 0; i < convolved_rows_.size(); ++i) convolved_rows_[i] = convolved_.data() + i * shape_.planes_size();
 }
 
 std::size_t TileNetwork::memory() const {
   const std::size_t floats = scratch_.size() + convolved_.size() + scale_.size() + shift_.size();
-  return sizeof *this + floats * sizeof(float) + window_.size() * sizeof(Bf16) + convolved_rows_.size() * sizeof(float*);
+  return sizeof *this + floats * sizeof(float) + rounded_.size() * sizeof(Bf16) + convolved_rows_.size() * sizeof(float*);
 }
 
-void TileNetwork::project_mel(const float* const* inputs, int rows, float* out) {
-  layers_.cond_proj->run(kernels_, inputs, rows, 1, window_.data(), out);
+void TileNetwork::project_mel(int tap, const float* const* inputs, int rows, float* out) {
+  project(layers_.cond_proj[tap], tap == 0, inputs, rows, out);
 }
 
-void TileNetwork::project_prior(const float* const* inputs, int rows, float* out) {
-  layers_.prior_proj->run(kernels_, inputs, rows, 2, window_.data(), out);
+void TileNetwork::project_prior(int tap, const float* const* inputs, int rows, float* out) {
+  project(layers_.prior_proj[tap], tap == 0, inputs, 2 * rows, out);
+}
+
+void TileNetwork::project(const TileProjection& projection, bool begins, const float* const* inputs, int rows, float* out) {
+  if (begins)
+    projection.run(kernels_, inputs, rows, rounded_.data(), out);
+  else
+    projection.add(kernels_, inputs, rows, rounded_.data(), out);
 }
 
 void TileNetwork::mix(const float* const* planes, int count, float* row) {

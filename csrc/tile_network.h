@@ -12,8 +12,8 @@ class TileNetwork : public Network {
   std::size_t memory() const override;
   int row_size() const override { return static_cast<int>(shape_.row_size()); }
   std::int64_t block_tile() const override { return engine_.streamable ? kTileFrames : tile_; }
-  void project_mel(const float* const* inputs, int rows, float* out) override;
-  void project_prior(const float* const* inputs, int rows, float* out) override;
+  void project_mel(int tap, const float* const* inputs, int rows, float* out) override;
+  void project_prior(int tap, const float* const* inputs, int rows, float* out) override;
   void mix(const float* const* planes, int count, float* row) override;
   void finish_input(float* const* rows, std::int64_t count) override;
   void block(std::size_t index, const float* const* rows, const float* const* residuals, std::int64_t count,
@@ -22,6 +22,7 @@ class TileNetwork : public Network {
   void unmix(const float* row, int count, float* const* planes) override;
 
  private:
+  void project(const TileProjection& projection, bool begins, const float* const* inputs, int rows, float* out);
   Moments measure(const float* planes) const;
   void normalise(const Norm& norm, float* const* rows, std::int64_t count);
 
@@ -31,7 +32,7 @@ class TileNetwork : public Network {
   const TileShape& shape_;
   const std::int64_t tile_;
   Floats scratch_, convolved_, scale_, shift_;
-  Aligned<Bf16> window_;
+  Aligned<Bf16> rounded_;
   std::vector<float*> convolved_rows_;
 };
 

@@ -12,7 +12,7 @@ VectorNetwork::VectorNetwork(const Engine& e, std::int64_t tile)
       scale_(e.width),
       shift_(e.width),
       convolved_rows_(group()),
-      outputs_(2 * tile),
+      outputs_(2 * kProjectedFrames),
       interiors_(tile),
       residuals_(tile) {
   for (std::int64_t i = 0; i < group() && !convolved_.empty(); ++i) convolved_rows_[i] = convolved_.data() + i * frame_size();
@@ -24,17 +24,20 @@ std::size_t VectorNetwork::memory() const {
   return sizeof *this + floats * sizeof(float) + pointers * sizeof(float*);
 }
 
-void VectorNetwork::project_mel(const float* const* inputs, int rows, float* out) {
-  project(*engine_.cond_proj, inputs, rows, out);
+void VectorNetwork::project_mel(int tap, const float* const* inputs, int rows, float* out) {
+  project(engine_.cond_proj[tap], tap == 0, inputs, rows, out);
 }
 
-void VectorNetwork::project_prior(const float* const* inputs, int rows, float* out) {
-  project(*engine_.prior_proj, inputs, 2 * rows, out);
+void VectorNetwork::project_prior(int tap, const float* const* inputs, int rows, float* out) {
+  project(engine_.prior_proj[tap], tap == 0, inputs, 2 * rows, out);
 }
 
-void VectorNetwork::project(const Projection& projection, const float* const* inputs, int rows, float* out) {
+void VectorNetwork::project(const Projection& projection, bool begins, const float* const* inputs, int rows, float* out) {
   for (int i = 0; i < rows; ++i) outputs_[i] = out + static_cast<std::ptrdiff_t>(i) * projection.columns;
-  projection.run(engine_.kernels, inputs, rows, outputs_.data());
+  if (begins)
+    projection.run(engine_.kernels, inputs, rows, outputs_.data());
+  else
+    projection.add(engine_.kernels, inputs, rows, outputs_.data());
 }
 
 void VectorNetwork::mix(const float* const* planes, int count, float* row) {

@@ -12,8 +12,8 @@ class VectorNetwork : public Network {
   std::size_t memory() const override;
   int row_size() const override { return (engine_.bins + 2 * engine_.mirrored) * engine_.width; }
   std::int64_t block_tile() const override { return engine_.streamable ? 2 : tile_; }
-  void project_mel(const float* const* inputs, int rows, float* out) override;
-  void project_prior(const float* const* inputs, int rows, float* out) override;
+  void project_mel(int tap, const float* const* inputs, int rows, float* out) override;
+  void project_prior(int tap, const float* const* inputs, int rows, float* out) override;
   void mix(const float* const* planes, int count, float* row) override;
   void finish_input(float* const* rows, std::int64_t count) override;
   void block(std::size_t index, const float* const* rows, const float* const* residuals, std::int64_t count,
@@ -28,7 +28,7 @@ class VectorNetwork : public Network {
   float* interior(float* row) const { return row + engine_.mirrored * engine_.width; }
   const float* interior(const float* row) const { return row + engine_.mirrored * engine_.width; }
   int frame_size() const { return engine_.bins * engine_.width; }
-  void project(const Projection& projection, const float* const* inputs, int rows, float* out);
+  void project(const Projection& projection, bool begins, const float* const* inputs, int rows, float* out);
   void convolve(const Block& block, const float* const* rows, std::int64_t count);
   void normalise(const Norm& norm, float* const* frames, std::int64_t count);
   void mirror(float* row) const;

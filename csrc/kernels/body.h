@@ -85,7 +85,7 @@ static void project_tile(const float* const* inputs, int taps, int depth, const 
                          float* const* outputs, int column) {
   Vec acc[R][P * V];
   for (int r = 0; r < R; ++r)
-    for (int v = 0; v < P * V; ++v) acc[r][v] = load(bias + column + v * kWidth);
+    for (int v = 0; v < P * V; ++v) acc[r][v] = load((bias != nullptr ? bias : outputs[r]) + column + v * kWidth);
   for (int j = 0; j < taps; ++j) {
     const float* x[R];
     for (int r = 0; r < R; ++r) x[r] = inputs[r * taps + j];

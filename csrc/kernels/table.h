@@ -39,7 +39,8 @@ struct BlockWeights {
 struct Kernels {
   const char* isa;
 
-  // outputs[r][n] = bias[n] + sum over taps j and k of inputs[r * taps + j][k] * weight(j, k, n), for `rows` rows.
+  // outputs[r][n] = bias[n] + sum over taps j and k of inputs[r * taps + j][k] * weight(j, k, n), for `rows` rows; where bias
+  // is null, the sum goes on from what outputs hold.
   // weight: panels of kPanelWidth columns (the last of columns % kPanelWidth), each [taps][depth][width].
   void (*project)(const float* const* inputs, int rows, int taps, int depth, const float* weight, const float* bias,
                   int columns, float* const* outputs);

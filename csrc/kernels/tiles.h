@@ -47,10 +47,9 @@ struct TileWeights {
 };
 
 struct TileKernels {
-  // out[r][n] = bias[n] + sum over taps j and terms k of window[r + j * tap_step][k] * weight(j, k, n), for `rows` rows.
-  // depth is a multiple of kTileDepth; weight: right tiles [columns / 16][taps][depth / 32].
-  void (*project)(const Bf16* window, int rows, int taps, int tap_step, int depth, const Bf16* weight, const float* bias,
-                  int columns, float* out);
+  // out[r][n] = bias[n] + sum over k of x[r][k] * weight(k, n), for `rows` rows; where bias is null, the sum goes on from what
+  // out holds. depth is a multiple of kTileDepth; weight: right tiles [columns / 16][depth / 32].
+  void (*project)(const Bf16* x, int rows, int depth, const Bf16* weight, const float* bias, int columns, float* out);
 
   // Rounded to bfloat16; count is a multiple of kLane.
   void (*round)(const float* x, int count, Bf16* out);

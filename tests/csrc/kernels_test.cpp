@@ -96,6 +96,36 @@ void test_project(const Kernels& k, int rows, int taps, int depth, int outputs, 
     }
 }
 
+// However many rows each of them takes.
+void test_project_by_tap(const Kernels& k, int rows, int taps, int depth, int outputs, wavehax::Precision precision) {
+  const int row = padded(depth + 1);
+  Floats x = random_frame(rows * taps, depth + 1, row), b = random_floats(outputs);
+  Floats w = random_floats(static_cast<std::size_t>(outputs) * depth * taps);
+  const wavehax::Projection whole(w.data(), b.data(), outputs, depth, taps, precision);
+  wavehax::Weights weights({{"p.weight", {{outputs, depth, taps}, w.data()}}, {"p.bias", {{outputs}, b.data()}}});
+  const auto by_tap = wavehax::by_tap<wavehax::Projection>(weights, "p", outputs, depth, taps, precision);
+  Floats expected(static_cast<std::size_t>(rows) * whole.columns), out(expected.size());
+  std::vector<const float*> in;
+  std::vector<float*> to, expected_to;
+  for (int i = 0; i < rows * taps; ++i) in.push_back(x.data() + i * row);
+  for (int r = 0; r < rows; ++r) {
+    to.push_back(out.data() + r * whole.columns);
+    expected_to.push_back(expected.data() + r * whole.columns);
+  }
+  whole.run(k, in.data(), rows, expected_to.data());
+  for (int j = 0; j < taps; ++j)
+    for (int first = 0, count = 1 + j % 3; first < rows; first += count) {
+      std::vector<const float*> tap;
+      for (int r = first; r < std::min(rows, first + count); ++r) tap.push_back(in[r * taps + j]);
+      const int some = static_cast<int>(tap.size());
+      if (j == 0)
+        by_tap[j].run(k, tap.data(), some, to.data() + first);
+      else
+        by_tap[j].add(k, tap.data(), some, to.data() + first);
+    }
+  check(out == expected, std::string(k.isa) + " project tap by tap differs from all taps at once");
+}
+
 void test_mix_and_unmix(const Kernels& k, int count, int bins, int channels) {
   const int width = padded(channels);
   const Floats planes = random_floats(static_cast<std::size_t>(count) * bins), w = random_frame(count, channels, width);
@@ -279,6 +309,7 @@ void test_kernels(const Kernels& k) {
     for (int rows : {1, 2, 3, 7, 8, 9, 17})
       for (int outputs : {1, 16, 17, 33, 48, 65, 150}) test_project(k, rows, 1 + rows % 3, 1 + outputs % 11, outputs, precision);
     test_project(k, 8, 7, 61, 257, precision);
+    for (int rows : {1, 2, 4, 7, 16}) test_project_by_tap(k, rows, 7, 61, 257, precision);
   }
   for (int channels : {1, 7, 8, 15, 16, 17, 32, 64})
     for (int bins : {1, 2, 7, 8, 9, 12, 13, 14, 15, 33}) {

@@ -53,17 +53,23 @@ void test_project(const TileKernels& k, int rows, int parts, int taps, int depth
   const int width = padded(depth);
   Floats w = random_floats(static_cast<std::size_t>(outputs) * depth * taps), b = random_floats(outputs);
   wavehax::Weights weights({{"p.weight", {{outputs, depth, taps}, w.data()}}, {"p.bias", {{outputs}, b.data()}}});
-  const wavehax::TileProjection projection(weights, "p", outputs, depth, taps);
-  constexpr int kManyRows = 1 << 28;  // of a norm over the utterance
-  check(projection.window_size(kManyRows, 2) >= 2LL * kManyRows * depth, "tiles window of a long utterance");
+  const auto projections = wavehax::by_tap<wavehax::TileProjection>(weights, "p", outputs, depth, taps);
+  const int columns = projections[0].columns;
   const Floats x = random_floats(static_cast<std::size_t>(rows + taps - 1) * parts * width);  // also values beyond the depth
   std::vector<const float*> inputs;
   for (int r = 0; r < rows; ++r)
     for (int p = 0; p < parts; ++p)
       for (int j = 0; j < taps; ++j) inputs.push_back(x.data() + ((r + j) * parts + p) * width);
-  wavehax::Aligned<Bf16> window(projection.window_size(rows, parts));
-  Floats out(static_cast<std::size_t>(rows) * parts * projection.columns);
-  projection.run(k, inputs.data(), rows, parts, window.data(), out.data());
+  wavehax::Aligned<Bf16> scratch(static_cast<std::size_t>(rows) * parts * projections[0].depth);
+  Floats out(static_cast<std::size_t>(rows) * parts * columns);
+  for (int j = 0; j < taps; ++j) {
+    std::vector<const float*> tap;
+    for (int i = 0; i < rows * parts; ++i) tap.push_back(inputs[i * taps + j]);
+    if (j == 0)
+      projections[j].run(k, tap.data(), rows * parts, scratch.data(), out.data());
+    else
+      projections[j].add(k, tap.data(), rows * parts, scratch.data(), out.data());
+  }
   for (int i = 0; i < rows * parts; ++i)
     for (int n = 0; n < outputs; ++n) {
       double sum = b[n], magnitude = std::fabs(b[n]);
@@ -73,7 +79,7 @@ void test_project(const TileKernels& k, int rows, int parts, int taps, int depth
           sum += product;
           magnitude += std::fabs(product);
         }
-      check_close(out[i * projection.columns + n], sum, magnitude, taps * depth, "tiles project");
+      check_close(out[i * columns + n], sum, magnitude, taps * depth, "tiles project");
     }
 }
 
