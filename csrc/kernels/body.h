@@ -258,6 +258,11 @@ static inline void mlp_columns(const float* x, int x_stride, int rows, const flo
     const long at = static_cast<long>(r) * stride;
     mlp_tile<kEven, V, kHidden>(x + r * x_stride, x_stride, w, bias, depth, stride, hidden + at, residual + at, out + at);
   }
+  constexpr int kRest = kEven < 5 ? kEven : 5;  // what 61 and 257 bins, of n_fft 120 and 512, leave of tiles of 7 or 14
+  for (; r + kRest <= rows; r += kRest) {
+    const long at = static_cast<long>(r) * stride;
+    mlp_tile<kRest, V, kHidden>(x + r * x_stride, x_stride, w, bias, depth, stride, hidden + at, residual + at, out + at);
+  }
   for (; r < rows; ++r) {
     const long at = static_cast<long>(r) * stride;
     mlp_tile<1, V, kHidden>(x + r * x_stride, x_stride, w, bias, depth, stride, hidden + at, residual + at, out + at);
