@@ -61,7 +61,8 @@ def test_the_compiled_engine_uses_no_newer_instruction_elsewhere() -> None:
     names = functions_beyond_the_baseline(Path(_engine.__file__))
     if names <= {""} or not any("wavehax" in name for name in names):
         pytest.skip("the symbols were stripped")
-    bodies = "".join((KERNELS / name).read_text() for name in ("body.h", "planes.h", "amx.cpp"))
+    vectors, tiles = ("body.h", "projections.h", "blocks.h", "waves.h"), ("amx.cpp", "tile_projections.h", "planes.h")
+    bodies = "".join((KERNELS / name).read_text() for name in (*vectors, *tiles))
     kernels = re.findall(r"^(?:static )?(?:inline )?(?:const )?[\w:]+\*? (\w+)\(", bodies, re.MULTILINE)
     own = re.compile(rf"_ZN7wavehax12_GLOBAL__N_1L?({'|'.join(f'{len(kernel)}{kernel}' for kernel in kernels)})")
     assert {name for name in names if not own.match(name)} == set()
