@@ -45,7 +45,7 @@ class Network {
   virtual void unmix(const float* row, int count, float* const* planes) = 0;
 };
 
-// `tile`: the frames of the projections and norms at a time; of a norm over the utterance, all of them.
+// `tile`: the frames of the projections and norms at a time, at least block_tile(); of a norm over the utterance, all of them.
 std::unique_ptr<Network> make_network(const Engine& engine, std::int64_t tile);
 
 }  // namespace wavehax

@@ -1,6 +1,7 @@
 #include "stream.h"
 
 #include <algorithm>
+#include <cassert>
 #include <chrono>
 #include <cmath>
 #include <limits>
@@ -36,6 +37,7 @@ Stream::Stream(std::shared_ptr<const Engine> engine, std::int64_t tile)
       network_(make_network(*engine_, tile)),
       block_tile_(network_->block_tile()),
       prior_(engine_->kernels, engine_->prior, engine_->config.hop_length, engine_->config.sample_rate, engine_->excitation) {
+  assert(block_tile_ <= tile_);
   make_rings();
   make_sample_buffers();
   make_scratch();
