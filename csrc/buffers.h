@@ -35,6 +35,7 @@ struct AlignedAllocator {
   void deallocate(T* p, std::size_t) { ::operator delete(p, std::align_val_t(kAlignment)); }
 #else
   T* allocate(std::size_t n) {
+    if (n > (SIZE_MAX - kAlignment) / sizeof(T)) throw std::bad_array_new_length();
     auto* block = static_cast<unsigned char*>(::operator new(n * sizeof(T) + kAlignment));
     unsigned char* p = block + kAlignment - reinterpret_cast<std::uintptr_t>(block) % kAlignment;
     p[-1] = static_cast<unsigned char>(p - block);  // 1 to 64: what `deallocate` takes off

@@ -95,7 +95,7 @@ void Stream::make_scratch() {
   const std::size_t fourier = e.stft.n_fft() + e.stft.scratch_size(), filters = e.filter_bank ? e.filter_bank->scratch_size() : 0;
   scratch_.resize(std::max(fourier, filters));
   projected_cond_.resize(kProjectedFrames * e.cond_columns() + kLane);  // planes of streams are read in whole vectors
-  projected_prior_.resize(e.filter_bank ? 0 : kProjectedFrames * 2 * bin_row);
+  projected_prior_.resize(kProjectedFrames * 2 * bin_row);
   planes_.resize(planes * bin_row);
   inputs_.resize(std::max(2 * kProjectedFrames, FilterBank::kRows * e.config.num_streams));
   outputs_.resize(std::max(kProjectedFrames, planes));

@@ -75,7 +75,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--port", type=int, default=8765, help="default 8765")
     try:
         asyncio.run(serve(parser.parse_args(argv)))
-    except (OSError, ValueError) as error:
+    except (OSError, OverflowError, ValueError) as error:  # OverflowError: no such port
         parser.exit(1, f"{parser.prog}: {one_line(error)}\n")
     except KeyboardInterrupt:
         pass

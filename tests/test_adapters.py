@@ -97,7 +97,7 @@ def test_a_bad_argument_is_refused_by_name(options, words):
 
 def test_a_mel_too_short_for_a_frame_of_the_target_is_refused():
     mel = mel_of("vocos-24k")
-    with pytest.raises(ValueError, match=r"mel has 1 frame of 'vocos-24k': too short for one of 'wavehax-24k'"):
+    with pytest.raises(ValueError, match=r"mel of 1 frames of 'vocos-24k': too short for one of 'wavehax-24k'"):
         convert(mel[:, :1], VOCOS, FEATURES["wavehax-24k"])
     assert convert(mel[:, :2], VOCOS, FEATURES["wavehax-24k"]).shape == (100, 1)
 

@@ -115,7 +115,7 @@ def convert(mel: np.ndarray, source: FeatureConfig, target: FeatureConfig) -> np
     had, wanted = _frame_times(source, mel.shape[1]), _target_times(source, target, mel.shape[1])
     if len(wanted) == 0:
         raise ValueError(
-            f"mel has {mel.shape[1]} frame of {source.name!r}: too short for one of {target.name!r}; expected 2 or more"
+            f"mel of {mel.shape[1]} frames of {source.name!r}: too short for one of {target.name!r}, expected more"
         )
     if target.f_max > source.f_max:
         warnings.warn(

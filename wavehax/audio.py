@@ -14,7 +14,7 @@ from wavehax.files import replacing, sound_type
 _ZERO_CROSSINGS = 64  # of the sinc on either side; under the Kaiser window the transition is a tenth of the band wide
 _KAISER_BETA = 10.056  # Kaiser's formula for 100 dB of stop-band attenuation: 0.1102 * (100 - 8.7)
 _ROLLOFF = 0.95  # centre of that transition, so that it ends at the Nyquist frequency
-_MOST_COEFFICIENTS = 1 << 23  # of filters, 0.4 GB while they are made: 44101 to 24000 Hz needs 6 million, 44100 15,000
+_MOST_COEFFICIENTS = 1 << 23  # of filters, 0.4 GB while they are made: 44101 to 24000 Hz needs 6 million, 44100 20,000
 _MOST_TIMES = 64  # as many samples: a file that says that it has 1 Hz would become 24,000 times as long
 _BLOCK_OUTPUTS = 8192  # samples resampled at once: 8 MB of products at 256 taps
 

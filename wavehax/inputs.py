@@ -100,8 +100,10 @@ def checked_threads(threads: int) -> int:
 
 
 def _as_float32(values: np.ndarray) -> np.ndarray:
+    if values.dtype == np.float32:
+        return values
     with np.errstate(over="ignore"):  # what overflows becomes infinite, and is refused as such
-        return values.astype(np.float32, copy=False)
+        return values.astype(np.float32)
 
 
 def _definition(features: FeatureConfig) -> str:

@@ -27,6 +27,8 @@ static inline void project_four(const Bf16* x, int depth, const Bf16* weight, in
   if (results > 3) _tile_stored(SUM3, out + 3 * kTileSide, stride);
 }
 
+#undef ADD_PRODUCT
+
 static void project(const Bf16* x, int rows, int depth, const Bf16* weight, const float* bias, int columns, float* out) {
   const long stride = columns * static_cast<long>(sizeof(float));
   for (int first = 0; first < rows; first += kTileSide, x += kTileSide * depth, out += kTileSide * columns) {

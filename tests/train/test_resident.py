@@ -78,11 +78,11 @@ def test_batches_made_ahead_are_those_made_when_asked_for_and_a_step_earlier(pre
         threads.add(threading.current_thread())
         return resident.batch(step)
 
-    for step, batch in enumerate(ahead(make, range(3))):
+    for step, batch in enumerate(ahead(make, range(3), CPU)):
         for mine, expected in zip(batch, resident.batch(step), strict=True):
             assert torch.equal(mine, expected)
     assert made == [0, 1, 2] and threads.isdisjoint({threading.current_thread()})
-    left = ahead(make, range(10))
+    left = ahead(make, range(10), CPU)
     next(left)
     left.close()
     assert made == [0, 1, 2, 0, 1]
@@ -93,4 +93,4 @@ def test_what_a_batch_ahead_fails_with_is_raised_where_it_is_asked_for() -> None
         raise ValueError(f"step {step} cannot be made")
 
     with pytest.raises(ValueError, match="step 4 cannot be made"):
-        next(ahead(make, range(4, 6)))
+        next(ahead(make, range(4, 6), CPU))

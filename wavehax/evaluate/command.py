@@ -91,7 +91,8 @@ def _task(arguments: argparse.Namespace) -> tuple[list[Item], Synthesis, str]:
     name = "WORLD" if arguments.world else str(arguments.model or DEFAULT_MODEL)
     name += ", F0 predicted" if arguments.f0 else ""
     precision = arguments.precision or "fp32"
-    precision = wavehax.available_precisions()[-1] if precision == "auto" else precision
+    if precision == "auto":
+        precision = wavehax.load(arguments.model, precision="auto").precision
     name += f", {precision}" if arguments.precision else ""
     model = ModelSynthesis(arguments.model, scale, arguments.f0 == types.F0_FROM_MEL, precision)
     synthesis = WorldSynthesis(scale) if arguments.world else model

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from wavehax.nn.discriminators import Discriminator, DiscriminatorConfig
+from wavehax.train import distributed
 from wavehax.train.adversarial import discriminator_loss, feature_matching_loss, generator_loss
 from wavehax.train.config import AdversaryConfig
 from wavehax.train.optim import cosine, discriminator_optimizer, ramp, set_learning_rate
@@ -23,7 +24,7 @@ class Adversary:
         self.config, self.max_steps = config, max_steps
         self.bare = Discriminator(DiscriminatorConfig.preset(config.discriminator))
         self.model = fabric.setup_module(self.bare, move_to_device=True)
-        self.optimizer = discriminator_optimizer(self.bare, config)
+        self.optimizer = discriminator_optimizer(self.bare, config, distributed.on_one_gpu(fabric))
         self.scale = torch.zeros((), device=fabric.device)  # of the generator's adversarial losses
 
     def active(self, step: int) -> bool:

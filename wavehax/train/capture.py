@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 
 import torch
@@ -17,13 +18,13 @@ class Captured:
     tensors in place, gradients included, if nobody puts others in their place between calls.
     """
 
-    def __init__(self, function: Callable[..., dict[str, Tensor]]) -> None:
+    def __init__(self, function: Callable[..., dict[str, Tensor] | None]) -> None:
         self.function, self.calls = function, 0
         self.graph = torch.cuda.CUDAGraph()
         self.stream = torch.cuda.Stream()  # both the eager calls and the captured one run on it
 
-    def __call__(self, *inputs: Tensor) -> dict[str, Tensor]:
-        """The function's results, which the next call overwrites; `inputs` have the same shapes every time."""
+    def __call__(self, *inputs: Tensor) -> dict[str, Tensor] | None:
+        """What the function returns, which the next call overwrites; `inputs` have the same shapes every time."""
         self.calls += 1
         if self.calls <= _EAGER_CALLS:
             return self._run(inputs)
@@ -34,9 +35,11 @@ class Captured:
         self.graph.replay()
         return self.results
 
-    def _run(self, inputs: tuple[Tensor, ...]) -> dict[str, Tensor]:
+    def _run(self, inputs: tuple[Tensor, ...]) -> dict[str, Tensor] | None:
         self.stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(self.stream):
+        with torch.cuda.stream(self.stream), warnings.catch_warnings():
+            # Of an optimiser that is made to be captured and is not yet.
+            warnings.filterwarnings("ignore", "This instance was constructed with capturable=True")
             results = self.function(*inputs)
         torch.cuda.current_stream().wait_stream(self.stream)
         return results

@@ -164,10 +164,11 @@ def prepared_manifest(folder: Path, features: FeatureConfig) -> dict[str, Any]:
         raise FileNotFoundError(f"{path}: missing; run the recipe's prepare.py")
     try:
         manifest = json.loads(path.read_text())
-    except ValueError as error:
+        found = from_dict(FeatureConfig, manifest["features"])
+    except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: damaged ({one_line(error)}); prepare the folder again") from error
-    if from_dict(FeatureConfig, manifest["features"]) != features:
-        raise ValueError(f"{folder}: features {manifest['features']['name']}, expected {features.name}")
+    if found != features:
+        raise ValueError(f"{folder}: features {found.name}, expected {features.name}")
     return manifest
 
 

@@ -7,6 +7,7 @@ processes (or finds those that torchrun or a cluster has started), places module
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import torch
 
@@ -44,6 +45,11 @@ def start(config: TrainConfig):
             f"devices={config.devices}, num_nodes={config.num_nodes}: but {started} processes were started"
         )
     return fabric
+
+
+def on_one_gpu(fabric: Any) -> bool:
+    """Whether the run is one process with a GPU, whose steps can be captured."""
+    return fabric.device.type == "cuda" and fabric.world_size == 1
 
 
 def _fabric_class() -> type:

@@ -1,4 +1,4 @@
-"""The training loop: one step on one page, checkpoints that resume to the same numbers."""
+"""The training loop: batches, checkpoints that resume to the same numbers, a row of the log for every step."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ class Trainer:
         steps = range(self.step, self.config.max_steps)
         items = range(share * self.fabric.global_rank, share * (self.fabric.global_rank + 1))
         if self.config.data.resident:
-            yield from ahead(lambda step: self.data.batch(step, items), steps)
+            yield from ahead(lambda step: self.data.batch(step, items), steps, self.fabric.device)
             return
         shares = _Shares(self.data, items)
         workers = self.config.data.workers
@@ -139,7 +139,7 @@ class Trainer:
             Losses, gradient norms before clipping and learning rate, the same in every process.
 
         Raises:
-            ValueError: a loss that is not finite; the last checkpoint is untouched.
+            ValueError: a loss or a gradient's norm that is not finite; the last checkpoint is untouched.
         """
         row = self._reduced(self.update.gradients(batch, self.step))
         self.update.apply(self.step)
@@ -147,7 +147,7 @@ class Trainer:
         return {**row, "learning_rate": self.update.learning_rate(self.step - 1)}
 
     def _reduced(self, terms: dict[str, Tensor]) -> dict[str, float]:
-        """Losses averaged over all processes, checked."""
+        """Losses and norms averaged over all processes, checked."""
         values = self.fabric.all_reduce(torch.stack([value.float() for value in terms.values()]), reduce_op="mean")
         row = dict(zip(terms, values.tolist(), strict=True))
         for name, value in row.items():

@@ -11,24 +11,25 @@ from torch import Tensor, nn
 from wavehax.train.config import AdversaryConfig, OptimizerConfig
 
 
-def generator_optimizer(model: nn.Module, config: OptimizerConfig) -> torch.optim.AdamW:
-    """AdamW of the generator."""
+def generator_optimizer(model: nn.Module, config: OptimizerConfig, captured: bool) -> torch.optim.AdamW:
+    """AdamW of the generator; `captured`: its steps are to be replayed as a CUDA graph."""
     betas = (config.beta1, config.beta2)
-    return _adamw(model, config.learning_rate, betas, config.weight_decay)
+    return _adamw(model, config.learning_rate, betas, config.weight_decay, captured)
 
 
-def discriminator_optimizer(model: nn.Module, config: AdversaryConfig) -> torch.optim.AdamW:
-    """AdamW of the discriminators, without weight decay."""
-    return _adamw(model, config.learning_rate, (config.beta1, config.beta2), 0.0)
+def discriminator_optimizer(model: nn.Module, config: AdversaryConfig, captured: bool) -> torch.optim.AdamW:
+    """AdamW of the discriminators, without weight decay; `captured` as for the generator."""
+    return _adamw(model, config.learning_rate, (config.beta1, config.beta2), 0.0, captured)
 
 
-def _adamw(model: nn.Module, learning_rate: float, betas: tuple[float, float], decay: float) -> torch.optim.AdamW:
+def _adamw(
+    model: nn.Module, learning_rate: float, betas: tuple[float, float], decay: float, captured: bool
+) -> torch.optim.AdamW:
     parameters = list(model.parameters())
-    if not parameters[0].is_cuda:
-        return torch.optim.AdamW(parameters, learning_rate, betas, weight_decay=decay)
-    # One kernel instead of several for each of hundreds of tensors; a captured one reads its rate from memory.
-    rate = torch.tensor(learning_rate, device=parameters[0].device)
-    return torch.optim.AdamW(parameters, rate, betas, weight_decay=decay, fused=True, capturable=True)
+    fused = parameters[0].is_cuda  # one kernel instead of several for each of hundreds of tensors
+    # What is captured reads its rate from memory.
+    rate = torch.tensor(learning_rate, device=parameters[0].device) if captured else learning_rate
+    return torch.optim.AdamW(parameters, rate, betas, weight_decay=decay, fused=fused, capturable=captured)
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, learning_rate: float) -> None:

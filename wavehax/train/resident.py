@@ -22,12 +22,14 @@ _ZERO_CROSSINGS = 24  # of the interpolating sinc on each side
 _ROLLOFF = 0.97  # its cutoff over the lower of the two Nyquist frequencies
 
 
-def ahead(make: Callable[[int], Batch], steps: Iterable[int]) -> Iterator[Batch]:
+def ahead(make: Callable[[int], Batch], steps: Iterable[int], device: torch.device) -> Iterator[Batch]:
     """The batch of each step, made in a thread and on a GPU stream of its own while the step before is computed.
 
     A batch may be used until the next one is asked for.
     """
-    stream = torch.cuda.Stream() if torch.cuda.is_available() else None
+    stream = torch.cuda.Stream(device) if device.type == "cuda" else None
+    if stream:
+        stream.wait_stream(torch.cuda.current_stream(device))  # on which the dataset's tables were made
 
     def complete(step: int) -> Batch:
         with torch.cuda.stream(stream) if stream else contextlib.nullcontext():

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from wavehax.nn import BaseGenerator
+from wavehax.train import distributed
 from wavehax.train.adversary import Adversary
 from wavehax.train.capture import Captured
 from wavehax.train.config import TrainConfig
@@ -28,22 +29,25 @@ class Update:
             bare: the generator, on the device of `fabric`.
         """
         self.config, self.fabric, self.bare = config, fabric, bare
-        self.optimizer = generator_optimizer(bare, config.optimizer)
+        self.on_one_gpu = distributed.on_one_gpu(fabric)
+        self.optimizer = generator_optimizer(bare, config.optimizer, self.on_one_gpu)
         loss = config.loss
         self.loss = MultiMelLoss(config.generator.sample_rate, loss.n_ffts, loss.n_mels, loss.floor).to(fabric.device)
         self.adversary = Adversary(config.adversary, fabric, config.max_steps) if config.adversary else None
         self.model = fabric.setup_module(bare)
         self.ema = {name: value.clone() for name, value in bare.state_dict().items()}
         self.average_weight = torch.zeros((), device=fabric.device)
-        self.captured: dict[bool, tuple[Captured, Captured]] = {}
+        self.captured: dict[bool, tuple[Captured, Captured]] = {}  # by whether the adversary takes part
 
     def gradients(self, batch: Batch, step: int) -> dict[str, Tensor]:
         """Leave clipped gradients in the parameters; returns losses, and the gradients' norms before clipping."""
-        active = self._set_schedule(step)
+        active = self._active(step)
+        self._set_schedule(step)
         if not self.on_one_gpu:
             return self._gradients(active, batch)
         if active not in self.captured:
             captured = Captured(lambda *tensors: self._gradients(active, Batch(*tensors)))
+            # In place of the graphs without the adversary, and of their memory.
             self.captured = {active: (captured, Captured(lambda: self._apply(active)))}
         return self.captured[active][0](*batch)
 
@@ -61,21 +65,15 @@ class Update:
         warmup = min(1.0, (step + 1) / max(1, optimizer.warmup_steps))
         return optimizer.learning_rate * warmup * cosine(step, 0, self.config.max_steps)
 
-    @property
-    def on_one_gpu(self) -> bool:
-        return self.fabric.device.type == "cuda" and self.fabric.world_size == 1
-
     def _active(self, step: int) -> bool:
         return self.adversary is not None and self.adversary.active(step)
 
-    def _set_schedule(self, step: int) -> bool:
-        """Whatever depends on the number of the step; returns whether the adversary takes part."""
+    def _set_schedule(self, step: int) -> None:
+        """Set whatever depends on the number of the step."""
         set_learning_rate(self.optimizer, self.learning_rate(step))
         self.average_weight.fill_(average_weight(self.config.optimizer.ema_decay, step + 1))
-        active = self._active(step)
-        if self.adversary and active:
+        if self.adversary and self._active(step):
             self.adversary.set_schedule(step)
-        return active
 
     def _gradients(self, active: bool, batch: Batch) -> dict[str, Tensor]:
         config, parts = self.config, self.config.accumulate
@@ -108,9 +106,8 @@ class Update:
         torch.autograd.backward(sources, gradients)
         return terms
 
-    def _apply(self, active: bool) -> dict[str, Tensor]:
+    def _apply(self, active: bool) -> None:
         self.optimizer.step()
         if self.adversary and active:
             self.adversary.optimizer.step()
         update_average(self.ema, self.bare.state_dict(), self.average_weight)
-        return {}
