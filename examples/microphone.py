@@ -29,8 +29,7 @@ class LiveVoice:
     def __init__(self, voc: wavehax.Vocoder, f0_scale: float = 1.0) -> None:
         self._mels = MelStream(voc.features)
         self._stream = voc.stream(f0_scale=f0_scale)
-        if not voc.predicts_f0:
-            raise ValueError("this model has no predictor of F0")
+        self._stream.push(np.zeros((voc.features.n_mels, 0), np.float32))  # refused now where F0 is not predicted
         hop = voc.hop_length
         self.delay = -(-self._mels.delay // hop) * hop + self._stream.delay  # samples
         self._ready = np.zeros(self.delay, np.float32)

@@ -224,7 +224,7 @@ def test_the_microphone_says_in_one_line_what_is_not_there(monkeypatch, capsys, 
         return said
 
     monkeypatch.setitem(sys.modules, "sounddevice", device)
-    assert "no predictor of F0" in fails(["--model", str(model_file)])
+    assert "this model does not estimate it" in fails(["--model", str(model_file)])
     assert "f0_scale=0.001: out of range" in fails(["--f0-scale", "0.001"])
     monkeypatch.setattr(device, "Stream", refuse)
     assert "the sound device: Error querying device -1" in fails([])
