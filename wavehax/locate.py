@@ -43,7 +43,9 @@ def model_path(path_or_name: str | os.PathLike[str] | None = None) -> Path:
 
 def is_repository(path_or_name: str | os.PathLike[str] | None) -> bool:
     """Whether this names a repository of the hub, without a revision, and no path here."""
-    found = _REPOSITORY.fullmatch(path_or_name) if isinstance(path_or_name, str) else None
+    if not isinstance(path_or_name, str):
+        return False
+    found = _REPOSITORY.fullmatch(path_or_name)
     return found is not None and found["revision"] is None and not Path(path_or_name).exists()
 
 
