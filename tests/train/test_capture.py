@@ -23,6 +23,7 @@ def run(config: Path, captured: bool) -> tuple[list[dict[str, float]], dict[str,
     return [trainer.train_step(batch) for batch in trainer.batches()], trainer.ema
 
 
+@pytest.mark.filterwarnings("ignore:This instance was constructed with capturable=True")
 def test_captured_steps_are_the_eager_ones(write_config: Callable[..., Path], tmp_path: Path) -> None:
     (rows, average), (expected_rows, expected_average) = (run(write_config(tmp_path), way) for way in (True, False))
     for row, expected in zip(rows, expected_rows, strict=True):
