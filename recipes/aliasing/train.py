@@ -14,8 +14,6 @@ from wavehax.nn import WaveGenerator
 from wavehax.nn.baselines import BASELINES, Baseline
 from wavehax.train.config import TrainConfig, load_config
 from wavehax.train.loop import Trainer
-from wavehax.train.start import initialize
-from wavehax.train.state import newest
 
 PRIORS = {"wavehax": "pcph", "noise": "noise"}
 
@@ -30,8 +28,6 @@ class BaselineTrainer(Trainer):
     def _build_generator(self) -> WaveGenerator:
         model = Baseline(self.name, self.config.generator)
         model.set_normalization(self.data.mel_mean, self.data.mel_scale)
-        if self.config.init_from and newest(self.checkpoints) is None:
-            initialize(model, Path(self.config.init_from))
         return model
 
 

@@ -13,6 +13,7 @@ from wavehax.audio import read_audio
 from wavehax.errors import optional_module
 from wavehax.evaluate.items import SPLITS, Item, manifest_items
 from wavehax.evaluate.pitch import F0Scores, f0_in_range, f0_scores
+from wavehax.evaluate.synthesis import check_predictor
 from wavehax.features import log_mel
 from wavehax.vocoder import Vocoder
 
@@ -35,8 +36,7 @@ def main(argv: Sequence[str]) -> int:
     arguments = _parser().parse_args(argv)
     optional_module("pyworld", "evaluation", "wavehax[f0]")
     voc = wavehax.load(arguments.model)
-    if not voc.predicts_f0:
-        raise ValueError("f0 from the mel: this model has no predictor of F0")
+    check_predictor(voc)
     items = manifest_items(arguments.data, arguments.splits)
     print(f"{'from':<10}{'split':<10}{'files':>6}{'gross %':>9}{'V/UV %':>9}{'RMSE cents':>12}{'median':>8}")
     for split in arguments.splits:

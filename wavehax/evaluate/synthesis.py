@@ -30,6 +30,12 @@ class Pair:
     f0_scale: float = 1.0
 
 
+def check_predictor(voc: wavehax.Vocoder) -> None:
+    """Raise ValueError unless the model predicts F0."""
+    if not voc.predicts_f0:
+        raise ValueError("f0 from the mel: this model has no predictor of F0")
+
+
 @dataclass(frozen=True)
 class ModelSynthesis:
     """Mel and Harvest F0 of the recording through a model, as `wavehax resynth` does it."""
@@ -42,8 +48,8 @@ class ModelSynthesis:
     def check(self) -> None:
         """Raise what `wavehax.load` raises, or ValueError where the model is to predict F0 and cannot."""
         voc = _vocoder(self.model, self.precision)
-        if self.predict_f0 and not voc.predicts_f0:
-            raise ValueError("f0 from the mel: this model has no predictor of F0")
+        if self.predict_f0:
+            check_predictor(voc)
 
     def __call__(self, item: Item) -> Pair:
         voc = _vocoder(self.model, self.precision)

@@ -37,27 +37,27 @@ class Update:
         self.model = fabric.setup_module(bare)
         self.ema = {name: value.clone() for name, value in bare.state_dict().items()}
         self.average_weight = torch.zeros((), device=fabric.device)
-        self.captured: dict[bool, tuple[Captured, Captured]] = {}  # by whether the adversary takes part
+        self.captured: dict[Adversary | None, tuple[Captured, Captured]] = {}
 
     def gradients(self, batch: Batch, step: int) -> dict[str, Tensor]:
         """Leave clipped gradients in the parameters; returns losses, and the gradients' norms before clipping."""
-        active = self._active(step)
+        adversary = self._active(step)
         self._set_schedule(step)
         if not self.on_one_gpu:
-            return self._gradients(active, batch)
-        if active not in self.captured:
-            captured = Captured(lambda *tensors: self._gradients(active, Batch(*tensors)))
+            return self._gradients(adversary, batch)
+        if adversary not in self.captured:
+            captured = Captured(lambda *tensors: self._gradients(adversary, Batch(*tensors)))
             # In place of the graphs without the adversary, and of their memory.
-            self.captured = {active: (captured, Captured(lambda: self._apply(active)))}
-        return self.captured[active][0](*batch)
+            self.captured = {adversary: (captured, Captured(lambda: self._apply(adversary)))}
+        return self.captured[adversary][0](*batch)
 
     def apply(self, step: int) -> None:
         """Move weights by their gradients, and the averaged ones after them."""
-        active = self._active(step)
+        adversary = self._active(step)
         if self.on_one_gpu:
-            self.captured[active][1]()
+            self.captured[adversary][1]()
         else:
-            self._apply(active)
+            self._apply(adversary)
 
     def learning_rate(self, step: int) -> float:
         """Of the generator: linear warm-up, then a cosine that reaches zero at `max_steps`."""
@@ -65,33 +65,34 @@ class Update:
         warmup = min(1.0, (step + 1) / max(1, optimizer.warmup_steps))
         return optimizer.learning_rate * warmup * cosine(step, 0, self.config.max_steps)
 
-    def _active(self, step: int) -> bool:
-        return self.adversary is not None and self.adversary.active(step)
+    def _active(self, step: int) -> Adversary | None:
+        """The adversary, where it takes part."""
+        return self.adversary if self.adversary and self.adversary.active(step) else None
 
     def _set_schedule(self, step: int) -> None:
         """Set whatever depends on the number of the step."""
         set_learning_rate(self.optimizer, self.learning_rate(step))
         self.average_weight.fill_(average_weight(self.config.optimizer.ema_decay, step + 1))
-        if self.adversary and self._active(step):
-            self.adversary.set_schedule(step)
+        if adversary := self._active(step):
+            adversary.set_schedule(step)
 
-    def _gradients(self, active: bool, batch: Batch) -> dict[str, Tensor]:
+    def _gradients(self, adversary: Adversary | None, batch: Batch) -> dict[str, Tensor]:
         config, parts = self.config, self.config.accumulate
         self.optimizer.zero_grad()
-        if self.adversary and active:
-            self.adversary.optimizer.zero_grad()
+        if adversary:
+            adversary.optimizer.zero_grad()
         totals: dict[str, Tensor] = {}
         for i in range(parts):
             waiting = i < parts - 1  # gradients are summed over processes with those of the last part
             with self.fabric.no_backward_sync(self.model, enabled=waiting and self.fabric.world_size > 1):
-                terms = self._accumulate(active, Batch(*(x[i::parts] for x in batch)))
+                terms = self._accumulate(adversary, Batch(*(x[i::parts] for x in batch)))
             totals = {name: totals.get(name, 0) + value.detach() / parts for name, value in terms.items()}
         totals["grad_norm"] = nn.utils.clip_grad_norm_(self.bare.parameters(), config.optimizer.max_grad_norm)
-        if self.adversary and active:
-            totals["discriminator_grad_norm"] = self.adversary.clip()
+        if adversary:
+            totals["discriminator_grad_norm"] = adversary.clip()
         return totals
 
-    def _accumulate(self, active: bool, batch: Batch) -> dict[str, Tensor]:
+    def _accumulate(self, adversary: Adversary | None, batch: Batch) -> dict[str, Tensor]:
         """Add the gradients of one part of a batch; returns its losses."""
         config, parts = self.config, self.config.accumulate
         prior = batch.prior(self.bare)
@@ -99,15 +100,15 @@ class Update:
             wave = self.model(batch.mel, batch.f0, prior)
         mel = self.loss(wave[:, 0], batch.audio)
         terms, sources, gradients = {"mel": mel}, [config.loss.mel_weight / parts * mel], [None]
-        if self.adversary and active:
-            gradient, judged = self.adversary.gradient(batch.audio[:, None], wave, parts)
+        if adversary:
+            gradient, judged = adversary.gradient(batch.audio[:, None], wave, parts)
             terms |= judged
             sources, gradients = [*sources, wave], [None, gradient / parts]
         torch.autograd.backward(sources, gradients)
         return terms
 
-    def _apply(self, active: bool) -> None:
+    def _apply(self, adversary: Adversary | None) -> None:
         self.optimizer.step()
-        if self.adversary and active:
-            self.adversary.optimizer.step()
+        if adversary:
+            adversary.optimizer.step()
         update_average(self.ema, self.bare.state_dict(), self.average_weight)
