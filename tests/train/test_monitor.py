@@ -36,7 +36,7 @@ def test_a_missing_validation_folder_is_refused_before_anything_is_loaded(
     def not_reached(*arguments: object) -> None:
         raise AssertionError("a trainer was made")
 
-    monkeypatch.setattr("wavehax.train.loop.Trainer._dataset", not_reached)
+    monkeypatch.setattr("wavehax.train.loop.Trainer", not_reached)
     path = write_config(tmp_path, monitor={"every_steps": 5, "validation": str(tmp_path / "none")})
     with pytest.raises(FileNotFoundError, match=r"none.manifest\.json: missing"):
         main([str(path)])

@@ -16,6 +16,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         ValueError, OSError: the configuration, the prepared data or the checkpoint is not as expected.
     """
     from wavehax.train.config import load_config
+    from wavehax.train.data import prepared_manifest
     from wavehax.train.loop import Trainer
 
     description = "Train a generator, or resume the run in its run_dir."
@@ -24,4 +25,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     help_text = "replace a value of it, e.g. data.batch_size=8"
     parser.add_argument("overrides", nargs="*", metavar="key=value", help=help_text)
     arguments = parser.parse_args(argv)
-    Trainer(load_config(arguments.config, arguments.overrides)).run()
+    config = load_config(arguments.config, arguments.overrides)
+    if config.monitor.every_steps and config.monitor.validation:  # which is not read before data and models are there
+        prepared_manifest(Path(config.monitor.validation), config.feature_config)
+    Trainer(config).run()

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 from wavehax.nn import BaseGenerator, build_generator
 from wavehax.train import distributed
 from wavehax.train.config import TrainConfig, config_from_dict, config_to_dict
-from wavehax.train.data import Batch, SegmentDataset, prepared_manifest
+from wavehax.train.data import Batch, SegmentDataset
 from wavehax.train.monitor import Monitor
 from wavehax.train.resident import ResidentDataset, ahead
 from wavehax.train.start import initialize
@@ -44,8 +44,6 @@ class Trainer:
             ValueError: they do not fit, or the run in `run_dir` was made with another configuration.
         """
         self.config, self.run_dir = config, Path(config.run_dir)
-        if config.monitor.every_steps and config.monitor.validation:  # read only once data and models are there
-            prepared_manifest(Path(config.monitor.validation), config.feature_config)
         self.fabric = fabric or distributed.start(config)
         torch.manual_seed(config.seed)  # of the initial weights; nothing is drawn from it later
         self.data = self._dataset()
