@@ -13,6 +13,7 @@
 #include "cpu.h"
 #include "engine.h"
 #include "f0.h"
+#include "inputs.h"
 #include "stream.h"
 
 namespace py = pybind11;
@@ -123,6 +124,14 @@ Array py_vocode(const EnginePtr& engine, const Array& mel, const DenseArray& f0,
   return wave;
 }
 
+std::int64_t py_first_not_finite(const Array& mel) {
+  if (mel.ndim() != 2) throw std::invalid_argument("mel: expected shape [n_mels, frames]");
+  const int n_mels = static_cast<int>(mel.shape(0));
+  return first_not_finite(view(mel), check(mel, n_mels), n_mels);
+}
+
+std::int64_t py_first_no_pitch(const DenseArray& f0) { return first_no_pitch(f0.data(), f0.size()); }
+
 py::dict py_profile(const EnginePtr& engine, const Array& mel, const DenseArray& f0) {
   const std::int64_t frames = check(*engine, mel, f0, nullptr);
   std::vector<float> wave(frames * engine->config.hop_length);
@@ -207,6 +216,10 @@ PYBIND11_MODULE(_engine, m) {
   m.def("available_isas", &available_isas, "Instruction sets that this machine can run, fastest first.");
   m.def("available_precisions", [](const std::string& isa) { return available_precisions(choose_kernels(isa)); },
         py::arg("isa") = "auto", "Precisions that this machine has with an instruction set, slowest first.");
+  m.def("first_not_finite", &py_first_not_finite, py::arg("mel"),
+        "frame * n_mels + band of the first value that is not finite; the size of mel where all are.");
+  m.def("first_no_pitch", &py_first_no_pitch, py::arg("f0"),
+        "The first frame whose F0 is neither 0 nor finite and at least 1 Hz; the size of f0 where there is none.");
   m.def("multiply_adds", &py_multiply_adds, py::arg("isa"), py::arg("rounds"),
         "Do so many rounds of multiply-adds and nothing else; the floating-point operations they are.");
   py::class_<Engine, EnginePtr>(m, "Engine")

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "filter_bank.h"
+#include "inputs.h"
 #include "layers.h"
 #include "prior.h"
 #include "stft.h"
@@ -79,11 +80,6 @@ struct Engine {
 // The whole utterance: mel as in MelView, f0 [frames] in Hz, prior [prior_length(frames)] or null, out [frames * hop_length].
 // `threads` share it in time, as many as it is long enough for; the samples do not depend on their number. With a norm over
 // the utterance there is one.
-struct MelView {
-  const float* data;
-  std::int64_t band_stride, frame_stride;  // floats
-  MelView from(std::int64_t frame) const { return {data + frame * frame_stride, band_stride, frame_stride}; }
-};
 void vocode(std::shared_ptr<const Engine> engine, MelView mel, const float* f0, std::int64_t frames, std::uint64_t seed,
             const float* prior, int threads, float* out);
 

@@ -7,12 +7,13 @@ from numbers import Real
 
 import numpy as np
 
+from wavehax import _engine
 from wavehax.config import FeatureConfig
 
 MIN_F0 = 1.0
 """Hz. Lower is no pitch but a mistake, such as a contour smoothed into unvoiced frames; its prior is one huge click."""
 
-_TILE = 4096  # frames checked at once: 0.4 MB of flags at 100 bands
+_FLOAT32 = np.dtype(np.float32)
 
 
 def checked_mel(mel: np.ndarray, features: FeatureConfig, first: int = 0) -> np.ndarray:
@@ -24,12 +25,10 @@ def checked_mel(mel: np.ndarray, features: FeatureConfig, first: int = 0) -> np.
         raise ValueError(f"mel has shape {list(mel.shape)}: expected {_definition(features)}{_advice(mel, features)}")
     mel = _as_float32(mel)
     mel = mel if mel.flags.aligned else mel.copy()
-    for start in range(0, mel.shape[1], _TILE):
-        finite = np.isfinite(mel[:, start : start + _TILE])
-        if not finite.all():
-            frame, band = np.argwhere(~finite.T)[0]
-            value = mel[band, start + frame]
-            raise ValueError(f"mel is {value} in band {band} of frame {first + start + frame}: expected finite values")
+    bad = _engine.first_not_finite(mel)
+    if bad < mel.size:
+        frame, band = divmod(bad, features.n_mels)
+        raise ValueError(f"mel is {mel[band, frame]} in band {band} of frame {first + frame}: expected finite values")
     return mel
 
 
@@ -47,10 +46,11 @@ def checked_f0(f0: np.ndarray, frames: int, first: int = 0, scale: float = 1.0) 
         with np.errstate(over="ignore", invalid="ignore"):  # what is then not finite is refused as such
             f0 = f0 * np.float64(scale)  # in float32 a large scale would be infinite, and 0 Hz become NaN
     f0 = np.ascontiguousarray(_as_float32(f0))
-    bad = ~(np.isfinite(f0) & ((given == 0) | (f0 >= MIN_F0)))
-    if bad.any():
-        frame = int(np.argmax(bad))
-        value = f0[frame] or given[frame]  # what float32 rounds to 0 is as little a pitch
+    bad = _engine.first_no_pitch(f0)
+    if f0 is not given:  # what float32 rounds to 0 is as little a pitch
+        bad = min([bad, *np.flatnonzero((f0 == 0) & (given != 0))[:1]])
+    if bad < frames:
+        frame, value = bad, f0[bad] or given[bad]
         raise ValueError(
             f"f0 is {value} in frame {first + frame}: expected at least {MIN_F0:g} Hz, or 0 where unvoiced"
         )
@@ -100,7 +100,7 @@ def checked_threads(threads: int) -> int:
 
 
 def _as_float32(values: np.ndarray) -> np.ndarray:
-    if values.dtype == np.float32:
+    if values.dtype == _FLOAT32:
         return values
     with np.errstate(over="ignore"):  # what overflows becomes infinite, and is refused as such
         return values.astype(np.float32)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -214,7 +212,7 @@ class Stream:
         self._f0_stream: Any = None  # made by the first push without F0
         self._frames = 0
         self._flushed = False
-        self._lock = threading.Lock()
+        self._alone = _Alone()
 
     @property
     def delay(self) -> int:
@@ -240,7 +238,7 @@ class Stream:
             ValueError: as `Vocoder.__call__`, frames counted from the first push; the stream is as it was before.
             RuntimeError: after `flush`, or while another thread is inside this stream.
         """
-        with self._alone():
+        with self._alone:
             if self._flushed:
                 raise RuntimeError("this stream is flushed: call reset() to begin another utterance")
             mel = checked_mel(mel, self._vocoder.features, self._frames)
@@ -264,7 +262,7 @@ class Stream:
 
     def flush(self) -> np.ndarray:
         """End the utterance: float32 [m], the samples still owed. Only `reset` may follow."""
-        with self._alone():
+        with self._alone:
             if self._flushed:
                 raise RuntimeError("this stream is flushed already: call reset() to begin another utterance")
             self._flushed = True
@@ -272,20 +270,25 @@ class Stream:
 
     def reset(self, seed: int | None = None) -> None:
         """Begin a fresh utterance; by default with the seed of the last one."""
-        with self._alone():
+        with self._alone:
             self._seed = self._seed if seed is None else checked_seed(seed)
             self._stream.reset(self._seed)
             self._f0_stream = None
             self._frames = 0
             self._flushed = False
 
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
+
+class _Alone:
+    """Held by the one thread that is inside a stream; a second one is refused."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
         if not self._lock.acquire(blocking=False):
             raise RuntimeError(
                 "this stream is in use by another thread: a stream belongs to one voice, make one for each"
             )
-        try:
-            yield
-        finally:
-            self._lock.release()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
