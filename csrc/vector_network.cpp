@@ -3,6 +3,11 @@
 #include <algorithm>
 
 namespace wavehax {
+namespace {
+
+constexpr std::int64_t kConvolved = 8;  // frames convolved together: what they share of their rows is read once
+
+}  // namespace
 
 VectorNetwork::VectorNetwork(const Engine& e, std::int64_t tile)
     : engine_(e),
@@ -77,12 +82,16 @@ void VectorNetwork::block(std::size_t index, const float* const* rows, const flo
 void VectorNetwork::convolve(const Block& block, const float* const* rows, std::int64_t count) {
   const bool whole = block.norm.kind == NormKind::kUtterance;
   Moments total;
-  for (std::int64_t i = 0; i < count; ++i) {
-    engine_.kernels.depthwise(rows + i, block.shape(), block.dwconv.data(), convolved_rows_[i]);
-    if (whole)
-      total.add(block.norm.measure(engine_.kernels, convolved_rows_[i], engine_.bins));
-    else
-      normalise(block.norm, &convolved_rows_[i], 1);
+  for (std::int64_t first = 0; first < count; first += kConvolved) {
+    const std::int64_t frames = std::min(kConvolved, count - first);
+    float* const* outs = &convolved_rows_[first];
+    engine_.kernels.depthwise(rows + first, static_cast<int>(frames), block.shape(), block.dwconv.data(), outs);
+    for (std::int64_t i = 0; i < frames; ++i) {
+      if (whole)
+        total.add(block.norm.measure(engine_.kernels, outs[i], engine_.bins));
+      else
+        normalise(block.norm, outs + i, 1);
+    }
   }
   if (!whole) return;
   block.norm.apply_moments(total, scale_.data(), shift_.data());

@@ -11,7 +11,7 @@ class VectorNetwork : public Network {
 
   std::size_t memory() const override;
   int row_size() const override { return (engine_.bins + 2 * engine_.mirrored) * engine_.width; }
-  std::int64_t block_tile() const override { return engine_.streamable ? 2 : tile_; }
+  std::int64_t block_tile() const override { return engine_.streamable ? (fused(engine_.blocks.front().norm) ? 2 : 4) : tile_; }
   void project_mel(int tap, const float* const* inputs, int rows, float* out) override;
   void project_prior(int tap, const float* const* inputs, int rows, float* out) override;
   void mix(const float* const* planes, int count, float* row) override;
@@ -24,7 +24,7 @@ class VectorNetwork : public Network {
  private:
   // A norm over the utterance lets every block work in place: then no output may be written while inputs are still read.
   bool fused(const Norm& norm) const { return engine_.streamable && norm.kind == NormKind::kBatch; }
-  std::int64_t group() const { return engine_.streamable ? 1 : tile_; }  // frames over which a norm is taken
+  std::int64_t group() const { return block_tile(); }  // frames convolved before the first is overwritten
   float* interior(float* row) const { return row + engine_.mirrored * engine_.width; }
   const float* interior(const float* row) const { return row + engine_.mirrored * engine_.width; }
   int frame_size() const { return engine_.bins * engine_.width; }

@@ -1,5 +1,7 @@
 // A block, of body.h, which includes this: depthwise convolution, and the two products around gelu.
 
+constexpr int kRestBins = 5;  // what 61, 257 and 481 bins leave of tiles of 7 or 14; of 8, 61 and 241 leave 5 and 1
+
 // B bins of one vector of channels, for any number of taps: a weight is loaded once for all of them.
 template <int B>
 static void depthwise_any(const float* const* rows, int frames, int taps, const float* weight, int channels, long offset, float* out) {
@@ -17,9 +19,8 @@ static void depthwise_any(const float* const* rows, int frames, int taps, const 
 
 // The same with the K weights of a row held in registers, so that every input is loaded once for all the outputs it meets.
 // The order of the additions is that of depthwise_any.
-template <int K>
+template <int K, int B>
 static void depthwise_fixed(const float* const* rows, int frames, int, const float* weight, int channels, long offset, float* out) {
-  constexpr int B = kDepthwiseBins;
   Vec acc[B];
   for (int b = 0; b < B; ++b) acc[b] = splat(0.0f);
   for (int j = 0; j < frames; ++j, weight += K * channels) {
@@ -40,29 +41,47 @@ static void depthwise_fixed(const float* const* rows, int frames, int, const flo
 
 using DepthwiseTile = void (*)(const float* const* rows, int frames, int taps, const float* weight, int channels, long offset, float* out);
 
-// The function for tiles of kDepthwiseBins.
+// The function for tiles of B bins.
+template <int B>
 static DepthwiseTile depthwise_tile(int taps) {
   switch (kWeightsInRegisters ? taps : 0) {
-    case 3: return depthwise_fixed<3>;
-    case 5: return depthwise_fixed<5>;
-    case 7: return depthwise_fixed<7>;
-    case 9: return depthwise_fixed<9>;
-    case 11: return depthwise_fixed<11>;
-    case 13: return depthwise_fixed<13>;
-    case 15: return depthwise_fixed<15>;
-    default: return depthwise_any<kDepthwiseBins>;
+    case 3: return depthwise_fixed<3, B>;
+    case 5: return depthwise_fixed<5, B>;
+    case 7: return depthwise_fixed<7, B>;
+    case 9: return depthwise_fixed<9, B>;
+    case 11: return depthwise_fixed<11, B>;
+    case 13: return depthwise_fixed<13, B>;
+    case 15: return depthwise_fixed<15, B>;
+    default: return depthwise_any<B>;
   }
 }
 
-// All bins in tiles; the last tile begins early and computes some bins again rather than one by one.
-static void depthwise(const float* const* rows, const BlockShape& s, const float* weight, float* out) {
-  const int tile_bins = s.bins < kDepthwiseBins ? 1 : kDepthwiseBins;
-  const DepthwiseTile tile = tile_bins == 1 ? depthwise_any<1> : depthwise_tile(s.taps);
-  for (int f = 0; f < s.bins; f += tile_bins) {
-    const int first = f + tile_bins <= s.bins ? f : s.bins - tile_bins;
+// All bins in tiles of kDepthwiseBins, and one of kRestBins where that is enough for what they leave; the last tile begins early
+// and computes some bins again rather than one by one.
+struct BinTiles {
+  const int bins, whole, rest;
+  const DepthwiseTile of_whole, of_rest;
+
+  BinTiles(int bins, int taps)
+      : bins(bins),
+        whole(bins < kDepthwiseBins ? 1 : kDepthwiseBins),
+        rest(bins < kDepthwiseBins ? 1 : kRestBins),
+        of_whole(bins < kDepthwiseBins ? depthwise_any<1> : depthwise_tile<kDepthwiseBins>(taps)),
+        of_rest(bins < kDepthwiseBins ? depthwise_any<1> : depthwise_tile<kRestBins>(taps)) {}
+
+  int size(int first) const { return bins - first <= rest ? rest : whole; }
+  int begin(int first) const { return first + size(first) <= bins ? first : bins - size(first); }
+  DepthwiseTile convolve(int first) const { return bins - first <= rest ? of_rest : of_whole; }
+};
+
+// Tile by tile of bins, for all frames: what they share of the rows is then read once into the first-level cache.
+static void depthwise(const float* const* rows, int count, const BlockShape& s, const float* weight, float* const* outs) {
+  const BinTiles tiles(s.bins, s.taps);
+  for (int f = 0; f < s.bins; f += tiles.size(f)) {
+    const DepthwiseTile convolve = tiles.convolve(f);
     for (int c = 0; c < s.channels; c += kWidth) {
-      const long offset = static_cast<long>(first) * s.channels + c;
-      tile(rows, s.frames, s.taps, weight + c, s.channels, offset, out + offset);
+      const long offset = static_cast<long>(tiles.begin(f)) * s.channels + c;
+      for (int i = 0; i < count; ++i) convolve(rows + i, s.frames, s.taps, weight + c, s.channels, offset, outs[i] + offset);
     }
   }
 }
@@ -100,7 +119,7 @@ static inline void mlp_columns(const float* x, int x_stride, int rows, const flo
     const long at = static_cast<long>(r) * stride;
     mlp_tile<kEven, V, kHidden>(x + r * x_stride, x_stride, w, bias, depth, stride, hidden + at, residual + at, out + at);
   }
-  constexpr int kRest = kEven < 5 ? kEven : 5;  // what 61 and 257 bins, of n_fft 120 and 512, leave of tiles of 7 or 14
+  constexpr int kRest = kEven < kRestBins ? kEven : kRestBins;
   for (; r + kRest <= rows; r += kRest) {
     const long at = static_cast<long>(r) * stride;
     mlp_tile<kRest, V, kHidden>(x + r * x_stride, x_stride, w, bias, depth, stride, hidden + at, residual + at, out + at);
@@ -137,18 +156,18 @@ static void mlp(const float* x, const BlockShape& s, const BlockWeights& w, cons
   }
 }
 
-// Tile by tile of bins, for all frames: what they share of the rows is then read once into the first-level cache.
+// Tile by tile, as depthwise.
 static void block(const float* const* rows, int count, const BlockShape& s, const BlockWeights& w,
                   const float* const* residuals, float* const* outs, float* scratch) {
   float *convolved = scratch, *hidden = scratch + kDepthwiseBins * s.channels;
-  const int tile_bins = s.bins < kDepthwiseBins ? 1 : kDepthwiseBins;
-  const DepthwiseTile tile = tile_bins == 1 ? depthwise_any<1> : depthwise_tile(s.taps);
-  for (int f = 0; f < s.bins; f += tile_bins) {
-    const long at = static_cast<long>(f + tile_bins <= s.bins ? f : s.bins - tile_bins) * s.channels;
+  const BinTiles tiles(s.bins, s.taps);
+  for (int f = 0; f < s.bins; f += tiles.size(f)) {
+    const DepthwiseTile convolve = tiles.convolve(f);
+    const long at = static_cast<long>(tiles.begin(f)) * s.channels;
     for (int i = 0; i < count; ++i) {
       for (int c = 0; c < s.channels; c += kWidth)
-        tile(rows + i, s.frames, s.taps, w.depthwise + c, s.channels, at + c, convolved + c);
-      mlp_rows(convolved, tile_bins, s, w, residuals[i] + at, outs[i] + at, hidden);
+        convolve(rows + i, s.frames, s.taps, w.depthwise + c, s.channels, at + c, convolved + c);
+      mlp_rows(convolved, tiles.size(f), s, w, residuals[i] + at, outs[i] + at, hidden);
     }
   }
 }

@@ -49,9 +49,9 @@ struct Kernels {
   void (*project_bf16)(const float* const* inputs, int rows, int taps, int depth, const Bf16Pair* weight, const float* bias,
                        int columns, float* const* outputs);
 
-  // Depthwise convolution: out[f][c] = sum over j, i of rows[j][f + i][c] * weight[j][i][c].
-  // rows: shape.frames frames, already padded in frequency.
-  void (*depthwise)(const float* const* rows, const BlockShape& shape, const float* weight, float* out);
+  // Depthwise convolution of `count` consecutive frames: out[f][c] = sum over j, i of rows[j][f + i][c] * weight[j][i][c], frame
+  // number n from rows[n .. n + shape.frames], which are already padded in frequency.
+  void (*depthwise)(const float* const* rows, int count, const BlockShape& shape, const float* weight, float* const* outs);
 
   // out[f] = residual[f] + weight2 * gelu(weight1 * x[f] + bias1) + bias2.   `out` may be `residual`.
   void (*mlp)(const float* x, const BlockShape& shape, const BlockWeights& weights, const float* residual, float* out,

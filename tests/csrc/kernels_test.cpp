@@ -207,7 +207,7 @@ void test_block(const Kernels& k, int bins, int channels, int expanded, int taps
   const int width = padded(channels);
   std::vector<Floats> x, residual, convolved(count), out(count);
   std::vector<const float*> rows, from;
-  std::vector<float*> to;
+  std::vector<float*> to, between;
   for (int j = 0; j < frames - 1 + count; ++j) x.push_back(random_frame(bins + taps - 1, channels, width));
   for (const Floats& row : x) rows.push_back(row.data());
   Floats scratch(wavehax::scratch_size(shape));
@@ -215,10 +215,11 @@ void test_block(const Kernels& k, int bins, int channels, int expanded, int taps
     residual.push_back(random_frame(bins, channels, width));
     convolved[i].resize(bins * width);
     out[i].resize(bins * width);
-    k.depthwise(rows.data() + i, shape, t.block.dwconv.data(), convolved[i].data());
-    check_depthwise(k, t, rows.data() + i, convolved[i]);
+    between.push_back(convolved[i].data());
   }
+  k.depthwise(rows.data(), count, shape, t.block.dwconv.data(), between.data());
   for (int i = 0; i < count; ++i) {
+    check_depthwise(k, t, rows.data() + i, convolved[i]);
     from.push_back(residual[i].data());
     to.push_back(out[i].data());
   }
