@@ -22,6 +22,7 @@ static void depthwise_any(const float* const* rows, int frames, int taps, const 
 template <int K, int B>
 static void depthwise_fixed(const float* const* rows, int frames, int, const float* weight, int channels, long offset, float* out) {
   Vec acc[B];
+  WAVEHAX_UNROLL
   for (int b = 0; b < B; ++b) acc[b] = splat(0.0f);
   for (int j = 0; j < frames; ++j, weight += K * channels) {
     const float* x = rows[j] + offset;
@@ -36,6 +37,7 @@ static void depthwise_fixed(const float* const* rows, int frames, int, const flo
         if (p >= b && p - b < K) acc[b] = fma(xp, w[p - b], acc[b]);
     }
   }
+  WAVEHAX_UNROLL
   for (int b = 0; b < B; ++b) store(out + b * channels, acc[b]);
 }
 
@@ -86,19 +88,44 @@ static void depthwise(const float* const* rows, int count, const BlockShape& s, 
   }
 }
 
+// acc[r][v] += sum over k of x[r * x_stride + k] * w[k][v], with `stride` floats between the rows of w. A pointer serves three
+// rows, 0, 1 and 2 strides from it: with one for each, fourteen would not fit the registers and be loaded again for every k.
+template <int R, int V>
+static inline void accumulate_rows(Vec (&acc)[R][V], const float* x, long x_stride, const float* w, int depth, int stride) {
+  constexpr int kPointers = (R + 2) / 3;
+  const float* from[kPointers];
+  WAVEHAX_UNROLL
+  for (int p = 0; p < kPointers; ++p) from[p] = x + 3 * p * x_stride;
+  for (int k = 0; k < depth; ++k, w += stride) {
+    Vec row[V];
+    for (int v = 0; v < V; ++v) row[v] = load(w + v * kWidth);
+    WAVEHAX_UNROLL
+    for (int r = 0; r < R; ++r) {
+      const Vec xk = splat(from[r / 3][r % 3 * x_stride]);
+      for (int v = 0; v < V; ++v) acc[r][v] = fma(xk, row[v], acc[r][v]);
+    }
+    WAVEHAX_UNROLL
+    for (int p = 0; p < kPointers; ++p) {
+      ++from[p];
+      asm("" : "+r"(from[p]));  // or the compiler makes one for each
+    }
+  }
+}
+
 // One register tile of a product over `depth` with weights [depth][stride]: R rows, V vectors of columns. The result goes to
 // `hidden` through gelu, or to `out` with the residual where there is no hidden.
 template <int R, int V, bool kHidden>
 static inline void mlp_tile(const float* x, int x_stride, const float* w, const float* bias, int depth, int stride, float* hidden,
                             const float* residual, float* out) {
   Vec acc[R][V];
-  const float* rows[R];
-  for (int r = 0; r < R; ++r) {
-    rows[r] = x + r * x_stride;
-    for (int v = 0; v < V; ++v) acc[r][v] = load(bias + v * kWidth);
-  }
-  accumulate<R, V>(acc, rows, w, depth, stride);
+  WAVEHAX_UNROLL
   for (int r = 0; r < R; ++r)
+    WAVEHAX_UNROLL
+    for (int v = 0; v < V; ++v) acc[r][v] = load(bias + v * kWidth);
+  accumulate_rows<R, V>(acc, x, x_stride, w, depth, stride);
+  WAVEHAX_UNROLL
+  for (int r = 0; r < R; ++r)
+    WAVEHAX_UNROLL
     for (int v = 0; v < V; ++v) {
       const long at = static_cast<long>(r) * stride + v * kWidth;
       if (kHidden)

@@ -1,7 +1,7 @@
 // Every kernel, once. Included inside the target region of an instruction set, after it has defined in an anonymous namespace
 //   Vec, kWidth (floats in a Vec, a divisor of kLane), load, store, splat, add, sub, mul, div, fma(a, b, c) = a * b + c, abs,
-//   min, max, sqrt, sum_lanes, load_ints (as floats), exponent and mantissa (x = mantissa * 2^exponent, 1 <= mantissa < 2, for
-//   normal x > 0);
+//   negative_abs, min, max, sqrt, sum_lanes, load_ints (as floats), exponent and mantissa (x = mantissa * 2^exponent,
+//   1 <= mantissa < 2, for normal x > 0);
 //   what bf16.h defines;
 //   the register tiles: kAccumulators (Vecs that sum while weights and inputs still fit the registers), kMlpVecs,
 //   kProjectRows, kDepthwiseBins and kWeightsInRegisters (whether kDepthwiseBins + 15 weights + 1 input fit the registers).
@@ -15,23 +15,23 @@
 #define WAVEHAX_UNROLL _Pragma("GCC unroll 64")
 #endif
 
-// gelu(x) = max(x, 0) - a * Q(a) with a = |x| and Q the upper tail of the normal distribution: a polynomial to the power 32,
-// minimax fit of degree 5 on [0, 5.5], where a * Q(a) has fallen to 1e-7. No division, no exponential; the error stays below
-// 1.2e-6, float32 rounding included, and below 1.2e-6 of |x| near 0.
+// gelu(x) = max(x, 0) + n * Q(-n) with n = -|x| and Q the upper tail of the normal distribution: a polynomial to the power 32,
+// minimax fit of degree 5 for n in [-5.5, 0], at whose end the product has fallen to 1e-7. No division, no exponential; the
+// error stays below 1.2e-6, float32 rounding included, and below 1.2e-6 of |x| near 0.
 static inline Vec gelu(Vec x) {
-  const Vec a = min(abs(x), splat(5.5f));
-  Vec q = splat(-1.2939670341438614e-05f);
-  q = fma(q, a, splat(0.0002488868485670537f));
-  q = fma(q, a, splat(-0.0008951738127507269f));
-  q = fma(q, a, splat(-0.00942001398652792f));
-  q = fma(q, a, splat(-0.024401145055890083f));
-  q = fma(q, a, splat(0.9785720705986023f));
+  const Vec n = max(negative_abs(x), splat(-5.5f));
+  Vec q = splat(1.2939670341438614e-05f);
+  q = fma(q, n, splat(0.0002488868485670537f));
+  q = fma(q, n, splat(0.0008951738127507269f));
+  q = fma(q, n, splat(-0.00942001398652792f));
+  q = fma(q, n, splat(0.024401145055890083f));
+  q = fma(q, n, splat(0.9785720705986023f));
   q = mul(q, q);
   q = mul(q, q);
   q = mul(q, q);
   q = mul(q, q);
   q = mul(q, q);
-  return sub(max(x, splat(0.0f)), mul(a, q));
+  return fma(n, q, max(x, splat(0.0f)));
 }
 
 static void gelu_all(float* x, int count) {

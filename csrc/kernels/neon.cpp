@@ -20,6 +20,7 @@ inline Vec add(Vec a, Vec b) { return vaddq_f32(a, b); }
 inline Vec sub(Vec a, Vec b) { return vsubq_f32(a, b); }
 inline Vec mul(Vec a, Vec b) { return vmulq_f32(a, b); }
 inline Vec abs(Vec a) { return vabsq_f32(a); }
+inline Vec negative_abs(Vec a) { return vnegq_f32(vabsq_f32(a)); }
 inline Vec fma(Vec a, Vec b, Vec c) { return vfmaq_f32(c, a, b); }
 inline Vec min(Vec a, Vec b) { return vminq_f32(a, b); }
 inline Vec max(Vec a, Vec b) { return vmaxq_f32(a, b); }

@@ -24,6 +24,7 @@ inline Vec add(Vec a, Vec b) { return a + b; }
 inline Vec sub(Vec a, Vec b) { return a - b; }
 inline Vec mul(Vec a, Vec b) { return a * b; }
 inline Vec abs(Vec a) { return a < 0.0f ? -a : a; }
+inline Vec negative_abs(Vec a) { return a < 0.0f ? a : -a; }
 inline Vec fma(Vec a, Vec b, Vec c) { return a * b + c; }
 inline Vec min(Vec a, Vec b) { return a < b ? a : b; }
 inline Vec max(Vec a, Vec b) { return a > b ? a : b; }
