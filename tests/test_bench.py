@@ -42,10 +42,25 @@ def test_every_case_is_timed_and_compared_with_the_first_of_its_model(command, m
         assert 0 < row["peak_share"] < 1 and row["gflops"] > 0
         if row["what"].startswith("stream"):
             assert 0 < row["push_ms"]["p50"] <= row["push_ms"]["p99"] <= row["push_ms"]["p99.9"]
-    ratio = rows[1]["rtf"]["median"] / rows[0]["rtf"]["median"]
-    assert f"{ratio:.2f}x" in out.splitlines()[3]
+    assert [rows[0]["ratio"], rows[4]["ratio"] > 0] == [1, True]
+    assert f"{rows[1]['ratio']:.2f}x" in out.splitlines()[3]
     for profile in measured["stages"]:
         assert math.isclose(sum(profile["shares"].values()), 1) and "blocks" in profile["shares"]
+
+
+def test_cases_are_compared_round_by_round_though_the_machine_gets_faster(monkeypatch):
+    now, runs = 0.0, 0
+
+    def work(amount: float) -> None:
+        nonlocal now, runs
+        now += amount / (1, 1, 4)[runs // 2]  # a round to warm up, one at the same speed, and a faster one
+        runs += 1
+
+    monkeypatch.setattr(bench.time, "process_time", lambda: now)
+    cases = [bench.Case("m", str(amount), seconds=2.0, run=lambda a=amount: work(a)) for amount in (8, 24)]
+    one, three = bench.measure(cases, repeats=2)
+    assert (one["rtf"], one["ratio"]) == ({"median": 2.5, "min": 1.0, "max": 4.0}, 1)
+    assert (three["rtf"], three["ratio"]) == ({"median": 7.5, "min": 3.0, "max": 12.0}, 3)
 
 
 def test_voices_are_timed_by_the_length_of_them_all(command, model_file):

@@ -1,5 +1,7 @@
 """Speed, measured in one run: every case in turn, again and again, so that a noisy machine disturbs all of them alike.
 
+Cases are compared round by round: a processor that changes its clock does so for both.
+
 What runs on one thread is timed in processor time, so that what else the machine does is not counted; several threads
 on the wall. A published shape is run with random weights: speed does not depend on their values.
 """
@@ -128,8 +130,9 @@ def measure(cases: Sequence[Case], repeats: int) -> list[dict[str, Any]]:
     """One round to warm up, then `repeats` rounds in which every case runs once, and multiply-adds for the peak.
 
     Returns:
-        for each case its names; `rtf`: median, minimum and maximum of time over the length of the sound; of the engine
-        `gflops` and `peak_share`, of products per second, at the median; of streams `push_ms`, percentiles.
+        for each case its names; `rtf`: median, minimum and maximum of time over the length of the sound; `ratio` to the
+        first case of the same model, the median over rounds; of the engine `gflops`, of products per second, and
+        `peak_share`, of the round's multiply-adds, medians too; of streams `push_ms`, percentiles.
     """
     factors: list[list[float]] = [[] for _ in cases]
     pushes: list[list[float]] = [[] for _ in cases]
@@ -144,8 +147,12 @@ def measure(cases: Sequence[Case], repeats: int) -> list[dict[str, Any]]:
             if round_ > 0:
                 factors[i].append((clock() - start) / case.seconds)
                 pushes[i] += times if isinstance(times, list) else []
-    peak = {isa: statistics.median(measured) for isa, measured in peaks.items()}
-    return [_row(*measured, peak) for measured in zip(cases, factors, pushes, strict=True)]
+    first: dict[str, list[float]] = {}
+    rows = []
+    for case, of_case, of_pushes in zip(cases, factors, pushes, strict=True):
+        reference = first.setdefault(case.model, of_case)
+        rows.append(_row(case, of_case, reference, peaks[case.isa][1:] if case.isa else [], of_pushes))
+    return rows
 
 
 def _peak(isa: str) -> float:
@@ -156,13 +163,18 @@ def _peak(isa: str) -> float:
     return operations / (time.thread_time() - start)
 
 
-def _row(case: Case, factors: list[float], pushes: list[float], peak: dict[str, float]) -> dict[str, Any]:
+def _row(
+    case: Case, factors: list[float], reference: list[float], peaks: list[float], pushes: list[float]
+) -> dict[str, Any]:
+    """What was measured of a case; `factors`, those of the case it is compared with, and `peaks` are one a round."""
     row = {name: getattr(case, name) for name in ("model", "what", "isa", "precision", "threads")}
     median = statistics.median(factors)
     row["rtf"] = {"median": median, "min": min(factors), "max": max(factors)}
+    row["ratio"] = statistics.median(a / b for a, b in zip(factors, reference, strict=True))
     if case.operations:
-        speed = case.operations / (median * case.seconds)
-        row |= {"gflops": speed / 1e9, "peak_share": speed / (peak[case.isa] * case.threads)}
+        speeds = [case.operations / (factor * case.seconds) for factor in factors]
+        row["gflops"] = statistics.median(speeds) / 1e9
+        row["peak_share"] = statistics.median(a / b for a, b in zip(speeds, peaks, strict=True)) / case.threads
     if pushes:
         milliseconds = 1000 * np.percentile(pushes, _PERCENTILES)
         row["push_ms"] = {f"p{p:g}": float(value) for p, value in zip(_PERCENTILES, milliseconds, strict=True)}
@@ -184,15 +196,13 @@ def table(rows: Sequence[dict[str, Any]], profiles: Sequence[dict[str, Any]]) ->
         f"{'model':<18}{'what':<14}{'isa':<9}{'weights':<8}{'threads':>7}{'rtf':>9}{'min':>9}{'max':>9}"
         f"{'x real time':>12}{'time':>8}{'GFLOP/s':>9}{'of peak':>9}  push ms p50 p99 p99.9"
     ]
-    first: dict[str, float] = {}
     for row in rows:
         rtf = row["rtf"]
-        ratio = rtf["median"] / first.setdefault(row["model"], rtf["median"])
         speed = f"{row['gflops']:>9.1f}{100 * row['peak_share']:>8.0f}%" if "gflops" in row else " " * 18
         pushes = "".join(f"{value:>8.3f}" for value in row.get("push_ms", {}).values())
         lines.append(
             f"{row['model']:<18}{row['what']:<14}{row['isa']:<9}{row['precision']:<8}{row['threads']:>7}"
-            f"{rtf['median']:>9.4f}{rtf['min']:>9.4f}{rtf['max']:>9.4f}{1 / rtf['median']:>12.1f}{ratio:>7.2f}x"
+            f"{rtf['median']:>9.4f}{rtf['min']:>9.4f}{rtf['max']:>9.4f}{1 / rtf['median']:>12.1f}{row['ratio']:>7.2f}x"
             f"{speed}{pushes}"
         )
     for profile in profiles:
