@@ -127,10 +127,18 @@ Array py_vocode(const EnginePtr& engine, const Array& mel, const DenseArray& f0,
 std::int64_t py_first_not_finite(const Array& mel) {
   if (mel.ndim() != 2) throw std::invalid_argument("mel: expected shape [n_mels, frames]");
   const int n_mels = static_cast<int>(mel.shape(0));
-  return first_not_finite(view(mel), check(mel, n_mels), n_mels);
+  const std::int64_t frames = check(mel, n_mels);
+  const MelView from = view(mel);
+  py::gil_scoped_release release;
+  return first_not_finite(from, frames, n_mels);
 }
 
-std::int64_t py_first_no_pitch(const DenseArray& f0) { return first_no_pitch(f0.data(), f0.size()); }
+std::int64_t py_first_no_pitch(const DenseArray& f0) {
+  const float* pitch = f0.data();
+  const std::int64_t frames = f0.size();
+  py::gil_scoped_release release;
+  return first_no_pitch(pitch, frames);
+}
 
 py::dict py_profile(const EnginePtr& engine, const Array& mel, const DenseArray& f0) {
   const std::int64_t frames = check(*engine, mel, f0, nullptr);

@@ -11,7 +11,10 @@ class VectorNetwork : public Network {
 
   std::size_t memory() const override;
   int row_size() const override { return (engine_.bins + 2 * engine_.mirrored) * engine_.width; }
-  std::int64_t block_tile() const override { return engine_.streamable ? (fused(engine_.blocks.front().norm) ? 2 : 4) : tile_; }
+  std::int64_t block_tile() const override {
+    if (!engine_.streamable) return tile_;
+    return fused(engine_.blocks.front().norm) ? kFused : kApart;
+  }
   void project_mel(int tap, const float* const* inputs, int rows, float* out) override;
   void project_prior(int tap, const float* const* inputs, int rows, float* out) override;
   void mix(const float* const* planes, int count, float* row) override;
@@ -22,9 +25,13 @@ class VectorNetwork : public Network {
   void unmix(const float* row, int count, float* const* planes) override;
 
  private:
+  // Frames that a block takes at a time, of 2 to 6 the fastest: 4 where a norm over the frame divides it (by 3 to 5 %); where
+  // tiles of bins pass through all of it none was faster than 2.
+  static constexpr std::int64_t kFused = 2, kApart = 4;
+
   // A norm over the utterance lets every block work in place: then no output may be written while inputs are still read.
   bool fused(const Norm& norm) const { return engine_.streamable && norm.kind == NormKind::kBatch; }
-  std::int64_t group() const { return block_tile(); }  // frames convolved before the first is overwritten
+  std::int64_t group() const { return block_tile(); }  // frames convolved before what follows; in place, all of them
   float* interior(float* row) const { return row + engine_.mirrored * engine_.width; }
   const float* interior(const float* row) const { return row + engine_.mirrored * engine_.width; }
   int frame_size() const { return engine_.bins * engine_.width; }

@@ -1,6 +1,7 @@
 // A block, of body.h, which includes this: depthwise convolution, and the two products around gelu.
 
-constexpr int kRestBins = 5;  // what 61, 257 and 481 bins leave of tiles of 7 or 14; of 8, 61 and 241 leave 5 and 1
+constexpr int kRestBins = 5;  // what 61, 257 and 481 bins leave of tiles of 7 or 14; of 8, 61 leave 5, and 241 and 513 one
+static_assert(kRestBins <= kDepthwiseBins && kDepthwiseBins <= kMaxTileBins, "a rest lies within a tile, a tile in the scratch");
 
 // B bins of one vector of channels, for any number of taps: a weight is loaded once for all of them.
 template <int B>
@@ -107,7 +108,7 @@ static inline void accumulate_rows(Vec (&acc)[R][V], const float* x, long x_stri
     WAVEHAX_UNROLL
     for (int p = 0; p < kPointers; ++p) {
       ++from[p];
-      asm("" : "+r"(from[p]));  // or the compiler makes one for each
+      asm("" : "+r"(from[p]));  // hides how far apart they are, or the compiler keeps one a row
     }
   }
 }

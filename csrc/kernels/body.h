@@ -47,16 +47,6 @@ static inline void add_term(Vec (&acc)[R][V], const float* const* x, int k, cons
   }
 }
 
-// acc[r][v] += sum over k of x[r][k] * w[k][v], with `stride` floats between the rows of w.
-template <int R, int V>
-static inline void accumulate(Vec (&acc)[R][V], const float* const* x, const float* w, int depth, int stride) {
-  for (int k = 0; k < depth; ++k, w += stride) {
-    Vec row[V];
-    for (int v = 0; v < V; ++v) row[v] = load(w + v * kWidth);
-    add_term<R, V>(acc, x, k, row);
-  }
-}
-
 #include "projections.h"
 
 static void mix(const float* const* planes, int count, const float* weight, const float* bias, int bins, int channels,

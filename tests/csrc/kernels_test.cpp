@@ -313,12 +313,13 @@ void test_kernels(const Kernels& k) {
     for (int rows : {1, 2, 4, 7, 16}) test_project_by_tap(k, rows, 7, 61, 257, precision);
   }
   for (int channels : {1, 7, 8, 15, 16, 17, 32, 64})
-    for (int bins : {1, 2, 7, 8, 9, 12, 13, 14, 15, 33}) {
+    for (int bins : {1, 2, 7, 8, 9, 12, 13, 14, 15, 20, 33}) {
       test_mix_and_unmix(k, 1 + bins % 12, bins, channels);
       test_block(k, bins, channels, channels * (1 + bins % 4), 1 + 2 * ((bins + channels) % 9), 1 + bins % 7, 1 + bins % 3);
       test_norm(k, bins, channels);
     }
   test_block(k, 15, 64, wavehax::kMaxExpanded, 3, 2, 1);
+  test_block(k, 23, 16, 48, 13, 7, 8);  // 9 bins over a tile of 14, as 513 have
 }
 
 }  // namespace
