@@ -1,6 +1,6 @@
 """Speed, measured in one run: every case in turn, again and again, so that a noisy machine disturbs all of them alike.
 
-Cases are compared round by round: a processor that changes its clock does so for both.
+Cases are compared round by round: a processor that changes its clock from one to the next does so for all of a round.
 
 What runs on one thread is timed in processor time, so that what else the machine does is not counted; several threads
 on the wall. A published shape is run with random weights: speed does not depend on their values.
