@@ -5,7 +5,7 @@
 
 Their mel: `synthesise()["mel"]`, [B, 80, T], is HiFi-GAN's, denormalised: 22.05 kHz, hop 256, n_fft 1024, 80 Slaney
 bands 0-8 kHz, natural log of max(magnitude, 1e-5), our preset `hifigan-22k`. A model that was trained on it (`features:
-hifigan-22k` in a recipe) takes it as it is. The shipped one takes `vocos-24k`, into which it is converted: nearly, and
+hifigan-22k` in a recipe) takes it as it is. The default one takes `vocos-24k`, into which it is converted: nearly, and
 above 8 kHz, of which it knows nothing, with the level of its last band.
 """
 

@@ -102,9 +102,14 @@ def test_a_mel_too_short_for_a_frame_of_the_target_is_refused():
     assert convert(mel[:, :2], VOCOS, FEATURES["wavehax-24k"]).shape == (100, 1)
 
 
-@pytest.mark.filterwarnings("ignore:.*ends at 8000 Hz")
+@pytest.mark.filterwarnings("ignore:.*ends at (8000|12000) Hz")
 @pytest.mark.parametrize(
-    ("source", "target"), [*itertools.permutations(NEAR, 2), *(("wavehax-48k", name) for name in NEAR)]
+    ("source", "target"),
+    [
+        *itertools.permutations(NEAR, 2),
+        *(("wavehax-48k", name) for name in (*NEAR, "nsf-hifigan-44k")),
+        ("vocos-24k", "nsf-hifigan-44k"),
+    ],
 )
 def test_a_mel_of_a_near_definition_is_close_to_the_mel_of_the_sound(source, target):
     converted, true = convert(mel_of(source), FEATURES[source], FEATURES[target]), mel_of(target)

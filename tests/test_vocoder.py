@@ -64,6 +64,8 @@ def changed(array, index, value):
 
 BAD_MELS = {
     "other bands": (lambda mel: mel[:9], r"\[9, 40\].*'tiny': 10 slaney bands 0-8000 Hz, hop 32 at 24000 Hz"),
+    "of a preset": (lambda mel: np.zeros((128, 40)), r"\[128, 40\].*; 128 bands are those of 'nsf-hifigan-44k': load"),
+    "of a preset, transposed": (lambda mel: np.zeros((40, 128)), r"128 bands are those of 'nsf-hifigan-44k': load"),
     "transposed": (lambda mel: mel.T, r"\[40, 10\].*give its transpose"),
     "one axis": (lambda mel: mel[:, 0], r"\[10\]"),
     "three axes": (lambda mel: mel[None], r"\[1, 10, 40\]"),

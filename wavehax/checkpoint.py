@@ -32,7 +32,7 @@ from wavehax.config import (
 from wavehax.errors import ModelError, one_line
 from wavehax.files import replacing
 
-_MAX_HEADER = 1 << 17  # bytes, ten times the shipped model's: parsed JSON takes up to 40 times its text
+_MAX_HEADER = 1 << 17  # bytes, ten times the default model's: parsed JSON takes up to 40 times its text
 _MAX_DEPTH = 32  # of nested JSON: whatever shows or copies it may recurse
 _METADATA_KEY = "wavehax"
 _F0_PREFIX = "f0."

@@ -20,7 +20,7 @@ from wavehax.vocoder import Vocoder, load
 _MEL = FEATURES["vocos-24k"]
 _ENCODEC = "models on EnCodec tokens are not offered, only models on mels: give a mel-spectrogram to decode()"
 _THEIRS = {
-    "charactr/vocos-mel-24khz": "holds Vocos' own weights: leave the name out for the shipped model of the same mel",
+    "charactr/vocos-mel-24khz": "holds Vocos' own weights: leave the name out for our model of the same mel",
     "charactr/vocos-encodec-24khz": _ENCODEC,
 }
 
@@ -34,7 +34,7 @@ class Vocos(torch.nn.Module):
     def __init__(self, vocoder: Vocoder | None = None) -> None:
         """
         Args:
-            vocoder: a model of the mel `vocos-24k` that predicts F0; None: the shipped one.
+            vocoder: a model of the mel `vocos-24k` that predicts F0; None: the default model.
 
         Raises:
             ValueError: it takes another mel, or needs F0, of which Vocos knows nothing.
@@ -53,7 +53,7 @@ class Vocos(torch.nn.Module):
         """Load a model.
 
         Args:
-            path_or_name: what `wavehax.load` takes; None is the shipped one.
+            path_or_name: what `wavehax.load` takes; None is the default model.
             revision: branch, tag or commit of a repository of the Hugging Face hub.
 
         Raises:

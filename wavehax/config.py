@@ -244,9 +244,13 @@ FEATURES = {
     "wavehax-48k": FeatureConfig("wavehax-48k", 48000, 480, 2048, 100, 0.0, 24000.0, "slaney", "slaney", "same", 1e-5),
     "vocos-24k": FeatureConfig("vocos-24k", 24000, 256, 1024, 100, 0.0, 12000.0, "htk", "none", "centre", 1e-7),
     "hifigan-22k": FeatureConfig("hifigan-22k", 22050, 256, 1024, 80, 0.0, 8000.0, "slaney", "slaney", "same", 1e-5),
+    "nsf-hifigan-44k": FeatureConfig(
+        "nsf-hifigan-44k", 44100, 512, 2048, 128, 40.0, 16000.0, "slaney", "slaney", "same", log_floor=1e-5
+    ),
 }
-"""Feature definitions by name (DESIGN section 3). `hifigan-22k` is that of HiFi-GAN and Matcha-TTS but for the first
-and last two frames: they reflect the recording at its ends, where this has zeros."""
+"""Feature definitions by name (DESIGN section 3). `hifigan-22k` is that of HiFi-GAN and Matcha-TTS, `nsf-hifigan-44k`
+that of DiffSinger and its relatives, but for the first and last two frames: they reflect the recording at its ends,
+where this has zeros."""
 
 GENERATORS = {
     "wavehax.v1": GeneratorConfig(),

@@ -8,7 +8,7 @@ from numbers import Real
 import numpy as np
 
 from wavehax import _engine
-from wavehax.config import FeatureConfig
+from wavehax.config import FEATURES, FeatureConfig
 
 MIN_F0 = 1.0
 """Hz. Lower is no pitch but a mistake, such as a contour smoothed into unvoiced frames; its prior is one huge click."""
@@ -114,4 +114,12 @@ def _definition(features: FeatureConfig) -> str:
 
 
 def _advice(mel: np.ndarray, features: FeatureConfig) -> str:
-    return "; give its transpose" if mel.ndim == 2 and mel.shape[1] == features.n_mels else ""
+    if mel.ndim != 2:
+        return ""
+    if mel.shape[1] == features.n_mels:
+        return "; give its transpose"
+    for bands in mel.shape:
+        others = [repr(name) for name, other in FEATURES.items() if other.n_mels == bands]
+        if others:
+            return f"; {bands} bands are those of {' or '.join(others)}: load a model for them, or convert the mel"
+    return ""

@@ -35,7 +35,7 @@ what the engine does."""
 _TRAIN_F0_HELP = """Train a predictor of F0 from the mel on a prepared folder, and write a model file with it beside the
 generator of MODEL, for which a mel is then enough. Needs the extra [train]; the file appears only when the engine
 predicts from it what PyTorch does."""
-_MODEL_HELP = "file or folder, name of a shipped model, or owner/name[@revision] on the hub (default: the shipped one)"
+_MODEL_HELP = "file or folder, name of a shipped model, or owner/name[@revision] on the hub (default: vocos-24k)"
 
 
 def command_line() -> Parser:

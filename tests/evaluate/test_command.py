@@ -11,8 +11,10 @@ import pytest
 from evaluate_signals import RATE, noisy, voice
 
 import wavehax
-from wavehax.audio import write_audio
+from wavehax.audio import read_audio, write_audio
 from wavehax.checkpoint import save_model
+from wavehax.evaluate.items import manifest_items
+from wavehax.evaluate.synthesis import ModelSynthesis
 
 for name in ("pesq", "pystoi", "pyworld", "scipy"):
     pytest.importorskip(name, reason="needs the extras [f0,eval]")
@@ -54,6 +56,21 @@ def test_a_model_is_scored_on_a_manifest(command, manifest: Path, tmp_path: Path
         assert 1 <= of_file["pesq_wb"] <= 4.65
         assert of_file["f0_rmse_cents"] < 60
         assert of_file["mel_l1"] < 2
+
+
+def test_recordings_are_scored_up_to_the_last_whole_hop_of_a_model(command, manifest: Path, tmp_path: Path) -> None:
+    recording, _ = read_audio(tmp_path / "c.wav", 44100)
+    assert len(recording) % 512
+    pair = ModelSynthesis("nsf-hifigan-44k")(manifest_items(manifest, ["unseen"])[0])
+    assert len(pair.natural) == len(pair.generated) == len(recording) // 512 * 512
+    np.testing.assert_array_equal(pair.natural, recording[: len(pair.natural)])
+    output = tmp_path / "report.json"
+    arguments = ("--model", "nsf-hifigan-44k", "--splits", "unseen", "-o", output)
+    code, _, err = command("evaluate", "--data", manifest, *arguments)
+    assert (code, err) == (0, "")
+    scores = scores_of(output)["c.wav"]
+    assert 1 <= scores["pesq_wb"] <= 4.65
+    assert scores["f0_rmse_cents"] < 60
 
 
 def test_world_keeps_the_pitch_of_a_clean_voice_and_scales_it(command, manifest: Path, tmp_path: Path) -> None:

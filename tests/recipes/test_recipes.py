@@ -61,6 +61,7 @@ jvs002:
 CORPORA = {
     "quickstart": MANIFEST,
     "wavehax-24k": replace(MANIFEST, arguments=("--shifted",)),
+    "nsf-hifigan-44k": replace(MANIFEST, features="nsf-hifigan-44k"),
     "ljspeech": Corpus(
         22050,
         {"wavs/LJ001-0001.wav": 200, "wavs/LJ001-0002.wav": 210, "wavs/LJ002-0001.wav": 220},
@@ -233,14 +234,14 @@ def test_a_config_trains_on_what_is_prepared(recipe: str, prepared: Callable[[st
     assert 0 < row["mel"] < 10
 
 
-@pytest.mark.parametrize("recipe", sorted(CORPORA.keys() - {"quickstart", "wavehax-24k", "jvs"}))
+@pytest.mark.parametrize("recipe", sorted(CORPORA.keys() - {"quickstart", "wavehax-24k", "nsf-hifigan-44k", "jvs"}))
 def test_a_folder_that_is_not_the_corpus_is_refused(recipe: str, tmp_path: Path) -> None:
     (tmp_path / "recordings").mkdir()
     with pytest.raises(FileNotFoundError, match=r"no such files; is .* the corpus\?"):
         recordings_of(recipe, tmp_path)
 
 
-@pytest.mark.parametrize("recipe", ["quickstart", "wavehax-24k"])
+@pytest.mark.parametrize("recipe", ["quickstart", "wavehax-24k", "nsf-hifigan-44k"])
 def test_a_corpus_without_a_manifest_is_refused(recipe: str, tmp_path: Path) -> None:
     command = [sys.executable, RECIPES / recipe / "prepare.py", tmp_path, tmp_path / "out"]
     done = subprocess.run(command, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True)

@@ -62,7 +62,7 @@ def main(argv: Sequence[str]) -> int:
 def _parser() -> Parser:
     parser = Parser(prog="wavehax evaluate aliasing", description=DESCRIPTION)
     parser.add_argument(
-        "models", nargs="*", metavar="MODEL", help="model files, names or training runs (default: the shipped model)"
+        "models", nargs="*", metavar="MODEL", help="model files, names or training runs (default: vocos-24k)"
     )
     parser.add_argument(
         "--speech",

@@ -64,7 +64,7 @@ def _parser() -> Parser:
     parser.add_argument("--data", type=Path, metavar="MANIFEST", help="table (.tsv) with columns file, split, speaker")
     parser.add_argument("--splits", nargs="+", metavar="SPLIT", help=f"of the manifest (default {' '.join(SPLITS)})")
     maker = parser.add_mutually_exclusive_group()
-    maker.add_argument("--model", metavar="MODEL", help="model file, or the name of a shipped one (default: that one)")
+    maker.add_argument("--model", metavar="MODEL", help="model file, or name of a shipped one (default: vocos-24k)")
     maker.add_argument("--world", action="store_true", help="WORLD analysis and synthesis in place of a model")
     help_text = "F0 that the model predicts from the mel, in place of Harvest's"
     parser.add_argument("--f0", choices=[types.F0_FROM_MEL], help=help_text)

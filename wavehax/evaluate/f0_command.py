@@ -52,7 +52,7 @@ def _parser() -> Parser:
     parser = Parser(prog="wavehax evaluate f0", description=DESCRIPTION)
     help_text = "table (.tsv) with columns file, split, speaker"
     parser.add_argument("--data", type=Path, required=True, metavar="MANIFEST", help=help_text)
-    parser.add_argument("--model", metavar="MODEL", help="model file, or the name of a shipped one (default: that one)")
+    parser.add_argument("--model", metavar="MODEL", help="model file, or name of a shipped one (default: vocos-24k)")
     help_text = f"of the manifest (default {' '.join(SPLITS)})"
     parser.add_argument("--splits", nargs="+", default=SPLITS, metavar="SPLIT", help=help_text)
     return parser

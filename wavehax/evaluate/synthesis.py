@@ -12,7 +12,7 @@ from wavehax.audio import read_audio, resample
 from wavehax.errors import optional_module
 from wavehax.evaluate import pitch
 from wavehax.evaluate.items import Item
-from wavehax.features import log_mel
+from wavehax.features import frame_count, log_mel
 
 _FRAMING = ("sample_rate", "hop_length", "padding")  # what decides where a frame lies
 _MAX_DIFFERENCE = 0.1  # seconds, between the lengths of a recording and of what claims to be made from it
@@ -54,6 +54,7 @@ class ModelSynthesis:
     def __call__(self, item: Item) -> Pair:
         voc = _vocoder(self.model, self.precision)
         wave, rate = read_audio(item.natural, voc.sample_rate)
+        wave = wave[: frame_count(len(wave), voc.features) * voc.hop_length]  # `same` frames end with a whole hop
         f0 = pitch.harvest(wave, rate, item.f0_range)
         alike = all(getattr(voc.features, name) == getattr(pitch.FRAMES, name) for name in _FRAMING)
         given = f0 if alike else pitch.f0_in_range(wave, voc.features, item.f0_range)
