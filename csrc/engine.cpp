@@ -204,6 +204,8 @@ int Engine::delay() const {
 
 namespace {
 
+constexpr std::int64_t kLeastShared = 32;  // frames of a block worth a thread: a millisecond or more
+
 // Bounds of the spans of hops that threads compute, each of about the same cost. All but the first also compute the history of
 // their first hop, of which the blocks need half on average. Spans shorter than twice the history are not worth a thread.
 std::vector<std::int64_t> spans(const Engine& engine, std::int64_t frames, int threads) {
@@ -226,6 +228,7 @@ void vocode(std::shared_ptr<const Engine> engine, MelView mel, const float* f0, 
   const auto run = [&](std::size_t i) {
     const std::int64_t first = std::max<std::int64_t>(0, bounds[i] - engine->history());
     Stream stream(engine, tile);
+    if (!engine->streamable) stream.share(static_cast<int>(std::min<std::int64_t>(threads, frames / kLeastShared + 1)));
     stream.reset(seed);
     stream.enter(f0, first, bounds[i], bounds[i + 1]);
     float *to = out + bounds[i] * engine->config.hop_length, *end = out + bounds[i + 1] * engine->config.hop_length;

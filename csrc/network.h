@@ -13,14 +13,15 @@ namespace wavehax {
 
 constexpr int kProjectedFrames = 8;  // most frames of a projection, which reads its weights, most of a model, once for all
 
-// After construction no method allocates, locks or throws.
+// After construction no method but `share` allocates, locks or throws, unless threads share the work.
 class Network {
  public:
   virtual ~Network() = default;
 
   virtual std::size_t memory() const = 0;         // bytes that it holds
   virtual int row_size() const = 0;               // floats
-  virtual std::int64_t block_tile() const = 0;  // frames that the blocks take at a time, so that they stay in the cache
+  virtual void share(int threads) = 0;            // the blocks, where a norm takes the whole utterance
+  virtual std::int64_t block_tile() const = 0;    // frames that the blocks take at a time, so that they stay in the cache
 
   // A tap of cond_proj and prior_proj for `rows` frames, at most kProjectedFrames: inputs [rows] and [rows][2], the second for
   // both parts of the spectrum; out [rows][columns] and [rows][2][columns]. Tap 0 begins the sums, the others are added.

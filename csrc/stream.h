@@ -26,6 +26,7 @@ class Stream {
 
   Stream(std::shared_ptr<const Engine> engine, std::int64_t tile);
 
+  void share(int threads) { network_->share(threads); }  // as Network::share: without such a norm, threads share time
   void reset(std::uint64_t seed);
   const Engine& engine() const { return *engine_; }
   bool flushed() const { return mel_.ended(); }  // then only reset may follow

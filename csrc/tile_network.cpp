@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "threads.h"
+
 namespace wavehax {
 
 TileNetwork::TileNetwork(const Engine& engine, std::int64_t tile)
@@ -15,13 +17,20 @@ TileNetwork::TileNetwork(const Engine& engine, std::int64_t tile)
       scale_(shape_.channels),
       shift_(shape_.channels),
       rounded_(2 * kProjectedFrames * std::max(layers_.cond_proj[0].depth, tiles(engine.bins, kTileDepth) * kTileDepth)),
-      convolved_rows_(block_tile()) {
+      convolved_rows_(block_tile()),
+      moments_(engine.streamable ? 0 : block_tile()) {
   for (std::size_t i = 0; i < convolved_rows_.size(); ++i) convolved_rows_[i] = convolved_.data() + i * shape_.planes_size();
 }
 
 std::size_t TileNetwork::memory() const {
   const std::size_t floats = scratch_.size() + convolved_.size() + scale_.size() + shift_.size();
-  return sizeof *this + floats * sizeof(float) + rounded_.size() * sizeof(Bf16) + convolved_rows_.size() * sizeof(float*);
+  return sizeof *this + floats * sizeof(float) + rounded_.size() * sizeof(Bf16) + convolved_rows_.size() * sizeof(float*) +
+         moments_.size() * sizeof(Moments);
+}
+
+void TileNetwork::share(int threads) {
+  threads_ = threads;
+  scratch_.resize(threads * shape_.scratch_size());
 }
 
 void TileNetwork::project_mel(int tap, const float* const* inputs, int rows, float* out) {
@@ -53,17 +62,27 @@ void TileNetwork::block(std::size_t index, const float* const* rows, const float
                         float* const* outs) {
   const TileBlock& block = layers_.blocks[index];
   const Norm& norm = engine_.blocks[index].norm;
-  for (std::int64_t i = 0; i < count; i += kTileFrames)
-    kernels_.depthwise(rows + i, static_cast<int>(std::min<std::int64_t>(kTileFrames, count - i)), shape_, block.weights(),
-                       &convolved_rows_[i]);
-  const bool folded = norm.kind == NormKind::kBatch, whole = norm.kind == NormKind::kUtterance;
-  Moments total;
-  for (std::int64_t i = 0; i < count && whole; ++i) total.add(measure(convolved_rows_[i]));
-  for (std::int64_t i = 0; i < count; ++i) {
-    if (!folded && !(whole && i > 0)) norm.apply_moments(whole ? total : measure(convolved_rows_[i]), scale_.data(), shift_.data());
-    kernels_.mlp(convolved_rows_[i], shape_, block.weights(), folded ? nullptr : scale_.data(), shift_.data(), residuals[i], outs[i],
-                 scratch_.data());
+  const bool whole = norm.kind == NormKind::kUtterance;
+  in_threads(threads_, count, [&](std::int64_t begin, std::int64_t end, int) {
+    for (std::int64_t i = begin; i < end; i += kTileFrames)
+      kernels_.depthwise(rows + i, static_cast<int>(std::min<std::int64_t>(kTileFrames, end - i)), shape_, block.weights(),
+                         &convolved_rows_[i]);
+    for (std::int64_t i = begin; i < end && whole; ++i) moments_[i] = measure(convolved_rows_[i]);
+  });
+  if (whole) {
+    Moments total;
+    for (std::int64_t i = 0; i < count; ++i) total.add(moments_[i]);
+    norm.apply_moments(total, scale_.data(), shift_.data());
   }
+  const bool each = norm.kind == NormKind::kFrame;
+  const float* scale = norm.kind == NormKind::kBatch ? nullptr : scale_.data();
+  in_threads(each ? 1 : threads_, count, [&](std::int64_t begin, std::int64_t end, int thread) {
+    float* scratch = scratch_.data() + thread * shape_.scratch_size();
+    for (std::int64_t i = begin; i < end; ++i) {
+      if (each) norm.apply_moments(measure(convolved_rows_[i]), scale_.data(), shift_.data());
+      kernels_.mlp(convolved_rows_[i], shape_, block.weights(), scale, shift_.data(), residuals[i], outs[i], scratch);
+    }
+  });
 }
 
 void TileNetwork::finish_output(float* const* rows, std::int64_t count) { normalise(engine_.output->norm, rows, count); }

@@ -10,6 +10,7 @@ class TileNetwork : public Network {
   TileNetwork(const Engine& engine, std::int64_t tile);
 
   std::size_t memory() const override;
+  void share(int threads) override;
   int row_size() const override { return static_cast<int>(shape_.row_size()); }
   std::int64_t block_tile() const override { return engine_.streamable ? kTileFrames : tile_; }
   void project_mel(int tap, const float* const* inputs, int rows, float* out) override;
@@ -31,9 +32,11 @@ class TileNetwork : public Network {
   const TileKernels& kernels_;
   const TileShape& shape_;
   const std::int64_t tile_;
+  int threads_ = 1;
   Floats scratch_, convolved_, scale_, shift_;
   Aligned<Bf16> rounded_;
   std::vector<float*> convolved_rows_;
+  std::vector<Moments> moments_;  // of the frames that a norm over the utterance takes
 };
 
 }  // namespace wavehax

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "threads.h"
+
 namespace wavehax {
 namespace {
 
@@ -19,14 +21,20 @@ VectorNetwork::VectorNetwork(const Engine& e, std::int64_t tile)
       convolved_rows_(group()),
       outputs_(2 * kProjectedFrames),
       interiors_(tile),
-      residuals_(tile) {
+      residuals_(tile),
+      moments_(e.streamable ? 0 : group()) {
   for (std::int64_t i = 0; i < group() && !convolved_.empty(); ++i) convolved_rows_[i] = convolved_.data() + i * frame_size();
 }
 
 std::size_t VectorNetwork::memory() const {
   const std::size_t floats = scratch_.size() + convolved_.size() + scale_.size() + shift_.size();
   const std::size_t pointers = convolved_rows_.size() + outputs_.size() + interiors_.size() + residuals_.size();
-  return sizeof *this + floats * sizeof(float) + pointers * sizeof(float*);
+  return sizeof *this + floats * sizeof(float) + pointers * sizeof(float*) + moments_.size() * sizeof(Moments);
+}
+
+void VectorNetwork::share(int threads) {
+  threads_ = threads;
+  scratch_.resize(threads * scratch_size(engine_.blocks.front().shape()));
 }
 
 void VectorNetwork::project_mel(int tap, const float* const* inputs, int rows, float* out) {
@@ -71,8 +79,11 @@ void VectorNetwork::block(std::size_t index, const float* const* rows, const flo
     for (std::int64_t first = 0; first < count; first += group()) {
       const std::int64_t until = std::min(first + group(), count);
       convolve(block, rows + first, until - first);
-      for (std::int64_t i = first; i < until; ++i)
-        kernels.mlp(convolved_rows_[i - first], block.shape(), block.weights(), residuals_[i], interiors_[i], scratch_.data());
+      in_threads(threads_, until - first, [&](std::int64_t begin, std::int64_t end, int thread) {
+        float* scratch = scratch_.data() + thread * scratch_size(block.shape());
+        for (std::int64_t i = begin; i < end; ++i)
+          kernels.mlp(convolved_rows_[i], block.shape(), block.weights(), residuals_[first + i], interiors_[first + i], scratch);
+      });
     }
   }
   for (std::int64_t i = 0; i < count; ++i) mirror(outs[i]);
@@ -80,23 +91,27 @@ void VectorNetwork::block(std::size_t index, const float* const* rows, const flo
 
 // All frames convolved before the first is overwritten; what a norm needs of them is taken while they are in the cache.
 void VectorNetwork::convolve(const Block& block, const float* const* rows, std::int64_t count) {
+  const Engine& e = engine_;
   const bool whole = block.norm.kind == NormKind::kUtterance;
-  Moments total;
-  for (std::int64_t first = 0; first < count; first += kConvolved) {
-    const std::int64_t frames = std::min(kConvolved, count - first);
-    float* const* outs = &convolved_rows_[first];
-    engine_.kernels.depthwise(rows + first, static_cast<int>(frames), block.shape(), block.dwconv.data(), outs);
-    for (std::int64_t i = 0; i < frames; ++i) {
-      if (whole)
-        total.add(block.norm.measure(engine_.kernels, outs[i], engine_.bins));
-      else
-        normalise(block.norm, outs + i, 1);
+  in_threads(whole ? threads_ : 1, count, [&](std::int64_t begin, std::int64_t end, int) {
+    for (std::int64_t first = begin; first < end; first += kConvolved) {
+      const std::int64_t until = std::min(first + kConvolved, end);
+      e.kernels.depthwise(rows + first, static_cast<int>(until - first), block.shape(), block.dwconv.data(), &convolved_rows_[first]);
+      for (std::int64_t i = first; i < until; ++i) {
+        if (whole)
+          moments_[i] = block.norm.measure(e.kernels, convolved_rows_[i], e.bins);
+        else
+          normalise(block.norm, &convolved_rows_[i], 1);
+      }
     }
-  }
+  });
   if (!whole) return;
+  Moments total;
+  for (std::int64_t i = 0; i < count; ++i) total.add(moments_[i]);
   block.norm.apply_moments(total, scale_.data(), shift_.data());
-  for (std::int64_t i = 0; i < count; ++i)
-    engine_.kernels.affine(convolved_rows_[i], scale_.data(), shift_.data(), engine_.bins, engine_.width);
+  in_threads(threads_, count, [&](std::int64_t begin, std::int64_t end, int) {
+    for (std::int64_t i = begin; i < end; ++i) e.kernels.affine(convolved_rows_[i], scale_.data(), shift_.data(), e.bins, e.width);
+  });
 }
 
 void VectorNetwork::finish_output(float* const* rows, std::int64_t count) {

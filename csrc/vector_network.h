@@ -10,6 +10,7 @@ class VectorNetwork : public Network {
   VectorNetwork(const Engine& engine, std::int64_t tile);
 
   std::size_t memory() const override;
+  void share(int threads) override;
   int row_size() const override { return (engine_.bins + 2 * engine_.mirrored) * engine_.width; }
   std::int64_t block_tile() const override {
     if (!engine_.streamable) return tile_;
@@ -42,9 +43,11 @@ class VectorNetwork : public Network {
 
   const Engine& engine_;
   const std::int64_t tile_;
+  int threads_ = 1;
   Floats scratch_, convolved_, scale_, shift_;
   std::vector<float*> convolved_rows_, outputs_, interiors_;
   std::vector<const float*> residuals_;
+  std::vector<Moments> moments_;  // of the frames that a norm over the utterance takes
 };
 
 }  // namespace wavehax

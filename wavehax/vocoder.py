@@ -113,7 +113,7 @@ class Vocoder:
             prior: a waveform in place of the prior that `f0` describes: [T * hop_length], or where the model's
                 frame_alignment is "centre" [(T + 1) * hop_length], from half a hop before to half a hop after.
             threads: at most so many share the utterance, each at least a second or so of it; the samples are the same.
-                With norm `utterance` there is one.
+                With norm `utterance` they share the blocks, most of the work.
 
         Returns:
             float32 [T * hop_length], nominally in [-1, 1].
