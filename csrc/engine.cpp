@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <future>
 #include <stdexcept>
 #include <type_traits>
 
 #include "cpu.h"
+#include "parallel.h"
 #include "stream.h"
 
 namespace wavehax {
@@ -225,7 +225,7 @@ void vocode(std::shared_ptr<const Engine> engine, MelView mel, const float* f0, 
   const std::vector<std::int64_t> bounds = spans(*engine, frames, threads);
   // A norm over the utterance needs every frame at once; all other models pass through in tiles, as a stream does.
   const std::int64_t tile = engine->streamable ? Stream::kTile : frames + 1;
-  const auto run = [&](std::size_t i) {
+  const auto run = [&](long i) {
     const std::int64_t first = std::max<std::int64_t>(0, bounds[i] - engine->history());
     Stream stream(engine, tile);
     if (!engine->streamable) stream.share(static_cast<int>(std::min<std::int64_t>(threads, frames / kLeastShared + 1)));
@@ -237,10 +237,7 @@ void vocode(std::shared_ptr<const Engine> engine, MelView mel, const float* f0, 
                         prior == nullptr ? nullptr : prior + t * engine->config.hop_length, to);
     if (to < end) stream.flush(prior == nullptr ? nullptr : prior + frames * engine->config.hop_length, to);
   };
-  std::vector<std::future<void>> others;  // without a launch policy: where no thread can be had, get() does the work
-  for (std::size_t i = 2; i < bounds.size(); ++i) others.push_back(std::async(run, i - 1));
-  run(0);
-  for (std::future<void>& other : others) other.get();
+  parallel(static_cast<long>(bounds.size()) - 1, threads, [&] { return run; });
 }
 
 void vocode_prior(const Engine& engine, const float* f0, std::int64_t frames, std::uint64_t seed, bool noise, float* out) {

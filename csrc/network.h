@@ -18,10 +18,10 @@ class Network {
  public:
   virtual ~Network() = default;
 
-  virtual std::size_t memory() const = 0;         // bytes that it holds
-  virtual int row_size() const = 0;               // floats
-  virtual void share(int threads) = 0;            // the blocks, where a norm takes the whole utterance
-  virtual std::int64_t block_tile() const = 0;    // frames that the blocks take at a time, so that they stay in the cache
+  virtual std::size_t memory() const = 0;       // bytes that it holds
+  virtual int row_size() const = 0;             // floats
+  virtual void share(int threads) = 0;          // the blocks, where a norm takes the whole utterance
+  virtual std::int64_t block_tile() const = 0;  // frames that the blocks take at a time, so that they stay in the cache
 
   // A tap of cond_proj and prior_proj for `rows` frames, at most kProjectedFrames: inputs [rows] and [rows][2], the second for
   // both parts of the spectrum; out [rows][columns] and [rows][2][columns]. Tap 0 begins the sums, the others are added.

@@ -1,8 +1,9 @@
 #include "tile_network.h"
 
 #include <algorithm>
+#include <atomic>
 
-#include "threads.h"
+#include "parallel.h"
 
 namespace wavehax {
 
@@ -63,12 +64,12 @@ void TileNetwork::block(std::size_t index, const float* const* rows, const float
   const TileBlock& block = layers_.blocks[index];
   const Norm& norm = engine_.blocks[index].norm;
   const bool whole = norm.kind == NormKind::kUtterance;
-  in_threads(threads_, count, [&](std::int64_t begin, std::int64_t end, int) {
-    for (std::int64_t i = begin; i < end; i += kTileFrames)
-      kernels_.depthwise(rows + i, static_cast<int>(std::min<std::int64_t>(kTileFrames, end - i)), shape_, block.weights(),
-                         &convolved_rows_[i]);
-    for (std::int64_t i = begin; i < end && whole; ++i) moments_[i] = measure(convolved_rows_[i]);
-  });
+  const auto convolve_group = [&](long group) {
+    const std::int64_t first = group * kTileFrames, until = std::min<std::int64_t>(first + kTileFrames, count);
+    kernels_.depthwise(rows + first, static_cast<int>(until - first), shape_, block.weights(), &convolved_rows_[first]);
+    for (std::int64_t i = first; i < until && whole; ++i) moments_[i] = measure(convolved_rows_[i]);
+  };
+  parallel((count + kTileFrames - 1) / kTileFrames, threads_, [&] { return convolve_group; });
   if (whole) {
     Moments total;
     for (std::int64_t i = 0; i < count; ++i) total.add(moments_[i]);
@@ -76,12 +77,13 @@ void TileNetwork::block(std::size_t index, const float* const* rows, const float
   }
   const bool each = norm.kind == NormKind::kFrame;
   const float* scale = norm.kind == NormKind::kBatch ? nullptr : scale_.data();
-  in_threads(each ? 1 : threads_, count, [&](std::int64_t begin, std::int64_t end, int thread) {
-    float* scratch = scratch_.data() + thread * shape_.scratch_size();
-    for (std::int64_t i = begin; i < end; ++i) {
+  std::atomic<int> workers{0};
+  parallel(count, each ? 1 : threads_, [&] {
+    float* scratch = scratch_.data() + workers++ * shape_.scratch_size();
+    return [&, scratch](long i) {
       if (each) norm.apply_moments(measure(convolved_rows_[i]), scale_.data(), shift_.data());
       kernels_.mlp(convolved_rows_[i], shape_, block.weights(), scale, shift_.data(), residuals[i], outs[i], scratch);
-    }
+    };
   });
 }
 

@@ -1,8 +1,9 @@
 #include "vector_network.h"
 
 #include <algorithm>
+#include <atomic>
 
-#include "threads.h"
+#include "parallel.h"
 
 namespace wavehax {
 namespace {
@@ -15,15 +16,15 @@ VectorNetwork::VectorNetwork(const Engine& e, std::int64_t tile)
     : engine_(e),
       tile_(tile),
       scratch_(scratch_size(e.blocks.front().shape())),
-      convolved_(fused(e.blocks.front().norm) ? 0 : group() * frame_size()),
+      convolved_(fused(e.blocks.front().norm) ? 0 : block_tile() * frame_size()),
       scale_(e.width),
       shift_(e.width),
-      convolved_rows_(group()),
+      convolved_rows_(block_tile()),
       outputs_(2 * kProjectedFrames),
       interiors_(tile),
       residuals_(tile),
-      moments_(e.streamable ? 0 : group()) {
-  for (std::int64_t i = 0; i < group() && !convolved_.empty(); ++i) convolved_rows_[i] = convolved_.data() + i * frame_size();
+      moments_(e.streamable ? 0 : block_tile()) {
+  for (std::int64_t i = 0; i < block_tile() && !convolved_.empty(); ++i) convolved_rows_[i] = convolved_.data() + i * frame_size();
 }
 
 std::size_t VectorNetwork::memory() const {
@@ -76,15 +77,14 @@ void VectorNetwork::block(std::size_t index, const float* const* rows, const flo
     kernels.block(rows, static_cast<int>(count), block.shape(), block.weights(), residuals_.data(), interiors_.data(),
                   scratch_.data());
   } else {
-    for (std::int64_t first = 0; first < count; first += group()) {
-      const std::int64_t until = std::min(first + group(), count);
-      convolve(block, rows + first, until - first);
-      in_threads(threads_, until - first, [&](std::int64_t begin, std::int64_t end, int thread) {
-        float* scratch = scratch_.data() + thread * scratch_size(block.shape());
-        for (std::int64_t i = begin; i < end; ++i)
-          kernels.mlp(convolved_rows_[i], block.shape(), block.weights(), residuals_[first + i], interiors_[first + i], scratch);
-      });
-    }
+    convolve(block, rows, count);
+    std::atomic<int> workers{0};
+    parallel(count, threads_, [&] {
+      float* scratch = scratch_.data() + workers++ * scratch_size(block.shape());
+      return [&, scratch](long i) {
+        kernels.mlp(convolved_rows_[i], block.shape(), block.weights(), residuals_[i], interiors_[i], scratch);
+      };
+    });
   }
   for (std::int64_t i = 0; i < count; ++i) mirror(outs[i]);
 }
@@ -93,24 +93,23 @@ void VectorNetwork::block(std::size_t index, const float* const* rows, const flo
 void VectorNetwork::convolve(const Block& block, const float* const* rows, std::int64_t count) {
   const Engine& e = engine_;
   const bool whole = block.norm.kind == NormKind::kUtterance;
-  in_threads(whole ? threads_ : 1, count, [&](std::int64_t begin, std::int64_t end, int) {
-    for (std::int64_t first = begin; first < end; first += kConvolved) {
-      const std::int64_t until = std::min(first + kConvolved, end);
-      e.kernels.depthwise(rows + first, static_cast<int>(until - first), block.shape(), block.dwconv.data(), &convolved_rows_[first]);
-      for (std::int64_t i = first; i < until; ++i) {
-        if (whole)
-          moments_[i] = block.norm.measure(e.kernels, convolved_rows_[i], e.bins);
-        else
-          normalise(block.norm, &convolved_rows_[i], 1);
-      }
+  const auto convolve_group = [&](long group) {
+    const std::int64_t first = group * kConvolved, until = std::min(first + kConvolved, count);
+    e.kernels.depthwise(rows + first, static_cast<int>(until - first), block.shape(), block.dwconv.data(), &convolved_rows_[first]);
+    for (std::int64_t i = first; i < until; ++i) {
+      if (whole)
+        moments_[i] = block.norm.measure(e.kernels, convolved_rows_[i], e.bins);
+      else
+        normalise(block.norm, &convolved_rows_[i], 1);
     }
-  });
+  };
+  parallel((count + kConvolved - 1) / kConvolved, whole ? threads_ : 1, [&] { return convolve_group; });
   if (!whole) return;
   Moments total;
   for (std::int64_t i = 0; i < count; ++i) total.add(moments_[i]);
   block.norm.apply_moments(total, scale_.data(), shift_.data());
-  in_threads(threads_, count, [&](std::int64_t begin, std::int64_t end, int) {
-    for (std::int64_t i = begin; i < end; ++i) e.kernels.affine(convolved_rows_[i], scale_.data(), shift_.data(), e.bins, e.width);
+  parallel(count, threads_, [&] {
+    return [&](long i) { e.kernels.affine(convolved_rows_[i], scale_.data(), shift_.data(), e.bins, e.width); };
   });
 }
 

@@ -32,7 +32,6 @@ class VectorNetwork : public Network {
 
   // A norm over the utterance lets every block work in place: then no output may be written while inputs are still read.
   bool fused(const Norm& norm) const { return engine_.streamable && norm.kind == NormKind::kBatch; }
-  std::int64_t group() const { return block_tile(); }  // frames convolved before what follows; in place, all of them
   float* interior(float* row) const { return row + engine_.mirrored * engine_.width; }
   const float* interior(const float* row) const { return row + engine_.mirrored * engine_.width; }
   int frame_size() const { return engine_.bins * engine_.width; }

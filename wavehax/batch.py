@@ -23,6 +23,18 @@ class UsageError(Exception):
     """Arguments that do not go together."""
 
 
+def exit_code(work: Callable[[], object]) -> int:
+    """Do all of a program's work: 0 when it is done, 1 after one of EXPECTED_ERRORS in a line, 130 if interrupted."""
+    try:
+        work()
+    except KeyboardInterrupt:
+        return 130
+    except EXPECTED_ERRORS as error:
+        report(error)
+        return 1
+    return 0
+
+
 def expand(patterns: Sequence[str]) -> list[Path]:
     """Paths as given, and sorted matches of patterns (also `**`); what matches nothing stays, and fails when read."""
     paths: list[Path] = []

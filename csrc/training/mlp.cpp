@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "parallel.h"
+#include "../parallel.h"
 #include "rows.h"
 
 namespace wavehax::training {

@@ -9,7 +9,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from wavehax.batch import EXPECTED_ERRORS, report
+from wavehax.batch import exit_code
 from wavehax.nn import WaveGenerator
 from wavehax.nn.baselines import BASELINES, Baseline
 from wavehax.train.config import TrainConfig, load_config
@@ -47,14 +47,7 @@ def main() -> int:
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="replace a value of config.yaml")
     arguments = parser.parse_intermixed_args()
     overrides = [f"data.path={arguments.data}", f"run_dir={arguments.out}", *arguments.overrides]
-    try:
-        trainer(arguments.name, Path(__file__).with_name("config.yaml"), overrides).run()
-    except KeyboardInterrupt:
-        return 130
-    except EXPECTED_ERRORS as error:
-        report(error)
-        return 1
-    return 0
+    return exit_code(lambda: trainer(arguments.name, Path(__file__).with_name("config.yaml"), overrides).run())
 
 
 if __name__ == "__main__":

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from wavehax.batch import EXPECTED_ERRORS, report
+from wavehax.batch import exit_code
 from wavehax.checkpoint import Model, load_model, save_model
 from wavehax.config import GeneratorConfig, parameter_shapes
-from wavehax.nn import build_generator
 from wavehax.train.config import TrainConfig, load_config
 from wavehax.train.data import prepared_manifest
+from wavehax.train.start import untrained
 
 OF_BINS = ("mel_", "prior_proj.", "cond_proj.", "env_proj.")
 """Beginnings of the names of what depends on the number of bands or bins."""
@@ -34,9 +34,7 @@ def start(path: Path, config: TrainConfig, folder: Path) -> Model:
         if found.get(name) != expected.get(name):
             raise ValueError(f"{path}: {name} is of shape {found.get(name)}, expected {expected.get(name)}")
     torch.manual_seed(config.seed)
-    generator = build_generator(config.generator)
-    generator.set_normalization(manifest["mel_mean"], manifest["mel_scale"])
-    generator.initialize_envelope(config.feature_config)
+    generator = untrained(config, manifest["mel_mean"], manifest["mel_scale"])
     weights = {name: value.numpy().astype(np.float32) for name, value in generator.state_dict().items()}
     weights |= {name: trained.weights[name] for name in expected}
     return Model(config.generator, config.feature_config, weights, {})
@@ -54,13 +52,12 @@ def main() -> int:
     parser.add_argument("data", type=Path, help="prepared folder")
     arguments = parser.parse_args()
     out = arguments.data / "start.safetensors"
-    try:
+
+    def write() -> None:
         config = load_config(Path(__file__).with_name("config.yaml"))
         save_model(out, start(arguments.model, config, arguments.data), overwrite=False)
-    except EXPECTED_ERRORS as error:
-        report(error)
-        return 1
-    return 0
+
+    return exit_code(write)
 
 
 if __name__ == "__main__":

@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from wavehax.nn import BaseGenerator, build_generator
+from wavehax.nn import BaseGenerator
 from wavehax.train import distributed
 from wavehax.train.config import TrainConfig, config_from_dict, config_to_dict
 from wavehax.train.data import Batch, SegmentDataset
 from wavehax.train.monitor import Monitor
 from wavehax.train.resident import ResidentDataset, ahead
-from wavehax.train.start import initialize
+from wavehax.train.start import initialize, untrained
 from wavehax.train.state import flatten, load_state, newest, save_state, unflatten
 from wavehax.train.update import Update
 
@@ -76,12 +76,7 @@ class Trainer:
         return SegmentDataset(config.data, config.feature_config, config.seed)
 
     def _build_generator(self) -> BaseGenerator:
-        config, data = self.config, self.data
-        model = build_generator(config.generator)
-        model.set_normalization(data.mel_mean, data.mel_scale)
-        if config.generator.output == "excitation":
-            model.initialize_envelope(config.feature_config)
-        return model
+        return untrained(self.config, self.data.mel_mean, self.data.mel_scale)
 
     def _check_segments(self) -> None:
         frames = self.config.data.segment_frames

@@ -77,17 +77,14 @@ def main(
     arguments = parser.parse_args(argv)
     if arguments.jobs < 1:
         parser.error(f"--jobs {arguments.jobs}: expected at least 1")
-    try:
+
+    def work() -> None:
         paths = {name: getattr(arguments, name) for name in files or {}}
         recordings = list(list_recordings(arguments.corpus, **paths))
         definition = FEATURES[arguments.features]
         prepare(recordings, arguments.corpus, arguments.out, definition, arguments.jobs, arguments.shifted)
-    except batch.EXPECTED_ERRORS as error:
-        batch.report(error)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    return 0
+
+    return batch.exit_code(work)
 
 
 def prepare(

@@ -1,15 +1,26 @@
-"""Where a run starts: the generator's weights from another run or from a model file."""
+"""Where a run starts: an untrained generator, or its weights from another run or from a model file."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from wavehax.checkpoint import load_model
-from wavehax.nn import BaseGenerator
+from wavehax.nn import BaseGenerator, build_generator
+from wavehax.train.config import TrainConfig
 from wavehax.train.state import checkpoint_of, load_state, unflatten
+
+
+def untrained(config: TrainConfig, mel_mean: ArrayLike, mel_scale: ArrayLike) -> BaseGenerator:
+    """The generator of a run before its first step; mean and scale [n_mels] are those of the prepared mels."""
+    model = build_generator(config.generator)
+    model.set_normalization(mel_mean, mel_scale)
+    if config.generator.output == "excitation":
+        model.initialize_envelope(config.feature_config)
+    return model
 
 
 def initialize(model: BaseGenerator, path: Path) -> None:
