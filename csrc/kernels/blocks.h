@@ -18,26 +18,13 @@ static void depthwise_any(const float* const* rows, int frames, int taps, const 
   for (int b = 0; b < B; ++b) store(out + b * channels, acc[b]);
 }
 
-// The same with the K weights of a row held in registers, so that every input is loaded once for all the outputs it meets.
-// The order of the additions is that of depthwise_any.
+// The same for K taps, by add_taps; the order of the additions is that of depthwise_any.
 template <int K, int B>
 static void depthwise_fixed(const float* const* rows, int frames, int, const float* weight, int channels, long offset, float* out) {
   Vec acc[B];
   WAVEHAX_UNROLL
   for (int b = 0; b < B; ++b) acc[b] = splat(0.0f);
-  for (int j = 0; j < frames; ++j, weight += K * channels) {
-    const float* x = rows[j] + offset;
-    Vec w[K];
-    WAVEHAX_UNROLL
-    for (int i = 0; i < K; ++i) w[i] = load(weight + i * channels);
-    WAVEHAX_UNROLL
-    for (int p = 0; p < B + K - 1; ++p) {
-      const Vec xp = load(x + p * channels);
-      WAVEHAX_UNROLL
-      for (int b = 0; b < B; ++b)
-        if (p >= b && p - b < K) acc[b] = fma(xp, w[p - b], acc[b]);
-    }
-  }
+  for (int j = 0; j < frames; ++j, weight += K * channels) add_taps<K>(acc, rows[j] + offset, weight, channels);
   WAVEHAX_UNROLL
   for (int b = 0; b < B; ++b) store(out + b * channels, acc[b]);
 }

@@ -8,12 +8,7 @@
 // Nothing here calls a function outside the region: an inlined copy compiled for a newer processor must never be shared.
 // See table.h for what each kernel computes and for the layouts.
 
-// Loops of constant length over registers must vanish, or the registers become memory.
-#if defined(__clang__)
-#define WAVEHAX_UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define WAVEHAX_UNROLL _Pragma("GCC unroll 64")
-#endif
+#include "taps.h"
 
 // gelu(x) = max(x, 0) + n * Q(-n) with n = -|x| and Q the upper tail of the normal distribution: a polynomial to the power 32,
 // minimax fit of degree 5 for n in [-5.5, 0], at whose end the product has fallen to 1e-7. No division, no exponential; the

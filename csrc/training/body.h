@@ -5,33 +5,17 @@
 //   kRows x kVecs        (kRows + 1) * kVecs + 1 registers; kRows divides kTile
 // See table.h for what each kernel computes.
 
-// Loops of constant length over registers must vanish, or the registers become memory.
-#if defined(__clang__)
-#define WAVEHAX_UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define WAVEHAX_UNROLL _Pragma("GCC unroll 64")
-#endif
+#include "../kernels/taps.h"
 
-// One tile of outputs and K taps from `tap` on. The weights of a row stay in registers, so that every input is loaded once
-// for all the outputs it meets. Later groups of taps add to what the first has stored.
+// One tile of outputs and K taps from `tap` on. Later groups of taps add to what the first has stored.
 template <int K>
 static void convolve_taps(const float* const* rows, const float* const* weights, int count, int tap, long offset,
                           int channel, int channels, float* out) {
   Vec acc[kPositions];
   for (int t = 0; t < kPositions; ++t) acc[t] = tap == 0 ? splat(0.0f) : load(out + t * channels);
   for (int n = 0; n < count; ++n) {
-    const float* x = rows[n] + offset + tap * channels;
-    const float* w = weights[n] + tap * channels + channel;
-    Vec row[K];
-    WAVEHAX_UNROLL
-    for (int j = 0; j < K; ++j) row[j] = load(w + j * channels);
-    WAVEHAX_UNROLL
-    for (int p = 0; p < kPositions + K - 1; ++p) {
-      const Vec xp = load(x + p * channels);
-      WAVEHAX_UNROLL
-      for (int j = 0; j < K; ++j)
-        if (p - j >= 0 && p - j < kPositions) acc[p - j] = fma(xp, row[j], acc[p - j]);
-    }
+    const int first = tap * channels;
+    add_taps<K>(acc, rows[n] + offset + first, weights[n] + first + channel, channels);
   }
   for (int t = 0; t < kPositions; ++t) store(out + t * channels, acc[t]);
 }
