@@ -65,7 +65,9 @@ def test_losses_equal_the_official_ones(official: dict, loaded: Discriminator) -
         assert value.item() == pytest.approx(float(official[name]), rel=1e-5), name
 
 
-@pytest.mark.parametrize(("preset", "parameters"), [("univnet", 41.4), ("light", 2.3)])
+@pytest.mark.parametrize(
+    ("preset", "parameters"), [("univnet", 41.4), ("light", 2.3), ("log", 0.2), ("log_light", 2.3)]
+)
 def test_presets_have_the_millions_of_parameters_they_state(preset: str, parameters: float) -> None:
     with torch.device("meta"):
         model = Discriminator(DiscriminatorConfig.preset(preset))
@@ -126,5 +128,54 @@ def test_wrong_configurations_are_refused() -> None:
         DiscriminatorConfig(resolutions=((64, 128),))
     with pytest.raises(ValueError, match="spectral_channels is 0"):
         DiscriminatorConfig(spectral_channels=0)
-    with pytest.raises(ValueError, match="both empty"):
+    with pytest.raises(ValueError, match="all empty"):
         DiscriminatorConfig(periods=(), resolutions=())
+    with pytest.raises(ValueError, match=r"log_resolutions\[0\] is \(64, 128\)"):
+        DiscriminatorConfig(log_resolutions=((64, 128),))
+
+
+LOG = DiscriminatorConfig(periods=(), resolutions=(), log_resolutions=((256, 64), (128, 32)), log_channels=4)
+
+
+def test_log_discriminators_see_the_log_magnitude_and_the_place_of_single_bins() -> None:
+    part = Discriminator(LOG).mlrd.discriminators[0]
+    seen = []
+    part.convs[0].register_forward_hook(lambda _module, inputs, _output: seen.append(inputs[0]))
+    wave = 0.1 * np.random.default_rng(0).standard_normal(1000).astype(np.float32)
+    part(torch.from_numpy(wave)[None, None])
+    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(256) / 256)
+    frames = np.lib.stride_tricks.sliding_window_view(wave, 256)[::64] * window
+    power = np.abs(np.fft.rfft(frames.astype(np.float64))) ** 2 / np.sum(window**2)
+    log_magnitude, place = seen[0][0].numpy()
+    np.testing.assert_allclose(log_magnitude, 1.5 + 0.15 * np.log(power + 1e-8).T, atol=1e-4)
+    np.testing.assert_allclose(place, np.repeat(np.linspace(-1, 1, 129)[:, None], len(frames), 1), atol=1e-6)
+
+
+def test_log_discriminators_judge_item_by_item_any_length_that_holds_a_window() -> None:
+    model, waves = Discriminator(LOG), 0.1 * torch.randn(3, 1, 700)
+    assert LOG.min_samples == 256 and LOG.names == ["log_256", "log_128"]
+    together, maps = model(waves)
+    assert [len(group) for group in maps] == [5, 5]
+    for i in range(3):
+        for a, b in zip(together, model(waves[i : i + 1])[0], strict=True):
+            torch.testing.assert_close(a[i : i + 1], b, rtol=1e-5, atol=1e-6)
+    model(waves[..., :256])
+    with pytest.raises(ValueError, match=r"expected \[B, 1, N >= 256\]"):
+        model(waves[..., :255])
+
+
+def test_a_quiet_fault_moves_a_log_discriminator_more_than_a_linear_one() -> None:
+    """Clicks 60 dB below a loud tone: the change of the output, over what the tone alone gives."""
+    torch.manual_seed(0)
+    tone = 0.5 * torch.sin(2 * np.pi * 500 / 24000 * torch.arange(6000.0))[None, None]
+    clicks = torch.zeros_like(tone)
+    clicks[..., ::128] = 5e-3
+    linear = DiscriminatorConfig(periods=(), resolutions=((256, 64),), spectral_channels=16)
+    log = DiscriminatorConfig(periods=(), resolutions=(), log_resolutions=((256, 64),))
+    changes = []
+    for config in (linear, log):
+        with torch.no_grad():
+            model = Discriminator(config)
+            before, after = (model(wave)[1][0][1] for wave in (tone, tone + clicks))
+        changes.append(((after - before).abs().mean() / before.abs().mean()).item())
+    assert changes[1] > 10 * changes[0]

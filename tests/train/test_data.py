@@ -12,7 +12,7 @@ import pytest
 
 from wavehax.audio import read_audio
 from wavehax.config import FEATURES, FeatureConfig, to_dict
-from wavehax.features import f0_from_audio, log_mel
+from wavehax.features import f0_from_audio, log_mel, mel_frequencies
 from wavehax.train.config import DataConfig
 from wavehax.train.data import Batch, SegmentDataset
 
@@ -47,12 +47,39 @@ def test_manifest_normalisation_is_that_of_the_mels(prepared: Path) -> None:
 
 
 def test_a_batch_is_a_function_of_seed_and_step(prepared: Path) -> None:
-    first, second = dataset(prepared, speed_share=0.5), dataset(prepared, speed_share=0.5)
+    first, second = (dataset(prepared, speed_share=0.5, disturbed_share=0.5, shift_samples=511) for _ in range(2))
     second.batch(3)
     for name in Batch._fields:
         np.testing.assert_array_equal(getattr(first.batch(7), name), getattr(second.batch(7), name))
         assert not np.array_equal(getattr(first.batch(8), name), getattr(first.batch(7), name))
     assert not np.array_equal(dataset(prepared, seed=1).batch(7).mel, first.batch(7).mel)
+
+
+def test_every_output_of_a_segment_has_noise_and_phase_of_its_own(prepared: Path) -> None:
+    config = DataConfig(str(prepared), batch_size=3, segment_frames=20)
+    one, two = (SegmentDataset(config, FEATURES_24K, 0, outputs).batch(5) for outputs in (1, 2))
+    np.testing.assert_array_equal(two.noise[:, :1], one.noise)
+    np.testing.assert_array_equal(two.phase[:, :1], one.phase)
+    assert two.noise.shape == (3, 2, 21 * 256) and two.phase.shape == (3, 2)
+    first, second = two.noise[:, 0].ravel(), two.noise[:, 1].ravel()
+    assert abs(np.corrcoef(first, second)[0, 1]) < 0.03
+    assert not np.isclose(two.phase[:, 0], two.phase[:, 1]).any()
+
+
+def test_shifts_reach_the_largest_and_no_further(prepared: Path) -> None:
+    data = dataset(prepared, shift_samples=3)
+    shifts = np.concatenate([data.batch(step).shift for step in range(40)])
+    assert set(shifts) == {0, 1, 2, 3}
+
+
+def test_a_disturbed_mel_shows_below_100_hz_what_the_audio_lacks(prepared: Path) -> None:
+    batch = dataset(prepared, disturbed_share=1.0).batch(7)
+    inside = slice(3, 17)  # frames whose windows lie in the segment
+    centres = mel_frequencies(FEATURES_24K)[1:-1]
+    for audio, mel in zip(batch.audio, batch.mel, strict=True):
+        added = (mel - log_mel(audio, FEATURES_24K)[:, :20])[:, inside]
+        assert np.abs(added[centres > 300]).max() < 0.2
+        assert added[centres < 60].max() > 0.5
 
 
 def test_a_share_of_a_batch_is_that_part_of_it(prepared: Path) -> None:

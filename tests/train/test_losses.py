@@ -10,7 +10,7 @@ import torch
 
 from wavehax.config import FeatureConfig
 from wavehax.features import log_mel
-from wavehax.train.losses import MelLoss, MultiMelLoss
+from wavehax.train.losses import EnergyScore, LogMagnitude, LogMel, mel_views
 
 FIXTURE = Path(__file__).parents[3] / "shared" / "fixtures" / "official_features.npz"
 
@@ -23,30 +23,66 @@ def test_mel_loss_equals_the_official_value() -> None:
     if not FIXTURE.exists():
         pytest.skip(f"needs {FIXTURE}")
     official = np.load(FIXTURE)
-    loss = MelLoss(24000, 1024, 256, 100, 1e-5)
-    made = loss(torch.from_numpy(official["noisy_wave"])[None], torch.from_numpy(official["wave"])[None])
+    loss = EnergyScore([LogMel(24000, 1024, 256, 100, 1e-5)], 0)
+    made = loss(torch.from_numpy(official["noisy_wave"])[None, None], torch.from_numpy(official["wave"])[None])
     assert made.item() == pytest.approx(float(official["mel_loss"]), rel=1e-5)
 
 
 def test_log_mel_of_the_loss_equals_numpys() -> None:
     features = FeatureConfig("x", 24000, 128, 512, 64, 0.0, 12000.0, "slaney", "slaney", "same", 1e-5)
     wave = pair()
-    made = MelLoss(24000, 512, 128, 64, 1e-5).log_mel(torch.from_numpy(wave))
+    made = LogMel(24000, 512, 128, 64, 1e-5)(torch.from_numpy(wave))
     for i in range(2):
         np.testing.assert_allclose(made[i].numpy(), log_mel(wave[i], features), atol=2e-5)
 
 
+def mels(repulsion: float = 0) -> EnergyScore:
+    return EnergyScore(mel_views(24000, (256, 1024), (32, 80), 1e-5), repulsion)
+
+
 def test_several_resolutions_are_averaged() -> None:
     first, second = torch.from_numpy(pair())[:, None]
-    both = MultiMelLoss(24000, (256, 1024), (32, 80), 1e-5)(first, second)
-    single = [MelLoss(24000, n, n // 4, bands, 1e-5)(first, second) for n, bands in ((256, 32), (1024, 80))]
+    both = mels()(first[:, None], second)
+    single = [
+        EnergyScore([LogMel(24000, n, n // 4, bands, 1e-5)], 0)(first[:, None], second)
+        for n, bands in ((256, 32), (1024, 80))
+    ]
     assert both.item() == pytest.approx(np.mean([loss.item() for loss in single]), rel=1e-6)
 
 
 def test_equal_waves_cost_nothing_and_silence_has_a_finite_slope() -> None:
-    loss = MultiMelLoss(24000, (256, 1024), (32, 80), 1e-5)
+    loss = mels()
     wave = torch.from_numpy(pair())
-    assert loss(wave, wave).item() == 0
-    silence = torch.zeros(2, 6000, requires_grad=True)
-    loss(silence, wave).backward()
+    assert loss(wave[:, None], wave).item() == 0
+    silence = torch.zeros(2, 1, 6000, requires_grad=True)
+    (loss(silence, wave) + EnergyScore([LogMagnitude(128)], 0)(silence, wave)).backward()
     assert torch.isfinite(silence.grad).all()
+
+
+def test_log_magnitudes_of_bins_equal_numpys() -> None:
+    wave = pair()
+    made = LogMagnitude(128)(torch.from_numpy(wave)).numpy()
+    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(128) / 128)
+    frames = np.lib.stride_tricks.sliding_window_view(wave, 128, axis=1)[:, ::32] * window
+    power = np.abs(np.fft.rfft(frames.astype(np.float64))) ** 2 / np.sum(window**2)
+    np.testing.assert_allclose(made, 0.5 * np.log(power + 1e-8).transpose(0, 2, 1), atol=1e-4)
+
+
+def test_the_energy_score_is_numpys() -> None:
+    waves = torch.from_numpy(pair(3000)).reshape(1, 2, 3000)
+    target = torch.from_numpy(pair(3000)[:1] * 0.5 + 0.02)
+    view = LogMagnitude(256)
+    a, b, x = (view(wave).double().numpy() for wave in (waves[:, 0], waves[:, 1], target))
+    expected = 0.5 * (np.abs(a - x).mean() + np.abs(b - x).mean()) - 0.5 * np.abs(a - b).mean()
+    assert EnergyScore([view], 1.0)(waves, target).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_outputs_that_vary_as_recordings_do_score_best_only_with_repulsion() -> None:
+    """Against gaussian noise the median, 0, has the least L1: E|x| = 0.80 and E|x - x'| = 1.13."""
+    noise = torch.randn(3, 100_000, generator=torch.Generator().manual_seed(0))
+    target, varied, median = noise[:1], noise[None, 1:], torch.zeros(1, 2, 100_000)
+    l1, score = (EnergyScore([torch.nn.Identity()], repulsion) for repulsion in (0.0, 1.0))
+    assert l1(median, target).item() == pytest.approx(0.798, abs=0.01)
+    assert l1(varied, target).item() == pytest.approx(1.128, abs=0.01)
+    assert score(median, target).item() == pytest.approx(0.798, abs=0.01)
+    assert score(varied, target).item() == pytest.approx(0.564, abs=0.01)

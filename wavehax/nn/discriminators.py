@@ -1,4 +1,6 @@
-"""The discriminators of adversarial training (DESIGN section 4): multi-period (HiFi-GAN), multi-resolution (UnivNet).
+"""The discriminators of adversarial training (DESIGN section 4).
+
+Multi-period (HiFi-GAN), multi-resolution on linear magnitudes (UnivNet), and our own on log magnitudes.
 
 Parameter names are those of the authors' code, so that their checkpoints load. What the papers leave open follows the
 authors' outputs: LeakyReLU 0.1 after every convolution but the last of a discriminator; the feature maps are taken
@@ -20,6 +22,10 @@ SLOPE = 0.1
 PERIOD_STRIDES = (3, 3, 3, 3, 1)
 SPECTRAL_KERNELS = ((7, 5), (5, 3), (5, 3), (3, 3), (3, 3), (3, 3))  # (bins, frames)
 SPECTRAL_STRIDES = ((2, 2), (2, 1), (2, 2), (2, 1), (2, 2), (1, 1))
+LOG_KERNELS = ((7, 5), (5, 3), (5, 3), (3, 3), (3, 3))  # (bins, frames)
+LOG_STRIDES = ((2, 1), (2, 1), (2, 2), (2, 1), (1, 1))
+LOG_WIDTHS = (1, 1, 2, 2, 2)  # channels of each layer over log_channels
+LOG_RESOLUTIONS = ((2048, 512), (1024, 256), (512, 128), (256, 64), (128, 32))
 
 Judgement = tuple[list[Tensor], list[list[Tensor]]]
 """Outputs and feature maps, one entry for each sub-discriminator."""
@@ -27,52 +33,82 @@ Judgement = tuple[list[Tensor], list[list[Tensor]]]
 
 @dataclass(frozen=True)
 class DiscriminatorConfig:
-    """The shape of a `Discriminator`; the presets are in the order of their cost.
+    """The shape of a `Discriminator`.
 
-    `univnet` is the official one, `light` a narrow copy for small budgets, and `spectral` the resolutions of `light`
-    alone: on a CPU with bfloat16 matrix units a fifth of its time.
+    `univnet` is the official one, `light` a narrow copy for small budgets, `spectral` the
+    resolutions of `light` alone. `log` looks at log magnitudes, where the faults of a generator
+    trained with spectral losses lie in quiet places; `log_light` adds the periods of `light`.
     """
 
     periods: tuple[int, ...] = (2, 3, 5, 7, 11)  # samples
     period_channels: int = 32  # of the first convolution; every next one has four times as many
     max_period_channels: int = 1024
-    resolutions: tuple[tuple[int, int], ...] = ((1024, 256), (2048, 512), (512, 128))  # (n_fft, hop) in samples
+    resolutions: tuple[tuple[int, int], ...] = ((1024, 256), (2048, 512), (512, 128))
+    """(n_fft, hop) in samples, of linear magnitudes."""
     spectral_channels: int = 32
+    log_resolutions: tuple[tuple[int, int], ...] = ()
+    """(n_fft, hop) in samples, of log magnitudes."""
+    log_channels: int = 16  # of the first two convolutions; the others have twice as many
 
-    PRESETS: ClassVar[tuple[str, ...]] = ("univnet", "light", "spectral")
+    PRESETS: ClassVar[tuple[str, ...]] = ("univnet", "light", "spectral", "log", "log_light")
 
     def __post_init__(self) -> None:
-        for name in ("period_channels", "max_period_channels", "spectral_channels"):
+        for name in ("period_channels", "max_period_channels", "spectral_channels", "log_channels"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; expected at least 1")
-        if not self.periods and not self.resolutions:
-            raise ValueError("periods and resolutions are both empty; expected at least one sub-discriminator")
+        if not self.periods and not self.resolutions and not self.log_resolutions:
+            raise ValueError(
+                "periods, resolutions and log_resolutions are all empty; expected at least one sub-discriminator"
+            )
         for i, period in enumerate(self.periods):
             if period < 1:
                 raise ValueError(f"periods[{i}] is {period}; expected at least 1")
-        for i, (n_fft, hop_length) in enumerate(self.resolutions):
-            if not 1 <= hop_length <= n_fft:
-                raise ValueError(f"resolutions[{i}] is {(n_fft, hop_length)}; expected n_fft >= hop_length >= 1")
+        for name in ("resolutions", "log_resolutions"):
+            for i, (n_fft, hop_length) in enumerate(getattr(self, name)):
+                if not 1 <= hop_length <= n_fft:
+                    raise ValueError(f"{name}[{i}] is {(n_fft, hop_length)}; expected n_fft >= hop_length >= 1")
 
     @classmethod
     def preset(cls, name: str) -> DiscriminatorConfig:
-        """`univnet` (41.4 M parameters), `light` (2.3 M) or `spectral` (0.07 M); ValueError for another name."""
+        """The shape by name; ValueError for another name.
+
+        Millions of parameters: `univnet` 41.4, `light` 2.3, `spectral` 0.07, `log` 0.16,
+        `log_light` 2.3.
+        """
+        light = {"period_channels": 16, "max_period_channels": 192, "spectral_channels": 16}
+        log = {"resolutions": (), "log_resolutions": LOG_RESOLUTIONS}
         if name == "univnet":
             return cls()
         if name == "light":
-            return cls(period_channels=16, max_period_channels=192, spectral_channels=16)
+            return cls(**light)
         if name == "spectral":
             return cls(periods=(), spectral_channels=16)
+        if name == "log":
+            return cls(periods=(), **log)
+        if name == "log_light":
+            return cls(**light, **log)
         raise ValueError(f"discriminator is {name!r}; expected one of {', '.join(cls.PRESETS)}")
 
     @property
     def min_samples(self) -> int:
-        """The shortest waveform: reflection reaches n_fft / 2 samples in, or one period less one."""
-        return max([n_fft // 2 + 1 for n_fft, _ in self.resolutions] + list(self.periods))
+        """The shortest waveform: reflection reaches n_fft / 2 samples in, or one period less one.
+
+        A window of log magnitudes lies inside.
+        """
+        reflected = [n_fft // 2 + 1 for n_fft, _ in self.resolutions]
+        inside = [n_fft for n_fft, _ in self.log_resolutions]
+        return max([*reflected, *inside, *self.periods])
+
+    @property
+    def names(self) -> list[str]:
+        """What each sub-discriminator looks at, in their order: `period_2`, `stft_1024`, `log_512`."""
+        spectral = [f"stft_{n_fft}" for n_fft, _ in self.resolutions]
+        log = [f"log_{n_fft}" for n_fft, _ in self.log_resolutions]
+        return [*(f"period_{period}" for period in self.periods), *spectral, *log]
 
 
 class Discriminator(nn.Module):
-    """All sub-discriminators, those of periods first, in the order of the configuration."""
+    """All sub-discriminators: periods, then linear, then log magnitudes, in the configured order."""
 
     def __init__(self, config: DiscriminatorConfig) -> None:
         super().__init__()
@@ -84,16 +120,22 @@ class Discriminator(nn.Module):
             SpectralDiscriminator(n_fft, hop_length, config.spectral_channels)
             for n_fft, hop_length in config.resolutions
         )
+        self.mlrd = _Group(
+            LogSpectralDiscriminator(n_fft, hop_length, config.log_channels)
+            for n_fft, hop_length in config.log_resolutions
+        )
 
     def forward(self, wave: Tensor) -> Judgement:
         """Judge [B, 1, N], of any N >= config.min_samples; no item of the batch influences another.
 
         An output is [B, L] for a period and [B, 1, bins, frames] for a resolution. There are 5 feature maps
-        [B, C, frames, period] for a period and 6 [B, C, bins, frames] for a resolution. ValueError for a wrong shape.
+        [B, C, frames, period] for a period, 6 [B, C, bins, frames] for a resolution of linear magnitudes and
+        5 for one of log magnitudes. ValueError for a wrong shape.
         """
         if wave.ndim != 3 or wave.shape[1] != 1 or wave.shape[2] < self.config.min_samples:
             raise ValueError(f"wave has shape {list(wave.shape)}; expected [B, 1, N >= {self.config.min_samples}]")
-        judged = [part(wave) for group in (self.mpd, self.mrd) for part in group.discriminators]
+        groups = (self.mpd, self.mrd, self.mlrd)
+        judged = [part(wave) for group in groups for part in group.discriminators]
         return [output for output, _ in judged], [maps for _, maps in judged]
 
 
@@ -153,6 +195,43 @@ class SpectralDiscriminator(nn.Module):
             wave[:, 0].float(), self.n_fft, self.hop_length, window=self.window, pad_mode="reflect", return_complex=True
         )
         maps = _run(self.convs, self.input_conv(spectrum.abs()[:, None]))
+        return self.output_conv(maps[-1]), maps
+
+
+class LogSpectralDiscriminator(nn.Module):
+    """Sees the log magnitude of single bins, beside a plane with each bin's place from -1 to 1.
+
+    On log magnitudes a fault 40 dB below full scale weighs as much as one at full scale. The plane
+    tells where in the spectrum a convolution is. Windows lie inside the waveform.
+    """
+
+    window: Tensor
+
+    def __init__(self, n_fft: int, hop_length: int, channels: int) -> None:
+        super().__init__()
+        self.n_fft, self.hop_length = n_fft, hop_length
+        self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
+        self.energy = 3 / 8 * n_fft  # of the window
+        widths = [2, *(channels * width for width in LOG_WIDTHS)]
+        self.convs = nn.ModuleList(
+            _layer(widths[i], widths[i + 1], kernel, stride)
+            for i, (kernel, stride) in enumerate(zip(LOG_KERNELS, LOG_STRIDES, strict=True))
+        )
+        self.output_conv = _convolution(widths[-1], 1, (3, 3), (1, 1))
+
+    def forward(self, wave: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Output [B, 1, bins, frames] and 5 feature maps of [B, 1, N], N >= n_fft."""
+        spectrum = torch.stft(
+            wave[:, 0].float(), self.n_fft, self.hop_length,
+            window=self.window, center=False, return_complex=True,
+        )  # fmt: skip
+        power = (spectrum.real**2 + spectrum.imag**2) / self.energy
+        # 1e-4 of a full-scale noise is silence. Speech then lies between about -1 and 1.5.
+        log_magnitude = 0.3 * 0.5 * torch.log(power + 1e-8) + 1.5
+        place = torch.linspace(-1, 1, power.shape[1], device=power.device)[:, None]
+        planes = torch.stack([log_magnitude, place.expand_as(log_magnitude)], dim=1)
+        # On a CPU convolutions of few channels take half the time in this memory format.
+        maps = _run(self.convs, planes.contiguous(memory_format=torch.channels_last))
         return self.output_conv(maps[-1]), maps
 
 

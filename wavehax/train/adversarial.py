@@ -41,18 +41,43 @@ def discriminator_loss(real: Sequence[Tensor], fake: Sequence[Tensor], kind: str
     return _total([(1 - output).square().mean() for output in real]), _total([o.square().mean() for o in fake])
 
 
-def feature_matching_loss(real: Sequence[Sequence[Tensor]], fake: Sequence[Sequence[Tensor]]) -> Tensor:
-    """The mean absolute difference of feature maps, summed over all of them; no gradient flows into `real`.
+def feature_matching_loss(
+    real: Sequence[Sequence[Tensor]],
+    fake: Sequence[Sequence[Tensor]],
+    normalized: bool = False,
+) -> Tensor:
+    """The mean absolute difference of feature maps, summed over all of them.
+
+    No gradient flows into `real`. With `normalized` each map's difference is divided by twice the
+    mean magnitude of the real map, so that no scale or layer weighs more than another.
 
     ValueError where the numbers of maps differ.
     """
     return _total(
         [
-            functional.l1_loss(fake_map, real_map.detach())
+            _matching(real_map.detach(), fake_map, normalized)
             for real_maps, fake_maps in zip(real, fake, strict=True)
             for real_map, fake_map in zip(real_maps, fake_maps, strict=True)
         ]
     )
+
+
+def _matching(real: Tensor, fake: Tensor, normalized: bool) -> Tensor:
+    difference = functional.l1_loss(fake, real)
+    return difference / (2 * real.abs().mean() + 1e-6) if normalized else difference
+
+
+def win_rate(real: Sequence[Tensor], fake: Sequence[Tensor], kind: str) -> Tensor:
+    """The share of outputs on the right side, the mean over sub-discriminators: 0.5 is chance.
+
+    A recording's output belongs above, a generated wave's below the middle of the targets: 0 for
+    `hinge`, 1/2 for `least_squares`. ValueError for a kind that is not in KINDS.
+    """
+    _check_kind(kind)
+    middle = 0.0 if kind == "hinge" else 0.5
+    right = [(output > middle).float().mean() for output in real]
+    right += [(output < middle).float().mean() for output in fake]
+    return torch.stack(right).mean()
 
 
 def _total(terms: list[Tensor]) -> Tensor:

@@ -1,4 +1,4 @@
-"""Segments made into other voices: played faster or slower, louder or softer, or upside down."""
+"""Segments made into other voices and other rooms: another speed, an offset, rumble, hum."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import numpy as np
 from wavehax.config import FeatureConfig
 from wavehax.features import log_mel
 
+_DISTURBANCE = (3e-4, 0.1)  # RMS, of full scale
+_RUMBLE_HZ = 60.0
 _FADE = 0.25  # of the margin: the part whose ends are faded, as the resampling takes the signal to be periodic
 
 
@@ -15,7 +17,12 @@ def margin_frames(features: FeatureConfig) -> int:
     return -(-2 * features.n_fft // features.hop_length)
 
 
-def resample_segment(audio: np.ndarray, frames: int, features: FeatureConfig) -> tuple[np.ndarray, np.ndarray]:
+def resample_segment(
+    audio: np.ndarray,
+    frames: int,
+    features: FeatureConfig,
+    disturb: np.random.Generator | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
     """Play a piece of a recording at another speed: pitch and formants move together, as those of another voice.
 
     The spectrum of the whole piece is cut or filled with zeros, which is band-limited interpolation without any
@@ -25,6 +32,7 @@ def resample_segment(audio: np.ndarray, frames: int, features: FeatureConfig) ->
         audio: [M], speed * (frames + 2 * margin_frames) * hop_length samples of the recording.
         frames: frames of the result.
         features: of the mel.
+        disturb: draws what the mel is disturbed by (`disturbance`); None: it is not.
 
     Returns:
         float32 audio [frames * hop_length] and log-mel [n_mels, frames], the middle of the piece.
@@ -38,7 +46,29 @@ def resample_segment(audio: np.ndarray, frames: int, features: FeatureConfig) ->
     spectrum = np.fft.rfft(audio)[: count // 2 + 1] * np.float32(count / len(audio))
     resampled = np.fft.irfft(spectrum, count).astype(np.float32)
     inside = slice(margin * hop, (margin + frames) * hop)
-    return resampled[inside], log_mel(resampled, features)[:, margin : margin + frames]
+    seen = resampled
+    if disturb:
+        seen = resampled + disturbance(count, features.sample_rate, disturb)
+    return resampled[inside], log_mel(seen, features)[:, margin : margin + frames]
+
+
+def disturbance(count: int, sample_rate: int, rng: np.random.Generator) -> np.ndarray:
+    """An offset, rumble below 60 Hz or mains hum, one of the three: float64 [count].
+
+    Its RMS is drawn from 0.0003 to 0.1 of full scale, uniformly on a logarithmic scale: from where
+    an offset begins to be heard in the output of a model that never met one.
+    """
+    level = np.exp(rng.uniform(*np.log(_DISTURBANCE)))
+    kind = rng.integers(3)
+    if kind == 0:
+        return np.full(count, level * rng.choice([-1.0, 1.0]))
+    if kind == 1:
+        spectrum = np.fft.rfft(rng.standard_normal(count))
+        spectrum[round(rng.uniform(15, _RUMBLE_HZ) * count / sample_rate) :] = 0
+        noise = np.fft.irfft(spectrum, count)
+        return level * noise / max(np.sqrt(np.mean(noise**2)), 1e-12)
+    cycles = rng.choice([50.0, 60.0]) * np.arange(count) / sample_rate + rng.random()
+    return level * np.sqrt(2) * np.sin(2 * np.pi * cycles)
 
 
 def resample_f0(f0: np.ndarray, at: np.ndarray, speed: float) -> np.ndarray:

@@ -13,6 +13,7 @@ from wavehax.config import FEATURES, ConfigError, FeatureConfig, GeneratorConfig
 from wavehax.yamlfile import read_value, read_yaml
 
 PRECISIONS = ("fp32", "bf16")
+DISCRIMINATORS = ("univnet", "light", "spectral", "log", "log_light")
 
 
 def _check_count(name: str, value: Any, least: int = 1) -> None:
@@ -50,6 +51,8 @@ class DataConfig:
     speed_max: float = 1.9  # fastest; speeds are drawn uniformly on a logarithmic scale
     shifted_share: float = 0.0  # of those at their own speed whose mel is of the voice at another pitch (train.pitch)
     flat_share: float = 0.0  # of all whose mel has lost its harmonics (wavehax.harmonics), as where F0 is scaled
+    disturbed_share: float = 0.0  # of those whose mel shows an offset, rumble or hum that the audio lacks
+    shift_samples: int = 0  # the losses hear a segment from a sample drawn up to this one on: no frame grid to rest on
     resident: bool = False  # recordings lie in the memory of the GPU, where segments and mels are made (train.resident)
     workers: int = 0  # processes that draw batches ahead of time; 0: the training process draws its own
 
@@ -62,27 +65,36 @@ class DataConfig:
         _check_number("data.speed_share", self.speed_share, most=1)
         _check_number("data.flat_share", self.flat_share, most=1)
         _check_number("data.shifted_share", self.shifted_share, most=1)
+        _check_number("data.disturbed_share", self.disturbed_share, most=1)
+        _check_count("data.shift_samples", self.shift_samples, 0)
         _check_number("data.speed_min", self.speed_min, positive=True)
         _check_number("data.speed_max", self.speed_max, positive=True)
         if type(self.resident) is not bool:
             raise ConfigError(f"data.resident={repr(self.resident)[:40]}: expected true or false")
-        if self.resident and self.shifted_share:
-            raise ConfigError("data.resident=true: has no mels of shifted voices, expected shifted_share=0")
+        for name in ("shifted_share", "disturbed_share"):
+            if self.resident and getattr(self, name):
+                raise ConfigError(f"data.resident=true: makes no such mels, expected {name}=0")
         if self.speed_min > self.speed_max:
             raise ConfigError(f"data.speed_min={self.speed_min}: expected at most speed_max={self.speed_max}")
 
 
 @dataclass(frozen=True)
 class LossConfig:
-    """Multi-resolution mel L1; the paper's is that of one resolution, n_ffts (1024,) with n_mels (100,)."""
+    """Spectral scores, each the mean over its resolutions (wavehax.train.losses).
 
-    mel_weight: float = 45.0  # beside the adversarial losses
+    The paper's is a mel L1 of one resolution, n_ffts (1024,) with n_mels (100,).
+    """
+
+    mel_weight: float = 45.0  # of log-mels, beside the adversarial losses
     n_ffts: tuple[int, ...] = (256, 512, 1024, 2048)  # samples; hops are a quarter
     n_mels: tuple[int, ...] = (32, 64, 100, 160)  # bands of each
     floor: float = 1e-5  # magnitude
+    log_weight: float = 0.0  # of log magnitudes of single bins
+    log_n_ffts: tuple[int, ...] = ()  # samples; hops are a quarter
+    repulsion: float = 0.0  # 1: two outputs a segment must differ as recordings do; 0: one output
 
     def __post_init__(self) -> None:
-        for name, least in (("n_ffts", 4), ("n_mels", 1)):
+        for name, least in (("n_ffts", 4), ("n_mels", 1), ("log_n_ffts", 4)):
             values = getattr(self, name)
             if not isinstance(values, tuple):
                 raise ConfigError(f"loss.{name}={repr(values)[:40]}: expected a list of integers")
@@ -93,8 +105,12 @@ class LossConfig:
             raise ConfigError(f"loss.n_ffts={odd[0]}: expected a multiple of 8")
         _check_number("loss.mel_weight", self.mel_weight, positive=True)
         _check_number("loss.floor", self.floor, positive=True)
+        _check_number("loss.log_weight", self.log_weight)
+        _check_number("loss.repulsion", self.repulsion, most=1)
         if len(self.n_ffts) != len(self.n_mels) or not self.n_ffts:
             raise ConfigError(f"n_ffts={self.n_ffts}, n_mels={self.n_mels}: expected as many of each, at least one")
+        if bool(self.log_weight) != bool(self.log_n_ffts):
+            raise ConfigError(f"loss.log_weight={self.log_weight}, log_n_ffts={self.log_n_ffts}: expected both or none")
 
 
 @dataclass(frozen=True)
@@ -125,21 +141,29 @@ class AdversaryConfig:
     discriminator: str = "light"  # a preset of wavehax.nn.discriminators.DiscriminatorConfig
     loss: str = "hinge"  # or "least_squares"
     start_step: int = 0  # until then spectral losses alone
-    ramp_steps: int = 0  # after it, over which both weights below grow from 0
+    alone_steps: int = 0  # from then on the discriminators learn and the generator stands still
+    ramp_steps: int = 0  # after that, over which both weights below grow from 0
     adversarial_weight: float = 1.0
     feature_weight: float = 2.0  # of feature matching
+    normalize_features: bool = False  # each map's difference relative to the map's mean magnitude
     learning_rate: float = 2e-4  # cosine to zero at `max_steps`
+    win_rate: float = 1.0  # share of right judgements from which on the rate falls; 1: it never does
     beta1: float = 0.8
     beta2: float = 0.99
     max_grad_norm: float = 10.0
     precision: str = "fp32"  # of the discriminators; "bf16" pays on GPUs, and on CPUs that have matrix units for it
 
     def __post_init__(self) -> None:
-        _check_choice("adversary.discriminator", self.discriminator, ("univnet", "light", "spectral"))
+        _check_choice("adversary.discriminator", self.discriminator, DISCRIMINATORS)
         _check_choice("adversary.loss", self.loss, ("hinge", "least_squares"))
         _check_choice("adversary.precision", self.precision, PRECISIONS)
         _check_count("adversary.start_step", self.start_step, 0)
+        _check_count("adversary.alone_steps", self.alone_steps, 0)
         _check_count("adversary.ramp_steps", self.ramp_steps, 0)
+        _check_number("adversary.win_rate", self.win_rate, positive=True, most=1)
+        if type(self.normalize_features) is not bool:
+            given = repr(self.normalize_features)[:40]
+            raise ConfigError(f"adversary.normalize_features={given}: expected true or false")
         _check_number("adversary.adversarial_weight", self.adversarial_weight)
         _check_number("adversary.feature_weight", self.feature_weight)
         _check_number("adversary.learning_rate", self.learning_rate, positive=True)
@@ -192,9 +216,7 @@ class TrainConfig:
             value, expected = getattr(self.generator, name), getattr(self.feature_config, name)
             if value != expected:
                 raise ConfigError(f"generator.{name}={value}: expected {expected}, as {self.features} has")
-        frames, longest = self.data.segment_frames, max(self.loss.n_ffts)
-        if frames * self.generator.hop_length <= longest // 2:
-            raise ConfigError(f"data.segment_frames={frames}: too short for a loss window of {longest} samples")
+        self._check_windows()
         _check_choice("precision", self.precision, PRECISIONS)
         _check_choice("accelerator", self.accelerator, ("auto", "cpu", "cuda"))
         for name in ("max_steps", "accumulate", "devices", "num_nodes", "keep_checkpoints"):
@@ -213,9 +235,24 @@ class TrainConfig:
         _check_count("seed", self.seed, 0)
         _check_number("checkpoint_minutes", self.checkpoint_minutes, positive=True)
 
+    def _check_windows(self) -> None:
+        """Whether the losses' windows fit into what they hear of a segment."""
+        frames, shift = self.data.segment_frames, self.data.shift_samples
+        heard = frames * self.generator.hop_length - shift
+        longest = max(self.loss.n_ffts)
+        inside = max(self.loss.log_n_ffts, default=0)
+        if heard <= longest // 2 or heard < inside:
+            what = f"data.segment_frames={frames}" + (f", shift_samples={shift}" if shift else "")
+            raise ConfigError(f"{what}: too short for a loss window of {max(longest, inside)} samples")
+
     @property
     def feature_config(self) -> FeatureConfig:
         return FEATURES[self.features]
+
+    @property
+    def outputs(self) -> int:
+        """Outputs made of each segment in a step."""
+        return 2 if self.loss.repulsion else 1
 
 
 _SECTIONS = {

@@ -16,18 +16,24 @@ from wavehax.train.config import DataConfig
 
 
 class Batch(NamedTuple):
-    """B segments of T frames and the random numbers that their priors are made of; float32 arrays or tensors."""
+    """B segments of T frames, and the random numbers of a step; float32 arrays or tensors.
+
+    Of each segment S outputs are made, each from noise and an initial phase of its own.
+    """
 
     audio: Any  # [B, T * hop_length]
     mel: Any  # [B, n_mels, T]
     f0: Any  # [B, 1, T] Hz
-    noise: Any  # [B, 1, (T + 1) * hop_length], gaussian, of unit variance
-    phase: Any  # [B] cycles
+    noise: Any  # [B, S, (T + 1) * hop_length], gaussian, of unit variance
+    phase: Any  # [B, S] cycles
+    shift: Any  # [B] samples, int64: the losses hear a segment from this sample on
 
-    def prior(self, generator: Any) -> Any:
-        """The prior that `generator` makes of these F0 and random numbers; of a batch of tensors."""
-        noise = self.noise[..., : generator.prior_length(self.f0.shape[-1])]
-        return generator.make_prior(self.f0, noise=noise, phase=self.phase)
+    def inputs(self, generator: Any) -> tuple[Any, Any, Any]:
+        """Mel, F0 and prior that make B * S outputs with `generator`, those of a segment together."""
+        outputs = self.noise.shape[1]
+        mel, f0 = (x.repeat_interleave(outputs, dim=0) for x in (self.mel, self.f0))
+        noise = self.noise[..., : generator.prior_length(f0.shape[-1])].flatten(0, 1)[:, None]
+        return mel, f0, generator.make_prior(f0, noise=noise, phase=self.phase.flatten())
 
 
 class Draw(NamedTuple):
@@ -40,22 +46,26 @@ class Draw(NamedTuple):
     speed: float
     shifted: bool
     flat: bool
+    disturbed: bool
     phase: float  # cycles
-    rng: np.random.Generator  # for the noise of the prior
+    rng: np.random.Generator  # for the disturbance, and the noise of the prior
 
 
 class SegmentDataset:
     """Random segments of the utterances in a prepared folder; speakers weighted, starts uniform within a speaker."""
 
-    def __init__(self, config: DataConfig, features: FeatureConfig, seed: int) -> None:
+    def __init__(self, config: DataConfig, features: FeatureConfig, seed: int, outputs: int = 1) -> None:
         """
+        Args:
+            outputs: how many outputs are made of each segment, S of `Batch`.
+
         Raises:
             FileNotFoundError: the folder was not prepared (or not to the end).
             ValueError: it holds other features, or no utterance as long as a segment.
         """
         folder = Path(config.path)
         manifest = prepared_manifest(folder, features)
-        self.config, self.features, self.seed = config, features, seed
+        self.config, self.features, self.seed, self.outputs = config, features, seed, outputs
         self.mel_mean = np.array(manifest["mel_mean"], np.float32)
         self.mel_scale = np.array(manifest["mel_scale"], np.float32)
         frames = sum(utterance["frames"] for utterance in manifest["utterances"])
@@ -72,7 +82,7 @@ class SegmentDataset:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # To another process go the arguments: a memory-mapped array would go with all it holds.
-        return SegmentDataset, (self.config, self.features, self.seed)
+        return SegmentDataset, (self.config, self.features, self.seed, self.outputs)
 
     def _index(self, utterances: list[dict]) -> None:
         """Arrays over usable utterances: first frame, number of frames, probability."""
@@ -107,23 +117,34 @@ class SegmentDataset:
             speed = min(speed, self.frames[utterance] / config.segment_frames)
         shifted = rng.random() < config.shifted_share
         flat = rng.random() < config.flat_share
-        return Draw(utterance, position, gain, sign, speed, shifted, flat and not shifted, rng.random(), rng)
+        phase = rng.random()
+        disturbed = rng.random() < config.disturbed_share and not shifted
+        flat = flat and not shifted
+        return Draw(utterance, position, gain, sign, speed, shifted, flat, disturbed, phase, rng)
 
     def _segment(self, step: int, item: int) -> tuple[np.ndarray, ...]:
         """One segment, in the order of `Batch`."""
         draw = self.draw(step, item)
-        if draw.speed == 1:
-            mels = self.mel_shifted if draw.shifted else self.mel
-            audio, mel, f0 = self._as_recorded(draw.utterance, draw.position, mels)
-        else:
-            audio, mel, f0 = self._at_speed(draw.utterance, draw.position, draw.speed)
+        audio, mel, f0 = self._played(draw)
         audio = (audio * (draw.sign * np.exp(draw.gain))).astype(np.float32)
         if draw.flat:
             mel = flatten_harmonics(mel, f0, self.features)
         silent = mel <= self.log_floor  # and stays so, however much it is amplified
-        mel = np.where(silent, self.log_floor, np.maximum(mel + draw.gain, self.log_floor)).astype(np.float32)
-        noise = draw.rng.standard_normal((1, (self.config.segment_frames + 1) * self.features.hop_length), np.float32)
-        return audio, mel, f0[None].astype(np.float32), noise, np.float32(draw.phase)
+        amplified = np.maximum(mel + draw.gain, self.log_floor)
+        mel = np.where(silent, self.log_floor, amplified).astype(np.float32)
+        samples = (self.config.segment_frames + 1) * self.features.hop_length
+        noise = draw.rng.standard_normal((self.outputs, samples), np.float32)
+        more = draw.rng.random(self.outputs - 1)  # phases
+        phase = np.array([draw.phase, *more], np.float32)
+        shift = draw.rng.integers(self.config.shift_samples + 1)
+        return audio, mel, f0[None].astype(np.float32), noise, phase, shift
+
+    def _played(self, draw: Draw) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Audio, mel and F0 of a segment, at the level of the recording."""
+        if draw.disturbed or draw.speed != 1:
+            return self._at_speed(draw)
+        mels = self.mel_shifted if draw.shifted else self.mel
+        return self._as_recorded(draw.utterance, draw.position, mels)
 
     def _as_recorded(
         self, utterance: int, position: float, mels: np.ndarray
@@ -133,14 +154,20 @@ class SegmentDataset:
         audio = self.audio[first * hop : (first + frames) * hop] / np.float32(32768)
         return audio, mels[first : first + frames].T, self.f0[first : first + frames]
 
-    def _at_speed(self, utterance: int, position: float, speed: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Audio, mel and F0 of `speed` times as many frames of the recording, played `speed` times as fast."""
-        frames, hop, margin = self.config.segment_frames, self.features.hop_length, margin_frames(self.features)
-        first = position * (self.frames[utterance] - frames * speed)
-        begin, count = round((first - margin * speed) * hop), round((frames + 2 * margin) * speed * hop)
-        audio, mel = resample_segment(self._audio(utterance, begin, count), frames, self.features)
-        start = self.starts[utterance]
-        contour = self.f0[start : start + self.frames[utterance]]
+    def _at_speed(self, draw: Draw) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Audio, mel and F0 of `speed` times as many frames, played `speed` times as fast.
+
+        The mel of a disturbed segment shows what the audio does not have.
+        """
+        frames, hop, speed = self.config.segment_frames, self.features.hop_length, draw.speed
+        margin = margin_frames(self.features)
+        first = draw.position * (self.frames[draw.utterance] - frames * speed)
+        begin = round((first - margin * speed) * hop)
+        audio = self._audio(draw.utterance, begin, round((frames + 2 * margin) * speed * hop))
+        disturb = draw.rng if draw.disturbed else None
+        audio, mel = resample_segment(audio, frames, self.features, disturb)
+        start = self.starts[draw.utterance]
+        contour = self.f0[start : start + self.frames[draw.utterance]]
         return audio, mel, resample_f0(contour, first + speed * np.arange(frames), speed)
 
     def _audio(self, utterance: int, first: int, count: int) -> np.ndarray:

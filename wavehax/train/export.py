@@ -94,7 +94,7 @@ def measure_batch_norm(generator: torch.nn.Module, config: TrainConfig, batches:
         for norm in norms:
             norm.momentum = 1 / (i + 1)  # makes the running value the plain average so far
         batch = Batch(*map(torch.from_numpy, data.batch(i)))
-        generator(batch.mel, batch.f0, batch.prior(generator))
+        generator(*batch.inputs(generator))
     for norm in norms:
         norm.momentum = BatchNorm.momentum
     generator.eval()

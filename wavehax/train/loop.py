@@ -72,17 +72,21 @@ class Trainer:
     def _dataset(self) -> SegmentDataset:
         config = self.config
         if config.data.resident:
-            return ResidentDataset(config.data, config.feature_config, config.seed, self.fabric.device)
-        return SegmentDataset(config.data, config.feature_config, config.seed)
+            place = self.fabric.device
+            return ResidentDataset(config.data, config.feature_config, config.seed, place, config.outputs)
+        return SegmentDataset(config.data, config.feature_config, config.seed, config.outputs)
 
     def _build_generator(self) -> BaseGenerator:
         return untrained(self.config, self.data.mel_mean, self.data.mel_scale)
 
     def _check_segments(self) -> None:
-        frames = self.config.data.segment_frames
-        least = self.update.adversary.bare.config.min_samples if self.update.adversary else 0
-        if frames * self.config.generator.hop_length < least:
-            raise ValueError(f"data.segment_frames={frames}: the discriminators need {least} samples")
+        data, adversary = self.config.data, self.update.adversary
+        least = adversary.bare.config.min_samples if adversary else 0
+        heard = data.segment_frames * self.config.generator.hop_length - data.shift_samples
+        if heard < least:
+            raise ValueError(
+                f"data.segment_frames={data.segment_frames}: the discriminators need {least} samples, and hear {heard}"
+            )
 
     def run(self) -> None:
         """Train to `max_steps`, with a checkpoint every `checkpoint_minutes` and at the end."""
@@ -138,7 +142,7 @@ class Trainer:
             ValueError: a loss or a gradient's norm that is not finite; the last checkpoint is untouched.
         """
         row = self._reduced(self.update.gradients(batch, self.step))
-        self.update.apply(self.step)
+        self.update.apply(self.step, row)
         self.step += 1
         return {**row, "learning_rate": self.update.learning_rate(self.step - 1)}
 

@@ -1,6 +1,8 @@
-"""Spectral losses on waveforms."""
+"""Spectral losses on waveforms, alone and as an energy score over several outputs of one input."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -9,12 +11,16 @@ from torch.nn import functional
 from wavehax.config import FeatureConfig
 from wavehax.features import mel_filterbank
 
+_MIN_POWER = 1e-8
+"""Added to the power of a bin: magnitudes below 1e-4 of a full-scale noise count as silence."""
 
-class MelLoss(nn.Module):
-    """Mean absolute difference of log-mel-spectrograms: natural log of magnitude, slaney bands up to sample_rate / 2.
 
-    With n_fft 1024, hop 256, 100 bands and floor 1e-5 at 24 kHz it is the mel loss of the official Wavehax code. Its
-    frames are the paper's: zeros, (n_fft - hop_length) / 2 on both sides, N // hop_length frames.
+class LogMel(nn.Module):
+    """Log-mel-spectrogram: natural log of magnitude, slaney bands up to sample_rate / 2.
+
+    With n_fft 1024, hop 256, 100 bands and floor 1e-5 at 24 kHz it is what the mel loss of the
+    official Wavehax code compares. Its frames are the paper's: zeros, (n_fft - hop_length) / 2 on
+    both sides, N // hop_length frames.
     """
 
     window: Tensor
@@ -23,18 +29,16 @@ class MelLoss(nn.Module):
     def __init__(self, sample_rate: int, n_fft: int, hop_length: int, n_mels: int, floor: float) -> None:
         super().__init__()
         features = FeatureConfig(
-            "loss", sample_rate, hop_length, n_fft, n_mels, 0.0, sample_rate / 2, "slaney", "slaney", "same", floor
+            *("loss", sample_rate, hop_length, n_fft, n_mels, 0.0, sample_rate / 2),
+            *("slaney", "slaney", "same", floor),
         )
         self.n_fft, self.hop_length, self.floor = n_fft, hop_length, floor
         self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
-        self.register_buffer("bank", torch.as_tensor(mel_filterbank(features), dtype=torch.float32), persistent=False)
+        bank = torch.as_tensor(mel_filterbank(features), dtype=torch.float32)
+        self.register_buffer("bank", bank, persistent=False)
 
-    def forward(self, wave: Tensor, target: Tensor) -> Tensor:
-        """The loss between two batches of waveforms [B, N]; N >= hop_length."""
-        return functional.l1_loss(self.log_mel(wave), self.log_mel(target))
-
-    def log_mel(self, wave: Tensor) -> Tensor:
-        """[B, n_mels, N // hop_length] of [B, N]."""
+    def forward(self, wave: Tensor) -> Tensor:
+        """[B, n_mels, N // hop_length] of [B, N]; N >= hop_length."""
         margin = (self.n_fft - self.hop_length) // 2
         padded = functional.pad(wave, (margin, margin))
         spectrum = torch.stft(
@@ -45,15 +49,56 @@ class MelLoss(nn.Module):
         return torch.log(torch.clamp(self.bank @ magnitude, min=self.floor))
 
 
-class MultiMelLoss(nn.Module):
-    """The mean of `MelLoss` over several resolutions, each with a hop of a quarter of its window."""
+class LogMagnitude(nn.Module):
+    """The natural log of the magnitude of single bins, in windows with a hop of a quarter.
 
-    def __init__(self, sample_rate: int, n_ffts: tuple[int, ...], n_mels: tuple[int, ...], floor: float) -> None:
+    A mel band averages over bins, and the more of them the higher it lies: it hardly tells noise
+    from a train of clicks. Single bins do, in quiet places as in loud ones.
+    """
+
+    window: Tensor
+
+    def __init__(self, n_fft: int) -> None:
         super().__init__()
-        self.scales = nn.ModuleList(
-            MelLoss(sample_rate, n_fft, n_fft // 4, bands, floor) for n_fft, bands in zip(n_ffts, n_mels, strict=True)
-        )
+        self.n_fft = n_fft
+        self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
+        self.energy = 3 / 8 * n_fft  # of the window
 
-    def forward(self, wave: Tensor, target: Tensor) -> Tensor:
-        """The loss between two batches of waveforms [B, N]; N >= max(n_ffts) / 4."""
-        return torch.stack([scale(wave, target) for scale in self.scales]).mean()
+    def forward(self, wave: Tensor) -> Tensor:
+        """[B, n_fft // 2 + 1, frames] of [B, N], N >= n_fft; windows lie inside, nothing is padded."""
+        spectrum = torch.stft(wave, self.n_fft, self.n_fft // 4, window=self.window, center=False, return_complex=True)
+        power = (spectrum.real**2 + spectrum.imag**2) / self.energy
+        return 0.5 * torch.log(power + _MIN_POWER)
+
+
+class EnergyScore(nn.Module):
+    """The mean over several views of how far outputs are from a recording, less how far from each other.
+
+    For outputs y, y' of one input with independent noise and the recording x, each view v scores
+    E|v(y) - v(x)| - repulsion / 2 * E|v(y) - v(y')|. With repulsion 1 it is the energy score
+    (Gneiting & Raftery, JASA 2007; for speech Gritsenko et al., arXiv 2008.01160): the least
+    expected score is that of outputs that vary as recordings do. With repulsion 0 it is a spectral
+    L1, whose best answer to noise is the median spectrum, which a train of clicks has.
+    """
+
+    def __init__(self, views: Sequence[nn.Module], repulsion: float) -> None:
+        """`views` turn waveforms [B, N] into what is compared; `repulsion` is 0 to 1."""
+        super().__init__()
+        self.views, self.repulsion = nn.ModuleList(views), repulsion
+
+    def forward(self, waves: Tensor, target: Tensor) -> Tensor:
+        """The score of outputs [B, S, N] for recordings [B, N]; S is 1, or 2 with a repulsion."""
+        return torch.stack([self._score(view, waves, target) for view in self.views]).mean()
+
+    def _score(self, view: nn.Module, waves: Tensor, target: Tensor) -> Tensor:
+        made = [view(wave) for wave in waves.unbind(1)]
+        expected = view(target)
+        error = torch.stack([functional.l1_loss(one, expected) for one in made]).mean()
+        if not self.repulsion:
+            return error
+        return error - 0.5 * self.repulsion * functional.l1_loss(*made)
+
+
+def mel_views(sample_rate: int, n_ffts: Sequence[int], n_mels: Sequence[int], floor: float) -> list[LogMel]:
+    """A `LogMel` of each resolution, with a hop of a quarter of its window."""
+    return [LogMel(sample_rate, n_fft, n_fft // 4, bands, floor) for n_fft, bands in zip(n_ffts, n_mels, strict=True)]

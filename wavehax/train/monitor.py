@@ -16,13 +16,26 @@ from torch import Tensor
 from wavehax.config import FeatureConfig
 from wavehax.features import log_mel
 from wavehax.nn import build_generator
+from wavehax.nn.discriminators import DiscriminatorConfig
 from wavehax.train.config import DataConfig, TrainConfig
 from wavehax.train.data import Batch, SegmentDataset
 
-FIELDS = (
-    *("step", "mel", "feature_matching", "adversarial", "discriminator_real", "discriminator_fake"),
-    *("grad_norm", "discriminator_grad_norm", "learning_rate", "seconds"),
+_SCORES = (
+    *("mel", "log_magnitude", "feature_matching", "adversarial"),
+    *("discriminator_real", "discriminator_fake", "win_rate"),
 )
+
+
+def fields(config: TrainConfig) -> list[str]:
+    """The columns of a run's log.csv: those of every run, and the loss of each sub-discriminator."""
+    scales = []
+    if config.adversary:
+        names = DiscriminatorConfig.preset(config.adversary.discriminator).names
+        scales = [f"discriminator_{name}" for name in names]
+    rest = ("grad_norm", "discriminator_grad_norm", "learning_rate", "seconds")
+    return ["step", *_SCORES, *scales, *rest]
+
+
 _SAMPLE_SECONDS = 3.0
 _SCALAR_STEPS = 10  # between points of a curve
 
@@ -32,7 +45,7 @@ class Monitor:
 
     def __init__(self, config: TrainConfig, fabric: Any, features: FeatureConfig, step: int) -> None:
         self.config, self.features, self.first_step = config, features, step
-        self.run_dir = Path(config.run_dir)
+        self.run_dir, self.fields = Path(config.run_dir), fields(config)
         self.active = fabric.is_global_zero
         self.device = fabric.device
         self.started = time.monotonic()
@@ -40,9 +53,9 @@ class Monitor:
     def __enter__(self) -> Monitor:
         if self.active:
             self.run_dir.mkdir(parents=True, exist_ok=True)
-            _trim(self.run_dir / "log.csv", self.first_step)
+            _trim(self.run_dir / "log.csv", self.first_step, self.fields)
             self.file = open(self.run_dir / "log.csv", "a", buffering=1, newline="")
-            self.rows = csv.DictWriter(self.file, FIELDS)
+            self.rows = csv.DictWriter(self.file, self.fields)
             self.events = _event_writer(self.run_dir, self.first_step)
             self.samples = self._samples() if self.events and self.config.monitor.every_steps else None
         return self
@@ -68,7 +81,7 @@ class Monitor:
     def _show_progress(self, step: int, row: dict[str, float]) -> None:
         last = self.config.max_steps
         rate = (step - self.first_step) / (time.monotonic() - self.started)
-        losses = "  ".join(f"{name} {row[name]:.4f}" for name in FIELDS[1:6] if name in row)
+        losses = "  ".join(f"{name} {row[name]:.4f}" for name in _SCORES if name in row)
         text = f"step {step}/{last}  {losses}  {rate:.2f} steps/s  {(last - step) / rate / 60:.1f} min left"
         if sys.stderr.isatty():
             print(f"\r{text}  ", end="", file=sys.stderr, flush=True)
@@ -118,15 +131,15 @@ def _event_writer(run_dir: Path, step: int) -> Any | None:
     return SummaryWriter(str(run_dir), purge_step=step + 1)
 
 
-def _trim(path: Path, step: int) -> None:
+def _trim(path: Path, step: int, fields: list[str]) -> None:
     """Keep the rows of the log up to the checkpoint; what came after is computed again."""
     rows = []
     if step > 0 and path.exists():
         with open(path, newline="") as file:
             # The last row may be cut short where the run was killed.
-            whole = [row for row in list(csv.reader(file))[1:] if len(row) == len(FIELDS)]
+            whole = [row for row in list(csv.reader(file))[1:] if len(row) == len(fields)]
             rows = [row for row in whole if int(row[0]) <= step]
     temporary = path.with_suffix(".tmp")
     with open(temporary, "w", newline="") as file:
-        csv.writer(file).writerows([FIELDS, *rows])
+        csv.writer(file).writerows([fields, *rows])
     os.replace(temporary, path)

@@ -55,17 +55,24 @@ class ResidentDataset(SegmentDataset):
     mel.npy will do. At another speed a windowed sinc interpolates, where `augment` cuts spectra.
     """
 
-    def __init__(self, config: DataConfig, features: FeatureConfig, seed: int, device: torch.device) -> None:
+    def __init__(
+        self,
+        config: DataConfig,
+        features: FeatureConfig,
+        seed: int,
+        device: torch.device,
+        outputs: int = 1,
+    ) -> None:
         """
         Args:
-            config: `shifted_share` must be 0.
+            config: `shifted_share` and `disturbed_share` must be 0.
             device: holds the recordings, 2 bytes a sample, and makes the batches.
 
         Raises:
             FileNotFoundError, ValueError: as SegmentDataset.
         """
         self.device = device
-        super().__init__(config, features, seed)
+        super().__init__(config, features, seed, outputs)
         self.window = torch.hann_window(features.n_fft, device=device)
         self.bank = torch.as_tensor(mel_filterbank(features), dtype=torch.float32, device=device)
         self.lead = (features.n_fft if features.padding == "centre" else features.n_fft - features.hop_length) // 2
@@ -94,8 +101,14 @@ class ResidentDataset(SegmentDataset):
         self._flatten(mel, f0, [i for i, draw in enumerate(draws) if draw.flat])
         seed = np.random.SeedSequence((self.seed, step, items.start)).generate_state(1, np.uint64)[0]
         rng = torch.Generator(self.device).manual_seed(int(seed >> np.uint64(1)))
-        noise = torch.randn(len(draws), 1, (length + 1) * hop, generator=rng, device=self.device)
-        return Batch(audio[:, self.lead : self.lead + length * hop], mel, f0[:, None], noise, phase)
+        shape = len(draws), self.outputs, (length + 1) * hop
+        noise = torch.randn(shape, generator=rng, device=self.device)
+        more = torch.rand(len(draws), self.outputs - 1, generator=rng, device=self.device)
+        phase = torch.cat([phase[:, None], more.double()], dim=1)
+        limit = self.config.shift_samples + 1
+        shift = torch.randint(limit, (len(draws),), generator=rng, device=self.device)
+        audio = audio[:, self.lead : self.lead + length * hop]
+        return Batch(audio, mel, f0[:, None], noise, phase, shift)
 
     def _columns(self, draws: list[Draw]) -> Tensor:
         """[6, B] float64: first frame of the utterance, its frames, first frame in it, speed, signed gain, phase."""
