@@ -68,13 +68,16 @@ Weights to_weights(const py::dict& arrays, std::vector<DenseArray>& kept) {
   return Weights(std::move(tensors));
 }
 
-EnginePtr make_engine(const py::dict& config, const py::dict& arrays, const std::string& isa, const std::string& precision) {
+EnginePtr make_engine(const py::dict& config, const py::dict& arrays, const std::string& isa, const std::string& precision,
+                      double log_floor) {
   std::vector<DenseArray> kept;
   const Kernels& kernels = choose_kernels(isa);
-  return std::make_shared<Engine>(to_config(config), to_weights(arrays, kept), kernels, choose_precision(precision, kernels));
+  return std::make_shared<Engine>(to_config(config), to_weights(arrays, kept), kernels, choose_precision(precision, kernels),
+                                  log_floor);
 }
 
-F0PredictorPtr make_f0_predictor(int n_mels, const py::dict& config, const py::dict& arrays, const std::string& isa) {
+F0PredictorPtr make_f0_predictor(int n_mels, const py::dict& config, const py::dict& arrays, const std::string& isa,
+                                 double log_floor) {
   F0Config c{};
   c.n_mels = n_mels;
   c.channels = field<int>(config, "channels");
@@ -84,7 +87,7 @@ F0PredictorPtr make_f0_predictor(int n_mels, const py::dict& config, const py::d
   c.f0_min = field<double>(config, "f0_min");
   c.bin_cents = field<double>(config, "bin_cents");
   std::vector<DenseArray> kept;
-  return std::make_shared<F0Predictor>(c, to_weights(arrays, kept), choose_kernels(isa));
+  return std::make_shared<F0Predictor>(c, to_weights(arrays, kept), choose_kernels(isa), log_floor);
 }
 
 // The frames of mel, after checking its shape.
@@ -232,7 +235,7 @@ PYBIND11_MODULE(_engine, m) {
         "Do so many rounds of multiply-adds and nothing else; the floating-point operations they are.");
   py::class_<Engine, EnginePtr>(m, "Engine")
       .def(py::init(&make_engine), py::arg("config"), py::arg("weights"), py::arg("isa") = "auto",
-           py::arg("precision") = "fp32")
+           py::arg("precision") = "fp32", py::arg("log_floor") = 0.0)
       .def_property_readonly("isa", [](const Engine& engine) { return std::string(engine.kernels.isa); })
       .def_property_readonly("precision", [](const Engine& engine) { return precision_name(engine.precision); })
       .def_readonly("streamable", &Engine::streamable)
@@ -248,7 +251,8 @@ PYBIND11_MODULE(_engine, m) {
       .def_property_readonly("memory", &Stream::memory)
       .def_property_readonly("delay", [](const Stream& stream) { return stream.engine().delay(); });
   py::class_<F0Predictor, F0PredictorPtr>(m, "F0Predictor")
-      .def(py::init(&make_f0_predictor), py::arg("n_mels"), py::arg("config"), py::arg("weights"), py::arg("isa") = "auto")
+      .def(py::init(&make_f0_predictor), py::arg("n_mels"), py::arg("config"), py::arg("weights"), py::arg("isa") = "auto",
+           py::arg("log_floor") = 0.0)
       .def("stream", [](const F0PredictorPtr& predictor) { return std::make_unique<F0Stream>(predictor); });
   py::class_<F0Stream>(m, "F0Stream")
       .def("push", &py_push_f0, py::arg("mel"))

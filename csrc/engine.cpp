@@ -123,7 +123,7 @@ const char* precision_name(Precision precision) {
   return precision == Precision::kFp32 ? "fp32" : precision == Precision::kBf16 ? "bf16" : "mixed";
 }
 
-Engine::Engine(const Config& c, Weights weights, const Kernels& kernels_, Precision precision_)
+Engine::Engine(const Config& c, Weights weights, const Kernels& kernels_, Precision precision_, double log_floor)
     : kernels(kernels_),
       precision(precision_),
       config(checked(c)),
@@ -138,11 +138,14 @@ Engine::Engine(const Config& c, Weights weights, const Kernels& kernels_, Precis
       look_right(causal ? c.lookahead : kProjectionTaps / 2),
       block_right(causal ? 0 : c.kernel_frames / 2),
       stft(c.n_fft, c.hop_length / c.num_streams),
-      excitation_gain(prior_rms(prior) * std::sqrt(stft.window_energy())) {
+      excitation_gain(prior_rms(prior) * std::sqrt(stft.window_energy())),
+      mel_floor(wavehax::mel_floor(log_floor)) {
   const float* mean = weights.take("mel_mean", {c.n_mels});
   const float* scale = weights.take("mel_scale", {c.n_mels});
   mel_mean.assign(mean, mean + c.n_mels);
   mel_scale.assign(scale, scale + c.n_mels);
+  const auto silent = static_cast<float>(std::log(log_floor) + kFloorTolerance);
+  for (int k = 0; k < c.n_mels; ++k) silence.push_back((silent - mel_mean[k]) / mel_scale[k]);
   const int streams = c.num_streams, planes = streams == 1 ? 5 : 3 * streams;
   filter_bank = make_filter_bank(c, causal, weights);
   take_projections(weights);

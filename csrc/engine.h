@@ -38,8 +38,9 @@ Precision choose_precision(const std::string& name, const Kernels& kernels);
 const char* precision_name(Precision precision);
 
 struct Engine {
+  // `log_floor`: the least magnitude that the model's mel describes (features.log_floor), or 0 where it has none.
   // Throws std::invalid_argument for a config that names no model, or weights that are not its own.
-  Engine(const Config& config, Weights weights, const Kernels& kernels, Precision precision);
+  Engine(const Config& config, Weights weights, const Kernels& kernels, Precision precision, double log_floor);
 
   const Kernels& kernels;
   const Precision precision;
@@ -53,7 +54,9 @@ struct Engine {
   const Stft stft;               // of one stream
   const double excitation_gain;  // level of the prior's spectrum in the excitation domain
 
+  const float mel_floor;  // what is below enters as if it were this
   Floats mel_mean, mel_scale;
+  Floats silence;         // normalised mel of a frame that is silent, its largest values
   std::unique_ptr<FilterBank> filter_bank;               // several streams
   std::vector<Projection> prior_proj, cond_proj;         // by tap; prior_proj: one stream; none in mixed precision
   std::unique_ptr<Projection> env_proj;                  // excitation

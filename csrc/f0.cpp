@@ -35,7 +35,8 @@ const F0Config& checked(const F0Config& c) {
   return c;
 }
 
-F0Predictor::F0Predictor(const F0Config& c, Weights weights, const Kernels& kernels_) : kernels(kernels_), config(checked(c)) {
+F0Predictor::F0Predictor(const F0Config& c, Weights weights, const Kernels& kernels_, double log_floor)
+    : kernels(kernels_), config(checked(c)), mel_floor(wavehax::mel_floor(log_floor)) {
   const float* mean = weights.take("mel_mean", {c.n_mels});
   const float* scale = weights.take("mel_scale", {c.n_mels});
   mel_mean.assign(mean, mean + c.n_mels);
@@ -91,7 +92,7 @@ void F0Stream::take(MelView mel, int count) {
   for (int t = 0; t < count; ++t) {
     float* row = rings_[0].push();
     const float* from = mel.data + t * mel.frame_stride;
-    for (int k = 0; k < p.config.n_mels; ++k) row[k] = (from[k * mel.band_stride] - p.mel_mean[k]) / p.mel_scale[k];
+    for (int k = 0; k < p.config.n_mels; ++k) row[k] = (std::max(from[k * mel.band_stride], p.mel_floor) - p.mel_mean[k]) / p.mel_scale[k];
   }
 }
 

@@ -20,11 +20,13 @@ const F0Config& checked(const F0Config& config);
 
 // Checked, packed, immutable, shared by any number of voices and threads.
 struct F0Predictor {
-  // Throws std::invalid_argument for a config that names no predictor, or weights that are not its own.
-  F0Predictor(const F0Config& config, Weights weights, const Kernels& kernels);
+  // `log_floor` as of the Engine. Throws std::invalid_argument for a config that names no predictor, or weights that are not
+  // its own.
+  F0Predictor(const F0Config& config, Weights weights, const Kernels& kernels, double log_floor);
 
   const Kernels& kernels;
   const F0Config config;
+  const float mel_floor;
   Floats mel_mean, mel_scale;
   std::vector<Projection> convolutions;  // input_proj and the blocks
   std::vector<int> dilations;            // frames between the taps of each

@@ -1,7 +1,5 @@
 #include "inputs.h"
 
-#include <cmath>
-
 namespace wavehax {
 
 std::int64_t first_not_finite(MelView mel, std::int64_t frames, int n_mels) {

@@ -1,11 +1,16 @@
 // What an utterance is given, and the values in it that no model can take.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 
 namespace wavehax {
 
 constexpr float kMinF0 = 1.0f;  // Hz; wavehax.inputs.MIN_F0
+constexpr double kFloorTolerance = 1e-4;  // log-magnitude; wavehax.config.FLOOR_TOLERANCE
+
+// The least value of a log-mel whose magnitudes are at least `log_floor`, as features.log_mel rounds it; -inf for 0.
+inline float mel_floor(double log_floor) { return static_cast<float>(std::log(log_floor)); }
 
 struct MelView {
   const float* data;

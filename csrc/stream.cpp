@@ -170,7 +170,7 @@ void Stream::take(MelView mel, const float* f0, std::int64_t frames, const float
   for (std::int64_t t = 0; t < frames; ++t) {
     float* row = mel_.push();
     const float* from = mel.data + t * mel.frame_stride;
-    for (int k = 0; k < e.config.n_mels; ++k) row[k] = (from[k * mel.band_stride] - e.mel_mean[k]) / e.mel_scale[k];
+    for (int k = 0; k < e.config.n_mels; ++k) row[k] = (std::max(from[k * mel.band_stride], e.mel_floor) - e.mel_mean[k]) / e.mel_scale[k];
     if (prior == nullptr)
       prior_.push(f0[t], prior_samples_);
     else

@@ -1,6 +1,7 @@
 // The stages of a stream between the spectrum of the prior and that of the wave: projections and blocks.
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include "stream.h"
 
@@ -88,6 +89,7 @@ void Stream::assemble(std::int64_t t, const float* cond, const float* prior_re, 
   network_->mix(rows_.data(), planes, row);
 }
 
+// exp(env_proj(mel)); zeros for a silent frame, so that silence stays silence.
 void Stream::add_envelopes(std::int64_t first, int rows) {
   const Engine& e = *engine_;
   for (int i = 0; i < rows; ++i) {
@@ -95,8 +97,10 @@ void Stream::add_envelopes(std::int64_t first, int rows) {
     outputs_[i] = envelope_.push();
   }
   e.env_proj->run(e.kernels, inputs_.data(), rows, outputs_.data());
-  for (int i = 0; i < rows; ++i)
-    for (int f = 0; f < e.bins; ++f) outputs_[i][f] = std::exp(outputs_[i][f]);
+  for (int i = 0; i < rows; ++i) {
+    const bool silent = std::equal(e.silence.begin(), e.silence.end(), inputs_[i], std::greater_equal<float>());
+    for (int f = 0; f < e.bins; ++f) outputs_[i][f] = silent ? 0.0f : std::exp(outputs_[i][f]);
+  }
 }
 
 // Whether there was something to do. Frames that no wanted sample depends on are left as they are.

@@ -14,7 +14,12 @@ def multiply_adds(isa: str, rounds: int) -> float: ...
 
 class Engine:
     def __init__(
-        self, config: dict[str, Any], weights: dict[str, _Floats], isa: str = "auto", precision: str = "fp32"
+        self,
+        config: dict[str, Any],
+        weights: dict[str, _Floats],
+        isa: str = "auto",
+        precision: str = "fp32",
+        log_floor: float = 0.0,
     ) -> None: ...
     @property
     def isa(self) -> str: ...
@@ -39,7 +44,14 @@ class Stream:
     def reset(self, seed: int) -> None: ...
 
 class F0Predictor:
-    def __init__(self, n_mels: int, config: dict[str, Any], weights: dict[str, _Floats], isa: str = "auto") -> None: ...
+    def __init__(
+        self,
+        n_mels: int,
+        config: dict[str, Any],
+        weights: dict[str, _Floats],
+        isa: str = "auto",
+        log_floor: float = 0.0,
+    ) -> None: ...
     def stream(self) -> F0Stream: ...
 
 class F0Stream:

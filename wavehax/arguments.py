@@ -43,6 +43,20 @@ def positive(text: str) -> float:
     return value
 
 
+def decibels(text: str) -> float:
+    value = float(text)
+    if not abs(value) <= 200:
+        raise argparse.ArgumentTypeError(f"{text}: expected -200 to 200 dB")
+    return value
+
+
+def peak(text: str) -> float:
+    value = float(text)
+    if not -200 <= value <= 0:
+        raise argparse.ArgumentTypeError(f"{text}: expected -200 to 0 dBFS")
+    return value
+
+
 def count(text: str) -> int:
     value = int(text)
     if value < 1:

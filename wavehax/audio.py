@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from wavehax.errors import optional_module
-from wavehax.files import replacing, sound_type
+from wavehax.files import nearest_int16, replacing, sound_type
 
 _ZERO_CROSSINGS = 64  # of the sinc on either side; under the Kaiser window the transition is a tenth of the band wide
 _KAISER_BETA = 10.056  # Kaiser's formula for 100 dB of stop-band attenuation: 0.1102 * (100 - 8.7)
@@ -86,7 +86,9 @@ def write_audio(
         raise ValueError(f"{path}: wave has shape {list(wave.shape)}: expected one dimension of finite samples")
     with replacing(path, overwrite=overwrite) as temporary:
         try:
-            soundfile.write(temporary, wave, sample_rate, subtype=subtype, format=kind)
+            subtype = subtype or soundfile.default_subtype(kind)
+            samples = nearest_int16(wave) if subtype == "PCM_16" else wave
+            soundfile.write(temporary, samples, sample_rate, subtype=subtype, format=kind)
         except soundfile.LibsndfileError as error:
             raise OSError(f"{path}: cannot be written ({_reason(error)})") from error
 

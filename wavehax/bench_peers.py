@@ -28,7 +28,7 @@ def model_peers(name: str, model: Model, seconds: float) -> list[Case]:
     """PyTorch; and ONNX Runtime, of what `wavehax export` writes, and of the network without prior and transforms."""
     torch.set_num_threads(1)
     config = model.generator
-    generator = build_generator(config).eval()
+    generator = build_generator(config, model.features.log_floor).eval()
     generator.load_state_dict({key: torch.from_numpy(value.copy()) for key, value in model.weights.items()})
     mel, f0 = (torch.from_numpy(x) for x in inputs(config, seconds))
     length = len(f0) * config.hop_length / config.sample_rate

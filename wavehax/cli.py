@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _vocode(arguments: argparse.Namespace) -> int:
-    _check_threads(arguments)
+    _check_stream(arguments)
     if "-" in arguments.inputs or arguments.output == "-":
         return _vocode_pipe(arguments)
     return _each(arguments, commands.vocode_file, ".wav")
@@ -64,28 +64,32 @@ def _vocode_pipe(arguments: argparse.Namespace) -> int:
     else:
         blocks = commands.vocode_blocks(voc, Path(arguments.inputs[0]), arguments)
     if arguments.output == "-":
-        _write_samples(blocks)
+        _write_samples(blocks, arguments)
     else:
         commands.write_sound(voc, Path(arguments.output), blocks, arguments)
     return 0
 
 
-def _write_samples(blocks: Iterable[np.ndarray]) -> None:
+def _write_samples(blocks: Iterable[np.ndarray], arguments: argparse.Namespace) -> None:
     try:
-        commands.write_pcm(sys.stdout.buffer, blocks)
+        commands.write_samples(sys.stdout.buffer, blocks, arguments)
     except OSError:  # send what is still buffered nowhere: the interpreter would fail on it once more when it ends
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise
 
 
 def _resynth(arguments: argparse.Namespace) -> int:
-    _check_threads(arguments)
+    _check_stream(arguments)
     return _each(arguments, commands.resynth_file, ".wav")
 
 
-def _check_threads(arguments: argparse.Namespace) -> None:
-    if arguments.threads > 1 and (arguments.stream or "-" in arguments.inputs):
+def _check_stream(arguments: argparse.Namespace) -> None:
+    if not (arguments.stream or "-" in arguments.inputs):
+        return
+    if arguments.threads > 1:
         raise UsageError(f"--threads {arguments.threads}: frames that are streamed are one thread's work")
+    if arguments.peak is not None:
+        raise UsageError(f"--peak {arguments.peak:g}: of frames that are streamed the peak is not known; --gain is")
 
 
 def _each(arguments: argparse.Namespace, work: Callable[..., None], suffix: str) -> int:

@@ -19,8 +19,9 @@ from wavehax.checkpoint import Model, load_model
 from wavehax.config import FEATURES, FeatureConfig
 from wavehax.errors import printable
 from wavehax.features import f0_from_audio, log_mel
-from wavehax.files import finite_tiles, pcm16, refuse_existing, replacing, write_blocks
+from wavehax.files import finite_tiles, pcm16, refuse_existing, replacing, saturates, write_blocks
 from wavehax.inputs import checked_f0
+from wavehax.levels import Clipping, amplified, limited
 from wavehax.locate import card_path, model_path
 from wavehax.melfile import read_f0, read_mel, read_stats
 from wavehax.vocoder import Vocoder, available_isas
@@ -137,15 +138,47 @@ def _first_samples(blocks: Iterable[np.ndarray], count: int) -> Iterator[np.ndar
 
 
 def write_sound(voc: Vocoder, path: Path, blocks: Iterable[np.ndarray], arguments: argparse.Namespace) -> None:
-    """Samples to a sound file, whole or not at all."""
+    """Samples to a sound file, whole or not at all; one line on standard error if integers cut some off."""
+    clipping = Clipping()
+    blocks = _levelled(blocks, arguments)
+    blocks = clipping.watch(blocks) if saturates(path) else blocks
     write_blocks(path, blocks, voc.sample_rate, overwrite=arguments.force)
+    _warn(clipping, str(path), arguments)
+
+
+def write_samples(sink: IO[bytes], blocks: Iterable[np.ndarray], arguments: argparse.Namespace) -> None:
+    """Samples to standard output as raw PCM; one line on standard error if integers cut some off."""
+    clipping = Clipping()
+    write_pcm(sink, clipping.watch(_levelled(blocks, arguments)))
+    _warn(clipping, "standard output", arguments)
 
 
 def write_pcm(sink: IO[bytes], blocks: Iterable[np.ndarray]) -> None:
     """Samples as raw PCM, each block as soon as it is there."""
     for tile in finite_tiles(blocks):
-        sink.write(pcm16(tile))
+        _write_all(sink, pcm16(tile))
         sink.flush()
+
+
+def _levelled(blocks: Iterable[np.ndarray], arguments: argparse.Namespace) -> Iterable[np.ndarray]:
+    """With the level that --gain and --peak ask for."""
+    blocks = amplified(blocks, arguments.gain) if arguments.gain else blocks
+    return blocks if arguments.peak is None else limited(blocks, arguments.peak)
+
+
+def _warn(clipping: Clipping, subject: str, arguments: argparse.Namespace) -> None:
+    if message := clipping.message(subject, arguments.gain):
+        print(f"wavehax: {printable(message)}", file=sys.stderr)
+
+
+def _write_all(sink: IO[bytes], data: bytes) -> None:
+    """Unbuffered, standard output takes what there is room for, and says how much that was."""
+    rest = memoryview(data)
+    while rest:
+        taken = sink.write(rest)
+        if not taken:
+            raise OSError(f"standard output takes no more: {len(rest)} of {len(data)} bytes are left")
+        rest = rest[taken:]
 
 
 def features_file(features: FeatureConfig, arguments: argparse.Namespace, path: Path, output: Path) -> None:

@@ -43,6 +43,8 @@ NOISE_STD = {"pcph": 0.01, "pcph_linear_decay": 0.01, "sine": 0.03, "sawtooth": 
 """Standard deviation of the gaussian noise in a prior."""
 MAX_MAGNITUDE = 100.0
 """Largest magnitude that the log-magnitude variant can put out."""
+FLOOR_TOLERANCE = 1e-4
+"""What log-magnitudes at the floor of a definition may lie above it: float32 logarithms differ in their last bits."""
 MIN_POWER = 1e-10
 """Floor of the squared magnitude that the log-magnitude variant takes in."""
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 _TILE = 1 << 20  # samples written and checked at once: 4 MB
+_FLOATING = ("FLOAT", "DOUBLE", "VORBIS", "OPUS", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III")
 
 
 @contextmanager
@@ -48,6 +49,8 @@ def refuse_existing(path: Path, overwrite: bool) -> None:
 def write_blocks(path: Path, blocks: Iterable[np.ndarray], sample_rate: int, *, overwrite: bool = False) -> None:
     """Write a mono sound file from consecutive blocks of float32 samples, in memory that does not grow with them.
 
+    Types of 16-bit integers get those of `nearest_int16`.
+
     Raises:
         ValueError: the suffix of `path` is no sound file type, or a sample is not finite.
         FileExistsError, OSError: as `replacing`; also when the disk is full.
@@ -59,7 +62,7 @@ def write_blocks(path: Path, blocks: Iterable[np.ndarray], sample_rate: int, *, 
         try:
             with soundfile.SoundFile(temporary, "w", sample_rate, channels=1, format=kind) as file:
                 for tile in finite_tiles(blocks):
-                    file.write(tile)
+                    file.write(nearest_int16(tile) if file.subtype == "PCM_16" else tile)
         except (soundfile.LibsndfileError, AssertionError) as error:  # soundfile asserts that a write was complete
             raise OSError(f"{path}: cannot be written whole (disk full?)") from error
 
@@ -76,9 +79,27 @@ def sound_type(path: Path) -> str:
     return kind
 
 
+def saturates(path: Path) -> bool:
+    """Whether a sound file of this suffix holds integers, which cut off what is outside [-1, 1].
+
+    ValueError as `sound_type`.
+    """
+    import soundfile
+
+    return soundfile.default_subtype(sound_type(path)) not in _FLOATING
+
+
+def nearest_int16(samples: np.ndarray) -> np.ndarray:
+    """Samples in [-1, 1] as the nearest of 16-bit integers, a half to the even one; what is outside is clipped.
+
+    libsndfile would round down, an offset of half a step that makes -1 of the faintest sound.
+    """
+    return np.clip(np.rint(samples * np.float32(32768)), -32768, 32767).astype(np.int16)
+
+
 def pcm16(samples: np.ndarray) -> bytes:
-    """Samples in [-1, 1] as little-endian 16-bit integers; floor and clipping as in libsndfile: the bits of a .wav."""
-    return np.clip(np.floor(samples * np.float32(32768)), -32768, 32767).astype("<i2").tobytes()
+    """`nearest_int16` as little-endian bytes: those of a .wav."""
+    return nearest_int16(samples).astype("<i2").tobytes()
 
 
 def finite_tiles(blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:

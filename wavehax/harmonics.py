@@ -28,9 +28,9 @@ def flatten_harmonics(mel: np.ndarray, f0: np.ndarray, features: FeatureConfig) 
         features: of the mel.
 
     Returns:
-        float32 [n_mels, T]; unvoiced frames as they were.
+        float32 [n_mels, T]; unvoiced frames as they were, where they were below the floor at the floor.
     """
-    flat = np.array(mel, np.float32)
+    flat = np.maximum(np.asarray(mel, np.float32), np.float32(np.log(features.log_floor)))
     steps = np.rint(STEPS * np.log2(np.clip(f0, LOWEST, HIGHEST) / LOWEST)).astype(int)
     for t in np.flatnonzero(f0 > 0):
         with np.errstate(over="ignore", invalid="ignore"):  # of values that are no logarithms; their sound is refused

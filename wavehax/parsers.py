@@ -188,6 +188,9 @@ def _add_synthesis(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--f0-scale", type=types.positive, default=1.0, metavar="X", help="multiply F0 (default 1)")
     command.add_argument("--seed", type=types.seed, default=0, help="of noise and initial phase (default 0)")
+    command.add_argument("--gain", type=types.decibels, default=0.0, metavar="DB", help="of the sound (default 0)")
+    peak_help = "scale the sound down where its peak is above; not with --stream"
+    command.add_argument("--peak", type=types.peak, metavar="DBFS", help=peak_help)
     command.add_argument(
         "--stream", type=types.count, metavar="FRAMES", help="synthesise and write in chunks: bounded memory, same bits"
     )

@@ -60,11 +60,12 @@ class Vocoder:
         self.config: GeneratorConfig = model.generator
         self.features: FeatureConfig = model.features
         self.provenance: dict[str, Any] = model.provenance
-        self._engine = _engine.Engine(to_dict(model.generator), model.weights, isa=isa, precision=precision)
+        options = {"isa": isa, "log_floor": model.features.log_floor}
+        self._engine = _engine.Engine(to_dict(model.generator), model.weights, precision=precision, **options)
         self._f0_predictor: Any = None
         if model.f0 is not None:
             config, n_mels = model.f0.config, model.features.n_mels
-            self._f0_predictor = _engine.F0Predictor(n_mels, to_dict(config), model.f0.weights, isa=isa)
+            self._f0_predictor = _engine.F0Predictor(n_mels, to_dict(config), model.f0.weights, **options)
             self._f0_range = config.f0_min, config.f0_max
 
     @property
@@ -106,7 +107,7 @@ class Vocoder:
 
         Args:
             mel: floating [n_mels, T], the log-mel-spectrogram that `features` defines; T >= 1. float32 of any strides
-                is read in place.
+                is read in place. A value below the floor of the definition counts as the floor.
             f0: [T] in Hz, at least 1, or 0 where unvoiced; None: predicted from the mel, where the model can.
             f0_scale: F0 is multiplied by it, more than 0; unless it is 1, the mel loses the harmonics that it shows.
             seed: of the prior's noise and initial phase, 0 <= seed < 2**64; the same seed gives the same bits.

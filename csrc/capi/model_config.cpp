@@ -145,8 +145,8 @@ void refuse_unless(bool ok, const std::string& problem) {
   if (!ok) throw std::invalid_argument("features." + problem);
 }
 
-// The engine computes no features: they are checked, and must be the generator's.
-void check_features(const Json& json, const Config& c) {
+// The floor of the features. The engine computes none: they are checked, and must be the generator's.
+double checked_log_floor(const Json& json, const Config& c) {
   Fields fields("features", json);
   const auto size = [&](const char* name) { return fields.size(name, fields.need(name)); };
   const auto number = [&](const char* name) { return fields.number(name, fields.need(name)); };
@@ -175,6 +175,7 @@ void check_features(const Json& json, const Config& c) {
   same("sample_rate", c.sample_rate, rate);
   same("hop_length", c.hop_length, hop);
   same("n_mels", c.n_mels, n_mels);
+  return floor;
 }
 
 F0Config f0(const Json& json, int n_mels) {
@@ -213,7 +214,7 @@ ModelConfig parse_config(std::string_view text) {
   Fields fields("configuration", parse_json(text));
   ModelConfig result;
   result.generator = generator(fields.need("generator"));
-  check_features(fields.need("features"), result.generator);
+  result.log_floor = checked_log_floor(fields.need("features"), result.generator);
   Fields("provenance", fields.need("provenance"));
   if (const auto json = fields.find("f0")) result.f0 = f0(*json, result.generator.n_mels);
   fields.end();

@@ -14,6 +14,7 @@ namespace wavehax {
 
 struct ModelConfig {
   Config generator;
+  double log_floor;  // of the features
   std::optional<F0Config> f0;
 };
 

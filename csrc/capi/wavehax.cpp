@@ -91,9 +91,11 @@ wavehax_status load(const char* isa, const char* precision, wavehax_model** mode
     auto result = std::make_unique<wavehax_model>();
     result->config = std::move(file.config_text);
     result->engine =
-        std::make_shared<const wavehax::Engine>(file.config.generator, wavehax::Weights(file.generator), *kernels, chosen);
+        std::make_shared<const wavehax::Engine>(file.config.generator, wavehax::Weights(file.generator), *kernels, chosen,
+                                                file.config.log_floor);
     if (file.config.f0)
-      result->f0 = std::make_shared<const wavehax::F0Predictor>(*file.config.f0, wavehax::Weights(file.f0), *kernels);
+      result->f0 = std::make_shared<const wavehax::F0Predictor>(*file.config.f0, wavehax::Weights(file.f0), *kernels,
+                                                                file.config.log_floor);
     *model = result.release();
   });
 }

@@ -26,7 +26,7 @@ class BaselineTrainer(Trainer):
         super().__init__(config)
 
     def _build_generator(self) -> WaveGenerator:
-        model = Baseline(self.name, self.config.generator)
+        model = Baseline(self.name, self.config.generator, self.config.feature_config.log_floor)
         model.set_normalization(self.data.mel_mean, self.data.mel_scale)
         return model
 

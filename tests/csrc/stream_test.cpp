@@ -23,6 +23,8 @@ namespace {
 using wavehax::Config;
 using wavehax::Engine;
 
+constexpr double kLogFloor = 0.5;  // some values of a random mel are below it, and some frames of one band silent
+
 std::mt19937 rng(3);
 
 int pick(std::initializer_list<int> choices) { return *(choices.begin() + rng() % choices.size()); }
@@ -61,7 +63,7 @@ std::shared_ptr<const Engine> random_engine(const Config& config, const wavehax:
   std::uniform_real_distribution<float> uniform(0.05f, 0.3f);
   for (;;) {
     try {
-      return std::make_shared<const Engine>(config, wavehax::Weights(tensors), kernels, precision);
+      return std::make_shared<const Engine>(config, wavehax::Weights(tensors), kernels, precision, kLogFloor);
     } catch (const std::invalid_argument& error) {
       const std::string text = error.what(), name = text.substr(8, text.find('\'', 8) - 8);
       if (text.find("is missing") != std::string::npos) {
@@ -147,7 +149,7 @@ std::shared_ptr<wavehax::F0Predictor> random_predictor(const wavehax::F0Config& 
   }
   add("output_proj.weight", {c.num_bins + 1, c.channels, 1});
   add("output_proj.bias", {c.num_bins + 1});
-  return std::make_shared<wavehax::F0Predictor>(c, wavehax::Weights(tensors), kernels);
+  return std::make_shared<wavehax::F0Predictor>(c, wavehax::Weights(tensors), kernels, kLogFloor);
 }
 
 void test_f0(const wavehax::Kernels& kernels) {

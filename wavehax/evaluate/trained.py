@@ -29,7 +29,8 @@ class TrainedRun:
         tensors, values = load_state(checkpoint_of(path))
         config, weights = config_from_dict(values["config"]), unflatten("ema", tensors)
         baseline = next((name for name in BASELINES if any(key.startswith(f"{name}.") for key in weights)), None)
-        self.generator = Baseline(baseline, config.generator) if baseline else build_generator(config.generator)
+        shape, floor = config.generator, config.feature_config.log_floor
+        self.generator = Baseline(baseline, shape, floor) if baseline else build_generator(shape, floor)
         try:
             self.generator.load_state_dict(weights)
         except RuntimeError as error:

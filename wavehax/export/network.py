@@ -6,11 +6,11 @@ Hidden activations are [B, C, T, F]: frames before bins, so that a stream's stat
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 import numpy as np
 
-from wavehax.config import MAX_MAGNITUDE, MIN_POWER, NORM_EPSILON, PRIOR_RMS, PROJECTION_TAPS
+from wavehax.checkpoint import Model
+from wavehax.config import FLOOR_TOLERANCE, MAX_MAGNITUDE, MIN_POWER, NORM_EPSILON, PRIOR_RMS, PROJECTION_TAPS
 from wavehax.export.graph import Tensor, integers
 from wavehax.export.timeline import Reach, Timeline
 from wavehax.export.transforms import window_energy
@@ -19,8 +19,10 @@ from wavehax.export.transforms import window_energy
 class Network:
     """From the normalised mel [B, n_mels, T] and the prior's spectra [B, S * 2F, T] to those of the wave."""
 
-    def __init__(self, time: Timeline, weights: Mapping[str, np.ndarray]) -> None:
-        self.time, self.config, self.weights = time, time.config, weights
+    def __init__(self, time: Timeline, model: Model) -> None:
+        self.time, self.config, self.weights = time, time.config, model.weights
+        silent = np.float32(math.log(model.features.log_floor) + FLOOR_TOLERANCE)
+        self.silence = (silent - self.weights["mel_mean"]) / self.weights["mel_scale"]  # normalised, its largest values
         self.reflect = self.config.time_padding == "reflect"
         self.after = PROJECTION_TAPS // 2 if self.reflect else self.config.lookahead
         self.before = PROJECTION_TAPS - 1 - self.after
@@ -58,6 +60,8 @@ class Network:
         """What the network's outputs mean, as real and imaginary parts."""
         if self.config.output == "excitation":
             envelope = mel.op("Conv", self.weights["env_proj.weight"], self.weights["env_proj.bias"]).op("Exp")
+            sounds = (mel - self.silence[:, None]).op("ReduceMax", integers(1)) > 0
+            envelope = sounds.where(envelope, 0)
             return envelope.op("Concat", envelope, axis=1) * (spectra + refined)
         if not self.config.use_logmag_phase:
             return refined

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
+import numpy as np
 import onnx
 
 from wavehax.checkpoint import Model, configuration, load_model
@@ -69,6 +71,7 @@ def build(model: Model, *, streaming: bool = False, f0_from_mel: bool = False) -
     graph = Graph()
     mel_text = "log-mel-spectrogram; features in the metadata defines it"
     mel = graph.input("mel", ["batch", config.n_mels, "frames"], mel_text)
+    mel = mel.op("Max", np.float32(math.log(model.features.log_floor)))
     time = Streaming(mel, config) if streaming else Whole(mel, config)
     f0_shape, f0_text = ["batch", "frames"], "Hz, 0 where unvoiced"
     f0 = predicted_f0(time, mel, model.f0) if f0_from_mel else graph.input("f0", f0_shape, f0_text)
@@ -90,7 +93,7 @@ def _wave(time: Timeline, model: Model, mel: Tensor, f0: Tensor, noise: Tensor) 
     wave = prior(time, f0, noise)
     if config.num_streams > 1:
         wave = analyse(time, wave, weights["filter_bank.analysis.weight"])
-    wave = inverse_stft(time, Network(time, weights)(mel, stft(time, wave)))
+    wave = inverse_stft(time, Network(time, model)(mel, stft(time, wave)))
     if config.num_streams > 1:
         wave = synthesize(time, wave, weights["filter_bank.synthesis.weight"])
     half = config.hop_length // 2 if time.centred and not time.streaming else 0

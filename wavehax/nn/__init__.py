@@ -9,6 +9,10 @@ from wavehax.nn.multistream import MultiStreamGenerator
 __all__ = ["BaseGenerator", "Generator", "MultiStreamGenerator", "WaveGenerator", "build_generator"]
 
 
-def build_generator(config: GeneratorConfig) -> BaseGenerator:
-    """A freshly initialised generator of the shape that `config` describes."""
-    return Generator(config) if config.num_streams == 1 else MultiStreamGenerator(config)
+def build_generator(config: GeneratorConfig, log_floor: float = 0.0) -> BaseGenerator:
+    """A freshly initialised generator of the shape that `config` describes.
+
+    `log_floor`: the least magnitude that its mel describes, `FeatureConfig.log_floor`; 0 where there is none.
+    """
+    kind = Generator if config.num_streams == 1 else MultiStreamGenerator
+    return kind(config, log_floor)

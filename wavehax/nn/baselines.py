@@ -131,16 +131,17 @@ BASELINES = {"hifigan": _hifigan, "vocos": _vocos}
 class Baseline(WaveGenerator):
     """One of `BASELINES`, trained as a generator is; F0 and prior are taken and ignored."""
 
-    def __init__(self, name: str, config: GeneratorConfig) -> None:
+    def __init__(self, name: str, config: GeneratorConfig, log_floor: float = 0.0) -> None:
         """
         Args:
             name: a key of `BASELINES`; the names of the weights begin with it.
             config: its bands, sample rate, hop and alignment of frames are used.
+            log_floor: as of every generator.
 
         Raises:
             ValueError: no such baseline, or it is not made for this hop.
         """
-        super().__init__(config)
+        super().__init__(config, log_floor)
         if name not in BASELINES:
             raise ValueError(f"name={name!r}: expected one of {', '.join(BASELINES)}")
         self.name = name

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from wavehax.config import MAX_MAGNITUDE, MIN_POWER, PRIOR_RMS, FeatureConfig, GeneratorConfig
+from wavehax.config import FLOOR_TOLERANCE, MAX_MAGNITUDE, MIN_POWER, PRIOR_RMS, FeatureConfig, GeneratorConfig
 from wavehax.nn import prior as priors
 from wavehax.nn.envelope import envelope_weights
 from wavehax.nn.layers import NORM_LAYERS, ConvNeXtBlock, FrameConv, init_weights
@@ -24,9 +24,15 @@ class WaveGenerator(nn.Module):
     mel_mean: Tensor
     mel_scale: Tensor
 
-    def __init__(self, config: GeneratorConfig) -> None:
+    def __init__(self, config: GeneratorConfig, log_floor: float = 0.0) -> None:
+        """
+        Args:
+            config: the shape.
+            log_floor: the least magnitude that the mel describes, `FeatureConfig.log_floor`; 0 where there is none.
+        """
         super().__init__()
         self.config = config
+        self.mel_floor = math.log(log_floor) if log_floor > 0 else -math.inf
         self.register_buffer("mel_mean", torch.zeros(config.n_mels))
         self.register_buffer("mel_scale", torch.ones(config.n_mels))
 
@@ -34,7 +40,8 @@ class WaveGenerator(nn.Module):
         """Synthesise a waveform.
 
         Args:
-            mel: [B, n_mels, T], log-mel-spectrogram as defined by the model's features, not normalised.
+            mel: [B, n_mels, T], log-mel-spectrogram as defined by the model's features, not normalised. A value below
+                the floor of the definition counts as the floor.
             f0: [B, 1, T] in Hz, 0 where unvoiced.
             prior: [B, 1, prior_length(T)]; by default made from `f0`, with random initial phase and noise.
 
@@ -47,7 +54,7 @@ class WaveGenerator(nn.Module):
         self._check_shapes(mel, f0, prior)
         if mel.shape[-1] == 0:
             return mel.new_zeros(mel.shape[0], 1, 0)
-        mel = (mel - self.mel_mean[:, None]) / self.mel_scale[:, None]
+        mel = (mel.clamp(min=self.mel_floor) - self.mel_mean[:, None]) / self.mel_scale[:, None]
         prior = self.make_prior(f0) if prior is None else prior
         if not self.centred:
             return self.synthesize(mel, prior)
@@ -120,8 +127,8 @@ def _repeat_last(x: Tensor) -> Tensor:
 class BaseGenerator(WaveGenerator):
     """What Wavehax and MS-Wavehax share: the network between two spectra."""
 
-    def __init__(self, config: GeneratorConfig, in_channels: int, out_channels: int) -> None:
-        super().__init__(config)
+    def __init__(self, config: GeneratorConfig, log_floor: float, in_channels: int, out_channels: int) -> None:
+        super().__init__(config, log_floor)
         self.stft = STFT(config.n_fft, config.stream_hop)
         self.input_proj = nn.Linear(in_channels, config.channels, bias=False)
         self.input_norm = NORM_LAYERS[config.outer_norm](config.channels)
@@ -140,8 +147,8 @@ class BaseGenerator(WaveGenerator):
 class Generator(BaseGenerator):
     """Wavehax: one STFT, two channels out; every variant of DESIGN section 2 with one stream."""
 
-    def __init__(self, config: GeneratorConfig) -> None:
-        super().__init__(config, in_channels=5, out_channels=2)
+    def __init__(self, config: GeneratorConfig, log_floor: float = 0.0) -> None:
+        super().__init__(config, log_floor, in_channels=5, out_channels=2)
         self.prior_proj = FrameConv(config.num_bins, config.num_bins, config)
         self.cond_proj = FrameConv(config.n_mels, config.num_bins, config)
         self.apply(init_weights)
@@ -160,6 +167,7 @@ class Generator(BaseGenerator):
             # In bfloat16 the envelope would be off by percents after the exponential.
             with torch.autocast(mel.device.type, enabled=False):
                 envelope = torch.exp(self.env_proj(mel.to(self.env_proj.weight.dtype)))
+            envelope = envelope.masked_fill(self._silent(mel), 0)
             re, im = envelope * (re + d_re), envelope * (im + d_im)
         elif self.config.use_logmag_phase:
             log_magnitude = 0.5 * torch.log((re**2 + im**2).clamp(min=MIN_POWER))
@@ -178,6 +186,11 @@ class Generator(BaseGenerator):
         if refined.dtype == torch.bfloat16:  # under autocast; there is no transform of it
             refined = refined.float()
         return refined[..., 0], refined[..., 1]
+
+    def _silent(self, mel: Tensor) -> Tensor:
+        """[B, 1, T]: whether all bands of a normalised mel [B, n_mels, T] are at the floor; such frames stay silent."""
+        silence = (self.mel_floor + FLOOR_TOLERANCE - self.mel_mean) / self.mel_scale
+        return (mel <= silence[:, None]).all(dim=1, keepdim=True)
 
     @torch.no_grad()
     def initialize_envelope(self, features: FeatureConfig) -> None:

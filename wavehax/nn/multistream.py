@@ -14,8 +14,8 @@ from wavehax.nn.layers import FrameConv, init_weights
 class MultiStreamGenerator(BaseGenerator):
     """MS-Wavehax: channels in are the mel projected for each stream, then [re0, im0, re1, im1, ...]; out the latter."""
 
-    def __init__(self, config: GeneratorConfig) -> None:
-        super().__init__(config, in_channels=3 * config.num_streams, out_channels=2 * config.num_streams)
+    def __init__(self, config: GeneratorConfig, log_floor: float = 0.0) -> None:
+        super().__init__(config, log_floor, in_channels=3 * config.num_streams, out_channels=2 * config.num_streams)
         self.filter_bank = FILTER_BANKS[config.stream_filter](config)
         self.cond_proj = FrameConv(config.n_mels, config.num_streams * config.num_bins, config)
         self.apply(init_weights)

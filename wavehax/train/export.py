@@ -47,7 +47,7 @@ def export(
     donor = load_model(f0_from) if f0_from else None
     tensors, state = load_state(checkpoint)
     config = config_from_dict(state["config"])
-    generator = build_generator(config.generator)
+    generator = build_generator(config.generator, config.feature_config.log_floor)
     generator.load_state_dict(unflatten("ema", tensors))
     measure_batch_norm(generator, config)
     weights = {name: value.numpy().astype(np.float32) for name, value in generator.state_dict().items()}

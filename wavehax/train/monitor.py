@@ -103,7 +103,7 @@ class Monitor:
         """Synthesise the samples with the averaged weights, every `monitor.every_steps` steps."""
         if not self.active or self.samples is None or step % self.config.monitor.every_steps:
             return
-        generator = build_generator(self.config.generator).eval().to(self.device)
+        generator = build_generator(self.config.generator, self.features.log_floor).eval().to(self.device)
         generator.load_state_dict(average)
         mel, f0 = self.samples.mel.to(self.device), self.samples.f0.to(self.device)
         waves = generator(mel, f0, generator.make_prior(f0, noise=True, phase=False))[:, 0].cpu().numpy()

@@ -16,7 +16,7 @@ from wavehax.train.state import checkpoint_of, load_state, unflatten
 
 def untrained(config: TrainConfig, mel_mean: ArrayLike, mel_scale: ArrayLike) -> BaseGenerator:
     """The generator of a run before its first step; mean and scale [n_mels] are those of the prepared mels."""
-    model = build_generator(config.generator)
+    model = build_generator(config.generator, config.feature_config.log_floor)
     model.set_normalization(mel_mean, mel_scale)
     if config.generator.output == "excitation":
         model.initialize_envelope(config.feature_config)
