@@ -15,7 +15,7 @@ _LEAST_POWER = 1e-14  # full scale is 1: below the last of 16 bits, so that digi
 
 @dataclass(frozen=True)
 class Voicing:
-    """The samples [N] that are voiced, and those that are unvoiced; silence, and a frame around each change, neither."""
+    """Samples [N] that are voiced, and those that are unvoiced; neither: silence, and a frame around each change."""
 
     voiced: np.ndarray  # bool [N]
     unvoiced: np.ndarray  # bool [N]

@@ -70,7 +70,7 @@ def _fold_depths(wave: np.ndarray, rate: int, hop: float, classes: Voicing) -> d
 
 
 def _contrasts(wave: np.ndarray, rate: int, f0: np.ndarray) -> dict[str, float]:
-    bands = [(low, min(high, rate / 2 - 500)) for low, high in HARMONIC_BANDS if low < rate / 2 - 500]
+    bands = [(low, min(high, rate / 2)) for low, high in HARMONIC_BANDS if low < 0.45 * rate]
     values = harmonic_contrast(wave, rate, f0, bands)
     return {f"harmonics_{band[0] / 1000:.0f}k": value for band, value in zip(bands, values, strict=True)}
 
