@@ -22,7 +22,8 @@ from wavehax.vocoder import PRECISIONS
 
 DESCRIPTION = """Score what a vocoder makes: files of GENERATED_DIR against the recordings of the same names in
 NATURAL_DIR, or what a model makes of the recordings that a manifest names; see also wavehax evaluate
-aliasing --help and wavehax evaluate f0 --help. Needs the extras [f0,eval]."""
+aliasing --help and wavehax evaluate f0 --help. Needs the extras [f0,eval]; with [mos] it also predicts
+naturalness."""
 WORST = 5  # files listed per group
 _NEEDED = {"pesq": "eval", "pystoi": "eval", "scipy": "eval", "pyworld": "f0"}
 
