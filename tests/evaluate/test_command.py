@@ -21,8 +21,9 @@ for name in ("pesq", "pystoi", "pyworld", "scipy"):
 
 
 @pytest.fixture(autouse=True)
-def without_dnsmos(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wavehax.evaluate.metrics.has_dnsmos", lambda: False)  # seconds a file
+def without_naturalness(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("wavehax.evaluate.naturalness.installed", lambda package: False)  # seconds a file
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))  # of the processes in which it is not patched
 
 
 @pytest.fixture
@@ -58,6 +59,25 @@ def test_a_model_is_scored_on_a_manifest(command, manifest: Path, tmp_path: Path
         assert of_file["mel_l1"] < 2
 
 
+def test_the_texture_of_what_a_model_makes_stands_beside_its_recordings(command, tmp_path: Path) -> None:
+    rows = ["file\tsplit\tspeaker", "a.wav\tdev\tp"]
+    (tmp_path / "MANIFEST.tsv").write_text("\n".join(rows) + "\n")
+    hiss = 0.1 * np.random.default_rng(0).standard_normal(RATE).astype(np.float32)
+    write_audio(tmp_path / "a.wav", np.concatenate([voice(3), hiss]), RATE)
+    output = tmp_path / "report.html"
+    code, out, err = command("evaluate", "--data", tmp_path / "MANIFEST.tsv", "--splits", "dev", "-o", output)
+    assert (code, err) == (0, "")
+    scores = scores_of(tmp_path / "report.json")["a.wav"]
+    for name in ("fold_voiced_1k", "fold_unvoiced_8k", "lag_correlation"):
+        assert scores[f"{name}_difference"] == pytest.approx(scores[name] - scores[f"{name}_recording"])
+    assert abs(scores["lag_correlation_recording"]) < 0.02  # of white noise
+    assert abs(scores["seed_correlation"]) < 1
+    assert "Beside the recording's own" in out and "seeds" in out and "95 % interval" in out
+    assert "Beside the recording's own" in output.read_text()
+    means = json.loads((tmp_path / "report.json").read_text())["groups"][0]["means"]
+    assert means["fold_unvoiced_8k_difference"]["mean"] == pytest.approx(scores["fold_unvoiced_8k_difference"])
+
+
 def test_recordings_are_scored_up_to_the_last_whole_hop_of_a_model(command, manifest: Path, tmp_path: Path) -> None:
     recording, _ = read_audio(tmp_path / "c.wav", 44100)
     assert len(recording) % 512
@@ -81,7 +101,9 @@ def test_world_keeps_the_pitch_of_a_clean_voice_and_scales_it(command, manifest:
         of_file = scores_of(output)["a.wav"]
         assert of_file["f0_median_cents"] < 10
         assert of_file["gross_pitch_error"] < 0.02
-        assert ("pesq_wb" in of_file) == scored  # there is no recording to compare a scaled voice with
+        assert (
+            ("pesq_wb" in of_file) == ("fold_voiced_1k" in of_file) == scored
+        )  # there is no recording to compare a scaled voice with
 
 
 def test_folders_are_compared_file_by_file_in_processes(command, tmp_path: Path) -> None:
@@ -98,6 +120,21 @@ def test_folders_are_compared_file_by_file_in_processes(command, tmp_path: Path)
     assert scores["x"]["pesq_wb"] == pytest.approx(4.64, abs=0.01)
     assert scores["x"]["f0_rmse_cents"] < 1  # the last of 16 bits is rounded differently
     assert scores["y"]["pesq_wb"] < 4
+
+
+def test_files_are_folded_over_the_hop_that_is_given(command, tmp_path: Path) -> None:
+    hiss = 0.1 * np.random.default_rng(0).standard_normal(4 * RATE).astype(np.float32)
+    clicks = hiss.copy()
+    clicks[9::300] += 0.8
+    for folder, wave in (("natural", hiss), ("made", clicks)):
+        (tmp_path / folder).mkdir()
+        write_audio(tmp_path / folder / "x.wav", np.concatenate([voice(), wave]), RATE)
+    for arguments, depth in ((("--hop-length", 300), 6), ((), 0)):
+        output = tmp_path / f"{depth}.json"
+        assert command("evaluate", tmp_path / "natural", tmp_path / "made", "-o", output, *arguments)[0] == 0
+        of_file = scores_of(output)["x"]
+        assert of_file["fold_unvoiced_4k"] == pytest.approx(depth, abs=1.5)
+        assert "lag_correlation" not in of_file and "seed_correlation" not in of_file  # a file tells neither
 
 
 def test_a_file_that_fails_is_named_and_the_others_are_scored(command, manifest: Path, tmp_path: Path) -> None:
@@ -136,6 +173,7 @@ def test_sounds_of_different_rates_are_compared_at_the_lower(command, tmp_path: 
         (("a", "b", "--world"), "--world needs --data"),
         (("a", "b", "--f0-scale", "2"), "--f0-scale needs --data"),
         (("a", "b", "--precision", "bf16"), "--precision needs --data"),
+        (("--data", "m.tsv", "--hop-length", "300"), "--hop-length 300: expected two folders, not --data"),
         (("a", "--data", "m.tsv"), "a: expected no folders with --data"),
         (("--data", "m.tsv", "--world", "--model", "x"), "not allowed with"),
         (("--data", "m.tsv", "-o", "report.pdf"), "report.pdf: expected a name that ends in"),

@@ -64,13 +64,6 @@ def test_stft_distance_is_that_of_scipys_stft() -> None:
     assert metrics.stft_distance(*pair) == pytest.approx(np.mean(losses), rel=1e-4)
 
 
-def test_dnsmos_falls_with_noise() -> None:
-    if not metrics.has_dnsmos():
-        pytest.skip("needs speechmos")
-    scores = [metrics.dnsmos(noisy(voice(), level), RATE) for level in (0, 0.1)]
-    assert 5 > scores[0] > scores[1] >= 1
-
-
 def test_mel_cepstral_distortion_ignores_level_and_sees_the_envelope() -> None:
     pytest.importorskip("pyworld", reason="needs the extra [f0]")
     wave = voice()

@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from wavehax.evaluate import summary
+from wavehax.evaluate import scores, summary
 
 pytest.importorskip("scipy", reason="needs the extra [eval]")
 
@@ -60,3 +60,34 @@ def test_json_holds_groups_and_files_and_null_for_what_does_not_exist(tmp_path) 
     assert contents["groups"][0]["means"]["pesq_wb"]["files"] == 2
     with pytest.raises(FileExistsError):
         summary.write_json(tmp_path / "scores.json", "a model", FILES, overwrite=False)
+
+
+MEASURED = [
+    {"file": "a", "group": "x", "speaker": "", "pesq_wb": 2.0, "seed_correlation": 0.5, "fold_voiced_1k": 9.0}
+    | {"fold_voiced_1k_recording": 1.0, "fold_voiced_1k_difference": 8.0},
+    {"file": "b", "group": "x", "speaker": "", "pesq_wb": 3.0, "seed_correlation": 0.4, "fold_voiced_1k": 6.0}
+    | {"fold_voiced_1k_recording": 0.0, "fold_voiced_1k_difference": 6.0},
+]
+
+
+def test_measures_stand_beside_those_of_the_recording_with_the_interval_of_the_difference() -> None:
+    rows = dict(summary.measure_rows(summary.groups(MEASURED)[0]))
+    found = [values["fold_voiced_1k"] for values in rows.values()]
+    assert found == pytest.approx([7.5, 0.5, 7.0, 12.706 * 1.0], abs=1e-3)  # t of one degree, standard error of 1
+    of_seeds = [values["seed_correlation"] for values in rows.values()]
+    assert of_seeds == pytest.approx([0.45, math.nan, math.nan, 12.706 * 0.05], abs=1e-3, nan_ok=True)
+
+
+def test_the_table_shows_measures_below_the_scores_and_files_by_their_differences() -> None:
+    text = summary.table(MEASURED, worst=1)
+    above, measures = text.split("Beside the recording's own")
+    assert "PESQ-WB" in above and "foldV1k" not in above
+    assert "foldV1k" in measures and "PESQ-WB" not in measures
+    assert measures.splitlines()[-1].split() == ["a", "8.0", "0.500"]
+    assert "Beside" not in summary.table(FILES, worst=1)
+
+
+def test_a_measure_differs_from_the_recording_where_that_has_it() -> None:
+    found = scores.with_differences({"dnsmos": 3.0, "dnsmos_recording": 3.5, "seed_correlation": 0.4})
+    assert found["dnsmos_difference"] == -0.5
+    assert "seed_correlation_difference" not in found

@@ -22,7 +22,8 @@ from wavehax.vocoder import PRECISIONS
 
 DESCRIPTION = """Score what a vocoder makes: files of GENERATED_DIR against the recordings of the same names in
 NATURAL_DIR, or what a model makes of the recordings that a manifest names; see also wavehax evaluate
-aliasing --help and wavehax evaluate f0 --help. Needs the extras [f0,eval]."""
+aliasing --help and wavehax evaluate f0 --help. Needs the extras [f0,eval]; with [mos] it also predicts
+naturalness."""
 WORST = 5  # files listed per group
 _NEEDED = {"pesq": "eval", "pystoi": "eval", "scipy": "eval", "pyworld": "f0"}
 
@@ -72,6 +73,8 @@ def _parser() -> Parser:
     parser.add_argument(
         "--f0-scale", type=types.positive, metavar="X", help="multiply F0; then pitch and voicing alone are scored"
     )
+    help_text = "samples between the frames of the vocoder that made GENERATED_DIR (default: as long as 256 at 24 kHz)"
+    parser.add_argument("--hop-length", type=types.count, metavar="N", help=help_text)
     parser.add_argument("--jobs", type=types.count, default=1, help="files worked on at once (default 1)")
     types.add_report(parser)
     return parser
@@ -86,6 +89,8 @@ def _task(arguments: argparse.Namespace) -> tuple[list[Item], Synthesis, str]:
     for option in ("f0", "precision"):
         if arguments.world and getattr(arguments, option):
             raise UsageError(f"--{option} {getattr(arguments, option)}: needs a model, and WORLD is none")
+    if arguments.hop_length:
+        raise UsageError(f"--hop-length {arguments.hop_length}: expected two folders, not --data")
     items = manifest_items(arguments.data, arguments.splits or SPLITS)
     scale = arguments.f0_scale or 1.0
     name = "WORLD" if arguments.world else str(arguments.model or DEFAULT_MODEL)
@@ -108,4 +113,4 @@ def _folder_task(arguments: argparse.Namespace) -> tuple[list[Item], Synthesis, 
         if getattr(arguments, option):
             raise UsageError(f"--{option.replace('_', '-')} needs --data MANIFEST")
     natural, generated = arguments.folders
-    return folder_items(natural, generated), FilePair(), f"{generated} against {natural}"
+    return folder_items(natural, generated), FilePair(arguments.hop_length), f"{generated} against {natural}"

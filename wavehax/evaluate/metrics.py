@@ -6,7 +6,6 @@ They take the two waveforms [N], in step with each other, and the sample rate in
 from __future__ import annotations
 
 import functools
-import importlib.util
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -76,20 +75,6 @@ def _magnitude(wave: np.ndarray, n_fft: int, hop: int, window: int) -> np.ndarra
     padded = np.pad(wave.astype(np.float32), n_fft // 2, mode="reflect")
     taper = np.pad(hann_window(window), (n_fft - window) // 2).astype(np.float32)
     return np.maximum(np.abs(np.fft.rfft(sliding_window_view(padded, n_fft)[::hop] * taper)), _STFT_FLOOR)
-
-
-def dnsmos(wave: np.ndarray, sample_rate: int) -> float:
-    """Overall quality, 1 to 5, as DNSMOS P.835 predicts it from the sound alone (Reddy et al., ICASSP 2022).
-
-    At 16 kHz; sounds shorter than 9 s are repeated. By the package `speechmos`; see `has_dnsmos`.
-    """
-    model = importlib.import_module("speechmos.dnsmos")
-    return float(model.run(np.clip(resample(wave, sample_rate, 16000), -1, 1), 16000)["ovrl_mos"])
-
-
-def has_dnsmos() -> bool:
-    """Whether `speechmos` is installed, and what it needs without saying so to pip."""
-    return all(importlib.util.find_spec(name) for name in ("speechmos", "onnxruntime", "librosa", "requests"))
 
 
 def mel_cepstral_distortion(reference: np.ndarray, synthesised: np.ndarray, sample_rate: int, f0: np.ndarray) -> float:

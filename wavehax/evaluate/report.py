@@ -13,7 +13,8 @@ import numpy as np
 from wavehax.errors import optional_module
 from wavehax.evaluate import pictures, pitch
 from wavehax.evaluate.items import Item
-from wavehax.evaluate.summary import Score, groups, shown_scores, worst_first
+from wavehax.evaluate.scores import Score, shown_measures, shown_scores
+from wavehax.evaluate.summary import groups, measure_rows, measures_of_file, worst_first
 from wavehax.evaluate.synthesis import Pair, Synthesis
 from wavehax.files import replacing
 
@@ -50,11 +51,16 @@ def write_report(
     """
     by_name = {item.name: item for item in items}
     parts = ["<h2>Means</h2>", _means(scores), _legend(shown_scores(scores))]
+    measured = bool(shown_measures(scores))
+    if measured:
+        parts += ["<h2>Beside the recording's own</h2>", _measures(scores), _legend(shown_measures(scores))]
     for group in dict.fromkeys(of_file["group"] for of_file in scores):
         worst = worst_first([of_file for of_file in scores if of_file["group"] == group])[:_EXAMPLES]
         parts.append(f"<h2>{escape(group)}: the worst files</h2>")
         parts += [_example(of_file, synthesis(by_name[of_file["file"]])) for of_file in worst]
     parts += ["<h2>All files, worst first</h2>", _all_files(scores)]
+    if measured:
+        parts += ["<h2>All files, by how much they differ from their recordings</h2>", _all_differences(scores)]
     write_page(path, f"Evaluation of {source}", "\n".join(parts), overwrite)
 
 
@@ -84,6 +90,23 @@ def _means(scores: Sequence[dict[str, Any]]) -> str:
 def _all_files(scores: Sequence[dict[str, Any]]) -> str:
     shown = shown_scores(scores)
     return _table("file", shown, [_row(of_file["file"], of_file, shown, "") for of_file in worst_first(scores)])
+
+
+def _measures(scores: Sequence[dict[str, Any]]) -> str:
+    rows = []
+    for group in groups(scores):
+        if not group.speaker:
+            (title, values), *others = measure_rows(group)
+            shown = shown_measures(scores)
+            rows.append(_row(f"{group.group} ({group.files}), {title}", values, shown, "group"))
+            rows += [_row(title, values, shown, "interval" if "interval" in title else "") for title, values in others]
+    return _table("group (files)", shown_measures(scores), rows)
+
+
+def _all_differences(scores: Sequence[dict[str, Any]]) -> str:
+    shown = shown_measures(scores)
+    rows = [_row(of_file["file"], measures_of_file(of_file), shown, "") for of_file in worst_first(scores)]
+    return _table("file", shown, rows)
 
 
 def _table(first: str, shown: Sequence[Score], rows: Sequence[str]) -> str:

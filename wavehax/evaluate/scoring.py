@@ -12,7 +12,10 @@ from wavehax import batch
 from wavehax.errors import ignore_import_warnings
 from wavehax.evaluate import metrics, pitch
 from wavehax.evaluate.items import Item
+from wavehax.evaluate.naturalness import naturalness
+from wavehax.evaluate.scores import with_differences
 from wavehax.evaluate.synthesis import Pair, Synthesis
+from wavehax.evaluate.texture import texture
 
 
 def score_all(items: Sequence[Item], synthesis: Synthesis, jobs: int) -> tuple[list[dict[str, Any]], int]:
@@ -29,7 +32,7 @@ def score_all(items: Sequence[Item], synthesis: Synthesis, jobs: int) -> tuple[l
 
 
 def item_scores(item: Item, synthesis: Synthesis) -> dict[str, Any]:
-    """`file`, `group`, `speaker` and every score by its name in `summary.SCORES`."""
+    """`file`, `group`, `speaker` and every score by its name, as scores.py has them."""
     return {"file": item.name, "group": item.group, "speaker": item.speaker, **pair_scores(synthesis(item))}
 
 
@@ -56,9 +59,9 @@ def pair_scores(pair: Pair) -> dict[str, float]:
         "mel_l1": metrics.mel_l1(natural, made, rate),
         "stft_distance": metrics.stft_distance(natural, made),
     }
-    if metrics.has_dnsmos():
-        distances["dnsmos"] = metrics.dnsmos(made, rate)
-    return alike | scores | distances
+    measures = naturalness(natural, made, rate)
+    measures |= texture(natural, made, pair.other_seed, rate, pair.f0, pair.hop_length, pair.n_fft)
+    return alike | scores | distances | with_differences(measures)
 
 
 def _or_nan(score: Callable[[], float]) -> float:

@@ -12,38 +12,11 @@ import numpy as np
 
 from wavehax.errors import optional_module
 from wavehax.evaluate.outputs import json_text
+from wavehax.evaluate.scores import DIFFERENCE, RECORDING, SCORES, Score, names_of, shown_measures, shown_scores
 from wavehax.files import replacing
 
-
-@dataclass(frozen=True)
-class Score:
-    """How a score is shown."""
-
-    name: str
-    label: str
-    meaning: str
-    pattern: str  # for str.format
-    higher_is_better: bool
-
-
-SCORES = (
-    Score("pesq_wb", "PESQ-WB", "ITU-T P.862.2, 1.0 to 4.64", "{:.3f}", True),
-    Score("stoi", "STOI", "short-time objective intelligibility, at most 1", "{:.4f}", True),
-    Score("mcd_db", "MCD dB", "mel-cepstral distortion", "{:.2f}", False),
-    Score("f0_rmse_cents", "F0 RMSE", "cents, over frames voiced in both without gross errors", "{:.1f}", False),
-    Score("f0_median_cents", "F0 median", "cents, of the absolute error over the same frames", "{:.1f}", False),
-    Score("gross_pitch_error", "GPE", "frames voiced in both with F0 off by more than 20 %", "{:.2%}", False),
-    Score("voicing_error", "V/UV", "frames voiced in one and not in the other", "{:.2%}", False),
-    Score("voicing_f1", "V/UV F1", "harmonic mean of precision and recall of voiced frames", "{:.4f}", True),
-    Score("periodicity_error", "period.", "RMS difference of periodicity, 0 to 1", "{:.4f}", False),
-    Score("mel_l1", "mel L1", "log-mel difference, mean of four resolutions", "{:.4f}", False),
-    Score("stft_distance", "STFT", "multi-resolution STFT loss of Parallel WaveGAN", "{:.4f}", False),
-    Score("dnsmos", "DNSMOS", "overall quality predicted from the sound alone, 1 to 5", "{:.3f}", True),
-)
-"""In the order in which they are shown. The definitions are in metrics.py and pitch.py."""
-
 _RANKING = ("pesq_wb", "mel_l1", "f0_rmse_cents")  # the first that a file has tells how bad it is
-_FIRST_COLUMN, _COLUMN = 48, 10  # characters
+_FIRST_COLUMN, _COLUMN, _NARROW_COLUMN = 48, 10, 9  # characters; there are more measures than scores
 
 
 @dataclass(frozen=True)
@@ -65,11 +38,6 @@ class Group:
     means: dict[str, Mean]
 
 
-def shown_scores(scores: Sequence[dict[str, Any]]) -> list[Score]:
-    """Those that at least one file has."""
-    return [score for score in SCORES if any(np.isfinite(of_file.get(score.name, np.nan)) for of_file in scores)]
-
-
 def groups(scores: Sequence[dict[str, Any]]) -> list[Group]:
     """Every group, and where there are any, its speakers from the worst to the best."""
     by_group: dict[str, list[dict[str, Any]]] = defaultdict(list)
@@ -87,7 +55,8 @@ def groups(scores: Sequence[dict[str, Any]]) -> list[Group]:
 
 
 def _group(group: str, speaker: str, members: Sequence[dict[str, Any]]) -> Group:
-    means = {score.name: mean([of_file[score.name] for of_file in members]) for score in shown_scores(members)}
+    names = names_of(members)
+    means = {name: mean([of_file.get(name, float("nan")) for of_file in members]) for name in names}
     return Group(group, speaker, len(members), means)
 
 
@@ -125,31 +94,80 @@ def _order(values: dict[str, float]) -> tuple[int, float]:
     return len(_RANKING), 0.0
 
 
+def measure_rows(group: Group) -> list[tuple[str, dict[str, float]]]:
+    """Of the measures of a group, a title and their values by name: generated, recording, difference, interval.
+
+    The interval is that of the difference, or of the figure where the recording has none.
+    """
+    means, nothing = group.means, Mean(float("nan"), float("nan"), 0)
+    names = [name for name in means if not name.endswith((RECORDING, DIFFERENCE))]
+    return [
+        ("generated", {name: means[name].mean for name in names}),
+        ("recording", {name: means.get(name + RECORDING, nothing).mean for name in names}),
+        ("difference", {name: means.get(name + DIFFERENCE, nothing).mean for name in names}),
+        ("95 % interval, ±", {name: means.get(name + DIFFERENCE, means[name]).interval for name in names}),
+    ]
+
+
+def measures_of_file(of_file: dict[str, Any]) -> dict[str, float]:
+    """Of each measure by its name the difference to the recording, or the figure where the recording has none."""
+    return {name: of_file.get(name + DIFFERENCE, value) for name, value in of_file.items()}
+
+
 def table(scores: Sequence[dict[str, Any]], worst: int) -> str:
-    """Of each group the means with their intervals, the means of its speakers, and its worst files, as text."""
+    """Of each group the means with their intervals, the means of its speakers, and its worst files, as text.
+
+    Below that, of each group the measures that a recording has too, and by how much its worst files differ in them.
+    """
+    lines = _score_lines(scores, worst)
+    if shown_measures(scores):
+        lines += ["", "Beside the recording's own; of a file, by how much it differs", *_measure_lines(scores, worst)]
+    return "\n".join(lines[1:])
+
+
+def _score_lines(scores: Sequence[dict[str, Any]], worst: int) -> list[str]:
     shown = shown_scores(scores)
     lines = []
     for group in groups(scores):
         means = {name: of_group.mean for name, of_group in group.means.items()}
         if group.speaker:
-            lines.append(_line(f"  {group.speaker} ({group.files})", means, shown))
+            lines.append(_line(f"  {group.speaker} ({group.files})", means, shown, _COLUMN))
             continue
-        members = worst_first([of_file for of_file in scores if of_file["group"] == group.group])
-        header = "".join(f"{score.label:>{_COLUMN}}" for score in shown)
-        lines += ["", f"{f'{group.group} ({group.files} files)':<{_FIRST_COLUMN}}{header}"]
-        lines.append(_line("  mean", means, shown))
+        lines += ["", _header(group, shown, _COLUMN), _line("  mean", means, shown, _COLUMN)]
         intervals = {name: of_group.interval for name, of_group in group.means.items()}
-        lines.append(_line("  95 % interval, +-", intervals, shown))
-        lines += [_line(f"  {of_file['file']}", of_file, shown) for of_file in members[:worst]]
-    return "\n".join(lines[1:])
+        lines.append(_line("  95 % interval, +-", intervals, shown, _COLUMN))
+        lines += [_line(f"  {of_file['file']}", of_file, shown, _COLUMN) for of_file in _worst(scores, group, worst)]
+    return lines
 
 
-def _line(title: str, values: dict[str, Any], shown: Sequence[Score]) -> str:
+def _measure_lines(scores: Sequence[dict[str, Any]], worst: int) -> list[str]:
+    shown = shown_measures(scores)
+    lines = []
+    for group in groups(scores):
+        if group.speaker:
+            continue
+        lines += ["", _header(group, shown, _NARROW_COLUMN)]
+        rows = [(title.replace("±", "+-"), values) for title, values in measure_rows(group)]
+        rows += [(of_file["file"], measures_of_file(of_file)) for of_file in _worst(scores, group, worst)]
+        lines += [_line(f"  {title}", values, shown, _NARROW_COLUMN) for title, values in rows]
+    return lines
+
+
+def _worst(scores: Sequence[dict[str, Any]], group: Group, count: int) -> list[dict[str, Any]]:
+    return worst_first([of_file for of_file in scores if of_file["group"] == group.group])[:count]
+
+
+def _header(group: Group, shown: Sequence[Score], column: int) -> str:
+    labels = "".join(f"{score.label:>{column}}" for score in shown)
+    return f"{f'{group.group} ({group.files} files)':<{_FIRST_COLUMN}}{labels}"
+
+
+def _line(title: str, values: dict[str, Any], shown: Sequence[Score], column: int) -> str:
     if len(title) > _FIRST_COLUMN:
         title = f"  ...{title[5 - _FIRST_COLUMN :]}"
     numbers = (values.get(score.name, float("nan")) for score in shown)
     cells = (score.pattern.format(x) if np.isfinite(x) else "-" for score, x in zip(shown, numbers, strict=True))
-    return f"{title:<{_FIRST_COLUMN}}" + "".join(f"{cell:>{_COLUMN}}" for cell in cells)
+    return f"{title:<{_FIRST_COLUMN}}" + "".join(f"{cell:>{column}}" for cell in cells)
 
 
 def write_json(path: Path, source: str, scores: Sequence[dict[str, Any]], overwrite: bool) -> None:

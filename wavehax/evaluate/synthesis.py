@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from wavehax.evaluate.items import Item
 from wavehax.features import frame_count, log_mel
 
 _FRAMING = ("sample_rate", "hop_length", "padding")  # what decides where a frame lies
+_OTHER_SEED = 1  # the default is 0
 _MAX_DIFFERENCE = 0.1  # seconds, between the lengths of a recording and of what claims to be made from it
 
 
@@ -27,7 +28,10 @@ class Pair:
     sample_rate: int  # Hz
     f0: np.ndarray  # [T] of the recording, Hz, on pitch.FRAMES, times f0_scale
     f0_range: tuple[float, float]  # Hz, in which that of the second is searched for
+    hop_length: float  # samples between the frames from which the second was made
     f0_scale: float = 1.0
+    n_fft: int | None = None  # samples of the Fourier transform that made the second; None: unknown, or none did
+    other_seed: np.ndarray | None = None  # float32 [N], the second made with another seed; None: there is no such
 
 
 def check_predictor(voc: wavehax.Vocoder) -> None:
@@ -58,8 +62,12 @@ class ModelSynthesis:
         f0 = pitch.harvest(wave, rate, item.f0_range)
         alike = all(getattr(voc.features, name) == getattr(pitch.FRAMES, name) for name in _FRAMING)
         given = f0 if alike else pitch.f0_in_range(wave, voc.features, item.f0_range)
-        made = voc(log_mel(wave, voc.features), None if self.predict_f0 else given, f0_scale=self.f0_scale)
-        return _pair(item, wave, made, rate, f0, self.f0_scale)
+        make = functools.partial(voc, log_mel(wave, voc.features), None if self.predict_f0 else given)
+        pair = _pair(item, wave, make(f0_scale=self.f0_scale), rate, f0, voc.hop_length, self.f0_scale)
+        if self.f0_scale != 1:
+            return pair
+        n_fft = voc.config.n_fft * voc.config.num_streams
+        return replace(pair, n_fft=n_fft, other_seed=make(seed=_OTHER_SEED)[: len(wave)])
 
 
 @dataclass(frozen=True)
@@ -78,12 +86,14 @@ class WorldSynthesis:
         envelope = pyworld.cheaptrick(samples, contour, times, rate)
         aperiodicity = pyworld.d4c(samples, contour, times, rate)
         made = pyworld.synthesize(contour * self.f0_scale, envelope, aperiodicity, rate, 1000 * hop / rate)
-        return _pair(item, wave, made.astype(np.float32), rate, f0, self.f0_scale)
+        return _pair(item, wave, made.astype(np.float32), rate, f0, hop, self.f0_scale)
 
 
 @dataclass(frozen=True)
 class FilePair:
     """A generated file beside its recording, both at the lower of their sample rates."""
+
+    hop_length: int | None = None  # samples of the file between its vocoder's frames; None: 256 at 24 kHz, or as long
 
     def __call__(self, item: Item) -> Pair:
         natural, natural_rate = read_audio(item.natural)
@@ -97,15 +107,19 @@ class FilePair:
             )
         length = min(len(natural), len(generated))
         f0 = pitch.harvest(natural[:length], rate, item.f0_range)
-        return _pair(item, natural[:length], generated, rate, f0, 1.0)
+        seconds = pitch.FRAMES.hop_length / pitch.FRAMES.sample_rate
+        hop = rate * (seconds if self.hop_length is None else self.hop_length / generated_rate)
+        return _pair(item, natural[:length], generated, rate, f0, hop)
 
 
 Synthesis = ModelSynthesis | WorldSynthesis | FilePair
 
 
-def _pair(item: Item, natural: np.ndarray, generated: np.ndarray, rate: int, f0: np.ndarray, scale: float) -> Pair:
+def _pair(
+    item: Item, natural: np.ndarray, generated: np.ndarray, rate: int, f0: np.ndarray, hop: float, scale: float = 1.0
+) -> Pair:
     f0_range = (item.f0_range[0] * scale, item.f0_range[1] * scale)
-    return Pair(natural, generated[: len(natural)], rate, f0 * np.float32(scale), f0_range, scale)
+    return Pair(natural, generated[: len(natural)], rate, f0 * np.float32(scale), f0_range, hop, scale)
 
 
 @functools.lru_cache(maxsize=1)
