@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from wavehax.config import FEATURES, GENERATORS
 from wavehax.errors import ModelError, ignore_import_warnings
 from wavehax.locate import DEFAULT_MODEL, model_path
 from wavehax.parsers import command_line
+from wavehax.yamlfile import read_card
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -180,10 +182,29 @@ def _package(arguments: argparse.Namespace) -> int:
         from wavehax.train.state import checkpoint_of
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(f"packaging needs {error.name}: pip install 'wavehax[train]'") from error
-    card = export.read_card(arguments.card) if arguments.card else {}
+    card = _card(arguments.card, {"training": "is taken from the checkpoint"})
     checkpoint = checkpoint_of(arguments.run_dir)
-    export.export(checkpoint, arguments.output, card, f0_from=arguments.f0, force=arguments.force)
+    f0_from = model_path(arguments.f0) if arguments.f0 else None
+    export.export(checkpoint, arguments.output, card, f0_from=f0_from, force=arguments.force)
     return 0
+
+
+def _average(arguments: argparse.Namespace) -> int:
+    from wavehax.average import average, check_weights
+
+    try:
+        check_weights(arguments.weights, len(arguments.models))
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    card = _card(arguments.card, {"average": "is the models and their weights"})
+    options = {"data": arguments.data, "card": card, "force": arguments.force}
+    average(arguments.models, arguments.weights, arguments.output, **options)
+    return 0
+
+
+def _card(path: Path | None, reserved: dict[str, str]) -> dict[str, Any]:
+    """What the file of --card says, where one is given."""
+    return read_card(path, reserved) if path else {}
 
 
 def _export(arguments: argparse.Namespace) -> int:
@@ -216,6 +237,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "train": lambda _: _train([]),  # where something else, such as --, is before it
     "train-f0": _train_f0,
     "package": _package,
+    "average": _average,
     "export": _export,
     "evaluate": lambda _: _evaluate([]),
 }

@@ -29,6 +29,11 @@ Needs the extra [train]. --stats holds arrays mean and scale [n_mels], in the se
 _PACKAGE_HELP = """Make a model file of the newest checkpoint of a run of wavehax train: the averaged weights, and what
 the YAML file --card says for whoever gets it. Needs the extra [train], and the prepared folder that the config names:
 there batch-norm statistics are measured. The file appears only when the engine computes from it what PyTorch does."""
+_AVERAGE_HELP = """Make a model file whose weights are the weighted mean of those of models of one
+shape, mel and normalisation, such as two of which one was trained from the other. Statistics of batch
+norms are averaged too, unless --data is given: then they are measured there. The predictor of F0 is that
+of the first model that has one. The file appears only when the engine can run it; where PyTorch is
+installed, only when the engine computes from it what PyTorch does."""
 _EXPORT_HELP = """Write a model as one ONNX graph, from mel, F0 and noise to the waveform, of whole utterances or, with
 --streaming, of frames as they come. Needs the extra [onnx]; the file appears only when ONNX Runtime computes from it
 what the engine does."""
@@ -74,6 +79,7 @@ def command_line() -> Parser:
     add("train", help="train a model: see wavehax train --help", add_help=False)
     _add_train_f0(add)
     _add_package(add)
+    _add_average(add)
     _add_export(add)
     add("evaluate", help="score what a vocoder makes: see wavehax evaluate --help", add_help=False)
     return parser
@@ -123,10 +129,29 @@ def _add_train_f0(add: Callable[..., argparse.ArgumentParser]) -> None:
 def _add_package(add: Callable[..., argparse.ArgumentParser]) -> None:
     command = add("package", help="model file from training", description=_PACKAGE_HELP)
     command.add_argument("run_dir", type=Path, metavar="RUN", help="folder of a run, or of one of its checkpoints")
-    command.add_argument("--f0", type=Path, metavar="MODEL", help="model file whose predictor of F0 this one gets too")
-    command.add_argument("--card", type=Path, metavar="FIELDS", help="YAML: licence, data, hardware, scores, ...")
+    command.add_argument("--f0", metavar="MODEL", help="model whose predictor of F0 this one gets too")
+    _add_card(command)
     command.add_argument("-o", "--output", type=Path, required=True, help="model file, .safetensors")
     command.add_argument("--force", action="store_true", help="replace an output that exists")
+
+
+def _add_average(add: Callable[..., argparse.ArgumentParser]) -> None:
+    command = add("average", help="model between models", description=_AVERAGE_HELP)
+    command.add_argument(
+        "models", nargs="+", metavar="MODEL", help="two or more files, folders, names of shipped models, ..."
+    )
+    help_text = "of each model in the order given, 0 to 1; their sum is 1"
+    command.add_argument("--weights", type=float, nargs="+", required=True, metavar="W", help=help_text)
+    help_text = "prepared folder on which batch norms are measured; needs the extra [train]"
+    command.add_argument("--data", type=Path, metavar="FOLDER", help=help_text)
+    _add_card(command)
+    command.add_argument("-o", "--output", type=Path, required=True, help="model file, .safetensors")
+    command.add_argument("--force", action="store_true", help="replace an output that exists")
+
+
+def _add_card(command: argparse.ArgumentParser) -> None:
+    help_text = "YAML: licence, data, hardware, scores, ..."
+    command.add_argument("--card", type=Path, metavar="FIELDS", help=help_text)
 
 
 def _add_export(add: Callable[..., argparse.ArgumentParser]) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,30 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
         raise ValueError(f"{path}: expected a mapping of names to values")
     return values
+
+
+def read_card(path: Path, reserved: Mapping[str, str]) -> dict[str, Any]:
+    """Provenance from a YAML file: any names, such as licence, data, hardware and scores.
+
+    Args:
+        path: the file.
+        reserved: names that may not be in it, each with the reason that the error gives.
+
+    Raises:
+        ValueError: not a mapping of text, numbers, lists and mappings, or a reserved name is in it.
+        ModuleNotFoundError: PyYAML is not installed.
+    """
+    card = read_yaml(path)
+    for name, value in card.items():
+        try:
+            json.dumps(value, allow_nan=False)
+        except (TypeError, ValueError, RecursionError) as error:
+            expected = "expected text, finite numbers, lists and mappings"
+            raise ValueError(f"{path}: {name}: {expected}") from error
+    for name, reason in reserved.items():
+        if name in card:
+            raise ValueError(f"{path}: {name}: {reason}, expected other names")
+    return card
 
 
 def read_value(text: str) -> Any:

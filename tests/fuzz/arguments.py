@@ -13,12 +13,12 @@ from wavehax.checkpoint import save_model
 
 _COMMANDS = (
     "vocode", "vocode", "vocode", "resynth", "features", "info", "bench", "import-official", "train", "train-f0",
-    "package", "evaluate", "export", "", "vocod", "--version", "--help", "-o",
+    "package", "average", "evaluate", "export", "", "vocod", "--version", "--help", "-o",
 )  # fmt: skip
 _FLAGS = (
     "-o", "--output", "--model", "--f0", "--f0-scale", "--seed", "--stream", "--threads", "--isa", "--precision",
     "--jobs", "--force", "--features", "--config", "--stats", "--data", "--steps", "--card", "--json", "--repeats",
-    "--help", "--f", "--", "-", "-x", "--model=", "--seed=3",
+    "--weights", "--help", "--f", "--", "-", "-x", "--model=", "--seed=3",
 )  # fmt: skip
 _VALUES = (
     "m.safetensors", "a.npz", "a.npy", "a.wav", "out.wav", "out/", "out.npz", "out.safetensors", "x.yaml", "x.json",
@@ -52,7 +52,7 @@ class Arguments:
         if "bench" in words:
             words += ["--seconds", "nan"]
         code, _, _ = run_command(words, self.folder, rng.bytes(int(rng.integers(0, 500))))
-        return f"{words[0] if words[0] in _COMMANDS[:13] else 'other'} {code}"
+        return f"{words[0] if words[0] in _COMMANDS[:14] else 'other'} {code}"
 
     def _sensible(self, rng: np.random.Generator) -> list[str]:
         lines = (
@@ -62,9 +62,10 @@ class Arguments:
             "info",
             "resynth a.wav --f0 100",
             "features a.wav",
+            "average m.safetensors m.safetensors --weights 1 0",
         )
         words = lines[rng.integers(len(lines))].split()
-        output = {"features": "out.npz", "info": ""}.get(words[0], "out.wav")
+        output = {"features": "out.npz", "info": "", "average": "out.safetensors"}.get(words[0], "out.wav")
         words += ["-o", str(rng.choice([output, "out/", "-"]))] if output else ["m.safetensors"]
         words += ["--model", "m.safetensors"] if words[0] in ("vocode", "resynth", "features") else []
         return words

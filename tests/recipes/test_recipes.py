@@ -62,6 +62,13 @@ CORPORA = {
     "quickstart": MANIFEST,
     "wavehax-24k": replace(MANIFEST, arguments=("--shifted",)),
     "nsf-hifigan-44k": replace(MANIFEST, features="nsf-hifigan-44k"),
+    "finetune": Corpus(
+        24000,
+        {"chapter1/001.wav": 110, "chapter1/002.wav": 120, "chapter2/001.FLAC": 130},
+        {"voice": 2},
+        {"chapter1/001.wav": "dev"},
+        texts={"chapter1/001.txt": "Text\n"},
+    ),
     "ljspeech": Corpus(
         22050,
         {"wavs/LJ001-0001.wav": 200, "wavs/LJ001-0002.wav": 210, "wavs/LJ002-0001.wav": 220},

@@ -198,7 +198,7 @@ class TrainConfig:
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     adversary: AdversaryConfig | None = None
     monitor: MonitorConfig = field(default_factory=MonitorConfig)
-    init_from: str = ""  # a model file, or a checkpoint of another run, whose weights this one starts from
+    init_from: str = ""  # a model (file, shipped name, ...) or another run, whose averaged weights are the first ones
     precision: str = "fp32"  # of the generator; "bf16": matrix products and convolutions, for GPUs
     accumulate: int = 1  # parts in which a batch passes, for less memory (batch norm then sees a part at a time)
     accelerator: str = "auto"  # "cpu", "cuda" or what there is
@@ -268,8 +268,13 @@ _SECTIONS = {
 def load_config(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
     """Read a YAML file; `overrides` are `key=value` or `section.key=value` with YAML values.
 
+    With `init_from`, fields of `generator` and `features` that are left out are those of that model, and those that
+    are given must agree with it (wavehax.train.inherit).
+
     Raises:
-        ValueError: the file cannot be read, an unknown or missing key, or a value that cannot be; the message names it.
+        OSError: there is no such run as `init_from` names.
+        ValueError: the file or `init_from` cannot be read, an unknown or missing key, or a value that cannot be; the
+            message names it.
     """
     values = read_yaml(path)
     for text in overrides:
@@ -279,6 +284,10 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
         if not isinstance(target, dict):
             raise ConfigError(f"{key}: {section}={repr(target)[:40]} is no section, expected a mapping of keys")
         target[name] = value
+    if values.get("init_from") and isinstance(values["init_from"], str):
+        from wavehax.train.inherit import inherited
+
+        values = inherited(values)
     return config_from_dict(values)
 
 

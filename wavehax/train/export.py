@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +9,15 @@ import numpy as np
 import torch
 
 from wavehax.checkpoint import Model, load_model, save_model
+from wavehax.config import FeatureConfig
 from wavehax.files import refuse_existing, replacing
-from wavehax.nn import build_generator
+from wavehax.nn import BaseGenerator, build_generator
 from wavehax.nn.layers import BatchNorm
-from wavehax.train.config import TrainConfig, config_from_dict
+from wavehax.train.config import DataConfig, config_from_dict
 from wavehax.train.data import Batch, SegmentDataset
 from wavehax.train.f0 import copy_predictor
 from wavehax.train.state import load_state, unflatten
 from wavehax.vocoder import Vocoder
-from wavehax.yamlfile import read_yaml
 
 _MAX_ERROR = 1e-4  # of the largest sample
 _STATISTICS_BATCHES = 50  # 50 x 11 x 48 frames: 5 minutes of audio
@@ -49,8 +48,9 @@ def export(
     config = config_from_dict(state["config"])
     generator = build_generator(config.generator, config.feature_config.log_floor)
     generator.load_state_dict(unflatten("ema", tensors))
-    measure_batch_norm(generator, config)
-    weights = {name: value.numpy().astype(np.float32) for name, value in generator.state_dict().items()}
+    torch.set_num_threads(config.threads)
+    measure_batch_norm(generator, config.data, config.feature_config, config.seed + 1)
+    weights = weights_of(generator)
     settings = {key: value for key, value in state["config"].items() if key in ("seed", "optimizer", "loss", "data")}
     settings["data"] = {key: value for key, value in settings["data"].items() if key != "path"}  # of this machine
     training = {"steps": state["step"], "hours": round(state["seconds"] / 3600, 2), **settings}
@@ -64,33 +64,38 @@ def export(
     return written
 
 
-def read_card(path: Path) -> dict[str, Any]:
-    """Provenance from a YAML file: any names, such as licence, data, hardware and scores.
+def generator_of(model: Model) -> BaseGenerator:
+    """The generator of a model file in PyTorch, to be run and not trained."""
+    generator = build_generator(model.generator)
+    generator.load_state_dict({name: torch.from_numpy(x.copy()) for name, x in model.weights.items()})
+    return generator.eval()
 
-    Raises:
-        ValueError: not a mapping of text, numbers, lists and mappings, or `training`, which `export` adds itself.
-    """
-    card = read_yaml(path)
-    for name, value in card.items():
-        try:
-            json.dumps(value, allow_nan=False)
-        except (TypeError, ValueError, RecursionError) as error:
-            raise ValueError(f"{path}: {name}: expected text, finite numbers, lists and mappings") from error
-    if "training" in card:
-        raise ValueError(f"{path}: training: is taken from the checkpoint, expected other names")
-    return card
+
+def weights_of(generator: BaseGenerator) -> dict[str, np.ndarray]:
+    """The tensors of a generator as a model file holds them."""
+    return {name: x.numpy().astype(np.float32) for name, x in generator.state_dict().items()}
 
 
 @torch.no_grad()
-def measure_batch_norm(generator: torch.nn.Module, config: TrainConfig, batches: int = _STATISTICS_BATCHES) -> None:
-    """Set every batch norm's running mean and variance to the average over `batches` training batches."""
+def measure_batch_norm(generator: BaseGenerator, config: DataConfig, features: FeatureConfig, seed: int) -> None:
+    """Set every batch norm's running mean and variance to the average over training batches.
+
+    Args:
+        generator: a generator without batch norms stays as it is, and nothing is read.
+        config: the prepared folder, and how segments are drawn from it.
+        features: the mel that the folder must hold.
+        seed: decides which segments are drawn.
+
+    Raises:
+        FileNotFoundError: the folder was not prepared.
+        ValueError: it holds another mel, or no utterance as long as a segment.
+    """
     norms = [module for module in generator.modules() if isinstance(module, BatchNorm)]
     if not norms:
         return
-    torch.set_num_threads(config.threads)
-    data = SegmentDataset(config.data, config.feature_config, config.seed + 1)
+    data = SegmentDataset(config, features, seed)
     generator.train()
-    for i in range(batches):
+    for i in range(_STATISTICS_BATCHES):
         for norm in norms:
             norm.momentum = 1 / (i + 1)  # makes the running value the plain average so far
         batch = Batch(*map(torch.from_numpy, data.batch(i)))

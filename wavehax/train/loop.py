@@ -49,7 +49,7 @@ class Trainer:
         self.data = self._dataset()
         model = self._build_generator()
         if config.init_from and newest(self.checkpoints) is None:
-            initialize(model, Path(config.init_from))
+            initialize(model, config.init_from)
         self.update = Update(config, self.fabric, model.to(self.fabric.device))
         self._check_segments()
         self.step, self.seconds = 0, 0.0

@@ -9,9 +9,10 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from wavehax.checkpoint import load_model
+from wavehax.locate import model_path
 from wavehax.nn import BaseGenerator, build_generator
 from wavehax.train.config import TrainConfig
-from wavehax.train.state import checkpoint_of, load_state, unflatten
+from wavehax.train.state import checkpoint_of, is_run, load_state, unflatten
 
 
 def untrained(config: TrainConfig, mel_mean: ArrayLike, mel_scale: ArrayLike) -> BaseGenerator:
@@ -23,27 +24,28 @@ def untrained(config: TrainConfig, mel_mean: ArrayLike, mel_scale: ArrayLike) ->
     return model
 
 
-def initialize(model: BaseGenerator, path: Path) -> None:
+def initialize(model: BaseGenerator, source: str) -> None:
     """Load averaged weights into `model`, normalisation of the mel included, so that they mean what they did.
 
     Args:
         model: of the same shape as what is loaded.
-        path: a `.safetensors` model file, a run_dir (its newest checkpoint) or the folder of one checkpoint.
+        source: a run_dir (its newest checkpoint), the folder of one checkpoint, or what `wavehax.load` takes.
 
     Raises:
         OSError: it cannot be read.
         ValueError: it is damaged, or its shape is another; the message names the first tensor that differs.
     """
-    weights = _weights(path)
+    weights = _weights(source)
     for name, expected in model.state_dict().items():
         shape = list(weights[name].shape) if name in weights else None
         if shape != list(expected.shape):
             found = "missing" if shape is None else f"of shape {shape}"
-            raise ValueError(f"init_from={path}: {name} is {found}, expected {list(expected.shape)}")
+            raise ValueError(f"init_from={source}: {name} is {found}, expected {list(expected.shape)}")
     model.load_state_dict(weights)
 
 
-def _weights(path: Path) -> dict[str, Tensor]:
-    if path.is_dir():
-        return unflatten("ema", load_state(checkpoint_of(path))[0])
-    return {name: torch.from_numpy(value.copy()) for name, value in load_model(path).weights.items()}
+def _weights(source: str) -> dict[str, Tensor]:
+    if is_run(source):
+        return unflatten("ema", load_state(checkpoint_of(Path(source)))[0])
+    weights = load_model(model_path(source)).weights
+    return {name: torch.from_numpy(value.copy()) for name, value in weights.items()}

@@ -21,8 +21,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from wavehax.locate import MODEL_FILE, shipped_models
+
 _PIECE_BYTES = 15 * 2**20
 _PREFIX = "step-"
+_DAMAGES = (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, TypeError, KeyError, AttributeError)
 
 
 def save_state(folder: Path, step: int, tensors: Mapping[str, Tensor], values: dict[str, Any], keep: int) -> Path:
@@ -79,6 +82,22 @@ def checkpoint_of(path: Path) -> Path:
     return checkpoint
 
 
+def is_run(name: str) -> bool:
+    """Whether this names a folder, here, of a run or a checkpoint rather than a model."""
+    path = Path(name)
+    return name not in shipped_models() and path.is_dir() and not (path / MODEL_FILE).is_file()
+
+
+def load_values(path: Path) -> dict[str, Any]:
+    """Values of a checkpoint, as `load_state` gives them, without reading its tensors.
+
+    Raises:
+        OSError: there is no such checkpoint, or it cannot be read.
+        ValueError: it is damaged, or no checkpoint.
+    """
+    return _read_index(path)[0]
+
+
 def load_state(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Tensors (on the CPU) and values of a checkpoint; `values["step"]` is its step.
 
@@ -86,18 +105,26 @@ def load_state(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         OSError: there is no such checkpoint, or it cannot be read.
         ValueError: it is damaged, or no checkpoint.
     """
+    values, where = _read_index(path)
     try:
-        values = json.loads((path / "index.json").read_text())
-        where = values.pop("tensors")
         tensors: dict[str, Tensor] = {}
         for i in sorted(set(where.values())):
             tensors |= torch.load(path / f"{int(i):03d}.pt", map_location="cpu", weights_only=True)
         missing = sorted(set(where) ^ set(tensors))
-    except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except _DAMAGES as error:
         raise ValueError(f"{path}: damaged, or no training checkpoint") from error
     if missing or not all(isinstance(value, Tensor) for value in tensors.values()):
         raise ValueError(f"{path}: damaged, {missing[0] if missing else 'a tensor'} is not in its piece")
     return tensors, values
+
+
+def _read_index(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The values of a checkpoint, and for every tensor the piece that holds it."""
+    try:
+        values = json.loads((path / "index.json").read_text())
+        return values, values.pop("tensors")
+    except _DAMAGES as error:
+        raise ValueError(f"{path}: damaged, or no training checkpoint") from error
 
 
 def flatten(prefix: str, state: Mapping[str, Any]) -> dict[str, Tensor]:
