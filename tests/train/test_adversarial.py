@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from wavehax.train.adversarial import KINDS, discriminator_loss, feature_matching_loss, generator_loss
+from wavehax.train.adversarial import KINDS, discriminator_loss, feature_matching_loss, generator_loss, win_rate
 
 SHAPES = ((2, 96), (2, 1, 17, 4), (2, 7))
 
@@ -46,6 +46,25 @@ def test_feature_matching_sums_over_layers_and_is_for_the_generator_only() -> No
     loss.backward()
     assert all(x.grad is None for maps in real for x in maps)
     assert all(x.grad is not None for maps in fake for x in maps)
+
+
+def test_normalized_feature_matching_is_relative_to_the_real_map_of_each_item() -> None:
+    real, fake = [tensors(0)], [tensors(2)]
+    expected = 0.0
+    for a, b in zip(arrays(real[0]), arrays(fake[0]), strict=True):
+        items = [np.abs(x - y).mean() / (2 * np.abs(x).mean()) for x, y in zip(a, b, strict=True)]
+        expected += float(np.mean(items))
+    assert feature_matching_loss(real, fake, normalized=True).item() == pytest.approx(expected, rel=1e-5)
+    louder = [[1000 * x for x in maps] for maps in (real[0], fake[0])]
+    assert feature_matching_loss(*([x] for x in louder), normalized=True).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_win_rate_is_the_share_of_outputs_on_the_right_side() -> None:
+    real, fake = [torch.tensor([0.2, -0.1, 3.0, 0.7])], [torch.tensor([-2.0, 0.4, 0.6, -0.1])]
+    assert win_rate(real, fake, "hinge").item() == pytest.approx((3 / 4 + 2 / 4) / 2)
+    assert win_rate(real, fake, "least_squares").item() == pytest.approx((2 / 4 + 3 / 4) / 2)
+    with pytest.raises(ValueError, match="kind is 'wgan'"):
+        win_rate(real, fake, "wgan")
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -16,7 +16,7 @@ from wavehax.train.config import DataConfig
 from wavehax.train.corpus import Recording, read_manifest
 from wavehax.train.data import SegmentDataset
 from wavehax.train.pitch import FACTOR_MAX, FACTOR_MIN
-from wavehax.train.prepare import main, prepare
+from wavehax.train.prepare import high_passed, main, prepare
 
 FEATURES_24K = FEATURES["vocos-24k"]
 
@@ -102,3 +102,26 @@ def test_shifted_mels_are_prepared_where_asked_and_differ_where_voiced(
     assert np.abs(other - mel)[f0 > 0].mean() > 0.2
     factor = np.load(tmp_path / "shifted" / "f0_shifted.npy")[f0 > 0] / f0[f0 > 0]
     assert factor.min() >= FACTOR_MIN and factor.max() <= FACTOR_MAX and len(np.unique(factor.round(3))) <= 6
+
+
+@pytest.mark.parametrize(("hz", "share"), [(0, 0.0), (20, 0.0), (55, 1.0), (70, 1.0), (4000, 1.0)])
+def test_the_high_pass_takes_rumble_and_leaves_voices_in_phase(hz: float, share: float) -> None:
+    tone = np.cos(2 * np.pi * hz * np.arange(48000) / 24000)
+    kept = high_passed(tone, 24000)
+    inside = slice(6000, 42000)  # ends ring
+    np.testing.assert_allclose(kept[inside], share * tone[inside], atol=0.02)
+
+
+def test_targets_without_rumble_stand_beside_mels_of_the_recordings(tmp_path: Path) -> None:
+    wave = voice(1.0, 150, 0)
+    wave = wave + 0.05 * np.sin(2 * np.pi * 15 * np.arange(len(wave)) / 24000)
+    write_audio(tmp_path / "a.wav", wave, 24000)
+    made = {}
+    for filtered in (False, True):
+        out = tmp_path / str(filtered)
+        prepare([Recording(tmp_path / "a.wav", "a")], tmp_path, out, FEATURES_24K, jobs=1, without_rumble=filtered)
+        made[filtered] = {name: np.load(out / f"{name}.npy") for name in ("audio", "mel", "f0")}
+    for name in ("mel", "f0"):
+        np.testing.assert_array_equal(made[True][name], made[False][name])
+    level = {key: np.abs(np.fft.rfft(arrays["audio"] / 32768.0))[15] for key, arrays in made.items()}
+    assert level[True] < 0.02 * level[False]

@@ -48,8 +48,8 @@ def feature_matching_loss(
 ) -> Tensor:
     """The mean absolute difference of feature maps, summed over all of them.
 
-    No gradient flows into `real`. With `normalized` each map's difference is divided by twice the
-    mean magnitude of the real map, so that no scale or layer weighs more than another.
+    No gradient flows into `real`. With `normalized` the difference of each item's map is divided by
+    twice the mean magnitude of its real map, so that no scale or layer weighs more than another.
 
     ValueError where the numbers of maps differ.
     """
@@ -63,8 +63,11 @@ def feature_matching_loss(
 
 
 def _matching(real: Tensor, fake: Tensor, normalized: bool) -> Tensor:
-    difference = functional.l1_loss(fake, real)
-    return difference / (2 * real.abs().mean() + 1e-6) if normalized else difference
+    if not normalized:
+        return functional.l1_loss(fake, real)
+    # Item by item, so that parts of a batch and processes add up to the whole.
+    difference, magnitude = ((x.abs().flatten(1).mean(dim=1)) for x in (fake - real, real))
+    return (difference / (2 * magnitude + 1e-6)).mean()
 
 
 def win_rate(real: Sequence[Tensor], fake: Sequence[Tensor], kind: str) -> Tensor:

@@ -45,6 +45,7 @@ from wavehax.train.corpus import Recording, write_manifest
 from wavehax.train.pitch import random_factor, shifted_mel
 from wavehax.train.writer import Arrays, Writer
 
+_RUMBLE_HZ = (30.0, 55.0)  # the lowest voices of the corpus begin at 60 Hz
 _MIN_FRAMES = 8  # anything shorter carries no speech
 _REPORT_SECONDS = 60  # between lines of progress where it goes to a file
 
@@ -73,6 +74,9 @@ def main(
         parser.add_argument(f"--{name.replace('_', '-')}", type=Path, required=True, metavar="FILE", help=text)
     parser.add_argument("--features", default=features, choices=FEATURES, help=f"default {features}")
     parser.add_argument("--shifted", action="store_true", help="add mels of the voices at another pitch")
+    parser.add_argument(
+        "--without-rumble", action="store_true", help="targets lose what is below 30 to 55 Hz, which mels go on showing"
+    )
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes; by default one a core")
     arguments = parser.parse_args(argv)
     if arguments.jobs < 1:
@@ -82,13 +86,21 @@ def main(
         paths = {name: getattr(arguments, name) for name in files or {}}
         recordings = list(list_recordings(arguments.corpus, **paths))
         definition = FEATURES[arguments.features]
-        prepare(recordings, arguments.corpus, arguments.out, definition, arguments.jobs, arguments.shifted)
+        options = {"shifted": arguments.shifted, "without_rumble": arguments.without_rumble}
+        prepare(recordings, arguments.corpus, arguments.out, definition, arguments.jobs, **options)
 
     return batch.exit_code(work)
 
 
 def prepare(
-    recordings: Sequence[Recording], corpus: Path, out: Path, features: FeatureConfig, jobs: int, shifted: bool = False
+    recordings: Sequence[Recording],
+    corpus: Path,
+    out: Path,
+    features: FeatureConfig,
+    jobs: int,
+    *,
+    shifted: bool = False,
+    without_rumble: bool = False,
 ) -> None:
     """Write the prepared folder `out` of a corpus, or take it up; progress goes to the terminal.
 
@@ -99,6 +111,8 @@ def prepare(
         features: the definition of mel and frames.
         jobs: processes.
         shifted: add mels of the training voices at another pitch.
+        without_rumble: audio is `high_passed`; mel and F0 are the recording's own, so that
+            a generator learns to leave out what disturbs a recording below its voice.
 
     Raises:
         ValueError: no recording of split `train`, one that cannot be read or is shorter than 8 frames, or `out` was
@@ -116,17 +130,26 @@ def prepare(
         raise ValueError(f"{corpus}: no recordings to train on: expected at least one")
     out.mkdir(parents=True, exist_ok=True)
     held_out = [recording for recording in recordings if recording.split != "train"]
-    with _pool(jobs) as pool, _writer(training, corpus, out, features, shifted) as writer:
+    options = {"shifted": shifted, "without_rumble": without_rumble}
+    with _pool(jobs) as pool, _writer(training, corpus, out, features, **options) as writer:
         if dev and not (out / "dev" / "manifest.json").exists():
             (out / "dev").mkdir(exist_ok=True)
-            with _writer(dev, corpus, out / "dev", features, False) as dev_writer:
+            with _writer(dev, corpus, out / "dev", features, shifted=False, without_rumble=False) as dev_writer:
                 _fill(dev_writer, dev, pool)
         write_manifest(out, held_out)
         _fill(writer, training, pool)
     print(f"{out}: {len(held_out)} recordings held out")
 
 
-def _writer(recordings: Sequence[Recording], corpus: Path, out: Path, features: FeatureConfig, shifted: bool) -> Writer:
+def _writer(
+    recordings: Sequence[Recording],
+    corpus: Path,
+    out: Path,
+    features: FeatureConfig,
+    *,
+    shifted: bool,
+    without_rumble: bool,
+) -> Writer:
     """Told of each recording what decides its arrays, so that it can refuse to go on with others."""
     planned = [
         {
@@ -134,6 +157,7 @@ def _writer(recordings: Sequence[Recording], corpus: Path, out: Path, features: 
             "speaker": recording.speaker,
             "f0_min": recording.f0_min,
             "f0_max": recording.f0_max,
+            "without_rumble": without_rumble,
         }
         for recording in recordings
     ]
@@ -143,7 +167,8 @@ def _writer(recordings: Sequence[Recording], corpus: Path, out: Path, features: 
 def _fill(writer: Writer, recordings: Sequence[Recording], pool: Executor) -> None:
     """Analyse the recordings that the writer does not have yet, and complete its folder."""
     progress = _Progress(len(writer.utterances), len(recordings))
-    analyse = partial(_analyse, writer.features, "mel_shifted" in writer.names)
+    filtered = any(utterance["without_rumble"] for utterance in writer.planned)
+    analyse = partial(_analyse, writer.features, "mel_shifted" in writer.names, filtered)
     for arrays in pool.map(analyse, recordings[progress.first :], chunksize=4):
         writer.add(arrays)
         progress.show(len(writer.utterances))
@@ -176,23 +201,45 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _analyse(features: FeatureConfig, shifted: bool, recording: Recording) -> Arrays:
+def _analyse(features: FeatureConfig, shifted: bool, filtered: bool, recording: Recording) -> Arrays:
     audio, _ = read_audio(recording.path, features.sample_rate)
     num_frames = len(audio) // features.hop_length
     if num_frames < _MIN_FRAMES:
         raise ValueError(f"{recording.path}: {num_frames} frames, expected at least {_MIN_FRAMES}")
-    samples = np.clip(np.rint(audio * 32768), -32768, 32767).astype(np.int16)
+    samples = _int16(audio)
     audio = samples.astype(np.float32) / 32768  # what training will read
     mel = log_mel(audio, features)[:, :num_frames].T
     f0 = np.zeros(num_frames, np.float32)
     if recording.f0_max > 0:
         f0[:] = f0_from_audio(audio, features, recording.f0_min, recording.f0_max)[:num_frames]
-    arrays = {"audio": samples[: num_frames * features.hop_length], "mel": mel, "f0": f0}
+    target = _int16(high_passed(audio, features.sample_rate)) if filtered else samples
+    arrays = {"audio": target[: num_frames * features.hop_length], "mel": mel, "f0": f0}
     if shifted:
         factor = random_factor(f0, np.random.default_rng(zlib.crc32(samples)))  # the same whenever it is prepared
         arrays["mel_shifted"] = shifted_mel(audio, f0, factor, features).T
         arrays["f0_shifted"] = (factor * f0).astype(np.float32)
     return arrays
+
+
+def high_passed(audio: np.ndarray, sample_rate: int) -> np.ndarray:
+    """A recording without what lies below any voice: gone below 30 Hz, whole above 55, no phase shifted.
+
+    Args:
+        audio: [N].
+        sample_rate: Hz.
+
+    Returns:
+        float64 [N].
+    """
+    spectrum = np.fft.rfft(audio, 2 * len(audio))  # zeros behind it, so that its ends do not meet
+    frequencies = np.arange(len(spectrum)) * sample_rate / (2 * len(audio))
+    low, high = _RUMBLE_HZ
+    rising = np.clip((frequencies - low) / (high - low), 0, 1)
+    return np.fft.irfft(spectrum * (0.5 - 0.5 * np.cos(np.pi * rising)), 2 * len(audio))[: len(audio)]
+
+
+def _int16(audio: np.ndarray) -> np.ndarray:
+    return np.clip(np.rint(audio * 32768), -32768, 32767).astype(np.int16)
 
 
 class _Progress:
