@@ -104,6 +104,24 @@ def test_a_run_killed_in_any_stage_resumes_to_the_last_digit(
         assert torch.equal(value, resumed[name]), name
 
 
+def test_discriminators_start_from_those_of_another_run(
+    write_config: Config, environment: dict[str, str], finished: Path, tmp_path: Path
+) -> None:
+    script, out = Path(__file__).parents[2] / "recipes" / "last_stage.py", tmp_path / "last"
+    subprocess.run([sys.executable, script, finished, out], check=True, env=environment)
+    config = energy_config(write_config, tmp_path)
+    start = [f"init_from={out}", f"adversary.init_from={out}"]
+    trainer = Trainer(load_config(config, [*start, "adversary.start_step=0", "adversary.alone_steps=0"]))
+    tensors, _ = load_state(newest(finished / "checkpoints"))
+    for name, value in trainer.update.adversary.bare.state_dict().items():
+        assert torch.equal(value, tensors[f"discriminator/{name}"]), name
+    for name, value in trainer.bare.state_dict().items():
+        assert torch.equal(value, tensors[f"ema/{name}"]), name
+    assert trainer.update.adversary.optimizer.state_dict()["state"][0]["step"] == 12 - START
+    with pytest.raises(ValueError, match=r"adversary.init_from=.*: mpd.* is missing, expected \["):
+        Trainer(load_config(config, [*start, "adversary.discriminator=light"]))
+
+
 def test_two_processes_and_two_parts_give_the_numbers_of_one(
     write_config: Config, environment: dict[str, str], finished: Path, tmp_path: Path
 ) -> None:
@@ -148,8 +166,8 @@ def test_without_a_largest_win_rate_the_rate_never_falls(write_config: Config, t
         ("data.shift_samples=-1", r"data.shift_samples=-1: expected an integer of at least 0"),
         ("data.shift_samples=5100", r"segment_frames=20, shift_samples=5100: too short for a loss window of 256"),
         ("adversary.win_rate=2", r"adversary.win_rate=2.0: expected a number"),
-        ("adversary.alone_steps=0.5", r"adversary.alone_steps=0.5: expected an integer"),
-        ("adversary.normalize_features=3", r"adversary.normalize_features=3: expected true or false"),
+        ("adversary.alone_steps=-1", r"adversary.alone_steps=-1: expected an integer of at least 0"),
+        ("adversary.normalize_features=3", r"normalize_features=3: expected bool"),
         ("adversary.discriminator=linear", r"expected one of univnet, light, spectral, log, log_light"),
     ],
 )

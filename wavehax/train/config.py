@@ -139,6 +139,7 @@ class AdversaryConfig:
     """The discriminators, their losses and their AdamW; without this section a run has spectral losses alone."""
 
     discriminator: str = "light"  # a preset of wavehax.nn.discriminators.DiscriminatorConfig
+    init_from: str = ""  # a run or a checkpoint whose discriminators these start from
     loss: str = "hinge"  # or "least_squares"
     start_step: int = 0  # until then spectral losses alone
     alone_steps: int = 0  # from then on the discriminators learn and the generator stands still
@@ -161,9 +162,6 @@ class AdversaryConfig:
         _check_count("adversary.alone_steps", self.alone_steps, 0)
         _check_count("adversary.ramp_steps", self.ramp_steps, 0)
         _check_number("adversary.win_rate", self.win_rate, positive=True, most=1)
-        if type(self.normalize_features) is not bool:
-            given = repr(self.normalize_features)[:40]
-            raise ConfigError(f"adversary.normalize_features={given}: expected true or false")
         _check_number("adversary.adversarial_weight", self.adversarial_weight)
         _check_number("adversary.feature_weight", self.feature_weight)
         _check_number("adversary.learning_rate", self.learning_rate, positive=True)

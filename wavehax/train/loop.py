@@ -16,14 +16,23 @@ from wavehax.train import distributed
 from wavehax.train.config import TrainConfig, config_from_dict, config_to_dict
 from wavehax.train.data import Batch, SegmentDataset
 from wavehax.train.monitor import Monitor
+from wavehax.train.optim import load_optimizer
 from wavehax.train.resident import ResidentDataset, ahead
-from wavehax.train.start import initialize, untrained
+from wavehax.train.start import initialize, initialize_discriminators, load_discriminators, untrained
 from wavehax.train.state import flatten, load_state, newest, save_state, unflatten
 from wavehax.train.update import Update
 
 # What a resumed run may change: its length, its place, how it is computed and what it tells.
 _RESUMABLE = {
-    *("max_steps", "run_dir", "init_from", "data.path", "checkpoint_minutes", "keep_checkpoints"),
+    *(
+        "max_steps",
+        "run_dir",
+        "init_from",
+        "adversary.init_from",
+        "data.path",
+        "checkpoint_minutes",
+        "keep_checkpoints",
+    ),
     *("accelerator", "devices", "num_nodes", "threads", "data.workers", "data.resident"),
     *("precision", "adversary.precision"),
     *("monitor.every_steps", "monitor.validation", "monitor.segments"),
@@ -52,6 +61,8 @@ class Trainer:
             initialize(model, config.init_from)
         self.update = Update(config, self.fabric, model.to(self.fabric.device))
         self._check_segments()
+        if config.adversary and config.adversary.init_from and newest(self.checkpoints) is None:
+            initialize_discriminators(self.update.adversary, config.adversary.init_from)
         self.step, self.seconds = 0, 0.0
         if checkpoint := newest(self.checkpoints):
             self.resume(checkpoint)
@@ -191,10 +202,9 @@ class Trainer:
         self.bare.load_state_dict(unflatten("model", tensors))
         for name, value in unflatten("ema", tensors).items():
             self.ema[name].copy_(value)
-        _load_optimizer(self.update.optimizer, unflatten("optimizer", tensors))
+        load_optimizer(self.update.optimizer, unflatten("optimizer", tensors))
         if adversary := self.update.adversary:
-            adversary.bare.load_state_dict(unflatten("discriminator", tensors))
-            _load_optimizer(adversary.optimizer, unflatten("discriminator_optimizer", tensors))
+            load_discriminators(adversary, tensors)
         self.step, self.seconds = values["step"], values["seconds"]
 
     def _check_step(self) -> None:
@@ -226,7 +236,3 @@ def _flat(values: dict[str, Any]) -> dict[str, Any]:
         if isinstance(fields, dict):
             flat |= {f"{section}.{name}": value for name, value in fields.items()}
     return flat
-
-
-def _load_optimizer(optimizer: torch.optim.Optimizer, state: dict[int, dict[str, Tensor]]) -> None:
-    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

@@ -40,6 +40,11 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, learning_rate: float) ->
             group["lr"] = learning_rate
 
 
+def load_optimizer(optimizer: torch.optim.Optimizer, state: dict[int, dict[str, Tensor]]) -> None:
+    """Take up the state of each parameter, by its number; learning rates and the like stay as they are."""
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
 def cosine(step: int, first: int, last: int) -> float:
     """From 1 at step `first` to 0 at step `last`, half a period of a cosine."""
     return 0.5 * (1 + math.cos(math.pi * (step - first) / (last - first)))

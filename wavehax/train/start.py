@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from numpy.typing import ArrayLike
-from torch import Tensor
+from torch import Tensor, nn
 
 from wavehax.checkpoint import load_model
 from wavehax.locate import model_path
 from wavehax.nn import BaseGenerator, build_generator
+from wavehax.train.adversary import Adversary
 from wavehax.train.config import TrainConfig
+from wavehax.train.optim import load_optimizer
 from wavehax.train.state import checkpoint_of, is_run, load_state, unflatten
 
 
@@ -36,12 +39,34 @@ def initialize(model: BaseGenerator, source: str) -> None:
         ValueError: it is damaged, or its shape is another; the message names the first tensor that differs.
     """
     weights = _weights(source)
-    for name, expected in model.state_dict().items():
+    _check_shapes(weights, model, f"init_from={source}")
+    model.load_state_dict(weights)
+
+
+def initialize_discriminators(adversary: Adversary, source: str) -> None:
+    """Load discriminators, and the state of their optimiser, from a run_dir or the folder of one checkpoint.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is damaged, has no discriminators or others; the message names the first tensor that differs.
+    """
+    tensors, _ = load_state(checkpoint_of(Path(source)))
+    _check_shapes(unflatten("discriminator", tensors), adversary.bare, f"adversary.init_from={source}")
+    load_discriminators(adversary, tensors)
+
+
+def load_discriminators(adversary: Adversary, tensors: Mapping[str, Tensor]) -> None:
+    """Take up discriminators and the state of their optimiser from the tensors of a checkpoint."""
+    adversary.bare.load_state_dict(unflatten("discriminator", tensors))
+    load_optimizer(adversary.optimizer, unflatten("discriminator_optimizer", tensors))
+
+
+def _check_shapes(weights: Mapping[str, Tensor], module: nn.Module, source: str) -> None:
+    for name, expected in module.state_dict().items():
         shape = list(weights[name].shape) if name in weights else None
         if shape != list(expected.shape):
             found = "missing" if shape is None else f"of shape {shape}"
-            raise ValueError(f"init_from={source}: {name} is {found}, expected {list(expected.shape)}")
-    model.load_state_dict(weights)
+            raise ValueError(f"{source}: {name} is {found}, expected {list(expected.shape)}")
 
 
 def _weights(source: str) -> dict[str, Tensor]:
