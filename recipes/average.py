@@ -2,8 +2,8 @@
 
 python recipes/average.py FIRST SECOND --data MANIFEST -o OUT.safetensors
 
-SECOND was trained from FIRST. Every average is scored by wavehax evaluate on the split `dev` alone, so
-that the scores of other voices (`unseen`) stay those of a model that was not chosen by them.
+SECOND was trained from FIRST. Every average is scored by wavehax evaluate on the split `dev` alone:
+scores of `unseen` stay those of a model that was not chosen by them.
 """
 
 import argparse
@@ -24,8 +24,8 @@ from wavehax.locate import model_path
 
 SPLIT = "dev"
 PESQ, NATURALNESS = "pesq_wb", "distillmos_difference"
-"""Names of the two scores in a report; of both, more is better. The second is by how much more natural than
-its recording DistillMOS finds a sound."""
+"""Names of the two scores in a report, of which more is better. The second is by how much more
+natural than its recording DistillMOS finds a sound."""
 
 
 @dataclass(frozen=True)
