@@ -2,8 +2,8 @@
 
 python recipes/average.py FIRST SECOND --data MANIFEST -o OUT.safetensors
 
-SECOND was trained from FIRST. Every average is scored by wavehax evaluate on the split `dev` alone, so
-that the scores of other voices (`unseen`) stay those of a model that was not chosen by them.
+SECOND was trained from FIRST. Every average is scored by wavehax evaluate on the split `dev` alone:
+scores of `unseen` stay those of a model that was not chosen by them.
 """
 
 import argparse
@@ -23,8 +23,9 @@ from wavehax.files import refuse_existing, replacing
 from wavehax.locate import model_path
 
 SPLIT = "dev"
-PESQ, NATURALNESS = "pesq_wb", "distillmos"
-"""Names of the two scores; the second is a difference to the recording. Of both, more is better."""
+PESQ, NATURALNESS = "pesq_wb", "distillmos_difference"
+"""Names of the two scores in a report, of which more is better. The second is by how much more
+natural than its recording DistillMOS finds a sound."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def candidates(
         report = folder / f"{weight:g}.json"
         evaluate(path, arguments.data, report, arguments.jobs)
         found.append(Candidate(weight, path, *scores(report)))
-        print(f"{weight:8g} {found[-1].pesq:9.3f} {found[-1].naturalness:+12.3f}", flush=True)
+        print(f"{weight:8g} {found[-1].pesq:9.3f} {found[-1].naturalness:+21.3f}", flush=True)
     return found
 
 
@@ -136,7 +137,7 @@ def main() -> int:
 
     def work() -> None:
         refuse_existing(arguments.output, arguments.force)
-        print(f"{'weight':>8} {PESQ:>9} {NATURALNESS:>12}")
+        print(f"{'weight':>8} {PESQ:>9} {NATURALNESS:>21}")
         with tempfile.TemporaryDirectory() as folder:
             names = arguments.first, arguments.second
             found = candidates(*names, arguments.weights, Path(folder), arguments)

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import builtins
 import dataclasses
-import sys
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+from processes import run_python
 from random_models import random_weights
 from tiny_models import with_f0
 
 from wavehax.average import average, mean_model
 from wavehax.checkpoint import Model, load_model, save_model
 from wavehax.config import FeatureConfig, GeneratorConfig
-from wavehax.errors import ModelError
 from wavehax.locate import model_path
 
 CONFIG = GeneratorConfig(
@@ -241,50 +240,38 @@ def test_an_output_is_replaced_only_when_forced(files: list[Path], tmp_path: Pat
     assert load_model(files[0]).provenance["average"]["models"]["1"]["name"] == "a.safetensors"
 
 
-@pytest.fixture
-def without_torch(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An installation without the extra [train]."""
-    real = builtins.__import__
-
-    def without(name: str, *rest: object, **options: object) -> object:
-        if name == "torch" or name.startswith("torch."):
-            raise ModuleNotFoundError("No module named 'torch'", name="torch")
-        return real(name, *rest, **options)
-
-    for name in [name for name in sys.modules if name.startswith(("wavehax.train", "wavehax.nn"))]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setattr(builtins, "__import__", without)
+def run_without_torch(folder: Path, *arguments: object) -> tuple[int, str]:
+    """Exit code and standard error of a command line where the extra [train] is not installed."""
+    words = [str(argument) for argument in arguments]
+    code = f"import sys; sys.modules['torch'] = None; from wavehax.cli import main; sys.exit(main({words}))"
+    done = run_python(code, folder)
+    return done.returncode, done.stderr
 
 
-def test_models_are_averaged_without_pytorch(
-    without_torch: None, files: list[Path], tmp_path: Path, command: Command
-) -> None:
+def test_models_are_averaged_without_pytorch(files: list[Path], tmp_path: Path) -> None:
     out = tmp_path / "out.safetensors"
-    assert command("average", *files[:2], "--weights", 0.5, 0.5, "-o", out) == (0, "", "")
+    arguments = ("average", *files[:2], "--weights", 0.5, 0.5, "-o", out)
+    assert run_without_torch(tmp_path, *arguments) == (0, "")
     expected = exact_mean([load_model(path) for path in files[:2]], [0.5, 0.5])
     for name, value in load_model(out).weights.items():
         np.testing.assert_allclose(value, expected[name].astype(np.float32), rtol=1e-6, atol=1e-7)
 
 
-def test_batch_norms_are_not_measured_without_pytorch(
-    without_torch: None, files: list[Path], tmp_path: Path, command: Command
-) -> None:
+def test_batch_norms_are_not_measured_without_pytorch(files: list[Path], tmp_path: Path) -> None:
     out = tmp_path / "out.safetensors"
     arguments = ("average", *files[:2], "--weights", 0.5, 0.5, "--data", tmp_path, "-o", out)
-    code, _, err = command(*arguments)
-    assert code == 1
-    assert err == "wavehax: measuring batch norms needs torch: pip install 'wavehax[train]'\n"
+    said = "wavehax: measuring batch norms needs torch: pip install 'wavehax[train]'\n"
+    assert run_without_torch(tmp_path, *arguments) == (1, said)
     assert not out.exists()
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")
-def test_a_mean_that_the_engine_cannot_run_is_not_written(without_torch: None, tmp_path: Path) -> None:
+def test_a_mean_that_the_engine_cannot_run_is_not_written(tmp_path: Path) -> None:
     path, out = tmp_path / "loud.safetensors", tmp_path / "out.safetensors"
     loud = small(0)
     loud.weights["output_proj.weight"] = np.full_like(loud.weights["output_proj.weight"], 3e38)
     save_model(path, loud)
-    with pytest.raises(ModelError, match=r"output sample \d+ is not finite"):
-        average([path, path], [0.5, 0.5], out)
+    code, said = run_without_torch(tmp_path, "average", path, path, "--weights", 0.5, 0.5, "-o", out)
+    assert code == 1 and re.fullmatch(r"wavehax: output sample \d+ is not finite\n", said)
     assert [p.name for p in tmp_path.iterdir()] == ["loud.safetensors"]
 
 
@@ -306,7 +293,5 @@ def test_a_mean_that_the_engine_computes_otherwise_than_pytorch_is_not_written(
 
 def test_the_average_is_in_the_lean_runtime() -> None:
     """It is imported without PyTorch, YAML or anything else that only some users install."""
-    from processes import run_python
-
     code = "import sys, wavehax.average;print(sorted({'torch', 'yaml', 'scipy', 'soundfile'} & sys.modules.keys()))"
     assert run_python(code, Path(__file__).parent).stdout == "[]\n"

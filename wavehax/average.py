@@ -48,9 +48,10 @@ def average(
         weights: of each of them, 0 to 1; their sum is 1 to within 1e-6.
         out: the model file.
         data: a prepared folder, on which the statistics of batch norms are measured under the new
-            weights, as `wavehax package` does; segments are drawn as the provenance of the first model
-            that says so was trained, or else by the defaults of DataConfig. None: the statistics are
-            averaged as all other tensors are. Models without batch norms need no folder, and read none.
+            weights, as `wavehax package` does. Segments are drawn as they were for the training of the
+            first model whose provenance tells, or else by the defaults of DataConfig. None: the
+            statistics are averaged as all other tensors are. Where models have no batch norms, the
+            folder is not read.
         card: provenance to add, of any names but `average`.
         force: replace `out` where it exists.
 
@@ -60,8 +61,8 @@ def average(
 
     Raises:
         OSError: a file is missing or cannot be written, or `out` exists and `force` is not set.
-        ValueError: as `mean_model`; or a model or the folder is not as expected, or the engine cannot
-            run the new model or computes something else than PyTorch.
+        ValueError: as `mean_model`; a model or the folder is not as expected; or the engine cannot
+            run the new model, or computes something else than PyTorch.
         ModuleNotFoundError: `data` is given, and PyTorch is not installed.
     """
     refuse_existing(out, force)
@@ -100,10 +101,10 @@ def check_weights(weights: Sequence[float], count: int) -> None:
 
 
 def mean_model(names: Sequence[str], models: Sequence[Model], weights: Sequence[float]) -> Model:
-    """The weighted mean of models, without provenance; sums are float64, divided by that of the weights.
+    """The weighted mean of models, without provenance.
 
-    Every tensor of the generators is averaged, statistics of batch norms among them. The predictor of F0
-    is that of the first model that has one, as it is.
+    Every tensor of the generators is averaged, statistics of batch norms among them: sums in float64,
+    divided by the sum of the weights. The predictor of F0 is that of the first model that has one.
 
     Args:
         names: what messages call the models.
@@ -122,14 +123,15 @@ def mean_model(names: Sequence[str], models: Sequence[Model], weights: Sequence[
     shares = np.array(weights, np.float64) / math.fsum(weights)
     tensors = {}
     for name in first.weights:
-        parts = (w * m.weights[name].astype(np.float64) for w, m in zip(shares, models, strict=True))
-        tensors[name] = np.asarray(sum(parts), np.float32)
+        parts = zip(shares, models, strict=True)
+        total = sum(share * model.weights[name].astype(np.float64) for share, model in parts)
+        tensors[name] = np.asarray(total, np.float32)
     f0 = next((model.f0 for model in models if model.f0 is not None), None)
     return Model(first.generator, first.features, tensors, {}, f0)
 
 
 def _check_alike(first_name: str, first: Model, name: str, model: Model) -> None:
-    """Raise ModelError for the first of all that must be the same in both and is not."""
+    """Raise ModelError for the first thing that must be the same in both and is not."""
     for section in ("generator", "features"):
         theirs, ours = to_dict(getattr(model, section)), to_dict(getattr(first, section))
         for field, value in ours.items():
@@ -151,7 +153,7 @@ def _provenance(
     measured: bool,
     card: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """The card, what the predictor of F0 is from, and of every model its name, weight and provenance."""
+    """The card, the predictor's own provenance, and every model's name, weight and provenance."""
     parts = {
         str(i): {"name": _short_name(name), "weight": weight, "provenance": model.provenance}
         for i, (name, weight, model) in enumerate(zip(names, weights, models, strict=True), 1)
@@ -184,7 +186,7 @@ def _export_module(required: bool) -> Any:
 
 
 def _segments(models: Sequence[Model], folder: Path) -> DataConfig:
-    """How segments are drawn from the folder: as for the training of the first model that says so."""
+    """Segments of the folder, drawn as for the training of the first model that tells how."""
     from wavehax.train.config import DataConfig
 
     found = next(filter(None, (_training_data(model.provenance) for model in models)), {})

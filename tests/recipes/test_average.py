@@ -50,7 +50,7 @@ def models(tmp_path: Path) -> list[Path]:
 def report(pesq: float | None, naturalness: float | None) -> str:
     """What evaluate writes of two splits, one speaker in each."""
     means = {"pesq_wb": {"mean": pesq, "interval": 0.1, "files": 2}}
-    means["distillmos"] = {"mean": naturalness, "interval": 0.1, "files": 2}
+    means["distillmos_difference"] = {"mean": naturalness, "interval": 0.1, "files": 2}
     other = {name: {"mean": 9.0, "interval": 0.1, "files": 2} for name in means}
     groups = [
         {"group": "unseen", "speaker": "", "files": 2, "means": other},
@@ -121,7 +121,7 @@ def test_the_most_natural_that_loses_little_pesq_is_written(
 @pytest.mark.parametrize(
     ("scores", "said"),
     [
-        ((3.5, None), "gave no distillmos, the score of naturalness; it needs the extra [mos]"),
+        ((3.5, None), "gave no distillmos_difference, the score of naturalness; it needs the extra [mos]"),
         ((None, -0.3), "gave no pesq_wb: is there speech in dev?"),
     ],
 )

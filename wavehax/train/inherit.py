@@ -17,8 +17,8 @@ def inherited(values: Mapping[str, Any]) -> dict[str, Any]:
     """The values of a configuration with `init_from`, completed by what that model is.
 
     Fields of `generator` and the name in `features` that are left out are the model's. A run that is
-    taken up may have lost the model that it started from: what is left out is then its own, and
-    Trainer.resume compares the rest.
+    taken up may have lost the model that it started from. What is left out is then the run's own,
+    and Trainer.resume compares the rest.
 
     Args:
         values: as read from a YAML file; `init_from` is not empty.
@@ -38,7 +38,8 @@ def inherited(values: Mapping[str, Any]) -> dict[str, Any]:
     if checkpoint is None:
         _check_generator(given, generator, source)
         _check_features(values.get("features", features.name), features, source)
-    return {**values, "features": values.get("features", features.name), "generator": {**to_dict(generator), **given}}
+    completed = {"features": features.name, **values}
+    return {**completed, "generator": {**to_dict(generator), **given}}
 
 
 def _of_start(source: str) -> tuple[GeneratorConfig, FeatureConfig]:
@@ -66,15 +67,19 @@ def _check_generator(given: Mapping[str, Any], generator: GeneratorConfig, sourc
         except ConfigError:  # no value, or none that goes with theirs
             ours = given[name]
         if ours != theirs[name]:
-            raise ConfigError(f"generator.{name}={repr(ours)[:40]}: init_from={source} has {theirs[name]!r}")
+            found = f"generator.{name}={repr(ours)[:40]}"
+            raise ConfigError(f"{found}: init_from={source} has {theirs[name]!r}")
 
 
 def _check_features(name: Any, features: FeatureConfig, source: str) -> None:
-    """`name` is that of the configuration, `features` are the model's."""
+    """Compare the `name` in the configuration, and what it stands for, with the model's `features`."""
     if name != features.name:
         raise ConfigError(f"features={repr(name)[:40]}: init_from={source} has {features.name!r}")
     preset = to_dict(FEATURES[name]) if name in FEATURES else {}
     for field, theirs in to_dict(features).items():
         if preset.get(field) != theirs:
-            expected = f"{preset[field]!r}, as features={name!r}" if preset else f"one of {', '.join(FEATURES)}"
-            raise ConfigError(f"init_from={source}: features.{field}={theirs!r}: expected {expected}")
+            expected = f"one of {', '.join(FEATURES)}"
+            if preset:
+                expected = f"{preset[field]!r}, as features={name!r}"
+            found = f"init_from={source}: features.{field}={theirs!r}"
+            raise ConfigError(f"{found}: expected {expected}")
