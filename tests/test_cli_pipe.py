@@ -36,7 +36,7 @@ def start(model_file, tmp_path):
     def popen(*arguments: object, **options) -> subprocess.Popen:
         line = [sys.executable, "-m", "wavehax", "vocode", *map(str, arguments), "--model", str(model_file)]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
-        return subprocess.Popen(line, cwd=tmp_path, env=ENVIRONMENT, **pipes)
+        return subprocess.Popen(line, cwd=tmp_path, **{"env": ENVIRONMENT, **pipes})
 
     return popen
 
@@ -162,6 +162,44 @@ def test_a_full_device_gives_one_line(start, mel_file):
         process = start(mel_file, "-o", "-", stdout=full)
         _, err = process.communicate()
     assert process.returncode == 1 and err == b"wavehax: [Errno 28] No space left on device\n"
+
+
+def test_all_is_written_where_the_system_takes_a_part_at_a_time(tiny, mel, f0):
+    class Parts(io.RawIOBase):
+        """Takes 1 to 997 bytes of what it is given."""
+
+        def __init__(self) -> None:
+            self.content = b""
+
+        def write(self, data: memoryview) -> int:
+            taken = bytes(data[: len(self.content) % 997 + 1])
+            self.content += taken
+            return len(taken)
+
+    sink, wave = Parts(), Vocoder(tiny)(mel, f0)
+    commands.write_pcm(sink, [wave[:500], wave[500:]])
+    assert sink.content == pcm16(wave)
+
+
+def test_a_sink_that_takes_nothing_is_an_error(tiny, mel, f0):
+    sink = SimpleNamespace(write=lambda data: None, flush=lambda: None)
+    with pytest.raises(OSError, match="takes no more: 2560 of 2560 bytes"):
+        commands.write_pcm(sink, [Vocoder(tiny)(mel, f0)])
+
+
+def test_a_disk_that_becomes_full_is_an_error_of_unbuffered_output_too(start, mel_file, tmp_path):
+    resource = pytest.importorskip("resource")
+    for buffering in ("", "1"):
+        with open(tmp_path / "full.pcm", "wb") as file:
+            process = start(
+                *(mel_file, "-o", "-"),
+                stdout=file,
+                env={**ENVIRONMENT, "PYTHONUNBUFFERED": buffering},
+                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)),
+            )
+            _, err = process.communicate()
+        assert (tmp_path / "full.pcm").stat().st_size <= 1000 < 40 * 32 * 2
+        assert process.returncode == 1 and err == b"wavehax: [Errno 27] File too large\n"
 
 
 def test_a_model_that_needs_the_whole_utterance_takes_no_frames(start, model_file, utterance, mel, f0):

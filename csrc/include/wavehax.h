@@ -1,9 +1,9 @@
 /* Wavehax in C: mel-spectrogram and F0 to waveform, as a whole or streaming, from the same model files as in Python.
  *
  * Arrays. A mel is float32 [frames][n_mels], frame after frame: the log-mel-spectrogram that the model's "features" define
- * (wavehax_model_config), not normalised. F0 is float32 [frames] in Hz, at least 1, or 0 where unvoiced. A waveform is
- * float32, nominally in [-1, 1], hop_length samples for every frame. All are the caller's: read or written during the call,
- * never kept.
+ * (wavehax_model_config), not normalised; a value below their "log_floor" counts as the floor. F0 is float32 [frames] in Hz, at
+ * least 1, or 0 where unvoiced. A waveform is float32, nominally in [-1, 1], hop_length samples for every frame. All are the
+ * caller's: read or written during the call, never kept.
  *
  * Errors. What can fail returns a wavehax_status and, where `error` is not null, one line of text that names the argument, the
  * index and what was expected; on success `error` is left alone. After a failure outputs hold nothing of use, and a stream is

@@ -6,8 +6,18 @@ from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
+from tiny_models import with_f0
 
-from wavehax.config import FRAME_ALIGNMENTS, NORMS, PRIORS, STREAM_FILTERS, GeneratorConfig, parameter_shapes
+from wavehax.checkpoint import Model
+from wavehax.config import (
+    FEATURES,
+    FRAME_ALIGNMENTS,
+    NORMS,
+    PRIORS,
+    STREAM_FILTERS,
+    GeneratorConfig,
+    parameter_shapes,
+)
 
 
 @st.composite
@@ -57,6 +67,19 @@ def random_weights(config: GeneratorConfig, seed: int) -> dict[str, np.ndarray]:
             value = 0.3 * rng.standard_normal(shape)
         weights[name] = value.astype(np.float32)
     return weights
+
+
+def small_model(preset: str, output: str = "excitation", seed: int = 0) -> Model:
+    """A small model of a definition of features, with a predictor of F0."""
+    features = FEATURES[preset]
+    shape = {"channels": 4, "kernel_size": (3, 3), "num_blocks": 1, "n_fft": 2 * features.hop_length}
+    sizes = {name: getattr(features, name) for name in ("n_mels", "hop_length", "sample_rate")}
+    alignment = "centre" if features.padding == "centre" else "same"
+    padding = {"norm": "frame", "time_padding": "causal", "frame_alignment": alignment}
+    config = GeneratorConfig(**shape, **sizes, **padding, output=output)
+    weights = random_weights(config, seed)
+    weights["mel_mean"] -= 6
+    return with_f0(Model(config, features, weights))
 
 
 def random_features(config: GeneratorConfig, frames: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -15,6 +15,7 @@ import pytest
 import soundfile
 from builds import REPOSITORY, compiler
 from c_library import ERROR_STATE, CError, CModel, CStream, Library
+from random_models import small_model
 from tiny_models import tiny_model, with_f0
 
 import wavehax
@@ -111,6 +112,21 @@ def test_a_stream_in_random_chunks_has_the_samples_of_python(c, predicting, mel,
 def test_predicted_f0_is_that_of_python(c, predicting, mel):
     found = CModel(c, predicting).predict_f0(frames_first(mel))
     np.testing.assert_array_equal(found, wavehax.load(predicting).f0(mel), strict=True)
+
+
+def test_a_mel_below_the_floor_and_silence_are_those_of_python(c, tmp_path, f0):
+    path, made = tmp_path / "model.safetensors", small_model("wavehax-24k")
+    save_model(path, made)
+    voc, model = wavehax.load(path), CModel(c, path)
+    mel = np.random.default_rng(3).uniform(-25, -5, (made.features.n_mels, 40)).astype(np.float32)
+    floored = np.maximum(mel, np.float32(np.log(made.features.log_floor)))
+    assert (floored != mel).any()
+    rows = frames_first(mel)
+    stream = CStream(model)
+    for wave in (model.vocode(rows, f0), np.concatenate([stream.push(rows, f0), stream.flush()])):
+        np.testing.assert_array_equal(wave, voc(floored, f0), strict=True)
+    np.testing.assert_array_equal(model.predict_f0(rows), voc.f0(floored), strict=True)
+    assert not model.vocode(np.full_like(rows, -100), f0).any()
 
 
 def test_a_model_tells_what_python_tells(c, predicting):

@@ -11,7 +11,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from random_models import generator_configs, make_engine, pytorch_waves, random_features, random_weights
+from random_models import (
+    generator_configs,
+    make_engine,
+    pytorch_waves,
+    random_features,
+    random_weights,
+    small_model,
+)
 from tiny_models import FIXTURES, read_fixture
 
 import wavehax
@@ -152,6 +159,31 @@ def test_a_streaming_graph_equals_the_engine_for_any_config_and_chunks(
     expected = engine.vocode(mel, f0, 0, prior)
     wave = host.stream(mel, f0, noise, chunks)["waveform"]
     assert_equal(wave, expected, config, (model.weights, mel, f0, prior))
+
+
+@pytest.mark.parametrize("output", ["excitation", "spectrum"])
+@pytest.mark.parametrize("f0_from_mel", [False, True])
+def test_graphs_have_the_floor_and_the_silence_of_the_engine(output: str, f0_from_mel: bool) -> None:
+    model = small_model("wavehax-24k", output)
+    voc, frames = wavehax.Vocoder(model), 40
+    mel = np.random.default_rng(3).uniform(-25, -5, (model.features.n_mels, frames)).astype(np.float32)
+    mel[:, 15:25] = -100
+    floored = np.maximum(mel, np.float32(np.log(model.features.log_floor)))
+    f0 = voc.f0(floored) if f0_from_mel else np.full(frames, 150, np.float32)
+    noise, _ = noise_and_prior(model.generator, voc._engine, f0, 0)
+    feed = {"mel": mel[None], "f0": f0[None], "noise": noise[None], "phase": np.zeros(1)}
+    graph = session(model, f0_from_mel=f0_from_mel)
+    whole = dict(
+        zip(("waveform", "f0"), graph.run(None, {n.name: feed[n.name] for n in graph.get_inputs()}), strict=False)
+    )
+    streamed = Host(model, f0_from_mel=f0_from_mel).stream(mel, f0, noise, [3, 17, 20])
+    for found in ({name: value[0] for name, value in whole.items()}, streamed):
+        pitch = found["f0"][:frames] if f0_from_mel else f0
+        np.testing.assert_allclose(pitch, f0, rtol=1e-5)
+        expected = voc(floored, pitch, prior=noise_and_prior(model.generator, voc._engine, pitch, 0)[1])
+        assert np.abs(found["waveform"] - expected).max() <= 1e-4 * np.abs(expected).max()
+        pause = slice(17 * voc.hop_length, 23 * voc.hop_length)
+        assert found["waveform"][pause].any() == expected[pause].any() == (output == "spectrum")
 
 
 @pytest.fixture(scope="module")
