@@ -55,13 +55,13 @@ def test_equal_waves_cost_nothing_and_silence_has_a_finite_slope() -> None:
     wave = torch.from_numpy(pair())
     assert loss(wave[:, None], wave).item() == 0
     silence = torch.zeros(2, 1, 6000, requires_grad=True)
-    (loss(silence, wave) + EnergyScore([LogMagnitude(128)], 0)(silence, wave)).backward()
+    (loss(silence, wave) + EnergyScore([LogMagnitude(24000, 128)], 0)(silence, wave)).backward()
     assert torch.isfinite(silence.grad).all()
 
 
 def test_log_magnitudes_of_bins_equal_numpys() -> None:
     wave = pair()
-    made = LogMagnitude(128)(torch.from_numpy(wave)).numpy()
+    made = LogMagnitude(24000, 128)(torch.from_numpy(wave)).numpy()
     window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(128) / 128)
     frames = np.lib.stride_tricks.sliding_window_view(wave, 128, axis=1)[:, ::32] * window
     power = np.abs(np.fft.rfft(frames.astype(np.float64))) ** 2 / np.sum(window**2)
@@ -71,17 +71,36 @@ def test_log_magnitudes_of_bins_equal_numpys() -> None:
 def test_the_energy_score_is_numpys() -> None:
     waves = torch.from_numpy(pair(3000)).reshape(1, 2, 3000)
     target = torch.from_numpy(pair(3000)[:1] * 0.5 + 0.02)
-    view = LogMagnitude(256)
+    view = LogMagnitude(24000, 256)
     a, b, x = (view(wave).double().numpy() for wave in (waves[:, 0], waves[:, 1], target))
     expected = 0.5 * (np.abs(a - x).mean() + np.abs(b - x).mean()) - 0.5 * np.abs(a - b).mean()
     assert EnergyScore([view], 1.0)(waves, target).item() == pytest.approx(expected, rel=1e-5)
+
+
+class Samples(torch.nn.Module):
+    """A view with one band: the waveform itself."""
+
+    frequencies = np.array([1000.0])
+
+    def forward(self, wave: torch.Tensor) -> torch.Tensor:
+        return wave[:, None]
+
+
+def test_below_the_lowest_repelled_band_the_score_is_l1() -> None:
+    waves = torch.from_numpy(pair(3000)).reshape(1, 2, 3000)
+    target = torch.from_numpy(pair(3000)[:1] * 0.5 + 0.02)
+    view = LogMagnitude(24000, 256)
+    a, b, x = (view(wave).double().numpy() for wave in (waves[:, 0], waves[:, 1], target))
+    apart = np.abs(a - b) * (np.arange(129) * 24000 / 256 >= 1000)[:, None]
+    expected = 0.5 * (np.abs(a - x).mean() + np.abs(b - x).mean()) - 0.5 * apart.mean()
+    assert EnergyScore([view], 1.0, 1000.0)(waves, target).item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_outputs_that_vary_as_recordings_do_score_best_only_with_repulsion() -> None:
     """Against gaussian noise the median, 0, has the least L1: E|x| = 0.80 and E|x - x'| = 1.13."""
     noise = torch.randn(3, 100_000, generator=torch.Generator().manual_seed(0))
     target, varied, median = noise[:1], noise[None, 1:], torch.zeros(1, 2, 100_000)
-    l1, score = (EnergyScore([torch.nn.Identity()], repulsion) for repulsion in (0.0, 1.0))
+    l1, score = (EnergyScore([Samples()], repulsion) for repulsion in (0.0, 1.0))
     assert l1(median, target).item() == pytest.approx(0.798, abs=0.01)
     assert l1(varied, target).item() == pytest.approx(1.128, abs=0.01)
     assert score(median, target).item() == pytest.approx(0.798, abs=0.01)

@@ -92,6 +92,7 @@ class LossConfig:
     log_weight: float = 0.0  # of log magnitudes of single bins
     log_n_ffts: tuple[int, ...] = ()  # samples; hops are a quarter
     repulsion: float = 0.0  # 1: two outputs a segment must differ as recordings do; 0: one output
+    repulsion_from: float = 0.0  # Hz, the lowest band in which they must
 
     def __post_init__(self) -> None:
         for name, least in (("n_ffts", 4), ("n_mels", 1), ("log_n_ffts", 4)):
@@ -107,6 +108,7 @@ class LossConfig:
         _check_number("loss.floor", self.floor, positive=True)
         _check_number("loss.log_weight", self.log_weight)
         _check_number("loss.repulsion", self.repulsion, most=1)
+        _check_number("loss.repulsion_from", self.repulsion_from)
         if len(self.n_ffts) != len(self.n_mels) or not self.n_ffts:
             raise ConfigError(f"n_ffts={self.n_ffts}, n_mels={self.n_mels}: expected as many of each, at least one")
         if bool(self.log_weight) != bool(self.log_n_ffts):

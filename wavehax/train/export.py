@@ -66,7 +66,7 @@ def export(
 
 def generator_of(model: Model) -> BaseGenerator:
     """The generator of a model file in PyTorch, to be run and not trained."""
-    generator = build_generator(model.generator)
+    generator = build_generator(model.generator, model.features.log_floor)
     generator.load_state_dict({name: torch.from_numpy(x.copy()) for name, x in model.weights.items()})
     return generator.eval()
 

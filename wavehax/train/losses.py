@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from wavehax.config import FeatureConfig
-from wavehax.features import mel_filterbank
+from wavehax.features import mel_filterbank, mel_frequencies
 
 _MIN_POWER = 1e-8
 """Added to the power of a bin: magnitudes below 1e-4 of a full-scale noise count as silence."""
@@ -36,6 +37,7 @@ class LogMel(nn.Module):
         self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
         bank = torch.as_tensor(mel_filterbank(features), dtype=torch.float32)
         self.register_buffer("bank", bank, persistent=False)
+        self.frequencies = mel_frequencies(features)[1:-1]  # Hz, of the bands' peaks
 
     def forward(self, wave: Tensor) -> Tensor:
         """[B, n_mels, N // hop_length] of [B, N]; N >= hop_length."""
@@ -58,9 +60,10 @@ class LogMagnitude(nn.Module):
 
     window: Tensor
 
-    def __init__(self, n_fft: int) -> None:
+    def __init__(self, sample_rate: int, n_fft: int) -> None:
         super().__init__()
         self.n_fft = n_fft
+        self.frequencies = np.arange(n_fft // 2 + 1) * sample_rate / n_fft  # Hz, of the bins
         self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
         self.energy = 3 / 8 * n_fft  # of the window
 
@@ -81,22 +84,32 @@ class EnergyScore(nn.Module):
     L1, whose best answer to noise is the median spectrum, which a train of clicks has.
     """
 
-    def __init__(self, views: Sequence[nn.Module], repulsion: float) -> None:
-        """`views` turn waveforms [B, N] into what is compared; `repulsion` is 0 to 1."""
+    def __init__(self, views: Sequence[nn.Module], repulsion: float, from_hz: float = 0.0) -> None:
+        """
+        Args:
+            views: turn waveforms [B, N] into what is compared, [B, bands, frames], and have the
+                `frequencies` [bands] of their bands in Hz.
+            repulsion: 0 to 1.
+            from_hz: bands below are scored without repulsion.
+        """
         super().__init__()
         self.views, self.repulsion = nn.ModuleList(views), repulsion
+        for i, view in enumerate(views):
+            share = torch.as_tensor(view.frequencies >= from_hz, dtype=torch.float32)[:, None]
+            self.register_buffer(f"share{i}", share, persistent=False)
 
     def forward(self, waves: Tensor, target: Tensor) -> Tensor:
         """The score of outputs [B, S, N] for recordings [B, N]; S is 1, or 2 with a repulsion."""
-        return torch.stack([self._score(view, waves, target) for view in self.views]).mean()
+        scores = [self._score(view, getattr(self, f"share{i}"), waves, target) for i, view in enumerate(self.views)]
+        return torch.stack(scores).mean()
 
-    def _score(self, view: nn.Module, waves: Tensor, target: Tensor) -> Tensor:
+    def _score(self, view: nn.Module, share: Tensor, waves: Tensor, target: Tensor) -> Tensor:
         made = [view(wave) for wave in waves.unbind(1)]
         expected = view(target)
         error = torch.stack([functional.l1_loss(one, expected) for one in made]).mean()
         if not self.repulsion:
             return error
-        return error - 0.5 * self.repulsion * functional.l1_loss(*made)
+        return error - 0.5 * self.repulsion * (share * (made[0] - made[1]).abs()).mean()
 
 
 def mel_views(sample_rate: int, n_ffts: Sequence[int], n_mels: Sequence[int], floor: float) -> list[LogMel]:

@@ -41,9 +41,10 @@ class Update:
         self.optimizer = generator_optimizer(bare, config.optimizer, self.on_one_gpu)
         loss, rate = config.loss, config.generator.sample_rate
         mels = mel_views(rate, loss.n_ffts, loss.n_mels, loss.floor)
-        self.mel_score = EnergyScore(mels, loss.repulsion).to(fabric.device)
-        bins = [LogMagnitude(n_fft) for n_fft in loss.log_n_ffts]
-        self.log_score = EnergyScore(bins, loss.repulsion).to(fabric.device) if bins else None
+        bins = [LogMagnitude(rate, n_fft) for n_fft in loss.log_n_ffts]
+        repulsion = loss.repulsion, loss.repulsion_from
+        self.mel_score = EnergyScore(mels, *repulsion).to(fabric.device)
+        self.log_score = EnergyScore(bins, *repulsion).to(fabric.device) if bins else None
         adversary = config.adversary
         self.adversary = Adversary(adversary, fabric, config.max_steps) if adversary else None
         self.model = fabric.setup_module(bare)
