@@ -94,11 +94,17 @@ def harmonics(f0: float) -> np.ndarray:
 
 @pytest.mark.parametrize(("f0", "level"), [(200.0, 0.3), (200.0, 3.0), (410.0, 1.0)])
 def test_harmonics_stand_out_of_noise_as_far_as_their_powers_say(f0: float, level: float) -> None:
-    """A line of amplitude 1 has power 1/4 on either side of 0 Hz; noise has level ** 2 / RATE in every Hz."""
-    line, white = 1 / 4, level**2 * (f0 / 4) / RATE
+    """A line of amplitude 1 shows as half the window's transform, averaged over F0 / 16; noise as its energy.
+
+    The mean in dB of noise's power lies 10 log10(exp(0.577)) = 2.5 dB below its power, less where it is averaged.
+    """
+    window = np.hanning(2049)[:-1]
+    offsets = np.linspace(-f0 / 32, f0 / 32, 51)[:, None]
+    line = np.mean(np.abs(np.exp(-2j * np.pi * offsets * np.arange(2048) / RATE) @ window / 2) ** 2)
+    white = level**2 * np.sum(window**2)
     expected = 10 * np.log10((line + white) / white)
     found = harmonic_contrast(harmonics(f0) + level * noise(0), RATE, contour(f0, SECONDS * RATE), BANDS)
-    assert found == pytest.approx([expected] * 4, abs=1)  # a mean in dB of noise's power is up to 1 dB below its power
+    assert min(found) > expected - 0.3 and max(found) < expected + 2.8
 
 
 def test_an_error_in_f0_is_corrected() -> None:
@@ -107,11 +113,12 @@ def test_an_error_in_f0_is_corrected() -> None:
     assert off == pytest.approx(exact, abs=0.2)
 
 
-def test_noise_and_a_tilted_spectrum_show_no_harmonics() -> None:
-    found = harmonic_contrast(noise(0), RATE, contour(200.0, SECONDS * RATE), BANDS)
-    assert found == pytest.approx([0] * 4, abs=1)
-    tilted = np.cumsum(noise(0))  # 6 dB an octave
-    assert harmonic_contrast(tilted, RATE, contour(300.0, len(tilted)), BANDS) == pytest.approx([0] * 4, abs=1)
+@pytest.mark.parametrize("tilted", [False, True])
+def test_noise_shows_no_harmonics_but_those_that_the_correction_of_f0_finds_below_4_khz(tilted: bool) -> None:
+    wave = np.cumsum(noise(0)) if tilted else noise(0)  # 6 dB an octave
+    found = harmonic_contrast(wave, RATE, contour(300.0, len(wave)), BANDS)
+    assert all(0 <= contrast < 2.5 for contrast in found[:2])
+    assert found[2:] == pytest.approx([0] * 2, abs=0.5)
 
 
 def test_harmonics_need_a_steady_f0() -> None:

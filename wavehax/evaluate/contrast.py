@@ -16,7 +16,7 @@ _STEADY = 0.02  # greatest relative change of F0 ...
 _REACH = 2  # ... over so many frames to either side: 53 ms, where the window has most of its weight
 _CORRECTIONS = np.linspace(0.99, 1.01, 41)  # of F0: at the 40th harmonic half a percent is a fifth of F0
 _CORRECTED_BY = 4000.0  # Hz up to which harmonics say which correction is best
-_WIDTH, _NARROW = 1 / 8, 1 / 32  # of F0, to either side: where power is averaged, and where F0 is corrected
+_WIDTH = 1 / 32  # of F0, to either side of a place, over which power is averaged
 _LEAST_FRAMES = 8  # of fewer there is no figure
 
 
@@ -24,10 +24,10 @@ def harmonic_contrast(wave: np.ndarray, rate: int, f0: np.ndarray, bands: Sequen
     """Level of the harmonics over that of the middle between them, in dB, for each band in Hz: near 0 for noise.
 
     Of every frame with a steady F0 (it changes by less than 2 % within 53 ms), in a window of 85 ms, and of every
-    harmonic in the band: the mean power up to F0 / 8 to either side of k F0, over the geometric mean of those of
+    harmonic in the band: the mean power up to F0 / 32 to either side of k F0, over the geometric mean of those of
     (k - 1/2) F0 and (k + 1/2) F0, so that a tilt of the spectrum cancels. The figure is the mean of all these in dB.
-    F0 is first corrected by up to 1 %, so that the harmonics below 4 kHz of this very sound stand out most; for noise
-    that makes the bands below 4 kHz show up to 1 dB.
+    F0 is first corrected by up to 1 %, so that the harmonics below 4 kHz of this very sound are loudest; for noise
+    that makes the bands below 4 kHz show up to 2 dB.
 
     Args:
         wave: [N].
@@ -45,7 +45,7 @@ def harmonic_contrast(wave: np.ndarray, rate: int, f0: np.ndarray, bands: Sequen
             highest = min(high, rate / 2 - corrected)  # the middle above it has a whole width below half the rate
             harmonics = np.arange(np.ceil(low / corrected), np.floor(highest / corrected) + 1)
             if len(harmonics):
-                of_band.append(float(_over_middles(spectrum, rate, corrected * harmonics, corrected, _WIDTH).mean()))
+                of_band.append(float(_over_middles(spectrum, rate, corrected * harmonics, corrected).mean()))
     return [float(np.mean(of_band)) if len(of_band) >= _LEAST_FRAMES else float("nan") for of_band in values]
 
 
@@ -65,18 +65,16 @@ def _steady_frames(wave: np.ndarray, rate: int, f0: np.ndarray) -> list[tuple[np
 
 
 def _corrected(spectrum: np.ndarray, rate: int, f0: float) -> float:
-    """F0 in Hz times the correction by which its lower harmonics stand out most."""
+    """F0 in Hz times the correction at which its lower harmonics are loudest."""
     candidates = f0 * _CORRECTIONS[:, None]
     harmonics = np.arange(1, max(2, np.floor(_CORRECTED_BY / f0)))
-    contrast = _over_middles(spectrum, rate, candidates * harmonics, candidates, _NARROW)
-    return float(candidates[contrast.sum(axis=1).argmax(), 0])
+    level = _level(spectrum, rate, candidates * harmonics, _WIDTH * candidates)
+    return float(candidates[level.sum(axis=1).argmax(), 0])
 
 
-def _over_middles(
-    spectrum: np.ndarray, rate: int, places: np.ndarray, f0: np.ndarray | float, width: float
-) -> np.ndarray:
-    """Level at places in Hz over that half an F0 below and above them, in dB, each taken over `width` F0 a side."""
-    level, below, above = (_level(spectrum, rate, places + offset * f0, width * f0) for offset in (0, -0.5, 0.5))
+def _over_middles(spectrum: np.ndarray, rate: int, places: np.ndarray, f0: float) -> np.ndarray:
+    """Level at places in Hz over that half an F0 below and above them, in dB."""
+    level, below, above = (_level(spectrum, rate, places + offset * f0, _WIDTH * f0) for offset in (0, -0.5, 0.5))
     return level - (below + above) / 2
 
 
