@@ -125,8 +125,13 @@ def collect(
 def report(error: BaseException, subject: str = "") -> None:
     """One line on standard error, which names `subject` unless the message does."""
     message, subject = one_line(error), printable(subject)
-    prefix = f"{subject}: " if subject and subject not in message else ""
-    print(f"wavehax: {prefix}{message}", file=sys.stderr)
+    say(f"{subject}: {message}" if subject and subject not in message else message)
+
+
+def say(message: str) -> None:
+    """One line on standard error, in place of a bar that stands there: the next file that is done shows it again."""
+    clear = "\r\033[K" if sys.stderr.isatty() else ""
+    print(f"{clear}wavehax: {message}", file=sys.stderr)
 
 
 class _Bar:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import functools
 import itertools
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -15,6 +14,7 @@ import numpy as np
 from wavehax.adapters import convert, convert_f0, natural_log
 from wavehax.arguments import F0_FROM_MEL
 from wavehax.audio import read_audio
+from wavehax.batch import say
 from wavehax.checkpoint import Model, load_model
 from wavehax.config import FEATURES, FeatureConfig
 from wavehax.errors import printable
@@ -168,7 +168,7 @@ def _levelled(blocks: Iterable[np.ndarray], arguments: argparse.Namespace) -> It
 
 def _warn(clipping: Clipping, subject: str, arguments: argparse.Namespace) -> None:
     if message := clipping.message(subject, arguments.gain):
-        print(f"wavehax: {printable(message)}", file=sys.stderr)
+        say(printable(message))
 
 
 def _write_all(sink: IO[bytes], data: bytes) -> None:
@@ -191,7 +191,7 @@ def features_file(features: FeatureConfig, arguments: argparse.Namespace, path: 
     try:
         arrays["f0"] = f0_from_audio(audio, features)
     except ModuleNotFoundError as error:
-        print(f"wavehax: {path}: mel without f0: {error}", file=sys.stderr)
+        say(f"{path}: mel without f0: {error}")
     with replacing(output, overwrite=arguments.force) as temporary, open(temporary, "wb") as file:
         np.savez(file, **arrays)
 

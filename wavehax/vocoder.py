@@ -60,12 +60,12 @@ class Vocoder:
         self.config: GeneratorConfig = model.generator
         self.features: FeatureConfig = model.features
         self.provenance: dict[str, Any] = model.provenance
-        options = {"isa": isa, "log_floor": model.features.log_floor}
-        self._engine = _engine.Engine(to_dict(model.generator), model.weights, precision=precision, **options)
+        floor = model.features.log_floor
+        self._engine = _engine.Engine(to_dict(model.generator), model.weights, isa, precision, floor)
         self._f0_predictor: Any = None
         if model.f0 is not None:
             config, n_mels = model.f0.config, model.features.n_mels
-            self._f0_predictor = _engine.F0Predictor(n_mels, to_dict(config), model.f0.weights, **options)
+            self._f0_predictor = _engine.F0Predictor(n_mels, to_dict(config), model.f0.weights, isa, floor)
             self._f0_range = config.f0_min, config.f0_max
 
     @property
