@@ -82,7 +82,8 @@ def _level(spectrum: np.ndarray, rate: int, places: np.ndarray, width: np.ndarra
     """Mean power up to `width` Hz to either side of the places, in dB."""
     bins = 2 * (len(spectrum) - 2) / rate  # of the spectrum in 1 Hz
     power = _summed(spectrum, (places + width) * bins) - _summed(spectrum, (places - width) * bins)
-    return 10 * np.log10(power / (2 * width * bins) + 1e-12)
+    rounding = 1e-12 * spectrum[-1] + 1e-30  # of the sums, whose difference it can make negative; 1e-30: of silence
+    return 10 * np.log10(np.maximum(power, rounding) / (2 * width * bins))
 
 
 def _summed(spectrum: np.ndarray, places: np.ndarray) -> np.ndarray:
