@@ -104,6 +104,28 @@ def test_a_run_killed_in_any_stage_resumes_to_the_last_digit(
         assert torch.equal(value, resumed[name]), name
 
 
+def test_the_halves_that_a_gpu_captures_are_made_once_a_stage_and_give_the_same_rows(
+    write_config: Config, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a stand-in for CUDA graphs; test_capture.py has the real ones, where there is a GPU."""
+    made = []
+
+    def stand_in(function: Callable[..., object]) -> Callable[..., object]:
+        made.append(function)
+        return function
+
+    monkeypatch.setattr("wavehax.train.update.Captured", stand_in)
+    trainer = Trainer(load_config(energy_config(write_config, tmp_path)))
+    trainer.update.on_one_gpu = True
+    trainer.bare.train()
+    logged = [trainer.train_step(batch) for batch in trainer.batches()]
+    assert len(made) == 2 * 3
+    for row, expected in zip(logged, rows(finished), strict=True):
+        assert {name: repr(value) for name, value in row.items() if name != "learning_rate"} == {
+            name: text for name, text in expected.items() if text and name not in ("step", "learning_rate")
+        }
+
+
 def test_discriminators_start_from_those_of_another_run(
     write_config: Config, environment: dict[str, str], finished: Path, tmp_path: Path
 ) -> None:
