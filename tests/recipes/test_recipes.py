@@ -230,15 +230,35 @@ def test_a_config_names_the_folders_of_its_recipe(recipe: str) -> None:
 
 
 @pytest.mark.parametrize("recipe", CORPORA)
-def test_a_config_trains_on_what_is_prepared(recipe: str, prepared: Callable[[str], Path], tmp_path: Path) -> None:
-    """One step of one segment; the adversary, where there is one, is made small."""
+def test_a_config_trains_on_what_is_prepared(
+    recipe: str, prepared: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One step of one segment; an adversary that starts from nothing is made small."""
     out = prepared(recipe)
+    monkeypatch.chdir(RECIPES.parent)  # in which the commands of a recipe run
     changes = [f"run_dir={tmp_path}", f"data.path={out}", "data.batch_size=1", "threads=1", "accelerator=cpu"]
-    if load_config(RECIPES / recipe / "config.yaml").adversary:
+    adversary = load_config(RECIPES / recipe / "config.yaml").adversary
+    if adversary and not adversary.init_from:
         changes += ["adversary.discriminator=light"]
     trainer = Trainer(load_config(RECIPES / recipe / "config.yaml", changes))
     row = trainer.train_step(next(trainer.batches()))
     assert 0 < row["mel"] < 10
+
+
+STAGES = [("wavehax-24k", "energy"), ("wavehax-24k", "adversarial"), ("nsf-hifigan-44k", "adversarial")]
+
+
+@pytest.mark.parametrize(("recipe", "stage"), STAGES)
+def test_a_later_stage_starts_from_the_shipped_model_and_takes_a_step(
+    recipe: str, stage: str, prepared: Callable[[str], Path], tmp_path: Path
+) -> None:
+    changes = [f"run_dir={tmp_path}", f"data.path={prepared(recipe)}", "data.batch_size=1", "threads=1"]
+    changes += [f"init_from={CORPORA[recipe].features}", "accelerator=cpu"]
+    config = load_config(RECIPES / recipe / f"{stage}.yaml", changes)
+    assert config.monitor.validation == f"data/{recipe}/dev"
+    trainer = Trainer(config)
+    row = trainer.train_step(next(trainer.batches()))
+    assert 0 < row["win_rate"] < 1 if stage == "adversarial" else 0 < row["mel"] < 1
 
 
 @pytest.mark.parametrize("recipe", sorted(CORPORA.keys() - {"quickstart", "wavehax-24k", "nsf-hifigan-44k", "jvs"}))
