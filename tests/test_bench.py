@@ -98,6 +98,14 @@ def test_peers_synthesise_the_same_length(tiny):
         peer.run()
 
 
+def test_peers_that_are_not_installed_are_left_out(tiny, monkeypatch):
+    pytest.importorskip("torch")
+    from wavehax import bench_peers
+
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    assert [peer.what for peer in bench_peers.model_peers("tiny", tiny, 0.2)] == ["PyTorch"]
+
+
 @pytest.mark.parametrize("name", GENERATORS)
 def test_published_shapes_have_exactly_their_weights(name):
     model = bench.named_model(name)

@@ -367,3 +367,9 @@ def test_the_prior_of_f0_is_the_sum_of_its_harmonics_and_is_taken_in_its_place(t
     assert np.isfinite(voc(mel, f0, prior=voc.prior(f0))).all()
     with pytest.raises(ValueError, match="f0 is -1"):
         voc.prior(np.array([-1.0]))
+
+
+@pytest.mark.parametrize(("f0", "shape"), [(220.0, r"\[\]"), (np.full((2, 3), 220.0), r"\[2, 3\]")])
+def test_the_prior_of_what_is_no_contour_is_refused(voc, f0, shape):
+    with pytest.raises(ValueError, match=rf"^f0 has shape {shape}: expected \[T\], one value in Hz for each frame$"):
+        voc.prior(f0)

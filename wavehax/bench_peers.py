@@ -67,7 +67,7 @@ def _runner(network: nn.Module, *values: Tensor) -> Any:
 
 
 def _exported_case(name: str, model: Model, mel: np.ndarray, f0: np.ndarray, seconds: float) -> list[Case]:
-    """None where the extra [onnx] is not installed."""
+    """One case; no case where the extra [onnx] is not installed."""
     if any(importlib.util.find_spec(module) is None for module in ("onnx", "onnxruntime")):
         return []
     from wavehax.export.onnx import build
@@ -79,7 +79,7 @@ def _exported_case(name: str, model: Model, mel: np.ndarray, f0: np.ndarray, sec
 
 
 def _onnx_case(name: str, what: str, network: nn.Module, values: tuple[Tensor, ...], seconds: float) -> list[Case]:
-    """None where ONNX Runtime, or what PyTorch exports with, is not installed."""
+    """One case; no case where ONNX Runtime, or what PyTorch exports with, is not installed."""
     if any(importlib.util.find_spec(module) is None for module in ("onnxruntime", "onnxscript")):
         return []
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)

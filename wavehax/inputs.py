@@ -32,13 +32,15 @@ def checked_mel(mel: np.ndarray, features: FeatureConfig, first: int = 0) -> np.
     return mel
 
 
-def checked_f0(f0: np.ndarray, frames: int, first: int = 0, scale: float = 1.0) -> np.ndarray:
-    """`f0` times `scale` as float32 [frames]; its first frame is called `first` in messages."""
+def checked_f0(f0: np.ndarray, frames: int | None, first: int = 0, scale: float = 1.0) -> np.ndarray:
+    """`f0` times `scale` as float32 [frames], any number where None; its first frame is called `first` in messages."""
     f0 = np.asarray(f0)
     if f0.dtype.kind not in "fiu":
         raise ValueError(f"f0 is of type {f0.dtype}: expected numbers in Hz")
     if f0.ndim != 1:
-        raise ValueError(f"f0 has shape {list(f0.shape)}: expected [{frames}], one value for each frame of the mel")
+        count = "T" if frames is None else frames
+        raise ValueError(f"f0 has shape {list(f0.shape)}: expected [{count}], one value in Hz for each frame")
+    frames = len(f0) if frames is None else frames
     if len(f0) != frames:
         raise ValueError(f"f0 has {len(f0)} frames and mel has {frames}: expected as many")
     given = f0

@@ -140,7 +140,7 @@ class Vocoder:
         Raises:
             ValueError: as `__call__`.
         """
-        return self._engine.prior(checked_f0(f0, len(f0)), 0, noise=False)
+        return self._engine.prior(checked_f0(f0, None), 0, noise=False)
 
     def f0(self, mel: np.ndarray) -> np.ndarray:
         """The F0 that the model predicts from a mel [n_mels, T]: float32 [T] in Hz, 0 where unvoiced.

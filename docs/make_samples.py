@@ -1,0 +1,99 @@
+"""Makes the sounds and pictures of docs/samples.md, beside the recordings in docs/samples.
+
+    mkdir -p data/before
+    for model in vocos-24k nsf-hifigan-44k; do
+      git show 1ef22e4:wavehax/models/$model.safetensors > data/before/$model.safetensors
+    done
+    python docs/make_samples.py data/before
+
+For every shipped MODEL a RECORDING.flac becomes RECORDING-MODEL.flac; RECORDING-MODEL-before.flac, by the model of that
+name in the folder given; and RECORDING-MODEL-octave.flac, with F0 doubled. All are what `wavehax resynth` makes, with
+seed 0 in fp32. Each sound has a picture of the same name. Files of an earlier call are replaced. On one machine the
+same models give the same bytes. Needs the extra [f0].
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+import wavehax
+from wavehax.audio import read_audio, resample, write_audio
+from wavehax.batch import exit_code
+from wavehax.evaluate.pictures import png, spectrogram
+from wavehax.features import f0_from_audio, log_mel
+from wavehax.files import replacing
+from wavehax.locate import shipped_models
+
+SAMPLES = Path(__file__).parent / "samples"
+RECORDINGS = ("flemishguy", "kathleen", "nathalie")
+
+_PICTURE_RATE = 44100  # Hz of what every picture shows, so that all have one axis: up to 22.05 kHz
+_COLUMNS_PER_PIXEL = 2  # of which the louder is shown
+_RANGE_DB = 80.0  # from the loudest point of the recording down to black
+_SHADES = 20  # of a picture, 4 dB each
+
+
+def make_samples(folder: Path, before: Path) -> None:
+    """Write all sounds and pictures into the folder that holds the recordings.
+
+    Args:
+        folder: holds the .flac of each of RECORDINGS.
+        before: holds an earlier .safetensors of each shipped model, under the same name.
+
+    Raises:
+        FileNotFoundError, ValueError, ModelError: a recording or a model is missing, or is none.
+        ModuleNotFoundError: pyworld is missing.
+    """
+    earlier = {name: wavehax.load(before / f"{name}.safetensors") for name in shipped_models()}
+    for recording in RECORDINGS:
+        path = folder / f"{recording}.flac"
+        wave, rate = read_audio(path)
+        shown = _levels(wave, rate)
+        _write_picture(path, shown, shown.max())
+        for name, sound, sample_rate in _sounds(path, earlier):
+            output = folder / f"{recording}-{name}.flac"
+            write_audio(output, sound, sample_rate, overwrite=True)
+            _write_picture(output, _levels(sound, sample_rate), shown.max())
+
+
+def _sounds(path: Path, earlier: dict[str, wavehax.Vocoder]) -> Iterator[tuple[str, np.ndarray, int]]:
+    """Name, wave and sample rate of each sound that is made from one recording, as long as the recording."""
+    for name, before in earlier.items():
+        voc = wavehax.load(name)
+        wave, rate = read_audio(path, voc.sample_rate)
+        mel, f0 = log_mel(wave, voc.features), f0_from_audio(wave, voc.features)
+        yield name, voc(mel, f0)[: len(wave)], rate
+        yield f"{name}-before", before(mel, f0)[: len(wave)], rate
+        yield f"{name}-octave", voc(mel, f0, f0_scale=2.0)[: len(wave)], rate
+
+
+def _levels(wave: np.ndarray, rate: int) -> np.ndarray:
+    """A spectrogram in dB [height, width]; the width depends on the length in seconds alone."""
+    level = spectrogram(resample(wave, rate, _PICTURE_RATE), _PICTURE_RATE)
+    width = level.shape[1] // _COLUMNS_PER_PIXEL
+    return level[:, : width * _COLUMNS_PER_PIXEL].reshape(len(level), width, _COLUMNS_PER_PIXEL).max(axis=2)
+
+
+def _write_picture(sound: Path, level: np.ndarray, top_db: float) -> None:
+    shade = np.clip(np.rint((_SHADES - 1) * (1 + (level - top_db) / _RANGE_DB)), 0, _SHADES - 1)
+    with replacing(sound.with_suffix(".png"), overwrite=True) as temporary:
+        temporary.write_bytes(png((shade * (255 // (_SHADES - 1))).astype(np.uint8)))
+
+
+def main() -> int:
+    """Read the arguments and write; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
+    parser.add_argument(
+        "before", type=Path, help="folder with MODEL.safetensors of each shipped model as it was before"
+    )
+    arguments = parser.parse_args()
+    return exit_code(lambda: make_samples(SAMPLES, arguments.before))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
