@@ -35,7 +35,7 @@ RECORDINGS = ("flemishguy", "kathleen", "nathalie")
 _PICTURE_RATE = 44100  # Hz of what every picture shows, so that all have one axis: up to 22.05 kHz
 _COLUMNS_PER_PIXEL = 2  # of which the louder is shown
 _RANGE_DB = 80.0  # from the loudest point of the recording down to black
-_SHADES = 20  # of a picture, 4 dB each
+_SHADES = 16  # of a picture, 5.3 dB each
 
 
 def make_samples(folder: Path, before: Path) -> None:
