@@ -48,12 +48,12 @@ def candidates(
     """
     paths = {0.0: model_path(first)}
     for weight in weights:
-        paths[weight] = folder / f"{weight:g}.safetensors"
+        paths[weight] = folder / f"{weight}.safetensors"
         shares = [round(1 - weight, 9), weight]
         average([first, second], shares, paths[weight], data=arguments.prepared)
     found = []
     for weight, path in paths.items():
-        report = folder / f"{weight:g}.json"
+        report = folder / f"{weight}.json"
         evaluate(path, arguments.data, report, arguments.jobs)
         found.append(Candidate(weight, path, *scores(report)))
         print(f"{weight:8g} {found[-1].pesq:9.3f} {found[-1].naturalness:+21.3f}", flush=True)
@@ -133,7 +133,10 @@ def parser() -> argparse.ArgumentParser:
 
 def main() -> int:
     """Score all averages, print them, and write the chosen one; returns the exit code."""
-    arguments = parser().parse_args()
+    options = parser()
+    arguments = options.parse_args()
+    if len(set(arguments.weights)) < len(arguments.weights):
+        options.error(f"--weights {' '.join(map(str, arguments.weights))}: expected each once")
 
     def work() -> None:
         refuse_existing(arguments.output, arguments.force)

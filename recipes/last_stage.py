@@ -6,7 +6,9 @@ OUT is then what `init_from` and `adversary.init_from` take. It is a third of a 
 """
 
 import argparse
+import os
 import sys
+import tempfile
 from pathlib import Path
 
 from wavehax.batch import exit_code
@@ -28,10 +30,14 @@ def release(run_dir: Path, out: Path) -> Path:
     if not any(name.startswith("discriminator/") for name in tensors):
         raise ValueError(f"{run_dir}: had no adversary, so that there are no discriminators to release")
     kept = {name: value for name, value in tensors.items() if name.startswith(KEPT)}
-    values["config"] |= {"run_dir": "", "init_from": ""}  # places on the machine of the run
-    values["config"]["data"]["path"] = values["config"]["monitor"]["validation"] = ""
+    config = values["config"]
+    config |= {"run_dir": "", "init_from": ""}  # places on the machine of the run
+    config["data"]["path"] = config["monitor"]["validation"] = config["adversary"]["init_from"] = ""
     step = values.pop("step")
-    return save_state(out / "checkpoints", step, kept, values, keep=1)
+    with tempfile.TemporaryDirectory(dir=out.absolute().parent) as folder:
+        written = save_state(Path(folder) / "whole" / "checkpoints", step, kept, values, keep=1)
+        os.replace(Path(folder) / "whole", out)
+    return out / "checkpoints" / written.name
 
 
 def main() -> int:

@@ -82,6 +82,8 @@ def write_audio(
         subtypes = ", ".join(soundfile.available_subtypes(kind))
         raise ValueError(f"{path}: {kind} has no subtype {subtype}; expected one of {subtypes}")
     wave = np.asarray(wave)
+    if wave.dtype.kind != "f":
+        raise ValueError(f"{path}: wave is of type {wave.dtype}: expected floating samples in [-1, 1]")
     if wave.ndim != 1 or not np.isfinite(wave).all():
         raise ValueError(f"{path}: wave has shape {list(wave.shape)}: expected one dimension of finite samples")
     with replacing(path, overwrite=overwrite) as temporary:

@@ -28,7 +28,7 @@ def flatten_harmonics(mel: np.ndarray, f0: np.ndarray, features: FeatureConfig) 
         features: of the mel.
 
     Returns:
-        float32 [n_mels, T]; unvoiced frames as they were, where they were below the floor at the floor.
+        float32 [n_mels, T]; unvoiced frames are as they were, but raised to the floor.
     """
     flat = np.maximum(np.asarray(mel, np.float32), np.float32(np.log(features.log_floor)))
     steps = np.rint(STEPS * np.log2(np.clip(f0, LOWEST, HIGHEST) / LOWEST)).astype(int)

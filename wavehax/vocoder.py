@@ -107,7 +107,7 @@ class Vocoder:
 
         Args:
             mel: floating [n_mels, T], the log-mel-spectrogram that `features` defines; T >= 1. float32 of any strides
-                is read in place. A value below the floor of the definition counts as the floor.
+                is read in place. A finite value below the floor of the definition counts as the floor.
             f0: [T] in Hz, at least 1, or 0 where unvoiced; None: predicted from the mel, where the model can.
             f0_scale: F0 is multiplied by it, more than 0; unless it is 1, the mel loses the harmonics that it shows.
             seed: of the prior's noise and initial phase, 0 <= seed < 2**64; the same seed gives the same bits.

@@ -1,7 +1,7 @@
 /* Wavehax in C: mel-spectrogram and F0 to waveform, as a whole or streaming, from the same model files as in Python.
  *
  * Arrays. A mel is float32 [frames][n_mels], frame after frame: the log-mel-spectrogram that the model's "features" define
- * (wavehax_model_config), not normalised; a value below their "log_floor" counts as the floor. F0 is float32 [frames] in Hz, at
+ * (wavehax_model_config), not normalised; a finite value below their "log_floor" counts as it. F0 is float32 [frames] in Hz, at
  * least 1, or 0 where unvoiced. A waveform is float32, nominally in [-1, 1], hop_length samples for every frame. All are the
  * caller's: read or written during the call, never kept.
  *

@@ -71,7 +71,7 @@ def test_the_texture_of_what_a_model_makes_stands_beside_its_recordings(command,
     for name in ("fold_voiced_1k", "fold_unvoiced_8k", "lag_correlation"):
         assert scores[f"{name}_difference"] == pytest.approx(scores[name] - scores[f"{name}_recording"])
     assert abs(scores["lag_correlation_recording"]) < 0.02  # of white noise
-    assert abs(scores["seed_correlation"]) < 1
+    assert abs(scores["seed_correlation"]) < 0.7  # 0.44 where the model hardly listened to its noise
     assert "Beside the recording's own" in out and "seeds" in out and "95 % interval" in out
     assert "Beside the recording's own" in output.read_text()
     means = json.loads((tmp_path / "report.json").read_text())["groups"][0]["means"]

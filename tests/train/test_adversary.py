@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from wavehax.train import main
-from wavehax.train.config import AdversaryConfig, load_config
+from wavehax.train.config import DISCRIMINATORS, load_config
 from wavehax.train.loop import Trainer
 from wavehax.train.state import load_state, newest
 
@@ -140,8 +140,14 @@ def test_discriminators_start_from_those_of_another_run(
     for name, value in trainer.bare.state_dict().items():
         assert torch.equal(value, tensors[f"ema/{name}"]), name
     assert trainer.update.adversary.optimizer.state_dict()["state"][0]["step"] == 12 - START
-    with pytest.raises(ValueError, match=r"adversary.init_from=.*: mpd.* is missing, expected \["):
+    with pytest.raises(ValueError, match=r"adversary.init_from=.*: mlrd.* is there, expected none"):
         Trainer(load_config(config, [*start, "adversary.discriminator=light"]))
+    with pytest.raises(ValueError, match=r"adversary.init_from=.*: mpd.* is missing, expected \["):
+        Trainer(load_config(config, [*start, "adversary.discriminator=log_light"]))
+    index = next((out / "checkpoints").glob("*/index.json")).read_text()
+    assert str(tmp_path.parent) not in index and str(finished.parent) not in index
+    done = subprocess.run([sys.executable, script, finished, out], env=environment, capture_output=True, text=True)
+    assert done.returncode == 1 and "exists already" in done.stderr
 
 
 def test_two_processes_and_two_parts_give_the_numbers_of_one(
@@ -188,6 +194,7 @@ def test_without_a_largest_win_rate_the_rate_never_falls(write_config: Config, t
         ("data.shift_samples=-1", r"data.shift_samples=-1: expected an integer of at least 0"),
         ("data.shift_samples=5100", r"segment_frames=20, shift_samples=5100: too short for a loss window of 256"),
         ("adversary.win_rate=2", r"adversary.win_rate=2.0: expected a number"),
+        ("adversary.alone_steps=9", r"alone_steps=9: no step is left for the generator; expected .* max_steps=12"),
         ("adversary.alone_steps=-1", r"adversary.alone_steps=-1: expected an integer of at least 0"),
         ("adversary.normalize_features=3", r"normalize_features=3: expected bool"),
         ("adversary.discriminator=linear", r"expected one of univnet, light, spectral, log, log_light"),
@@ -203,5 +210,4 @@ def test_values_that_cannot_be_are_refused_by_name(
 def test_names_of_discriminators_are_those_of_the_presets() -> None:
     from wavehax.nn.discriminators import DiscriminatorConfig
 
-    for name in DiscriminatorConfig.PRESETS:
-        assert AdversaryConfig(discriminator=name).discriminator == name
+    assert DISCRIMINATORS == DiscriminatorConfig.PRESETS

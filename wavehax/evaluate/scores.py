@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 RECORDING, DIFFERENCE = "_recording", "_difference"
-"""What follows the name of a measure: the recording's own figure, and how much the output has more."""
+"""What follows the name of a measure: the recording's own figure, and the output's less the recording's."""
 
 
 @dataclass(frozen=True)

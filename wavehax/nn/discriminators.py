@@ -18,6 +18,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import weight_norm
 
+from wavehax.nn.stft import log_magnitude
+
 SLOPE = 0.1
 PERIOD_STRIDES = (3, 3, 3, 3, 1)
 SPECTRAL_KERNELS = ((7, 5), (5, 3), (5, 3), (3, 3), (3, 3), (3, 3))  # (bins, frames)
@@ -25,6 +27,7 @@ SPECTRAL_STRIDES = ((2, 2), (2, 1), (2, 2), (2, 1), (2, 2), (1, 1))
 LOG_KERNELS = ((7, 5), (5, 3), (5, 3), (3, 3), (3, 3))  # (bins, frames)
 LOG_STRIDES = ((2, 1), (2, 1), (2, 2), (2, 1), (1, 1))
 LOG_WIDTHS = (1, 1, 2, 2, 2)  # channels of each layer over log_channels
+LOG_SLOPE, LOG_OFFSET = 0.3, 1.5  # bring log magnitudes of speech to about -1 to 1.5
 LOG_RESOLUTIONS = ((2048, 512), (1024, 256), (512, 128), (256, 64), (128, 32))
 
 Judgement = tuple[list[Tensor], list[list[Tensor]]]
@@ -211,7 +214,6 @@ class LogSpectralDiscriminator(nn.Module):
         super().__init__()
         self.n_fft, self.hop_length = n_fft, hop_length
         self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
-        self.energy = 3 / 8 * n_fft  # of the window
         widths = [2, *(channels * width for width in LOG_WIDTHS)]
         self.convs = nn.ModuleList(
             _layer(widths[i], widths[i + 1], kernel, stride)
@@ -221,15 +223,9 @@ class LogSpectralDiscriminator(nn.Module):
 
     def forward(self, wave: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Output [B, 1, bins, frames] and 5 feature maps of [B, 1, N], N >= n_fft."""
-        spectrum = torch.stft(
-            wave[:, 0].float(), self.n_fft, self.hop_length,
-            window=self.window, center=False, return_complex=True,
-        )  # fmt: skip
-        power = (spectrum.real**2 + spectrum.imag**2) / self.energy
-        # 1e-4 of a full-scale noise is silence. Speech then lies between about -1 and 1.5.
-        log_magnitude = 0.3 * 0.5 * torch.log(power + 1e-8) + 1.5
-        place = torch.linspace(-1, 1, power.shape[1], device=power.device)[:, None]
-        planes = torch.stack([log_magnitude, place.expand_as(log_magnitude)], dim=1)
+        seen = LOG_SLOPE * log_magnitude(wave[:, 0].float(), self.window, self.hop_length) + LOG_OFFSET
+        place = torch.linspace(-1, 1, seen.shape[1], device=seen.device)[:, None]
+        planes = torch.stack([seen, place.expand_as(seen)], dim=1)
         # On a CPU convolutions of few channels take half the time in this memory format.
         maps = _run(self.convs, planes.contiguous(memory_format=torch.channels_last))
         return self.output_conv(maps[-1]), maps

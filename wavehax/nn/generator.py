@@ -40,8 +40,8 @@ class WaveGenerator(nn.Module):
         """Synthesise a waveform.
 
         Args:
-            mel: [B, n_mels, T], log-mel-spectrogram as defined by the model's features, not normalised. A value below
-                the floor of the definition counts as the floor.
+            mel: [B, n_mels, T], log-mel-spectrogram as defined by the model's features, not normalised. A finite
+                value below the floor of the definition counts as the floor.
             f0: [B, 1, T] in Hz, 0 where unvoiced.
             prior: [B, 1, prior_length(T)]; by default made from `f0`, with random initial phase and noise.
 

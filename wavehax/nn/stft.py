@@ -1,10 +1,30 @@
-"""Short-time Fourier transform with exactly one frame per hop (DESIGN 2.2 and 2.7)."""
+"""Short-time Fourier transforms: with one frame per hop (DESIGN 2.2 and 2.7), and log magnitudes of windows inside."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+_MIN_POWER = 1e-8
+"""Added to the power of a bin: magnitudes below 1e-4 of a full-scale noise count as silence."""
+
+
+def log_magnitude(wave: Tensor, window: Tensor, hop_length: int) -> Tensor:
+    """The natural log of the magnitude of single bins, for noise of RMS 1 about 0.
+
+    Args:
+        wave: [B, N], N >= n_fft; windows lie inside, nothing is padded.
+        window: a periodic Hann window, [n_fft].
+        hop_length: samples from one window to the next.
+
+    Returns:
+        [B, n_fft // 2 + 1, frames].
+    """
+    n_fft = len(window)
+    spectrum = torch.stft(wave, n_fft, hop_length, window=window, center=False, return_complex=True)
+    power = (spectrum.real**2 + spectrum.imag**2) / (3 / 8 * n_fft)  # by the energy of the window
+    return 0.5 * torch.log(power + _MIN_POWER)
 
 
 class STFT(nn.Module):

@@ -50,8 +50,8 @@ class Adversary:
     def set_learning_rate(self, step: int, won: float) -> None:
         """Set the learning rate of a step in which the win rate was `won`.
 
-        It falls linearly from all of it at `win_rate` to nothing at twice the distance from there
-        to 1, so that a discriminator that wins too often waits for the generator.
+        It falls linearly from all of it at `win_rate` to nothing half-way between there and 1, so
+        that a discriminator that wins too often waits for the generator.
         """
         config = self.config
         rate = config.learning_rate * cosine(step, config.start_step, self.max_steps)

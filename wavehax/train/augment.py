@@ -55,8 +55,8 @@ def resample_segment(
 def disturbance(count: int, sample_rate: int, rng: np.random.Generator) -> np.ndarray:
     """An offset, rumble below 60 Hz or mains hum, one of the three: float64 [count].
 
-    Its RMS is drawn from 0.0003 to 0.1 of full scale, uniformly on a logarithmic scale: from where
-    an offset begins to be heard in the output of a model that never met one.
+    Its RMS is drawn from 0.0003 to 0.1 of full scale, uniformly on a logarithmic scale. At 0.0003
+    an offset begins to be heard in what a model makes that never met one.
     """
     level = np.exp(rng.uniform(*np.log(_DISTURBANCE)))
     kind = rng.integers(3)

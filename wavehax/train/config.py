@@ -50,8 +50,8 @@ class DataConfig:
     speed_min: float = 0.7  # slowest such speed, 1: as recorded
     speed_max: float = 1.9  # fastest; speeds are drawn uniformly on a logarithmic scale
     shifted_share: float = 0.0  # of those at their own speed whose mel is of the voice at another pitch (train.pitch)
-    flat_share: float = 0.0  # of all whose mel has lost its harmonics (wavehax.harmonics), as where F0 is scaled
-    disturbed_share: float = 0.0  # of those whose mel shows an offset, rumble or hum that the audio lacks
+    flat_share: float = 0.0  # of the others whose mel has lost its harmonics (wavehax.harmonics), as where F0 is scaled
+    disturbed_share: float = 0.0  # of the others, too, whose mel shows an offset, rumble or hum that the audio lacks
     shift_samples: int = 0  # the losses hear a segment from a sample drawn up to this one on: no frame grid to rest on
     resident: bool = False  # recordings lie in the memory of the GPU, where segments and mels are made (train.resident)
     workers: int = 0  # processes that draw batches ahead of time; 0: the training process draws its own
@@ -224,6 +224,12 @@ class TrainConfig:
         if self.adversary and self.adversary.start_step >= self.max_steps:
             raise ConfigError(
                 f"adversary.start_step={self.adversary.start_step}: expected below max_steps={self.max_steps}"
+            )
+        alone = self.adversary.start_step + self.adversary.alone_steps if self.adversary else 0
+        if alone >= self.max_steps:
+            raise ConfigError(
+                f"adversary.alone_steps={self.adversary.alone_steps}: no step is left for the generator;"
+                f" expected start_step + alone_steps below max_steps={self.max_steps}"
             )
         parts = self.devices * self.num_nodes * self.accumulate
         if self.data.batch_size % parts:

@@ -71,7 +71,8 @@ class SegmentDataset:
         frames = sum(utterance["frames"] for utterance in manifest["utterances"])
         self._read(folder, frames)
         self.log_floor = float(np.log(features.log_floor))
-        self._index(manifest["utterances"])
+        self.utterances = manifest["utterances"]
+        self._index(self.utterances)
 
     def _read(self, folder: Path, frames: int) -> None:
         self.audio = load_array(folder / "audio.npy", frames * self.features.hop_length)

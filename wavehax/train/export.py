@@ -53,6 +53,8 @@ def export(
     weights = weights_of(generator)
     settings = {key: value for key, value in state["config"].items() if key in ("seed", "optimizer", "loss", "data")}
     settings["data"] = {key: value for key, value in settings["data"].items() if key != "path"}  # of this machine
+    if adversary := state["config"].get("adversary"):
+        settings["adversary"] = {key: value for key, value in adversary.items() if key != "init_from"}
     training = {"steps": state["step"], "hours": round(state["seconds"] / 3600, 2), **settings}
     model = Model(config.generator, config.feature_config, weights, {**provenance, "training": training})
     if donor:

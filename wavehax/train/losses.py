@@ -11,9 +11,7 @@ from torch.nn import functional
 
 from wavehax.config import FeatureConfig
 from wavehax.features import mel_filterbank, mel_frequencies
-
-_MIN_POWER = 1e-8
-"""Added to the power of a bin: magnitudes below 1e-4 of a full-scale noise count as silence."""
+from wavehax.nn.stft import log_magnitude
 
 
 class LogMel(nn.Module):
@@ -65,13 +63,10 @@ class LogMagnitude(nn.Module):
         self.n_fft = n_fft
         self.frequencies = np.arange(n_fft // 2 + 1) * sample_rate / n_fft  # Hz, of the bins
         self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
-        self.energy = 3 / 8 * n_fft  # of the window
 
     def forward(self, wave: Tensor) -> Tensor:
-        """[B, n_fft // 2 + 1, frames] of [B, N], N >= n_fft; windows lie inside, nothing is padded."""
-        spectrum = torch.stft(wave, self.n_fft, self.n_fft // 4, window=self.window, center=False, return_complex=True)
-        power = (spectrum.real**2 + spectrum.imag**2) / self.energy
-        return 0.5 * torch.log(power + _MIN_POWER)
+        """[B, n_fft // 2 + 1, frames] of [B, N], N >= n_fft."""
+        return log_magnitude(wave, self.window, self.n_fft // 4)
 
 
 class EnergyScore(nn.Module):

@@ -137,9 +137,12 @@ def _trim(path: Path, step: int, fields: list[str]) -> None:
     if step > 0 and path.exists():
         with open(path, newline="") as file:
             # The last row may be cut short where the run was killed.
-            whole = [row for row in list(csv.reader(file))[1:] if len(row) == len(fields)]
-            rows = [row for row in whole if int(row[0]) <= step]
+            header, *found = list(csv.reader(file)) or [fields]
+            whole = [dict(zip(header, row, strict=True)) for row in found if len(row) == len(header)]
+            rows = [row for row in whole if int(row["step"]) <= step]
     temporary = path.with_suffix(".tmp")
     with open(temporary, "w", newline="") as file:
-        csv.writer(file).writerows([fields, *rows])
+        table = csv.DictWriter(file, fields, extrasaction="ignore")
+        table.writeheader()
+        table.writerows(rows)
     os.replace(temporary, path)

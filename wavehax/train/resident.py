@@ -49,7 +49,7 @@ def ahead(make: Callable[[int], Batch], steps: Iterable[int], device: torch.devi
 
 
 class ResidentDataset(SegmentDataset):
-    """The segments of a `SegmentDataset`, which agree with its own to what mels differ at the ends of utterances.
+    """The segments of a `SegmentDataset`; mels differ at the ends of utterances, and all noise is drawn anew.
 
     Mels are computed from the segment's audio, with silence before and behind the utterance, so that a folder without
     mel.npy will do. At another speed a windowed sinc interpolates, where `augment` cuts spectra.
@@ -69,10 +69,13 @@ class ResidentDataset(SegmentDataset):
             device: holds the recordings, 2 bytes a sample, and makes the batches.
 
         Raises:
-            FileNotFoundError, ValueError: as SegmentDataset.
+            FileNotFoundError, ValueError: as SegmentDataset; also where the folder was prepared with --without-rumble,
+                since mels of its audio would lack what mels of the recordings show.
         """
         self.device = device
         super().__init__(config, features, seed, outputs)
+        if any(utterance.get("without_rumble") for utterance in self.utterances):
+            raise ValueError(f"data.resident=true: {config.path} was prepared with --without-rumble")
         self.window = torch.hann_window(features.n_fft, device=device)
         self.bank = torch.as_tensor(mel_filterbank(features), dtype=torch.float32, device=device)
         self.lead = (features.n_fft if features.padding == "centre" else features.n_fft - features.hop_length) // 2
