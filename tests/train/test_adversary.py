@@ -9,13 +9,16 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
+from wavehax.nn.discriminators import LOG_RESOLUTIONS, Discriminator, DiscriminatorConfig
 from wavehax.train import main
 from wavehax.train.config import DISCRIMINATORS, load_config
 from wavehax.train.loop import Trainer
+from wavehax.train.start import initialize_discriminators
 from wavehax.train.state import load_state, newest
 
 Config = Callable[..., Path]
@@ -140,10 +143,11 @@ def test_discriminators_start_from_those_of_another_run(
     for name, value in trainer.bare.state_dict().items():
         assert torch.equal(value, tensors[f"ema/{name}"]), name
     assert trainer.update.adversary.optimizer.state_dict()["state"][0]["step"] == 12 - START
-    with pytest.raises(ValueError, match=r"adversary.init_from=.*: mlrd.* is there, expected none"):
-        Trainer(load_config(config, [*start, "adversary.discriminator=light"]))
     with pytest.raises(ValueError, match=r"adversary.init_from=.*: mpd.* is missing, expected \["):
         Trainer(load_config(config, [*start, "adversary.discriminator=log_light"]))
+    fewer = DiscriminatorConfig(periods=(), resolutions=(), log_resolutions=LOG_RESOLUTIONS[:4])
+    with pytest.raises(ValueError, match=r"adversary.init_from=.*: mlrd.discriminators.4.* is there, expected none"):
+        initialize_discriminators(SimpleNamespace(bare=Discriminator(fewer)), str(out))
     index = next((out / "checkpoints").glob("*/index.json")).read_text()
     assert str(tmp_path.parent) not in index and str(finished.parent) not in index
     done = subprocess.run([sys.executable, script, finished, out], env=environment, capture_output=True, text=True)
@@ -208,6 +212,4 @@ def test_values_that_cannot_be_are_refused_by_name(
 
 
 def test_names_of_discriminators_are_those_of_the_presets() -> None:
-    from wavehax.nn.discriminators import DiscriminatorConfig
-
     assert DISCRIMINATORS == DiscriminatorConfig.PRESETS

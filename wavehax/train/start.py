@@ -62,13 +62,13 @@ def load_discriminators(adversary: Adversary, tensors: Mapping[str, Tensor]) -> 
 
 
 def _check_shapes(weights: Mapping[str, Tensor], module: nn.Module, source: str) -> None:
-    for name in sorted(weights.keys() - module.state_dict().keys()):
-        raise ValueError(f"{source}: {name} is there, expected none")
     for name, expected in module.state_dict().items():
         shape = list(weights[name].shape) if name in weights else None
         if shape != list(expected.shape):
             found = "missing" if shape is None else f"of shape {shape}"
             raise ValueError(f"{source}: {name} is {found}, expected {list(expected.shape)}")
+    for name in sorted(weights.keys() - module.state_dict().keys()):
+        raise ValueError(f"{source}: {name} is there, expected none")
 
 
 def _weights(source: str) -> dict[str, Tensor]:
