@@ -110,7 +110,7 @@ def test_a_run_killed_in_any_stage_resumes_to_the_last_digit(
 def test_the_halves_that_a_gpu_captures_are_made_once_a_stage_and_give_the_same_rows(
     write_config: Config, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With a stand-in for CUDA graphs; test_capture.py has the real ones, where there is a GPU."""
+    """With a stand-in for CUDA graphs; of real ones test_capture.py has a run without a stage alone, on a GPU."""
     made = []
 
     def stand_in(function: Callable[..., object]) -> Callable[..., object]:

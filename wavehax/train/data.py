@@ -117,10 +117,9 @@ class SegmentDataset:
             speed = np.exp(rng.uniform(np.log(config.speed_min), np.log(config.speed_max)))
             speed = min(speed, self.frames[utterance] / config.segment_frames)
         shifted = rng.random() < config.shifted_share
-        flat = rng.random() < config.flat_share
+        flat = rng.random() < config.flat_share and not shifted
         phase = rng.random()
         disturbed = rng.random() < config.disturbed_share and not shifted
-        flat = flat and not shifted
         return Draw(utterance, position, gain, sign, speed, shifted, flat, disturbed, phase, rng)
 
     def _segment(self, step: int, item: int) -> tuple[np.ndarray, ...]:

@@ -41,6 +41,7 @@ from wavehax.audio import read_audio
 from wavehax.config import FEATURES, FeatureConfig
 from wavehax.errors import ignore_import_warnings
 from wavehax.features import f0_from_audio, log_mel
+from wavehax.files import nearest_int16
 from wavehax.train.corpus import Recording, write_manifest
 from wavehax.train.pitch import random_factor, shifted_mel
 from wavehax.train.writer import Arrays, Writer
@@ -206,13 +207,13 @@ def _analyse(features: FeatureConfig, shifted: bool, filtered: bool, recording: 
     num_frames = len(audio) // features.hop_length
     if num_frames < _MIN_FRAMES:
         raise ValueError(f"{recording.path}: {num_frames} frames, expected at least {_MIN_FRAMES}")
-    samples = _int16(audio)
+    samples = nearest_int16(audio)
     audio = samples.astype(np.float32) / 32768  # what training will read
     mel = log_mel(audio, features)[:, :num_frames].T
     f0 = np.zeros(num_frames, np.float32)
     if recording.f0_max > 0:
         f0[:] = f0_from_audio(audio, features, recording.f0_min, recording.f0_max)[:num_frames]
-    target = _int16(high_passed(audio, features.sample_rate)) if filtered else samples
+    target = nearest_int16(high_passed(audio, features.sample_rate)) if filtered else samples
     arrays = {"audio": target[: num_frames * features.hop_length], "mel": mel, "f0": f0}
     if shifted:
         factor = random_factor(f0, np.random.default_rng(zlib.crc32(samples)))  # the same whenever it is prepared
@@ -236,10 +237,6 @@ def high_passed(audio: np.ndarray, sample_rate: int) -> np.ndarray:
     low, high = _RUMBLE_HZ
     rising = np.clip((frequencies - low) / (high - low), 0, 1)
     return np.fft.irfft(spectrum * (0.5 - 0.5 * np.cos(np.pi * rising)), 2 * len(audio))[: len(audio)]
-
-
-def _int16(audio: np.ndarray) -> np.ndarray:
-    return np.clip(np.rint(audio * 32768), -32768, 32767).astype(np.int16)
 
 
 class _Progress:
