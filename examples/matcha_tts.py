@@ -22,9 +22,9 @@ import numpy as np
 
 import wavehax
 from wavehax.adapters import convert
-from wavehax.audio import write_audio
 from wavehax.config import FEATURES
 from wavehax.errors import optional_module
+from wavehax.files.sound import write_audio
 
 THEIRS = FEATURES["hifigan-22k"]
 

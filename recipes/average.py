@@ -18,8 +18,8 @@ from pathlib import Path
 
 from wavehax.arguments import count
 from wavehax.average import average
-from wavehax.batch import exit_code
-from wavehax.files import refuse_existing, replacing
+from wavehax.errors import exit_code
+from wavehax.files.outputs import refuse_existing, replacing
 from wavehax.locate import model_path
 
 SPLIT = "dev"

@@ -17,10 +17,10 @@ from voices import voice
 
 import wavehax
 from wavehax.adapters import convert, convert_f0, natural_log
-from wavehax.audio import read_audio, resample
 from wavehax.checkpoint import save_model
 from wavehax.config import FEATURES
 from wavehax.features import frame_count, log_mel, mel_filterbank, mel_frequencies
+from wavehax.files.sound import read_audio, resample
 from wavehax.vocoder import Vocoder
 
 VOCOS, HIFIGAN = FEATURES["vocos-24k"], FEATURES["hifigan-22k"]

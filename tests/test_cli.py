@@ -7,12 +7,11 @@ import pytest
 from tiny_models import with_f0
 
 import wavehax
-from wavehax import batch
-from wavehax.audio import read_audio
 from wavehax.checkpoint import Model, save_model
 from wavehax.config import FEATURES, parameter_shapes
 from wavehax.features import frame_count, log_mel
-from wavehax.files import pcm16
+from wavehax.files import batch
+from wavehax.files.sound import pcm16, read_audio
 
 soundfile = pytest.importorskip("soundfile")
 

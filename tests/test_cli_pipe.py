@@ -17,7 +17,7 @@ from tiny_models import with_f0
 import wavehax
 from wavehax import commands
 from wavehax.checkpoint import save_model
-from wavehax.files import pcm16
+from wavehax.files.sound import pcm16
 from wavehax.vocoder import Vocoder
 
 AS_IS = {"mel_log": "e", "mel_power": 1, "stats": None}  # the mel needs no adapter

@@ -15,11 +15,10 @@ from tiny_models import tiny_model, with_f0
 
 import wavehax
 from wavehax.adapters import convert
-from wavehax.audio import read_audio, resample
 from wavehax.checkpoint import save_model
 from wavehax.config import FEATURES
 from wavehax.features import log_mel
-from wavehax.files import pcm16
+from wavehax.files.sound import pcm16, read_audio, resample
 from wavehax.vocoder import Vocoder
 
 ROOT = Path(__file__).parents[1]

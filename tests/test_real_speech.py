@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 import wavehax
-from wavehax.audio import read_audio
 from wavehax.features import f0_from_audio, log_mel
+from wavehax.files.sound import read_audio
 from wavehax.locate import shipped_models
 
 # PESQ-WB that each shipped model reached on each recording of docs/samples, F0 measured, seed 0,

@@ -6,7 +6,7 @@ import argparse
 import math
 from pathlib import Path
 
-from wavehax.batch import UsageError
+from wavehax.errors import UsageError
 
 
 class Parser(argparse.ArgumentParser):

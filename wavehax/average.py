@@ -17,7 +17,7 @@ import numpy as np
 from wavehax.checkpoint import Model, load_model, save_model
 from wavehax.config import from_dict, to_dict
 from wavehax.errors import ModelError
-from wavehax.files import refuse_existing, replacing
+from wavehax.files.outputs import refuse_existing, replacing
 from wavehax.locate import model_path, shipped_models
 from wavehax.vocoder import Vocoder
 

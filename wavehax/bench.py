@@ -25,7 +25,7 @@ import numpy as np
 from wavehax import _engine
 from wavehax.checkpoint import Model, load_model
 from wavehax.config import FEATURES, GENERATORS, PROJECTION_TAPS, GeneratorConfig, parameter_shapes
-from wavehax.files import replacing
+from wavehax.files.outputs import replacing
 from wavehax.locate import model_path
 from wavehax.vocoder import Vocoder
 

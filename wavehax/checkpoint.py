@@ -32,7 +32,7 @@ from wavehax.config import (
     to_dict,
 )
 from wavehax.errors import ModelError, one_line
-from wavehax.files import replacing
+from wavehax.files.outputs import replacing
 
 # bytes, ten times the default model's: parsed JSON takes up to 40 times its text
 _MAX_HEADER = 1 << 17

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 
 import wavehax
-from wavehax import batch, commands
-from wavehax.batch import EXPECTED_ERRORS, UsageError
+from wavehax import commands
 from wavehax.config import FEATURES, GENERATORS
-from wavehax.errors import ModelError, ignore_import_warnings
+from wavehax.errors import EXPECTED_ERRORS, ModelError, UsageError, ignore_import_warnings, report
+from wavehax.files import batch
+from wavehax.files.yaml import read_card
 from wavehax.locate import DEFAULT_MODEL, model_path
 from wavehax.parsers import command_line
-from wavehax.yamlfile import read_card
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -35,14 +35,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = command_line().parse_args(argv)
         return _COMMANDS[arguments.command](arguments)
     except UsageError as error:
-        batch.report(error)
+        report(error)
         return 2
     except BrokenPipeError:  # whoever read the output has had enough
         return 1
     except KeyboardInterrupt:
         return 130
     except EXPECTED_ERRORS as error:
-        batch.report(error)
+        report(error)
         return 1
 
 
@@ -139,7 +139,7 @@ def _info(arguments: argparse.Namespace) -> int:
 def _bench(arguments: argparse.Namespace) -> int:
     from wavehax import bench
     from wavehax.errors import optional_module
-    from wavehax.files import refuse_existing
+    from wavehax.files.outputs import refuse_existing
     from wavehax.vocoder import Vocoder
 
     if arguments.json:
@@ -179,7 +179,7 @@ def _bench(arguments: argparse.Namespace) -> int:
 
 def _import_official(arguments: argparse.Namespace) -> int:
     from wavehax.checkpoint import save_model
-    from wavehax.files import refuse_existing
+    from wavehax.files.outputs import refuse_existing
     from wavehax.official import import_official
 
     refuse_existing(arguments.output, arguments.force)
@@ -188,7 +188,7 @@ def _import_official(arguments: argparse.Namespace) -> int:
             arguments.checkpoint, arguments.config, arguments.stats, arguments.features
         )
     except ModelError as error:
-        batch.report(error, str(arguments.checkpoint))
+        report(error, str(arguments.checkpoint))
         return 1
     save_model(arguments.output, model, overwrite=arguments.force)
     return 0

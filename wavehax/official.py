@@ -26,9 +26,9 @@ from wavehax.config import (
     parameter_shapes,
 )
 from wavehax.errors import ModelError, one_line
+from wavehax.files.yaml import read_yaml
 from wavehax.melfile import read_stats
 from wavehax.official_checkpoint import read_generator_state
-from wavehax.yamlfile import read_yaml
 
 _NAMESPACE = "wavehax.generators."
 _COMMON = {

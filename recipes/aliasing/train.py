@@ -12,7 +12,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from wavehax.batch import exit_code
+from wavehax.errors import exit_code
 from wavehax.nn import WaveGenerator
 from wavehax.nn.baselines import BASELINES, Baseline
 from wavehax.train.config import TrainConfig, load_config

@@ -11,11 +11,11 @@ import pytest
 from evaluate_signals import RATE, voice
 
 import wavehax
-from wavehax.audio import write_audio
 from wavehax.checkpoint import Model, save_model
 from wavehax.config import FEATURES, GeneratorConfig, parameter_shapes
 from wavehax.evaluate import aliasing, aliasing_mels
 from wavehax.features import log_mel, mel_frequencies
+from wavehax.files.sound import write_audio
 
 pytest.importorskip("scipy", reason="needs the extra [eval]")
 

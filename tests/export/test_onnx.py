@@ -22,10 +22,10 @@ from random_models import (
 from tiny_models import FIXTURES, read_fixture
 
 import wavehax
-from wavehax.audio import read_audio
 from wavehax.checkpoint import Model, load_model
 from wavehax.config import FeatureConfig, GeneratorConfig
 from wavehax.features import log_mel
+from wavehax.files.sound import read_audio
 from wavehax.locate import model_path
 from wavehax.official import convert_official
 

@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 
 import wavehax
-from wavehax.audio import read_audio
 from wavehax.checkpoint import Model
 from wavehax.config import FeatureConfig, GeneratorConfig, parameter_shapes
 from wavehax.features import log_mel
+from wavehax.files.sound import read_audio
 from wavehax.official import haar_packet
 from wavehax.vocoder import Stream, Vocoder
 

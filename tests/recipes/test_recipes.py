@@ -18,8 +18,8 @@ import yaml
 from processes import ENVIRONMENT
 from voices import voice
 
-from wavehax.audio import write_audio
 from wavehax.config import FEATURES
+from wavehax.files.sound import write_audio
 from wavehax.train.config import load_config
 from wavehax.train.corpus import Recording, read_manifest
 from wavehax.train.loop import Trainer

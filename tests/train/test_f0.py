@@ -13,10 +13,10 @@ from tiny_models import with_f0
 from voices import voice
 
 import wavehax
-from wavehax.audio import read_audio
 from wavehax.checkpoint import load_model, save_model
 from wavehax.config import FEATURES, F0Config
 from wavehax.features import log_mel
+from wavehax.files.sound import read_audio
 from wavehax.train import f0_data
 from wavehax.train.data import SegmentDataset
 from wavehax.train.f0 import losses, train

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from voices import voice
 
-from wavehax.audio import write_audio
 from wavehax.config import FEATURES
+from wavehax.files.sound import write_audio
 from wavehax.train.config import DataConfig
 from wavehax.train.corpus import Recording, read_manifest
 from wavehax.train.data import SegmentDataset

@@ -23,10 +23,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from wavehax.audio import resample
 from wavehax.errors import optional_module
 from wavehax.evaluate.aliasing_mels import MelOf
 from wavehax.evaluate.subjects import Subject, Synthesizer, in_step
+from wavehax.files.sound import resample
 
 LOWEST, OCTAVES = 65.406, 5  # Hz; from C2 to C7
 TONES = LOWEST * 2 ** (np.arange(0, 12 * OCTAVES + 1, 2) / 12)

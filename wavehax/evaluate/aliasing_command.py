@@ -10,9 +10,7 @@ import numpy as np
 
 from wavehax import arguments as types
 from wavehax.arguments import Parser
-from wavehax.audio import read_audio
-from wavehax.batch import UsageError
-from wavehax.errors import optional_module
+from wavehax.errors import UsageError, optional_module
 from wavehax.evaluate import aliasing, aliasing_mels, aliasing_report
 from wavehax.evaluate.aliasing import Curve
 from wavehax.evaluate.aliasing_mels import MelOf
@@ -20,7 +18,8 @@ from wavehax.evaluate.outputs import check_outputs, json_text, output_paths
 from wavehax.evaluate.report import write_page
 from wavehax.evaluate.subjects import Subject, Synthesizer, open_subject
 from wavehax.features import log_mel
-from wavehax.files import replacing
+from wavehax.files.outputs import replacing
+from wavehax.files.sound import read_audio
 from wavehax.locate import DEFAULT_MODEL
 
 DESCRIPTION = """Measure what a model puts off the harmonic series of its F0: steady tones and a

@@ -9,8 +9,7 @@ from pathlib import Path
 import wavehax
 from wavehax import arguments as types
 from wavehax.arguments import Parser
-from wavehax.batch import UsageError
-from wavehax.errors import optional_module
+from wavehax.errors import UsageError, optional_module
 from wavehax.evaluate import aliasing_command, f0_command, summary
 from wavehax.evaluate.items import SPLITS, Item, folder_items, manifest_items
 from wavehax.evaluate.outputs import check_outputs, output_paths

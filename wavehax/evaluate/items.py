@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wavehax.features import F0_MAX, F0_MIN
-from wavehax.files import sound_type
+from wavehax.files.sound import sound_type
 from wavehax.train.corpus import read_manifest
 
 SPLITS = ("dev", "unseen", "singing")

@@ -20,7 +20,7 @@ from wavehax.export.prior import prior
 from wavehax.export.timeline import Streaming, Timeline, Whole
 from wavehax.export.transforms import analyse, inverse_stft, stft, synthesize
 from wavehax.export.verify import verify
-from wavehax.files import refuse_existing, replacing
+from wavehax.files.outputs import refuse_existing, replacing
 
 _WHOLE_TEXT = "Log-mel-spectrogram, F0 and noise to waveform."
 _STREAM_TEXT = (

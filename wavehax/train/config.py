@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from wavehax.config import FEATURES, ConfigError, FeatureConfig, GeneratorConfig, from_dict, to_dict
-from wavehax.yamlfile import read_value, read_yaml
+from wavehax.files.yaml import read_value, read_yaml
 
 PRECISIONS = ("fp32", "bf16")
 DISCRIMINATORS = ("univnet", "light", "spectral", "log", "log_light")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from wavehax.errors import one_line
 from wavehax.features import F0_MAX, F0_MIN
-from wavehax.files import replacing
+from wavehax.files.outputs import replacing
 
 MANIFEST = "MANIFEST.tsv"
 """Name of the table of a corpus, and of the table of held-out recordings in a prepared folder."""

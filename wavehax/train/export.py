@@ -11,7 +11,7 @@ import torch
 
 from wavehax.checkpoint import Model, load_model, save_model
 from wavehax.config import FeatureConfig
-from wavehax.files import refuse_existing, replacing
+from wavehax.files.outputs import refuse_existing, replacing
 from wavehax.nn import BaseGenerator, build_generator
 from wavehax.nn.layers import BatchNorm
 from wavehax.train.config import DataConfig, config_from_dict

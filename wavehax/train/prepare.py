@@ -39,12 +39,10 @@ from pathlib import Path
 
 import numpy as np
 
-from wavehax import batch
-from wavehax.audio import read_audio
 from wavehax.config import FEATURES, FeatureConfig
-from wavehax.errors import ignore_import_warnings
+from wavehax.errors import exit_code, ignore_import_warnings
 from wavehax.features import f0_from_audio, log_mel
-from wavehax.files import nearest_int16
+from wavehax.files.sound import nearest_int16, read_audio
 from wavehax.train.corpus import Recording, write_manifest
 from wavehax.train.pitch import random_factor, shifted_mel
 from wavehax.train.writer import Arrays, Writer
@@ -105,7 +103,7 @@ def main(
         options = {"shifted": arguments.shifted, "without_rumble": arguments.without_rumble}
         prepare(recordings, arguments.corpus, arguments.out, definition, arguments.jobs, **options)
 
-    return batch.exit_code(work)
+    return exit_code(work)
 
 
 def prepare(

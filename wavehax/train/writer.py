@@ -13,7 +13,7 @@ from typing import IO, Any
 import numpy as np
 
 from wavehax.config import FeatureConfig, to_dict
-from wavehax.files import replacing
+from wavehax.files.outputs import replacing
 
 Arrays = Mapping[str, np.ndarray]
 """Of an utterance of T frames: audio int16 [T * hop_length], f0 [T] Hz, mel float32 [T, n_mels];

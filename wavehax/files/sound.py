@@ -1,16 +1,20 @@
-"""Sound files in and out, and resampling; needs soundfile, and nothing else beside numpy."""
+"""Sound files in and out, whole or block by block, and resampling; soundfile is imported where it is
+used."""
 
 from __future__ import annotations
 
 import math
 import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 
 from wavehax.errors import optional_module
-from wavehax.files import nearest_int16, replacing, sound_type
+from wavehax.files.outputs import replacing
 
+_TILE = 1 << 20  # samples written and checked at once: 4 MB
+_FLOATING = ("FLOAT", "DOUBLE", "VORBIS", "OPUS", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III")
 # of the sinc on either side; under the Kaiser window the transition is a tenth of the band wide
 _ZERO_CROSSINGS = 64
 _KAISER_BETA = 10.056  # Kaiser's formula for 100 dB of stop-band attenuation: 0.1102 * (100 - 8.7)
@@ -106,6 +110,88 @@ def write_audio(
             soundfile.write(temporary, samples, sample_rate, subtype=subtype, format=kind)
         except soundfile.LibsndfileError as error:
             raise OSError(f"{path}: cannot be written ({_reason(error)})") from error
+
+
+def write_blocks(
+    path: Path, blocks: Iterable[np.ndarray], sample_rate: int, *, overwrite: bool = False
+) -> None:
+    """Write a mono sound file from consecutive blocks of float32 samples, in memory that does not
+    grow with them.
+
+    Types of 16-bit integers get those of `nearest_int16`.
+
+    Raises:
+        ValueError: the suffix of `path` is no sound file type, or a sample is not finite.
+        FileExistsError, OSError: as `replacing`; also when the disk is full.
+    """
+    import soundfile
+
+    kind = sound_type(path)
+    with replacing(path, overwrite=overwrite) as temporary:
+        try:
+            with soundfile.SoundFile(temporary, "w", sample_rate, channels=1, format=kind) as file:
+                for tile in finite_tiles(blocks):
+                    file.write(nearest_int16(tile) if file.subtype == "PCM_16" else tile)
+        except (soundfile.LibsndfileError, AssertionError) as error:
+            # soundfile asserts that a write was complete
+            raise OSError(f"{path}: cannot be written whole (disk full?)") from error
+
+
+def saturates(path: Path) -> bool:
+    """Whether a sound file of this suffix holds integers, which cut off what is outside [-1, 1].
+
+    ValueError as `sound_type`.
+    """
+    import soundfile
+
+    return soundfile.default_subtype(sound_type(path)) not in _FLOATING
+
+
+def sound_type(path: Path) -> str:
+    """libsndfile's name of the type that the suffix of `path` stands for."""
+    import soundfile
+
+    kind = {"AIF": "AIFF", "OGA": "OGG"}.get(path.suffix[1:].upper(), path.suffix[1:].upper())
+    if kind == "RAW" or kind not in soundfile.available_formats():
+        raise ValueError(
+            f"{path}: unknown sound file type {path.suffix!r}; expected .wav, .flac, .ogg or"
+            " another of libsndfile's"
+        )
+    return kind
+
+
+def nearest_int16(samples: np.ndarray) -> np.ndarray:
+    """Samples in [-1, 1] as the nearest of 16-bit integers, a half to the even one; what is outside
+    is clipped.
+
+    libsndfile would round down, an offset of half a step that makes -1 of the faintest sound.
+    """
+    return np.clip(np.rint(samples * np.float32(32768)), -32768, 32767).astype(np.int16)
+
+
+def pcm16(samples: np.ndarray) -> bytes:
+    """`nearest_int16` as little-endian bytes: those of a .wav."""
+    return nearest_int16(samples).astype("<i2").tobytes()
+
+
+def finite_tiles(blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """The same samples in tiles of bounded size.
+
+    Raises:
+        ValueError: a sample is not finite.
+    """
+    done = 0
+    for block in blocks:
+        for start in range(0, len(block), _TILE):
+            tile = block[start : start + _TILE]
+            finite = np.isfinite(tile)
+            if not finite.all():
+                raise ValueError(
+                    f"output sample {done + int(np.argmin(finite))} is not finite: is this a"
+                    " log-mel-spectrogram?"
+                )
+            done += len(tile)
+            yield tile
 
 
 def resample(wave: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:

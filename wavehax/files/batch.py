@@ -10,31 +10,10 @@ from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import TypeVar
 
-from wavehax.errors import one_line, printable
-
-EXPECTED_ERRORS = (OSError, ValueError, ModuleNotFoundError, MemoryError)
-"""What a file or an argument can cause; anything else is a mistake of ours, and its traceback is
-wanted."""
+from wavehax.errors import EXPECTED_ERRORS, UsageError, report
 
 _BAR_WIDTH = 30  # characters
 _Result = TypeVar("_Result")
-
-
-class UsageError(Exception):
-    """Arguments that do not go together."""
-
-
-def exit_code(work: Callable[[], object]) -> int:
-    """Do all of a program's work: 0 when it is done, 1 after one of EXPECTED_ERRORS in a line, 130
-    if interrupted."""
-    try:
-        work()
-    except KeyboardInterrupt:
-        return 130
-    except EXPECTED_ERRORS as error:
-        report(error)
-        return 1
-    return 0
 
 
 def expand(patterns: Sequence[str]) -> list[Path]:
@@ -128,19 +107,6 @@ def collect(
     if unexpected is not None:
         raise unexpected
     return results
-
-
-def report(error: BaseException, subject: str = "") -> None:
-    """One line on standard error, which names `subject` unless the message does."""
-    message, subject = one_line(error), printable(subject)
-    say(f"{subject}: {message}" if subject and subject not in message else message)
-
-
-def say(message: str) -> None:
-    """One line on standard error, in place of a bar that stands there: the next file that is done
-    shows it again."""
-    clear = "\r\033[K" if sys.stderr.isatty() else ""
-    print(f"{clear}wavehax: {message}", file=sys.stderr)
 
 
 class _Bar:
