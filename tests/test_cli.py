@@ -9,9 +9,9 @@ from tiny_models import with_f0
 import wavehax
 from wavehax.checkpoint import Model, save_model
 from wavehax.config import FEATURES, parameter_shapes
-from wavehax.features import frame_count, log_mel
 from wavehax.files import batch
 from wavehax.files.sound import pcm16, read_audio
+from wavehax.mel.features import frame_count, log_mel
 
 soundfile = pytest.importorskip("soundfile")
 

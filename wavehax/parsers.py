@@ -10,9 +10,9 @@ from pathlib import Path
 
 import wavehax
 from wavehax import arguments as types
-from wavehax.adapters import LOGS
 from wavehax.arguments import Parser
 from wavehax.config import FEATURES, GENERATORS
+from wavehax.mel.convert import LOGS
 from wavehax.vocoder import PRECISIONS
 
 _EXIT_CODES = """Exit codes: 0 all well; 1 some input failed, with one line on standard error for

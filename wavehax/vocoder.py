@@ -12,7 +12,6 @@ import numpy as np
 from wavehax import _engine
 from wavehax.checkpoint import Model, load_model
 from wavehax.config import FeatureConfig, GeneratorConfig, to_dict
-from wavehax.harmonics import flatten_harmonics
 from wavehax.inputs import (
     MIN_F0,
     checked_f0,
@@ -23,6 +22,7 @@ from wavehax.inputs import (
     checked_threads,
 )
 from wavehax.locate import model_path
+from wavehax.mel.harmonics import flatten_harmonics
 
 PRECISIONS = ("fp32", "bf16", "mixed")
 """Slowest first; what each rounds is said in `load`. Sums are always float32."""

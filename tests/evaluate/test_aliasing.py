@@ -14,8 +14,8 @@ import wavehax
 from wavehax.checkpoint import Model, save_model
 from wavehax.config import FEATURES, GeneratorConfig, parameter_shapes
 from wavehax.evaluate import aliasing, aliasing_mels
-from wavehax.features import log_mel, mel_frequencies
 from wavehax.files.sound import write_audio
+from wavehax.mel.features import log_mel, mel_frequencies
 
 pytest.importorskip("scipy", reason="needs the extra [eval]")
 

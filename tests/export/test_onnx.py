@@ -24,9 +24,9 @@ from tiny_models import FIXTURES, read_fixture
 import wavehax
 from wavehax.checkpoint import Model, load_model
 from wavehax.config import FeatureConfig, GeneratorConfig
-from wavehax.features import log_mel
 from wavehax.files.sound import read_audio
 from wavehax.locate import model_path
+from wavehax.mel.features import log_mel
 from wavehax.official import convert_official
 
 onnxruntime = pytest.importorskip("onnxruntime", reason="needs the extra [onnx]")

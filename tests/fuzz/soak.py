@@ -18,8 +18,8 @@ import numpy as np
 import wavehax
 from wavehax.checkpoint import Model
 from wavehax.config import FeatureConfig, GeneratorConfig, parameter_shapes
-from wavehax.features import log_mel
 from wavehax.files.sound import read_audio
+from wavehax.mel.features import log_mel
 from wavehax.official import haar_packet
 from wavehax.vocoder import Stream, Vocoder
 

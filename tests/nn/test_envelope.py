@@ -11,7 +11,7 @@ import torch
 from nn_fixtures import SHARED, SMALL
 
 from wavehax.config import FEATURES, GENERATORS, GeneratorConfig
-from wavehax.features import log_mel, mel_filterbank, mel_frequencies
+from wavehax.mel.features import log_mel, mel_filterbank, mel_frequencies
 from wavehax.nn import build_generator
 from wavehax.nn.envelope import envelope_weights
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from wavehax.features import F0_MAX, F0_MIN
+from wavehax.mel.features import F0_MAX, F0_MIN
 from wavehax.train.corpus import Recording, find, hold_out, read_manifest, write_manifest
 
 

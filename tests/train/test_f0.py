@@ -15,8 +15,8 @@ from voices import voice
 import wavehax
 from wavehax.checkpoint import load_model, save_model
 from wavehax.config import FEATURES, F0Config
-from wavehax.features import log_mel
 from wavehax.files.sound import read_audio
+from wavehax.mel.features import log_mel
 from wavehax.train import f0_data
 from wavehax.train.data import SegmentDataset
 from wavehax.train.f0 import losses, train

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from wavehax.config import FeatureConfig
-from wavehax.features import log_mel
+from wavehax.mel.features import log_mel
 from wavehax.train.losses import EnergyScore, LogMagnitude, LogMel, mel_views
 
 FIXTURE = Path(__file__).parents[3] / "shared" / "fixtures" / "official_features.npz"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from wavehax.config import FEATURES
-from wavehax.features import log_mel
+from wavehax.mel.features import log_mel
 from wavehax.train.pitch import FACTOR_MAX, FACTOR_MIN, random_factor, shifted_mel
 
 pytest.importorskip("pyworld")

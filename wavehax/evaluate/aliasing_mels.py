@@ -21,8 +21,8 @@ from collections.abc import Callable
 import numpy as np
 
 from wavehax.evaluate.subjects import Synthesizer, in_step
-from wavehax.features import hann_window, log_mel, mel_filterbank, mel_frequencies
-from wavehax.harmonics import flatten_harmonics
+from wavehax.mel.features import hann_window, log_mel, mel_filterbank, mel_frequencies
+from wavehax.mel.harmonics import flatten_harmonics
 
 MelOf = Callable[[np.ndarray], np.ndarray]
 """F0 [T] in Hz to mel [n_mels, T]."""

@@ -14,8 +14,8 @@ from wavehax.errors import optional_module
 from wavehax.evaluate.items import SPLITS, Item, manifest_items
 from wavehax.evaluate.pitch import F0Scores, f0_in_range, f0_scores
 from wavehax.evaluate.synthesis import check_predictor
-from wavehax.features import log_mel
 from wavehax.files.sound import read_audio
+from wavehax.mel.features import log_mel
 from wavehax.vocoder import Vocoder
 
 DESCRIPTION = """Score the F0 that a model predicts from the mels of recordings against WORLD

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from wavehax.features import F0_MAX, F0_MIN
 from wavehax.files.sound import sound_type
+from wavehax.mel.features import F0_MAX, F0_MIN
 from wavehax.train.corpus import read_manifest
 
 SPLITS = ("dev", "unseen", "singing")

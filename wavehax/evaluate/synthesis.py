@@ -11,8 +11,8 @@ import wavehax
 from wavehax.errors import optional_module
 from wavehax.evaluate import pitch
 from wavehax.evaluate.items import Item
-from wavehax.features import frame_count, log_mel
 from wavehax.files.sound import read_audio, resample
+from wavehax.mel.features import frame_count, log_mel
 
 _FRAMING = ("sample_rate", "hop_length", "padding")  # what decides where a frame lies
 _OTHER_SEED = 1  # the default is 0

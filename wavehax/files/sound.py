@@ -1,5 +1,5 @@
-"""Sound files in and out, whole or block by block, and resampling; soundfile is imported where it is
-used."""
+"""Sound files in and out, whole or block by block, and resampling; needs soundfile for files
+only."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from wavehax.config import FeatureConfig
-from wavehax.features import log_mel
+from wavehax.mel.features import log_mel
 
 _DISTURBANCE = (3e-4, 0.1)  # RMS, of full scale
 _RUMBLE_HZ = 60.0

@@ -70,7 +70,7 @@ class DataConfig:
     speed_max: float = 1.9  # fastest; speeds are drawn uniformly on a logarithmic scale
     # of those at their own speed whose mel is of the voice at another pitch (train.pitch)
     shifted_share: float = 0.0
-    # of the others whose mel has lost its harmonics (wavehax.harmonics), as where F0 is scaled
+    # of the others whose mel has lost its harmonics (wavehax.mel.harmonics), as where F0 is scaled
     flat_share: float = 0.0
     # of the others, too, whose mel shows an offset, rumble or hum that the audio lacks
     disturbed_share: float = 0.0

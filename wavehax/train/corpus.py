@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wavehax.errors import one_line
-from wavehax.features import F0_MAX, F0_MIN
 from wavehax.files.outputs import replacing
+from wavehax.mel.features import F0_MAX, F0_MIN
 
 MANIFEST = "MANIFEST.tsv"
 """Name of the table of a corpus, and of the table of held-out recordings in a prepared folder."""

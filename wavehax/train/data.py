@@ -11,7 +11,7 @@ import numpy as np
 
 from wavehax.config import FeatureConfig, from_dict
 from wavehax.errors import one_line
-from wavehax.harmonics import flatten_harmonics
+from wavehax.mel.harmonics import flatten_harmonics
 from wavehax.train.augment import margin_frames, resample_f0, resample_segment
 from wavehax.train.config import DataConfig
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from wavehax.config import FeatureConfig
-from wavehax.features import mel_filterbank
+from wavehax.mel.features import mel_filterbank
 from wavehax.train.config import DataConfig
 from wavehax.train.data import SegmentDataset
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from wavehax.config import FeatureConfig
-from wavehax.features import mel_filterbank, mel_frequencies
+from wavehax.mel.features import mel_filterbank, mel_frequencies
 from wavehax.nn.stft import log_magnitude
 
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from wavehax.config import FeatureConfig
-from wavehax.features import log_mel
+from wavehax.mel.features import log_mel
 from wavehax.nn import build_generator
 from wavehax.nn.discriminators import DiscriminatorConfig
 from wavehax.train.config import DataConfig, TrainConfig

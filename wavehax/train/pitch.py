@@ -14,7 +14,7 @@ import numpy as np
 
 from wavehax.config import FeatureConfig
 from wavehax.errors import optional_module
-from wavehax.features import log_mel
+from wavehax.mel.features import log_mel
 
 FACTOR_MIN, FACTOR_MAX = 0.55, 2.1
 """Range of pitch factors: an octave and a little more."""

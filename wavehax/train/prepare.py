@@ -13,9 +13,9 @@ and for the recordings that were held out
     samples while training
 
 Utterances are cut to whole hops, so that frame t of the arrays belongs to samples [t*hop_length,
-(t+1)*hop_length): the alignment of `wavehax.features`. A frame takes 2 * hop_length + 4 * n_mels +
-4 bytes: 309 MB an hour with `vocos-24k`, 318 with `wavehax-24k`, 491 with `wavehax-48k`; 4 * n_mels
-+ 4 bytes more with --shifted, and half as much time again.
+(t+1)*hop_length): the alignment of `wavehax.mel.features`. A frame takes 2 * hop_length + 4 *
+n_mels + 4 bytes: 309 MB an hour with `vocos-24k`, 318 with `wavehax-24k`, 491 with `wavehax-48k`; 4
+* n_mels + 4 bytes more with --shifted, and half as much time again.
 
 manifest.json is written last: a folder that has one is complete. Until then progress.jsonl says how
 far the arrays are valid, and preparation can be stopped in any way and taken up again.
@@ -41,8 +41,8 @@ import numpy as np
 
 from wavehax.config import FEATURES, FeatureConfig
 from wavehax.errors import exit_code, ignore_import_warnings
-from wavehax.features import f0_from_audio, log_mel
 from wavehax.files.sound import nearest_int16, read_audio
+from wavehax.mel.features import f0_from_audio, log_mel
 from wavehax.train.corpus import Recording, write_manifest
 from wavehax.train.pitch import random_factor, shifted_mel
 from wavehax.train.writer import Arrays, Writer

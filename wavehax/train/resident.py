@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wavehax import harmonics
 from wavehax.config import FeatureConfig
-from wavehax.features import mel_filterbank
+from wavehax.mel import harmonics
+from wavehax.mel.features import mel_filterbank
 from wavehax.train.config import DataConfig
 from wavehax.train.data import Batch, Draw, SegmentDataset, load_array
 

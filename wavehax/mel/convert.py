@@ -16,8 +16,8 @@ import warnings
 import numpy as np
 
 from wavehax.config import FeatureConfig
-from wavehax.features import frame_count, mel_filterbank, mel_frequencies
 from wavehax.inputs import checked_mel
+from wavehax.mel.features import frame_count, mel_filterbank, mel_frequencies
 
 LOGS = {"e": 1.0, "10": math.log(10), "dB": math.log(10) / 20}
 """Logarithms by name: what one of it, of a magnitude, is as a natural one."""

@@ -14,7 +14,7 @@ import functools
 import numpy as np
 
 from wavehax.config import FeatureConfig
-from wavehax.features import mel_frequencies
+from wavehax.mel.features import mel_frequencies
 
 _GRID_HZ = 10.0  # between points of the linear axis on which bands are smoothed
 STEPS = 24  # F0 is rounded to an octave over this: the triangle need not be exact to more than 3 %

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from wavehax.config import FeatureConfig
-from wavehax.features import checked_audio, frame_count, log_mel, log_mel_of_padded
+from wavehax.mel.features import checked_audio, frame_count, log_mel, log_mel_of_padded
 
 
 class MelStream:
