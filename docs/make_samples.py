@@ -28,7 +28,7 @@ from wavehax.evaluate.pictures import png, spectrogram
 from wavehax.features import f0_from_audio, log_mel
 from wavehax.files.outputs import replacing
 from wavehax.files.sound import read_audio, resample, write_audio
-from wavehax.locate import shipped_models
+from wavehax.models.locate import shipped_models
 
 SAMPLES = Path(__file__).parent / "samples"
 RECORDINGS = ("flemishguy", "kathleen", "nathalie")

@@ -20,7 +20,7 @@ from wavehax.arguments import count
 from wavehax.average import average
 from wavehax.errors import exit_code
 from wavehax.files.outputs import refuse_existing, replacing
-from wavehax.locate import model_path
+from wavehax.models.locate import model_path
 
 SPLIT = "dev"
 PESQ, NATURALNESS = "pesq_wb", "distillmos_difference"

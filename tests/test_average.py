@@ -17,7 +17,7 @@ from tiny_models import with_f0
 from wavehax.average import average, mean_model
 from wavehax.checkpoint import Model, load_model, save_model
 from wavehax.config import FeatureConfig, GeneratorConfig
-from wavehax.locate import model_path
+from wavehax.models.locate import model_path
 
 CONFIG = GeneratorConfig(
     n_mels=8,

@@ -15,7 +15,7 @@ import pytest
 from wavehax.cli import main
 from wavehax.errors import ModelError
 from wavehax.files.sound import read_audio, write_audio
-from wavehax.locate import model_path, shipped_models
+from wavehax.models.locate import model_path, shipped_models
 
 DOCS = Path(__file__).parents[1] / "docs"
 

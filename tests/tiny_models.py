@@ -12,7 +12,7 @@ import pytest
 
 from wavehax.checkpoint import F0Model, Model
 from wavehax.config import F0Config, FeatureConfig, f0_parameter_shapes
-from wavehax.official import convert_official
+from wavehax.official.convert import convert_official
 
 _ROOT = Path(__file__).parents[1]
 _FOLDERS = (_ROOT / "tests" / "data", _ROOT.parent / "shared" / "fixtures")

@@ -18,7 +18,7 @@ from wavehax.checkpoint import Model, load_model, save_model
 from wavehax.config import from_dict, to_dict
 from wavehax.errors import ModelError
 from wavehax.files.outputs import refuse_existing, replacing
-from wavehax.locate import model_path, shipped_models
+from wavehax.models.locate import model_path, shipped_models
 from wavehax.vocoder import Vocoder
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from wavehax.config import FEATURES, GENERATORS
 from wavehax.errors import EXPECTED_ERRORS, ModelError, UsageError, ignore_import_warnings, report
 from wavehax.files import batch
 from wavehax.files.yaml import read_card
-from wavehax.locate import DEFAULT_MODEL, model_path
+from wavehax.models.locate import DEFAULT_MODEL, model_path
 from wavehax.parsers import command_line
 
 
@@ -137,7 +137,7 @@ def _info(arguments: argparse.Namespace) -> int:
 
 
 def _bench(arguments: argparse.Namespace) -> int:
-    from wavehax import bench
+    from wavehax.bench import cases as bench
     from wavehax.errors import optional_module
     from wavehax.files.outputs import refuse_existing
     from wavehax.vocoder import Vocoder
@@ -146,7 +146,7 @@ def _bench(arguments: argparse.Namespace) -> int:
         refuse_existing(arguments.json, arguments.force)
     if arguments.peers:
         optional_module("torch", "the comparison with PyTorch", "wavehax[bench]")
-        from wavehax import bench_peers
+        from wavehax.bench import peers as bench_peers
     cases, vocoders = [], []
     for name in arguments.models or [DEFAULT_MODEL, *GENERATORS]:
         model = bench.named_model(name)
@@ -180,7 +180,7 @@ def _bench(arguments: argparse.Namespace) -> int:
 def _import_official(arguments: argparse.Namespace) -> int:
     from wavehax.checkpoint import save_model
     from wavehax.files.outputs import refuse_existing
-    from wavehax.official import import_official
+    from wavehax.official.convert import import_official
 
     refuse_existing(arguments.output, arguments.force)
     try:

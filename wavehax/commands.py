@@ -14,16 +14,16 @@ import numpy as np
 
 from wavehax.arguments import F0_FROM_MEL
 from wavehax.checkpoint import Model, load_model
+from wavehax.checks import checked_f0
 from wavehax.config import FEATURES, FeatureConfig
 from wavehax.errors import printable, say
 from wavehax.files.levels import Clipping, amplified, limited
 from wavehax.files.outputs import refuse_existing, replacing
 from wavehax.files.sound import finite_tiles, pcm16, read_audio, saturates, write_blocks
-from wavehax.inputs import checked_f0
-from wavehax.locate import card_path, model_path
 from wavehax.mel.convert import convert, convert_f0, natural_log
 from wavehax.mel.features import f0_from_audio, log_mel
 from wavehax.mel.files import read_f0, read_mel, read_stats
+from wavehax.models.locate import card_path, model_path
 from wavehax.vocoder import Vocoder, available_isas
 
 PIPE_FRAMES = 256

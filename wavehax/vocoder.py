@@ -11,8 +11,7 @@ import numpy as np
 
 from wavehax import _engine
 from wavehax.checkpoint import Model, load_model
-from wavehax.config import FeatureConfig, GeneratorConfig, to_dict
-from wavehax.inputs import (
+from wavehax.checks import (
     MIN_F0,
     checked_f0,
     checked_mel,
@@ -21,8 +20,9 @@ from wavehax.inputs import (
     checked_seed,
     checked_threads,
 )
-from wavehax.locate import model_path
+from wavehax.config import FeatureConfig, GeneratorConfig, to_dict
 from wavehax.mel.harmonics import flatten_harmonics
+from wavehax.models.locate import model_path
 
 PRECISIONS = ("fp32", "bf16", "mixed")
 """Slowest first; what each rounds is said in `load`. Sums are always float32."""

@@ -25,9 +25,9 @@ import wavehax
 from wavehax.checkpoint import Model, load_model
 from wavehax.config import FeatureConfig, GeneratorConfig
 from wavehax.files.sound import read_audio
-from wavehax.locate import model_path
 from wavehax.mel.features import log_mel
-from wavehax.official import convert_official
+from wavehax.models.locate import model_path
+from wavehax.official.convert import convert_official
 
 onnxruntime = pytest.importorskip("onnxruntime", reason="needs the extra [onnx]")
 onnx = pytest.importorskip("onnx", reason="needs the extra [onnx]")

@@ -16,7 +16,7 @@ import yaml
 
 from wavehax.checkpoint import load_model, save_model
 from wavehax.config import FEATURES, ConfigError
-from wavehax.locate import model_path
+from wavehax.models.locate import model_path
 from wavehax.train.config import load_config
 from wavehax.train.export import export
 from wavehax.train.loop import Trainer

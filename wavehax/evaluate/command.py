@@ -16,7 +16,7 @@ from wavehax.evaluate.outputs import check_outputs, output_paths
 from wavehax.evaluate.report import write_report
 from wavehax.evaluate.scoring import score_all
 from wavehax.evaluate.synthesis import FilePair, ModelSynthesis, Synthesis, WorldSynthesis
-from wavehax.locate import DEFAULT_MODEL
+from wavehax.models.locate import DEFAULT_MODEL
 from wavehax.vocoder import PRECISIONS
 
 DESCRIPTION = """Score what a vocoder makes: files of GENERATED_DIR against the recordings of the

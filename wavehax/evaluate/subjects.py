@@ -13,7 +13,7 @@ import wavehax
 from wavehax.checkpoint import load_model
 from wavehax.config import FeatureConfig
 from wavehax.errors import optional_module
-from wavehax.locate import MODEL_FILE, model_path
+from wavehax.models.locate import MODEL_FILE, model_path
 
 
 class Synthesizer(Protocol):

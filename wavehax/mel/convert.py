@@ -15,8 +15,8 @@ import warnings
 
 import numpy as np
 
+from wavehax.checks import checked_mel
 from wavehax.config import FeatureConfig
-from wavehax.inputs import checked_mel
 from wavehax.mel.features import frame_count, mel_filterbank, mel_frequencies
 
 LOGS = {"e": 1.0, "10": math.log(10), "dB": math.log(10) / 20}

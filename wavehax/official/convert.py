@@ -28,7 +28,7 @@ from wavehax.config import (
 from wavehax.errors import ModelError, one_line
 from wavehax.files.yaml import read_yaml
 from wavehax.mel.files import read_stats
-from wavehax.official_checkpoint import read_generator_state
+from wavehax.official.checkpoint import read_generator_state
 
 _NAMESPACE = "wavehax.generators."
 _COMMON = {

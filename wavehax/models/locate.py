@@ -15,7 +15,7 @@ DEFAULT_MODEL = "vocos-24k"
 MODEL_FILE, CARD_FILE = "model.safetensors", "README.md"
 """What a folder, or a repository, of one model holds; the card is for people and may be missing."""
 
-_MODELS = Path(__file__).parent / "models"
+_MODELS = Path(__file__).parent
 _REPOSITORY = re.compile(r"(?P<id>\w[\w.-]*/\w[\w.-]*)(@(?P<revision>\w[\w./-]*))?", re.ASCII)
 
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from wavehax.bench import Case, inputs
+from wavehax.bench.cases import Case, inputs
 from wavehax.checkpoint import Model
 from wavehax.config import NORM_EPSILON, PROJECTION_TAPS, GeneratorConfig
 from wavehax.nn import build_generator

@@ -26,7 +26,7 @@ from wavehax import _engine
 from wavehax.checkpoint import Model, load_model
 from wavehax.config import FEATURES, GENERATORS, PROJECTION_TAPS, GeneratorConfig, parameter_shapes
 from wavehax.files.outputs import replacing
-from wavehax.locate import model_path
+from wavehax.models.locate import model_path
 from wavehax.vocoder import Vocoder
 
 _PEAK_SECONDS = 0.02  # of multiply-adds each time, at 200 GFLOP/s
