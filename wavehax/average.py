@@ -22,7 +22,7 @@ from wavehax.models.locate import model_path, shipped_models
 from wavehax.vocoder import Vocoder
 
 if TYPE_CHECKING:
-    from wavehax.train.config import DataConfig
+    from wavehax.data.config import DataConfig
 
 _MAX_SUM_ERROR = 1e-6
 _TRIAL_FRAMES, _TRIAL_F0 = 50, 150.0  # frames and Hz of what a new model must be able to say
@@ -188,7 +188,7 @@ def _export_module(required: bool) -> Any:
 
 def _segments(models: Sequence[Model], folder: Path) -> DataConfig:
     """Segments of the folder, drawn as for the training of the first model that tells how."""
-    from wavehax.train.config import DataConfig
+    from wavehax.data.config import DataConfig
 
     found = next(filter(None, (_training_data(model.provenance) for model in models)), {})
     return from_dict(DataConfig, {**found, "path": str(folder)})

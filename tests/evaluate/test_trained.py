@@ -13,16 +13,13 @@ pytest.importorskip("scipy", reason="needs the extra [eval]")
 
 from wavehax.checkpoint import Model, save_model  # noqa: E402
 from wavehax.config import FEATURES, GeneratorConfig  # noqa: E402
+from wavehax.data.config import DataConfig  # noqa: E402
 from wavehax.evaluate import aliasing, aliasing_mels, aliasing_report  # noqa: E402
 from wavehax.evaluate.aliasing import Curve  # noqa: E402
 from wavehax.evaluate.subjects import open_subject  # noqa: E402
 from wavehax.nn import build_generator  # noqa: E402
 from wavehax.nn.baselines import Baseline  # noqa: E402
-from wavehax.train.config import (  # noqa: E402
-    DataConfig,
-    TrainConfig,
-    config_to_dict,
-)
+from wavehax.train.config import TrainConfig, config_to_dict  # noqa: E402
 from wavehax.train.state import flatten, save_state  # noqa: E402
 
 SIZES = {

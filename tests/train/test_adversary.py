@@ -17,7 +17,8 @@ import torch
 
 from wavehax.nn.discriminators import LOG_RESOLUTIONS, Discriminator, DiscriminatorConfig
 from wavehax.train import main
-from wavehax.train.config import DISCRIMINATORS, load_config
+from wavehax.train.config import DISCRIMINATORS
+from wavehax.train.load import load_config
 from wavehax.train.loop import Trainer
 from wavehax.train.start import initialize_discriminators
 from wavehax.train.state import load_state, newest

@@ -18,11 +18,11 @@ import torch
 
 from wavehax.checkpoint import load_model
 from wavehax.cli import main as command_line
+from wavehax.data.segments import SegmentDataset
 from wavehax.nn import build_generator
 from wavehax.train import main
-from wavehax.train.config import load_config
-from wavehax.train.data import SegmentDataset
 from wavehax.train.export import export
+from wavehax.train.load import load_config
 from wavehax.train.loop import Trainer
 from wavehax.train.state import load_state, newest, unflatten
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from wavehax.train import main
-from wavehax.train.config import load_config
+from wavehax.train.load import load_config
 from wavehax.train.loop import Trainer
 
 

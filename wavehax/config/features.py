@@ -35,9 +35,9 @@ class FeatureConfig:
         check_sizes(self, "sample_rate", "hop_length", "n_fft", "n_mels")
         if not (math.isfinite(self.log_floor) and self.log_floor > 0):
             raise ConfigError(f"log_floor={self.log_floor}: expected a positive magnitude")
-        check_choice(self, "mel_scale", ("slaney", "htk"))
-        check_choice(self, "mel_norm", ("slaney", "none"))
-        check_choice(self, "padding", ("same", "centre"))
+        check_choice("mel_scale", self.mel_scale, ("slaney", "htk"))
+        check_choice("mel_norm", self.mel_norm, ("slaney", "none"))
+        check_choice("padding", self.padding, ("same", "centre"))
         if not 0 <= self.f_min < self.f_max <= self.sample_rate / 2:
             raise ConfigError(
                 f"f_min={self.f_min}, f_max={self.f_max}: expected 0 <= f_min < f_max <= rate / 2"

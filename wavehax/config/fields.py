@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -21,10 +22,41 @@ def check_sizes(config: Any, *names: str) -> None:
             raise ConfigError(f"{name}={repr(value)[:40]}: expected a positive integer below 2**31")
 
 
-def check_choice(config: Any, name: str, choices: tuple[str, ...]) -> None:
-    value = getattr(config, name)
+def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
     if value not in choices:
-        raise ConfigError(f"{name}={value!r}: expected one of {', '.join(choices)}")
+        raise ConfigError(f"{name}={repr(value)[:40]}: expected one of {', '.join(choices)}")
+
+
+def check_count(name: str, value: Any, least: int = 1) -> None:
+    if type(value) is not int or not least <= value < 2**31:
+        raise ConfigError(f"{name}={repr(value)[:40]}: expected an integer of at least {least}")
+
+
+def check_number(
+    name: str,
+    value: Any,
+    *,
+    positive: bool = False,
+    below: float = math.inf,
+    most: float = math.inf,
+) -> None:
+    """Finite, 0 <= value < below, value <= most; with `positive` more than 0."""
+    number = (
+        type(value) in (int, float)
+        and math.isfinite(value)
+        and 0 <= value < below
+        and value <= most
+    )
+    if not number or (positive and value == 0):
+        least = "more than 0" if positive else "0 or more"
+        limit = (
+            f" and below {below:g}"
+            if below < math.inf
+            else f" and at most {most:g}"
+            if most < math.inf
+            else ""
+        )
+        raise ConfigError(f"{name}={repr(value)[:40]}: expected a number, {least}{limit}")
 
 
 def from_dict(cls: type[C], values: Mapping[str, Any]) -> C:

@@ -17,8 +17,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         ValueError, OSError: the configuration, the prepared data or the checkpoint is not as
             expected.
     """
-    from wavehax.train.config import load_config
-    from wavehax.train.data import prepared_manifest
+    from wavehax.data.segments import prepared_manifest
+    from wavehax.train.load import load_config
     from wavehax.train.loop import Trainer
 
     description = "Train a generator, or resume the run in its run_dir."

@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from wavehax.data.segments import Batch
 from wavehax.nn import BaseGenerator
 from wavehax.train import distributed
 from wavehax.train.adversary import Adversary
 from wavehax.train.capture import Captured
 from wavehax.train.config import TrainConfig
-from wavehax.train.data import Batch
 from wavehax.train.losses import EnergyScore, LogMagnitude, mel_views
 from wavehax.train.optim import (
     average_weight,

@@ -4,7 +4,7 @@ A prepared folder holds, for all utterances one after another,
 
     audio.npy  int16 [frames * hop_length]     mel.npy  float32 [frames, n_mels]     f0.npy  float32
     [frames] Hz mel_shifted.npy, f0_shifted.npy  with --shifted: the voice at another pitch
-    (wavehax.train.pitch) manifest.json  features, per-band mel_mean and mel_scale; of each
+    (wavehax.data.shifted) manifest.json  features, per-band mel_mean and mel_scale; of each
     utterance file, speaker, first frame, frames
 
 and for the recordings that were held out
@@ -40,12 +40,12 @@ from pathlib import Path
 import numpy as np
 
 from wavehax.config import FEATURES, FeatureConfig
+from wavehax.data.arrays import Arrays, Writer
+from wavehax.data.corpus import Recording, write_manifest
+from wavehax.data.shifted import random_factor, shifted_mel
 from wavehax.errors import exit_code, ignore_import_warnings
 from wavehax.files.sound import nearest_int16, read_audio
 from wavehax.mel.features import f0_from_audio, log_mel
-from wavehax.train.corpus import Recording, write_manifest
-from wavehax.train.pitch import random_factor, shifted_mel
-from wavehax.train.writer import Arrays, Writer
 
 _RUMBLE_HZ = (30.0, 55.0)  # the lowest voices of the corpus begin at 60 Hz
 _MIN_FRAMES = 8  # anything shorter carries no speech

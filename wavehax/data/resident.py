@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from wavehax.config import FeatureConfig
+from wavehax.data.config import DataConfig
+from wavehax.data.segments import Batch, Draw, SegmentDataset, load_array
 from wavehax.mel import harmonics
 from wavehax.mel.features import mel_filterbank
-from wavehax.train.config import DataConfig
-from wavehax.train.data import Batch, Draw, SegmentDataset, load_array
 
 _ZERO_CROSSINGS = 24  # of the interpolating sinc on each side
 _ROLLOFF = 0.97  # its cutoff over the lower of the two Nyquist frequencies

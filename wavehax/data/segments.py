@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from wavehax.config import FeatureConfig, from_dict
+from wavehax.data.augment import margin_frames, resample_f0, resample_segment
+from wavehax.data.config import DataConfig
 from wavehax.errors import one_line
 from wavehax.mel.harmonics import flatten_harmonics
-from wavehax.train.augment import margin_frames, resample_f0, resample_segment
-from wavehax.train.config import DataConfig
 
 
 class Batch(NamedTuple):
