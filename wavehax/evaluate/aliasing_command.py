@@ -11,12 +11,11 @@ import numpy as np
 from wavehax import arguments as types
 from wavehax.arguments import Parser
 from wavehax.errors import UsageError, optional_module
-from wavehax.evaluate import aliasing, aliasing_mels, aliasing_report
-from wavehax.evaluate.aliasing import Curve
-from wavehax.evaluate.aliasing_mels import MelOf
+from wavehax.evaluate.aliasing.measure import Curve
+from wavehax.evaluate.aliasing.mels import MelOf
+from wavehax.evaluate.aliasing.subjects import Subject, Synthesizer, open_subject
 from wavehax.evaluate.outputs import check_outputs, json_text, output_paths
 from wavehax.evaluate.report import write_page
-from wavehax.evaluate.subjects import Subject, Synthesizer, open_subject
 from wavehax.files.outputs import replacing
 from wavehax.files.sound import read_audio
 from wavehax.mel.features import log_mel

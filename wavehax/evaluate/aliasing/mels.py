@@ -1,4 +1,4 @@
-"""The mels that `aliasing` gives to a vocoder.
+"""The mels that `measure` gives to a vocoder.
 
 - `neutral_mel`: of the prior's harmonics, falling by 6 dB an octave above 500 Hz: mel and F0 agree.
   Perhaps with noise 40 dB below: every recording has some, and without it the bands between the
@@ -20,7 +20,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from wavehax.evaluate.subjects import Synthesizer, in_step
+from wavehax.evaluate.aliasing.subjects import Synthesizer, in_step
 from wavehax.mel.features import hann_window, log_mel, mel_filterbank, mel_frequencies
 from wavehax.mel.harmonics import flatten_harmonics
 

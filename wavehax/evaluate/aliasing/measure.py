@@ -5,7 +5,7 @@ A model whose prior is `pcph` is measured for three priors: harmonics and noise,
 and noise alone. What the last gives off the series is also subtracted from the first; but a model
 that adds noise where it hears no harmonics gives more of it then, and nothing is left, so that the
 output for harmonics alone says most. Nothing but F0 moves, so that nothing but the vocoder can
-modulate the sound. The mels are those of `aliasing_mels`.
+modulate the sound. The mels are those of `mels`.
 
 Vocoders without a harmonic prior learn F0 from the mel alone. A mel of a tone says where its
 harmonics are to the width of a band, not to the hertz, and its frames are all but alike: whatever
@@ -24,8 +24,8 @@ from typing import NamedTuple
 import numpy as np
 
 from wavehax.errors import optional_module
-from wavehax.evaluate.aliasing_mels import MelOf
-from wavehax.evaluate.subjects import Subject, Synthesizer, in_step
+from wavehax.evaluate.aliasing.mels import MelOf
+from wavehax.evaluate.aliasing.subjects import Subject, Synthesizer, in_step
 from wavehax.files.sound import resample
 
 LOWEST, OCTAVES = 65.406, 5  # Hz; from C2 to C7

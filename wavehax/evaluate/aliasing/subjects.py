@@ -41,7 +41,7 @@ class Subject:
 
 def open_subject(name: str) -> Subject:
     """A model, by what `wavehax.load` takes, or the folder of a training run
-    (wavehax.evaluate.trained).
+    (wavehax.evaluate.aliasing.trained).
 
     Raises:
         OSError: it cannot be read.
@@ -50,7 +50,7 @@ def open_subject(name: str) -> Subject:
     """
     if Path(name).is_dir() and not (Path(name) / MODEL_FILE).is_file():
         optional_module("torch", f"{name} is a training run, which", "wavehax[train]")
-        from wavehax.evaluate.trained import TrainedRun
+        from wavehax.evaluate.aliasing.trained import TrainedRun
 
         run = TrainedRun(Path(name))
         subject, priors = Subject(run, run.prior_kind, run.mean_mel), ("pcph", "noise", "none")

@@ -9,11 +9,12 @@ from html import escape
 
 import numpy as np
 
-from wavehax.evaluate import aliasing, pictures
-from wavehax.evaluate.aliasing import Curve
-from wavehax.evaluate.aliasing_mels import MelOf
+from wavehax.evaluate import pictures
+from wavehax.evaluate.aliasing import measure
+from wavehax.evaluate.aliasing.measure import Curve
+from wavehax.evaluate.aliasing.mels import MelOf
+from wavehax.evaluate.aliasing.subjects import Subject
 from wavehax.evaluate.report import sound_player
-from wavehax.evaluate.subjects import Subject
 
 _RANGES = ((0, 500), (500, 2100))  # of F0, Hz
 _MARGINS = ("output", "less_noise", "retuned")
@@ -153,8 +154,8 @@ def _plot(curve: Curve) -> str:
 
 def _glide(subject: Subject, mel: MelOf) -> str:
     voc = subject.voc
-    f0 = aliasing.glide(voc)
-    waves = aliasing.outputs(subject, mel, f0)
+    f0 = measure.glide(voc)
+    waves = measure.outputs(subject, mel, f0)
     sounds = {"prior's harmonics": waves.prior, "output": waves.output}
     if waves.prior is not None:
         sounds["output for harmonics alone"] = waves.without_noise
