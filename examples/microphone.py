@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 import wavehax
-from wavehax.arguments import count, positive
+from wavehax.cli.types import count, positive
 from wavehax.errors import one_line, optional_module
 from wavehax.mel.stream import MelStream
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -338,10 +339,7 @@ def test_several_inputs_need_a_folder_and_different_names(command, model_file, m
 
 
 def test_train_is_handed_its_arguments(command, monkeypatch):
-    import types
-
     seen = []
-    stand_in = types.SimpleNamespace(main=lambda arguments: seen.append(arguments))
-    monkeypatch.setitem(__import__("sys").modules, "wavehax.train", stand_in)
-    assert command("train", "--help", "x") == (0, "", "")
-    assert seen == [["--help", "x"]]
+    monkeypatch.setattr("wavehax.train.run", lambda *arguments: seen.append(arguments))
+    assert command("train", "a.yaml", "x=1", "y.z=2") == (0, "", "")
+    assert seen == [(Path("a.yaml"), "x=1", "y.z=2")]

@@ -211,7 +211,7 @@ def test_a_revision_is_that_of_a_repository_of_the_hub(monkeypatch, tmp_path):
 
 def test_only_this_module_imports_torch(tmp_path):
     code = (
-        "import sys, wavehax, wavehax.features, wavehax.commands, wavehax.models.locate;"
+        "import sys, wavehax, wavehax.features, wavehax.cli, wavehax.models.locate;"
         " print('torch' in"
         " sys.modules)"
     )

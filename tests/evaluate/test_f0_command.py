@@ -9,7 +9,7 @@ from tiny_models import with_f0
 from voices import voice
 
 from wavehax.checkpoint import save_model
-from wavehax.evaluate.f0_command import f0_agreement, smoothed
+from wavehax.evaluate.f0 import f0_agreement, smoothed
 from wavehax.evaluate.items import Item, manifest_items
 from wavehax.evaluate.synthesis import ModelSynthesis
 from wavehax.files.sound import read_audio, write_audio

@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from wavehax.nn.discriminators import LOG_RESOLUTIONS, Discriminator, DiscriminatorConfig
-from wavehax.train import main
+from wavehax.train import run
 from wavehax.train.config import DISCRIMINATORS
 from wavehax.train.load import load_config
 from wavehax.train.loop import Trainer
@@ -61,7 +61,7 @@ def rows(run_dir: Path) -> list[dict[str, str]]:
 @pytest.fixture(scope="module")
 def finished(write_config: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("finished")
-    main([str(energy_config(write_config, folder))])
+    run(str(energy_config(write_config, folder)))
     return folder / "run"
 
 
@@ -123,7 +123,7 @@ def test_a_run_killed_in_any_stage_resumes_to_the_last_digit(
     command = [
         sys.executable,
         "-c",
-        "import sys; from wavehax.train import main; main(sys.argv[1:])",
+        "import sys; from wavehax.train import run; run(*sys.argv[1:])",
         str(config),
     ]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL, env=environment)
@@ -135,7 +135,7 @@ def test_a_run_killed_in_any_stage_resumes_to_the_last_digit(
     process.wait()
     found = newest(run_dir / "checkpoints")
     assert found is not None and found.name < "step-00000012", "the run ended before it was killed"
-    main([str(config)])
+    run(str(config))
     assert rows(run_dir) == rows(finished)
     whole, resumed = (load_state(newest(run / "checkpoints"))[0] for run in (finished, run_dir))
     assert whole.keys() == resumed.keys()
@@ -218,7 +218,7 @@ def test_two_processes_and_two_parts_give_the_numbers_of_one(
             command += ["generator.norm=frame"]
         done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
         assert done.returncode == 0, done.stderr
-    main([str(config), f"run_dir={tmp_path}/whole", "generator.norm=frame"])
+    run(str(config), f"run_dir={tmp_path}/whole", "generator.norm=frame")
     for name, reference in (("processes", finished), ("parts", tmp_path / "whole")):
         for i, (row, expected) in enumerate(
             zip(rows(tmp_path / name), rows(reference), strict=True)

@@ -16,11 +16,13 @@ and are what these are compared by: every model gets the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 
-from wavehax.evaluate.aliasing.subjects import Synthesizer, in_step
+from wavehax.evaluate.aliasing.subjects import Subject, Synthesizer, in_step
+from wavehax.files.sound import read_audio
 from wavehax.mel.features import hann_window, log_mel, mel_filterbank, mel_frequencies
 from wavehax.mel.harmonics import flatten_harmonics
 
@@ -77,3 +79,24 @@ def _tone_mel(voc: Synthesizer, gain: Callable[[np.ndarray], np.ndarray], noise:
 def held_mel(frame: np.ndarray) -> MelOf:
     """One frame [n_mels], whatever the F0."""
     return lambda f0: np.repeat(frame[:, None].astype(np.float32), len(f0), axis=1)
+
+
+def mels_of(subject: Subject, speech: Sequence[Path]) -> dict[str, MelOf]:
+    """Those that carry the tone; and, for a model that hears F0 otherwise, those that do not."""
+    voc = subject.voc
+    frames = {path.name: _loudest(path, voc) for path in speech}
+    mels = {
+        "neutral": neutral_mel(voc),
+        "with noise": neutral_mel(voc, VOICE_NOISE),
+    }
+    mels |= {f"{name} sung": sung_mel(voc, frame) for name, frame in frames.items()}
+    if subject.prior == "pcph":
+        mels |= {
+            name: held_mel(frame) for name, frame in {"mean": subject.mean_mel, **frames}.items()
+        }
+    return mels
+
+
+def _loudest(path: Path, voc: Synthesizer) -> np.ndarray:
+    mel = log_mel(read_audio(path, voc.sample_rate)[0], voc.features)
+    return mel[:, np.exp(2 * mel).sum(axis=0).argmax()]

@@ -4,8 +4,9 @@ sound."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from html import escape
+from pathlib import Path
 
 import numpy as np
 
@@ -14,7 +15,9 @@ from wavehax.evaluate.aliasing import measure
 from wavehax.evaluate.aliasing.measure import Curve
 from wavehax.evaluate.aliasing.mels import MelOf
 from wavehax.evaluate.aliasing.subjects import Subject
+from wavehax.evaluate.outputs import json_text
 from wavehax.evaluate.report import sound_player
+from wavehax.files.outputs import replacing
 
 _RANGES = ((0, 500), (500, 2100))  # of F0, Hz
 _MARGINS = ("output", "less_noise", "retuned")
@@ -169,3 +172,10 @@ def _glide(subject: Subject, mel: MelOf) -> str:
         )
         figures.append(f"<div>{figure}{sound_player(wave, voc.sample_rate)}</div>")
     return "".join(figures)
+
+
+def write_json(path: Path, found: dict[str, list[Curve]], overwrite: bool) -> None:
+    """All curves as JSON, by the name of their model."""
+    contents = {name: [asdict(curve) for curve in curves] for name, curves in found.items()}
+    with replacing(path, overwrite=overwrite) as temporary:
+        temporary.write_text(json_text(contents), encoding="utf-8")

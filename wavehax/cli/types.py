@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 from pathlib import Path
+from typing import Protocol
 
 from wavehax.errors import UsageError
 
@@ -14,9 +16,34 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, **options) -> None:
         super().__init__(**options, allow_abbrev=False)
+        self._branches: dict[str, Parser] = {}
+
+    def add_branch(self, name: str, description: str) -> Parser:
+        """Add a command below this one, which also works without: `name` is then the first word."""
+        branch = Parser(prog=f"{self.prog} {name}", description=description)
+        self._branches[name] = branch
+        return branch
+
+    def parse_known_args(self, args=None, namespace=None):
+        """Parse as the branch that the first word names, if it does; nothing is left over."""
+        words = list(sys.argv[1:] if args is None else args)
+        branch = self._branches.get(words[0]) if words else None
+        if branch is not None:
+            return branch.parse_known_args(words[1:], namespace)
+        parsed, unknown = super().parse_known_args(words, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return parsed, []
 
     def error(self, message: str) -> None:
         raise UsageError(f"{message}; see {self.prog} --help")
+
+
+class Commands(Protocol):
+    """The commands of a parser; each gets its arguments, and `run`, which does its work."""
+
+    def add_parser(self, name: str, *, help: str, description: str) -> Parser:
+        """Add a command."""
 
 
 F0_FROM_MEL = "mel"
@@ -69,10 +96,3 @@ def seed(text: str) -> int:
     if not 0 <= value < 2**64:
         raise argparse.ArgumentTypeError(f"{text}: expected 0 to 2**64 - 1")
     return value
-
-
-def add_report(parser: argparse.ArgumentParser) -> None:
-    """Where an evaluation is written."""
-    help_text = "a .html file, with the numbers in a .json beside it; or the .json alone"
-    parser.add_argument("-o", "--output", type=Path, metavar="REPORT", help=help_text)
-    parser.add_argument("--force", action="store_true", help="replace outputs that exist")
