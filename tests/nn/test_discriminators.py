@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from wavehax.nn.discriminators import Discriminator, DiscriminatorConfig
-from wavehax.train.adversarial import discriminator_loss, feature_matching_loss, generator_loss
+from wavehax.train.losses import discriminator_loss, feature_matching_loss, generator_loss
 
 FIXTURE = Path(__file__).parents[3] / "shared" / "fixtures" / "official_discriminator_small.npz"
 NARROW = DiscriminatorConfig(period_channels=4, max_period_channels=16, spectral_channels=4)

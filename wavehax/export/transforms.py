@@ -1,4 +1,5 @@
-"""STFT, its inverse and the filter banks as convolutions. Twins of nn/stft.py and nn/filters.py."""
+"""STFT, its inverse and the filter banks as convolutions. Twins of nn/stft.py and
+nn/filter_bank.py."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from wavehax.config import GeneratorConfig
-from wavehax.nn.filters import FILTER_BANKS
+from wavehax.nn.filter_bank import FILTER_BANKS
 from wavehax.nn.generator import BaseGenerator
 from wavehax.nn.layers import FrameConv, init_weights
 

@@ -9,13 +9,13 @@ from torch import Tensor, nn
 
 from wavehax.nn.discriminators import Discriminator, DiscriminatorConfig
 from wavehax.train import distributed
-from wavehax.train.adversarial import (
+from wavehax.train.config import AdversaryConfig
+from wavehax.train.losses import (
     discriminator_loss,
     feature_matching_loss,
     generator_loss,
     win_rate,
 )
-from wavehax.train.config import AdversaryConfig
 from wavehax.train.optim import cosine, discriminator_optimizer, ramp, set_learning_rate
 
 

@@ -1,4 +1,4 @@
-"""Layers of the generator as `wavehax._training` computes them on a CPU: forward and gradients,
+"""Layers of the generator as `wavehax.nn._training` computes them on a CPU: forward and gradients,
 several passes in one.
 
 Each function equals the PyTorch operations it stands for, to float32 rounding, and gives the same
@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from wavehax import _training
+from wavehax.nn import _training
 
 
 @functools.cache

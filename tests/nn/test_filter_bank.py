@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from wavehax.config import GeneratorConfig
-from wavehax.nn.filters import FILTER_BANKS
+from wavehax.nn.filter_bank import FILTER_BANKS
 
 STREAMS = 4
 

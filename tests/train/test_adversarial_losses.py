@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from wavehax.train.adversarial import (
+from wavehax.train.losses import (
     KINDS,
     discriminator_loss,
     feature_matching_loss,

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 import wavehax
 from wavehax.config import GeneratorConfig
-from wavehax.nn import build_generator, kernels
+from wavehax.nn import build_generator, cpu
 from wavehax.nn.layers import ConvNeXtBlock, DepthwiseConv
 
 # Batch, bins, frames, channels, kernel: channels beside multiples of 16, one frame, kernels as wide
@@ -41,7 +41,7 @@ class Depthwise(torch.nn.Module):
         self.conv = DepthwiseConv(config)
 
     def forward(self, x: Tensor) -> Tensor:
-        if kernels.usable(x):
+        if cpu.usable(x):
             y, mean, variance, x = self.conv.with_moments(x)
         else:
             y = self.conv(x)
@@ -83,7 +83,7 @@ def assert_equals_float64(
 ) -> None:
     """`atol` is relative to the largest value of a tensor."""
     values = run(module, x, grad)
-    assert not kernels.usable(x.double())
+    assert not cpu.usable(x.double())
     for value, exact in zip(values, run(module.double(), x.double(), grad.double()), strict=True):
         torch.testing.assert_close(
             value.double(), exact, rtol=0, atol=atol * float(exact.abs().max())
@@ -113,8 +113,8 @@ def test_pointwise_layers_and_their_gradients_equal_float64(isa, positions, chan
             self.b2 = torch.nn.Parameter(torch.randn(channels))
 
         def forward(self, x: Tensor) -> Tensor:
-            if kernels.usable(x):
-                return kernels.mlp(x, self.w1, self.b1, self.w2, self.b2, residual=x)
+            if cpu.usable(x):
+                return cpu.mlp(x, self.w1, self.b1, self.w2, self.b2, residual=x)
             hidden = functional.gelu(functional.linear(x, self.w1, self.b1))
             return x + functional.linear(hidden, self.w2, self.b2)
 
@@ -127,7 +127,7 @@ def test_gelu_and_its_derivative_are_right_to_a_millionth_and_pass_on_what_is_no
     x = torch.cat([torch.linspace(-12, 12, 200_001), torch.tensor([-1e30, 1e30, torch.nan])])[
         :, None
     ].requires_grad_()
-    y = kernels.mlp(x, one, zero, one, zero, residual=torch.zeros_like(x))
+    y = cpu.mlp(x, one, zero, one, zero, residual=torch.zeros_like(x))
     y.backward(torch.ones_like(y))
     exact = x.detach().double().requires_grad_()
     z = functional.gelu(exact)
@@ -189,7 +189,7 @@ def test_gradients_of_a_generator_agree_with_those_of_torch(norm, time_padding, 
 
     other = copy.deepcopy(generator)
     ours = gradients(generator)
-    monkeypatch.setattr(kernels, "usable", lambda *tensors: False)
+    monkeypatch.setattr(cpu, "usable", lambda *tensors: False)
     for a, b in zip(ours, gradients(other), strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=2e-5 * float(b.abs().max()) + 1e-9)
     for name, value in other.state_dict().items():
@@ -201,14 +201,14 @@ def test_kernels_refuse_what_they_cannot_compute():
     with pytest.raises(
         ValueError, match=r"weight has shape \[3, 1, 3, 3\]; expected \[C, 1, bins, frames\]"
     ):
-        kernels.depthwise(x, weight[:3], 2, True)
+        cpu.depthwise(x, weight[:3], 2, True)
     with pytest.raises(ValueError, match=r"weight spans 11 bins; expected an odd number below 10"):
-        kernels.depthwise(x, torch.randn(4, 1, 11, 3), 2, True)
+        cpu.depthwise(x, torch.randn(4, 1, 11, 3), 2, True)
     with pytest.raises(ValueError, match=r"before is 3; expected 0 to 2"):
-        kernels.depthwise(x, weight, 3, True)
+        cpu.depthwise(x, weight, 3, True)
     m = np.zeros(4, np.float32)
     with pytest.raises(ValueError, match="isa='mmx'"):
-        kernels._training.depthwise_forward(
+        cpu._training.depthwise_forward(
             x.numpy(), weight.numpy(), 2, True, 1, x.numpy(), m, m, "mmx"
         )
 
@@ -218,7 +218,7 @@ def test_without_gradients_and_in_evaluation_torch_computes(monkeypatch):
         GeneratorConfig(channels=4, kernel_size=(5, 3), n_fft=16, hop_length=8, norm="batch")
     )
     x = torch.randn(1, 9, 6, 4)
-    monkeypatch.setattr(kernels, "depthwise", None)
+    monkeypatch.setattr(cpu, "depthwise", None)
     with torch.no_grad():
         block(x)
     block.eval()(x)
