@@ -33,7 +33,7 @@ def padded(wave: np.ndarray, time_padding: str) -> np.ndarray:
 @pytest.mark.parametrize("length", [4, 8, 60, 400])
 def test_learned_analysis_equals_a_direct_sum(time_padding, length):
     filters, wave = bank("learned", time_padding), noise(length)
-    streams = filters.analyze(as_wave(wave))[0].detach()
+    streams = filters.analyse(as_wave(wave))[0].detach()
     windows = np.lib.stride_tricks.sliding_window_view(padded(wave, time_padding), 63)[::STREAMS]
     np.testing.assert_allclose(
         streams, filters.analysis.weight[:, 0].detach().double().numpy() @ windows.T, atol=1e-5
@@ -47,7 +47,7 @@ def test_learned_synthesis_equals_a_direct_sum(time_padding, length):
         bank("learned", time_padding),
         noise(STREAMS * length).reshape(STREAMS, length),
     )
-    wave = filters.synthesize(torch.tensor(streams, dtype=torch.float32)[None])[0, 0].detach()
+    wave = filters.synthesise(torch.tensor(streams, dtype=torch.float32)[None])[0, 0].detach()
     expected = np.zeros(STREAMS * length)
     weights = filters.synthesis.weight[0].detach().double().numpy()
     for s in range(STREAMS):
@@ -64,13 +64,13 @@ def test_pqmf_analysis_filters_without_padding_then_pads(length):
     if length >= 63:
         for s, weight in enumerate(filters.analysis.weight[:, 0].double().numpy()):
             full[s, 31:-31] = np.correlate(wave, weight, mode="valid")
-    np.testing.assert_allclose(filters.analyze(as_wave(wave))[0], full[:, ::STREAMS], atol=1e-5)
+    np.testing.assert_allclose(filters.analyse(as_wave(wave))[0], full[:, ::STREAMS], atol=1e-5)
 
 
 @pytest.mark.parametrize("time_padding", ["reflect", "causal"])
 def test_pqmf_reconstructs_the_inside_of_a_wave_nearly(time_padding):
     filters, wave = bank("pqmf", time_padding), noise(4000)
-    again = filters.synthesize(filters.analyze(as_wave(wave)))[0, 0].numpy()
+    again = filters.synthesise(filters.analyse(as_wave(wave)))[0, 0].numpy()
     error = (again - wave)[100:-100]
     assert np.sqrt(np.mean(error**2)) < 1e-2  # of a unit-power wave
 
@@ -92,8 +92,8 @@ def test_pqmf_prototype_is_the_window_design_of_scipy():
 @pytest.mark.parametrize("num_streams", [2, 4, 8])
 def test_haar_packet_reconstructs_exactly_and_keeps_the_energy(num_streams):
     filters, wave = bank("dwt", num_streams=num_streams), noise(num_streams * 50)
-    streams = filters.analyze(as_wave(wave))
-    np.testing.assert_allclose(filters.synthesize(streams)[0, 0], wave, atol=1e-6)
+    streams = filters.analyse(as_wave(wave))
+    np.testing.assert_allclose(filters.synthesise(streams)[0, 0], wave, atol=1e-6)
     assert float(streams.square().sum()) == pytest.approx(np.sum(wave**2), rel=1e-6)
 
 
@@ -104,5 +104,5 @@ def test_haar_packet_equals_repeated_splitting_into_low_and_high(num_streams):
     while len(bands) < num_streams:
         bands = [(band[::2] + sign * band[1::2]) / np.sqrt(2) for band in bands for sign in (1, -1)]
     np.testing.assert_allclose(
-        bank("dwt", num_streams=num_streams).analyze(as_wave(wave))[0], bands, atol=1e-6
+        bank("dwt", num_streams=num_streams).analyse(as_wave(wave))[0], bands, atol=1e-6
     )

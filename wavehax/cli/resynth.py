@@ -48,7 +48,7 @@ def _resynth_blocks(
     audio, _ = read_audio(path, voc.sample_rate)
     mel = log_mel(audio, voc.features)
     f0 = None if arguments.f0 is not None else _measured_f0(audio, voc.features)
-    blocks = synthesis.synthesize(
+    blocks = synthesis.synthesise(
         voc, mel, synthesis.given_f0(arguments, mel.shape[1], f0), arguments
     )
     yield from synthesis.first_samples(blocks, len(audio))

@@ -92,7 +92,7 @@ def given_f0(
     return f0 if arguments.f0 is None else np.full(frames, arguments.f0)
 
 
-def synthesize(
+def synthesise(
     voc: Vocoder, mel: np.ndarray, f0: np.ndarray | None, arguments: argparse.Namespace
 ) -> Iterator[np.ndarray]:
     chunk = arguments.stream

@@ -125,7 +125,7 @@ def vocode_blocks(voc: Vocoder, path: Path, arguments: argparse.Namespace) -> It
     if features != voc.features:
         frames, mel = mel.shape[-1], convert(mel, features, voc.features)
         f0 = None if f0 is None else convert_f0(checked_f0(f0, frames), features, voc.features)
-    yield from synthesis.synthesize(voc, mel, f0, arguments)
+    yield from synthesis.synthesise(voc, mel, f0, arguments)
 
 
 def _natural_log(

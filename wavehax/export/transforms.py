@@ -61,7 +61,7 @@ def analyse(time: Timeline, wave: Tensor, weight: np.ndarray) -> Tensor:
     return time.keep(x, (streams, -1), lags.streams, config.stream_hop)
 
 
-def synthesize(time: Timeline, waves: Tensor, weight: np.ndarray) -> Tensor:
+def synthesise(time: Timeline, waves: Tensor, weight: np.ndarray) -> Tensor:
     """Streams [B, S, N / S] to a wave [B, 1, N]; weight [1, S, taps]."""
     config, streams = time.config, time.config.num_streams
     if config.stream_filter == "dwt":

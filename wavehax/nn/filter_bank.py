@@ -53,12 +53,12 @@ class FilterBank(nn.Module):
             synthesis, std=INIT_STD
         )
 
-    def analyze(self, wave: Tensor) -> Tensor:
+    def analyse(self, wave: Tensor) -> Tensor:
         """Filter centred on every S-th sample, the first one being sample 0."""
         padded = pad_time(wave, _HALF, _HALF, self.padding)
         return functional.conv1d(padded, self.analysis.weight, stride=self.num_streams)
 
-    def synthesize(self, streams: Tensor) -> Tensor:
+    def synthesise(self, streams: Tensor) -> Tensor:
         """Put S-1 zeros after every sample, multiply by S, filter, and add the streams."""
         padded = pad_time(_upsample(streams), _HALF, _HALF, self.padding)
         return functional.conv1d(padded, self.synthesis.weight)
@@ -85,8 +85,8 @@ class PQMF(FilterBank):
         synthesis = 2 * prototype * torch.cos(carrier - turn)
         return analysis[:, None].float(), synthesis[None].float()
 
-    def analyze(self, wave: Tensor) -> Tensor:
-        streams = super().analyze(wave)
+    def analyse(self, wave: Tensor) -> Tensor:
+        streams = super().analyse(wave)
         centre = torch.arange(streams.shape[-1], device=wave.device) * self.num_streams
         return streams * ((centre >= _HALF) & (centre < wave.shape[-1] - _HALF))
 
@@ -105,10 +105,10 @@ class HaarPacket(FilterBank):
         weight = torch.stack(bands).float()
         return weight[:, None], weight[None].clone()
 
-    def analyze(self, wave: Tensor) -> Tensor:
+    def analyse(self, wave: Tensor) -> Tensor:
         return functional.conv1d(wave, self.analysis.weight, stride=self.num_streams)
 
-    def synthesize(self, streams: Tensor) -> Tensor:
+    def synthesise(self, streams: Tensor) -> Tensor:
         return functional.conv_transpose1d(
             streams, self.synthesis.weight.transpose(0, 1), stride=self.num_streams
         )

@@ -41,7 +41,7 @@ def pad_time(x: Tensor, before: int, after: int, mode: str) -> Tensor:
     return functional.pad(x, padding, mode="reflect")
 
 
-class FrameConv(nn.Conv1d):
+class Projection(nn.Conv1d):
     """Convolution over time of [B, C, T] that keeps T (`prior_proj`, `cond_proj`).
 
     Output t sees inputs t-6+lookahead .. t+lookahead with causal padding, t-3 .. t+3 with

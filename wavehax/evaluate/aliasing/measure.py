@@ -23,9 +23,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from wavehax.config import NOISE_STD
 from wavehax.errors import optional_module
 from wavehax.evaluate.aliasing.mels import MelOf
-from wavehax.evaluate.aliasing.subjects import Subject, Synthesizer, in_step
+from wavehax.evaluate.aliasing.subjects import Subject, Synthesiser, in_step
 from wavehax.files.sound import resample
 
 LOWEST, OCTAVES = 65.406, 5  # Hz; from C2 to C7
@@ -35,7 +36,7 @@ TONES = LOWEST * 2 ** (np.arange(0, 12 * OCTAVES + 1, 2) / 12)
 _WINDOW_SECONDS = 1.0
 # left out at both ends: the models look back 0.5 s at most, with falling weight
 _EDGE_SECONDS = 0.3
-_NOISE = 0.01  # standard deviation of the prior's noise where voiced (DESIGN 2.1)
+_NOISE = NOISE_STD["pcph"]  # of the prior where voiced (DESIGN 2.1)
 _KAISER_BETA = 20.0  # side lobes below -150 dB: those of a harmonic must not count as off it
 _HALF_WIDTH = 6.5  # bins of that window's main lobe on either side: sqrt(1 + (beta / pi)^2)
 _RETUNED_SEMITONES = 2
@@ -85,13 +86,13 @@ def curves(subject: Subject, mel: MelOf, name: str) -> list[Curve]:
     return [_curve(name, "tones", TONES, tones), _curve(name, "glide", *glide_levels(subject, mel))]
 
 
-def steady(voc: Synthesizer, f0: float) -> np.ndarray:
+def steady(voc: Synthesiser, f0: float) -> np.ndarray:
     """F0 [T] of a tone just long enough to be measured."""
     seconds = _WINDOW_SECONDS + 2 * _EDGE_SECONDS
     return np.full(int(np.ceil(seconds * voc.sample_rate / voc.hop_length)), f0, np.float32)
 
 
-def glide(voc: Synthesizer) -> np.ndarray:
+def glide(voc: Synthesiser) -> np.ndarray:
     """F0 [T] of the glide from C2 to C7."""
     frames = int(OCTAVES * _GLIDE_SECONDS * voc.sample_rate / voc.hop_length)
     return (LOWEST * 2 ** np.linspace(0, OCTAVES, frames)).astype(np.float32)
@@ -198,7 +199,7 @@ def stripes(wave: np.ndarray, f0: float, sample_rate: int, hop_length: int) -> f
     return _decibels(energy[fixed].mean(), elsewhere.mean()) if fixed.any() else float("nan")
 
 
-def _levels(waves: Waves, f0: float, voc: Synthesizer) -> tuple[float, ...]:
+def _levels(waves: Waves, f0: float, voc: Synthesiser) -> tuple[float, ...]:
     """The numbers of `Curve` for one tone."""
     rate, start = voc.sample_rate, round(_EDGE_SECONDS * voc.sample_rate)
     span = slice(start, start + round(_WINDOW_SECONDS * rate))

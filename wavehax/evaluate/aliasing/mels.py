@@ -21,7 +21,8 @@ from pathlib import Path
 
 import numpy as np
 
-from wavehax.evaluate.aliasing.subjects import Subject, Synthesizer, in_step
+from wavehax.config import PRIOR_RMS
+from wavehax.evaluate.aliasing.subjects import Subject, Synthesiser, in_step
 from wavehax.files.sound import read_audio
 from wavehax.mel.features import hann_window, log_mel, mel_filterbank, mel_frequencies
 from wavehax.mel.harmonics import flatten_harmonics
@@ -34,10 +35,10 @@ harmonics."""
 
 _TILT_HZ = 500.0
 _VOICE_HZ = 300.0  # F0 of voices whose harmonics are smoothed away, and of lower ones
-_RMS = 0.1  # of the prior's harmonics (DESIGN 2.1)
+_RMS = PRIOR_RMS["pcph"]  # of the harmonics (DESIGN 2.1)
 
 
-def neutral_mel(voc: Synthesizer, noise: float = 0.0) -> MelOf:
+def neutral_mel(voc: Synthesiser, noise: float = 0.0) -> MelOf:
     """The mel of a voice without formants that has the F0 asked for.
 
     `noise` is the standard deviation of what is added to the harmonics, of power 0.01, before the
@@ -46,7 +47,7 @@ def neutral_mel(voc: Synthesizer, noise: float = 0.0) -> MelOf:
     return _tone_mel(voc, lambda frequency: 1 / (1 + 1j * frequency / _TILT_HZ), noise)
 
 
-def sung_mel(voc: Synthesizer, frame: np.ndarray) -> MelOf:
+def sung_mel(voc: Synthesiser, frame: np.ndarray) -> MelOf:
     """The mel of a voice with the envelope of `frame` [n_mels], a log-mel, the F0 asked for and
     noise 40 dB below."""
     features = voc.features
@@ -65,7 +66,7 @@ def sung_mel(voc: Synthesizer, frame: np.ndarray) -> MelOf:
     )
 
 
-def _tone_mel(voc: Synthesizer, gain: Callable[[np.ndarray], np.ndarray], noise: float) -> MelOf:
+def _tone_mel(voc: Synthesiser, gain: Callable[[np.ndarray], np.ndarray], noise: float) -> MelOf:
     def of(f0: np.ndarray) -> np.ndarray:
         prior = voc.prior(f0)
         prior = prior + noise * np.random.default_rng(1).standard_normal(len(prior))
@@ -97,6 +98,6 @@ def mels_of(subject: Subject, speech: Sequence[Path]) -> dict[str, MelOf]:
     return mels
 
 
-def _loudest(path: Path, voc: Synthesizer) -> np.ndarray:
+def _loudest(path: Path, voc: Synthesiser) -> np.ndarray:
     mel = log_mel(read_audio(path, voc.sample_rate)[0], voc.features)
     return mel[:, np.exp(2 * mel).sum(axis=0).argmax()]

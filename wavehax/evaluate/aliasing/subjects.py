@@ -16,7 +16,7 @@ from wavehax.errors import optional_module
 from wavehax.models.locate import MODEL_FILE, model_path
 
 
-class Synthesizer(Protocol):
+class Synthesiser(Protocol):
     """A `wavehax.Vocoder`, or what does as one: its methods, as far as a measurement needs them."""
 
     features: FeatureConfig
@@ -34,7 +34,7 @@ class Synthesizer(Protocol):
 class Subject:
     """A model to measure."""
 
-    voc: Synthesizer
+    voc: Synthesiser
     prior: str  # "pcph" or "noise"; "none" where the mel is all that the sound is made of
     mean_mel: np.ndarray  # [n_mels] of the training data
 
@@ -68,7 +68,7 @@ def open_subject(name: str) -> Subject:
     return subject
 
 
-def in_step(prior: np.ndarray, voc: Synthesizer, frames: int) -> np.ndarray:
+def in_step(prior: np.ndarray, voc: Synthesiser, frames: int) -> np.ndarray:
     """The samples of a prior that stand where those of the output do: a centred one begins half a
     hop earlier."""
     start = (len(prior) - frames * voc.hop_length) // 2
