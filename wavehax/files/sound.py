@@ -23,17 +23,26 @@ _ROLLOFF = 0.95  # centre of that transition, so that it ends at the Nyquist fre
 _MOST_COEFFICIENTS = 1 << 23
 # as many samples: a file that says that it has 1 Hz would become 24,000 times as long
 _MOST_TIMES = 64
+_END_SLACK = 0.1  # seconds: durations in manifests are rounded, and those of MP3 are estimates
 _BLOCK_OUTPUTS = 8192  # samples resampled at once: 8 MB of products at 256 taps
 
 
 def read_audio(
-    path: str | os.PathLike[str], sample_rate: int | None = None
+    path: str | os.PathLike[str],
+    sample_rate: int | None = None,
+    *,
+    start: float = 0.0,
+    duration: float | None = None,
+    channel: int | None = None,
 ) -> tuple[np.ndarray, int]:
-    """Read a sound file as mono (the mean of its channels).
+    """Read a sound file, or a part of it, as mono.
 
     Args:
         path: any type libsndfile reads (wav, flac, ogg, mp3, aiff, ...).
         sample_rate: Hz to resample to; None keeps the file's.
+        start: seconds before the part that is read; what lies before and behind it is not decoded.
+        duration: seconds of the part; None reads to the end.
+        channel: number of the channel, from 0; None takes the mean of all channels.
 
     Returns:
         float32 [N] with N >= 1, and its sample rate in Hz.
@@ -41,18 +50,25 @@ def read_audio(
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: not a sound file, no samples in it, a sample that is not finite, or a sample
-            rate that is none.
+            rate that is none; a part or a channel that the file does not have.
     """
     soundfile = optional_module("soundfile", "reading and writing sound files", "soundfile")
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path}: no such file")
     try:
-        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+        with soundfile.SoundFile(path) as file:
+            rate = file.samplerate
+            first, count = _part(path, file, start, duration)
+            if first:
+                file.seek(first)
+            samples = file.read(count, dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, TypeError) as error:
         raise ValueError(f"{path}: not a sound file that can be read ({_reason(error)})") from error
     if len(samples) == 0:
         raise ValueError(f"{path}: has no samples")
-    wave = samples.mean(axis=1)
+    if channel is not None and not 0 <= channel < samples.shape[1]:
+        raise ValueError(f"{path}: has no channel {channel}: expected 0 to {samples.shape[1] - 1}")
+    wave = samples.mean(axis=1) if channel is None else np.ascontiguousarray(samples[:, channel])
     finite = np.isfinite(wave)
     if not finite.all():
         raise ValueError(f"{path}: sample {int(np.argmin(finite))} is not finite")
@@ -243,6 +259,25 @@ def _phase_filters(up: int, down: int) -> np.ndarray:
     window = np.i0(_KAISER_BETA * np.sqrt(np.maximum(0, 1 - (offset / half) ** 2)))
     filters = np.sinc(cutoff * offset) * window
     return (filters / filters.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def _part(
+    path: str | os.PathLike[str], file: soundfile.SoundFile, start: float, duration: float | None
+) -> tuple[int, int]:
+    """First sample and number of samples of a part given in seconds; -1 reads to the end."""
+    rate, samples = file.samplerate, file.frames
+    first = round(start * rate)
+    if first < 0 or (first and first >= samples):
+        raise ValueError(f"{path}: start={start:g}: expected 0 to {samples / rate:g} seconds")
+    if duration is None:
+        return first, -1
+    count = round(duration * rate)
+    if count < 1 or first + count > samples + round(_END_SLACK * rate):
+        raise ValueError(
+            f"{path}: start={start:g}, duration={duration:g}: expected a part of its"
+            f" {samples / rate:g} seconds"
+        )
+    return first, count
 
 
 def _reason(error: Exception) -> str:
