@@ -18,7 +18,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import wavehax
-from wavehax.errors import optional_module
+from wavehax.errors import one_line, optional_module
+from wavehax.ray.deaths import Deaths
 from wavehax.ray.progress import Progress
 from wavehax.ray.rows import Row, list_rows
 from wavehax.ray.shards import Output, shard_name
@@ -26,9 +27,6 @@ from wavehax.ray.vocode import Vocode
 
 SHARD_ROWS = {"files": 16, "parquet": 256, "tar": 256}
 """Rows of a shard by form of the output: what a lost worker has to do again."""
-
-_RETRIES = 5  # of a shard whose worker dies: a row that kills every worker must end some time
-_LOST = "the worker that had this row or one near it died {} times (out of memory?)"
 
 
 def vocode_corpus(
@@ -49,7 +47,7 @@ def vocode_corpus(
         options: arguments of `Vocode`.
         cpus: rows worked on at once, one thread each; None: as many as the cluster has.
         address: of a Ray cluster, as `ray.init`; None starts one on this machine for as long as the
-            call takes.
+            call takes. With ray:// this machine need not see `source` and `output`.
         resume: go on with what an earlier run left.
         shard_rows: rows of a shard; None: SHARD_ROWS.
 
@@ -61,22 +59,100 @@ def vocode_corpus(
             `Output.begin`, before anything starts; OSError also when a worker cannot write.
         ModuleNotFoundError: Ray (extra `ray`) is not installed.
     """
-    _quiet_environment()
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # a user may want it, and says so then
     optional_module("ray.data", "a corpus", "wavehax[ray]")
-    rows = list_rows(source, options["resynth"])
-    Vocode(**options)
-    done = output.begin(_settings(output, options), resume)
-    shards = _shards(rows, shard_rows or SHARD_ROWS[output.form], done)
-    unreported = {row.id for _, shard in shards for row in shard}
-    if shards:
+    run = Run(source, output, options, cpus, resume, shard_rows or SHARD_ROWS[output.form])
+    if address is not None and address.startswith("ray://"):
         with _cluster(address, cpus) as cores:
-            progress = Progress(len(rows), len(rows) - len(unreported), cpus or cores)
-            for line in _results(shards, output, options, cpus):
-                unreported.discard(line["id"])
-                progress.add(line["duration"], line["error"])
-            progress.end()
-    missing = dict.fromkeys(unreported, _LOST.format(_RETRIES + 1))
-    return output.finish([row.id for row in rows], missing)
+            return _follow(_Remote(run), cpus or cores)
+    total, left = run.begin()
+    if left == 0:
+        return run.finish()
+    with _cluster(address, cpus) as cores:
+        return _follow(run, cpus or cores, (total, left))
+
+
+def _follow(
+    run: Run | _Remote, cores: int, counts: tuple[int, int] | None = None
+) -> list[dict[str, Any]]:
+    """Go through a run that has begun with these `counts`, or begin it; the lines of failed rows."""
+    total, left = counts or run.begin()
+    progress = Progress(total, total - left, cores)
+    while (lines := run.next()) is not None:
+        for line in lines:
+            progress.add(line["duration"], line["error"])
+    progress.end()
+    return run.finish()
+
+
+class Run:
+    """The three steps of a corpus, which all happen on a machine that sees its files."""
+
+    def __init__(
+        self,
+        source: str,
+        output: Output,
+        options: dict[str, Any],
+        cpus: int | None,
+        resume: bool,
+        shard_rows: int,
+    ) -> None:
+        self._source, self._output, self._options = source, output, options
+        self._cpus, self._resume, self._shard_rows = cpus, resume, shard_rows
+
+    def begin(self) -> tuple[int, int]:
+        """List the rows and prepare the output; how many rows there are, and how many to do."""
+        rows = list_rows(self._source, self._options["resynth"])
+        Vocode(**self._options)
+        done = self._output.begin(_settings(self._output, self._options), self._resume)
+        shards = _shards(rows, self._shard_rows, done)
+        self._order = [row.id for row in rows]
+        self._results = _results(shards, self._output, self._options, self._cpus)
+        return len(rows), sum(len(shard) for _, shard in shards)
+
+    def next(self) -> list[dict[str, Any]] | None:
+        """The lines of the next shards that are whole; None behind the last."""
+        return next(self._results, None)
+
+    def finish(self) -> list[dict[str, Any]]:
+        """Write the manifest; the lines of rows that failed."""
+        return self._output.finish(self._order)
+
+
+class _Remote:
+    """A run as an actor of the cluster: Ray Data itself does not work through ray://."""
+
+    def __init__(self, run: Run) -> None:
+        import ray
+
+        self._actor = ray.remote(num_cpus=0)(_Holder).remote(run)
+
+    def begin(self) -> tuple[int, int]:
+        return self._call("begin")
+
+    def next(self) -> list[dict[str, Any]] | None:
+        return self._call("next")
+
+    def finish(self) -> list[dict[str, Any]]:
+        return self._call("finish")
+
+    def _call(self, step: str) -> Any:
+        import ray
+
+        try:
+            return ray.get(self._actor.call.remote(step))
+        except ray.exceptions.RayTaskError as error:
+            raise error.cause from error
+
+
+class _Holder:
+    """Keeps a run from one call to the next."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def call(self, step: str) -> Any:
+        return getattr(self._run, step)()
 
 
 def _settings(output: Output, options: dict[str, Any]) -> dict[str, Any]:
@@ -99,15 +175,16 @@ def _results(
     output: Output,
     options: dict[str, Any],
     cpus: int | None,
-) -> Iterator[dict[str, Any]]:
-    """A line for every row, as shards are done; none for those that killed every worker."""
+) -> Iterator[list[dict[str, Any]]]:
+    """A line for every row, as shards are done."""
+    if not shards:
+        return
     import pyarrow as pa
     import ray.data
 
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
-    context.max_errored_blocks = -1
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)
     blocks = [
         pa.table({"shard": [name], "rows": [json.dumps([dataclasses.asdict(row) for row in rows])]})
@@ -119,14 +196,14 @@ def _results(
         batch_size=None,
         batch_format="pyarrow",
         compute=ray.data.TaskPoolStrategy(size=cpus),
-        num_cpus=1,
-        max_retries=_RETRIES,
+        num_cpus=1,  # of Ray, which then sets OMP_NUM_THREADS to it
     )
     for batch in dataset.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
-        for line in batch.to_pylist():
+        lines = batch.to_pylist()
+        for line in lines:
             if line["fatal"]:
                 raise OSError(line["fatal"])
-            yield line
+        yield lines
 
 
 def vocode_shards(batch: Any, output: Output, options: str) -> Any:
@@ -136,17 +213,32 @@ def vocode_shards(batch: Any, output: Output, options: str) -> Any:
     lines: list[dict[str, Any]] = []
     for name, rows in zip(batch["shard"].to_pylist(), batch["rows"].to_pylist(), strict=True):
         try:
-            lines += vocode_shard(name, [Row(**row) for row in json.loads(rows)], output, _vocode(options))
-        except OSError as error:  # of the output: no row is to blame, and all others would fail too
-            lines.append({"fatal": f"{output.folder}: {error}"})
-    kinds = {"id": pa.string(), "duration": pa.float64(), "error": pa.string(), "fatal": pa.string()}
-    return pa.table({name: pa.array([line.get(name) for line in lines], kind) for name, kind in kinds.items()})
+            lines += vocode_shard(
+                name, [Row(**row) for row in json.loads(rows)], output, _vocode(options)
+            )
+        except Exception as error:  # of the output or the model: no row is to blame
+            lines.append({"fatal": f"{output.folder}: {one_line(error)}"})
+    kinds = {
+        "id": pa.string(),
+        "duration": pa.float64(),
+        "error": pa.string(),
+        "fatal": pa.string(),
+    }
+    return pa.table(
+        {name: pa.array([line.get(name) for line in lines], kind) for name, kind in kinds.items()}
+    )
 
 
-def vocode_shard(name: str, rows: Sequence[Row], output: Output, vocode: Vocode) -> list[dict[str, Any]]:
+def vocode_shard(
+    name: str, rows: Sequence[Row], output: Output, vocode: Vocode
+) -> list[dict[str, Any]]:
     """Make a shard, unless it is whole already; its lines of the manifest."""
     lines = output.done(name)
-    return output.write(name, (vocode.of(row) for row in rows)) if lines is None else lines
+    if lines is None:
+        deaths = Deaths(output.unfinished / f"{name}.begun")
+        lines = output.write(name, (deaths.watch(row, vocode.of) for row in rows))
+        deaths.forget()
+    return lines
 
 
 @functools.lru_cache(maxsize=1)
@@ -170,9 +262,3 @@ def _cluster(address: str | None, cpus: int | None) -> Iterator[int]:
         yield int(ray.cluster_resources().get("CPU", 1))
     finally:
         ray.shutdown()
-
-
-def _quiet_environment() -> None:
-    """Keep Ray from writing to our standard error, and from sending statistics of its use."""
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")

@@ -20,7 +20,6 @@ from wavehax.melfile import SUFFIXES as MEL_SUFFIXES
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
 SOUND_SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff")
 PATH_COLUMNS = ("path", "audio_filepath", "mel_filepath", "file")
@@ -73,7 +72,11 @@ def list_rows(source: str, resynth: bool) -> list[Row]:
     if path.is_dir():
         rows = _folder_rows(path, suffixes)
     else:
-        files = [path] if path.exists() else [Path(name) for name in sorted(glob.glob(source, recursive=True))]
+        files = (
+            [path]
+            if path.exists()
+            else [Path(name) for name in sorted(glob.glob(source, recursive=True))]
+        )
         if not files:
             raise FileNotFoundError(f"{source}: no such file or folder")
         rows = _file_rows(files, suffixes)
@@ -107,18 +110,26 @@ def _folder_rows(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Row]:
 
 def _file_rows(files: list[Path], suffixes: tuple[str, ...]) -> Iterator[Row]:
     for path in files:
-        kind = path.suffix.lower() if path.suffix.lower() != ".gz" else path.with_suffix("").suffix.lower()
+        kind = (
+            path.suffix.lower()
+            if path.suffix.lower() != ".gz"
+            else path.with_suffix("").suffix.lower()
+        )
         if kind == ".tar":
             yield from _tar_rows(path, suffixes)
         elif kind == ".parquet":
             yield from _parquet_rows(path)
         elif kind in (".csv", ".tsv"):
             with _text(path) as file:
-                yield from _table_rows(csv.DictReader(file, delimiter="\t" if kind == ".tsv" else ","), path)
+                yield from _table_rows(
+                    csv.DictReader(file, delimiter="\t" if kind == ".tsv" else ","), path
+                )
         elif kind in (".jsonl", ".json"):
             yield from _table_rows(_json_lines(path), path)
         elif kind in suffixes:
-            yield Row(_file_id(path if not path.is_absolute() else Path(path.name)), str(path.absolute()))
+            yield Row(
+                _file_id(path if not path.is_absolute() else Path(path.name)), str(path.absolute())
+            )
         else:
             raise ValueError(
                 f"{path}: unknown kind of input {path.suffix!r}; expected a folder, .parquet, .csv,"
@@ -127,7 +138,11 @@ def _file_rows(files: list[Path], suffixes: tuple[str, ...]) -> Iterator[Row]:
 
 
 def _text(path: Path):
-    return gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else open(path, encoding="utf-8")
+    return (
+        gzip.open(path, "rt", encoding="utf-8")
+        if path.suffix == ".gz"
+        else open(path, encoding="utf-8")
+    )
 
 
 def _json_lines(path: Path) -> Iterator[dict]:
@@ -152,7 +167,9 @@ def _line(line: Mapping[str, Any], folder: Path) -> Row:
     """A line of a table: NeMo's names for the part of a recording are `offset` and `duration`."""
     found = next((line[name] for name in PATH_COLUMNS if line.get(name)), None)
     if found is None:
-        raise ValueError(f"has {', '.join(line)}: expected one of {', '.join(PATH_COLUMNS)}, or recording")
+        raise ValueError(
+            f"has {', '.join(line)}: expected one of {', '.join(PATH_COLUMNS)}, or recording"
+        )
     start = _number(line.get("start", line.get("offset")))
     # A duration alone describes the file in many manifests, rounded: it cuts nothing off.
     duration = _number(line.get("duration")) if start is not None else None
@@ -217,7 +234,11 @@ def _parquet_rows(path: Path) -> Iterator[Row]:
             batches = (batch.to_pylist() for batch in file.iter_batches())
             yield from _table_rows((line for batch in batches for line in batch), path)
             return
-        columns = [name for name in ("id", "start", "duration", "channel") if name in file.schema_arrow.names]
+        columns = [
+            name
+            for name in ("id", "start", "duration", "channel")
+            if name in file.schema_arrow.names
+        ]
         for group in range(file.num_row_groups):
             count = file.metadata.row_group(group).num_rows
             table = file.read_row_group(group, columns=columns)

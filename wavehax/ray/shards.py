@@ -67,7 +67,11 @@ class Output:
             FileExistsError: there is something already, and `resume` is not set.
             ValueError: it was made with other settings, whose names are given.
         """
-        if not resume and self.root.exists() and (not self.root.is_dir() or any(self.root.iterdir())):
+        if (
+            not resume
+            and self.root.exists()
+            and (not self.root.is_dir() or any(self.root.iterdir()))
+        ):
             raise FileExistsError(f"{self.root}: exists already; --resume goes on with it")
         self.sound.mkdir(parents=True, exist_ok=True)
         self._keep_settings(settings)
@@ -84,7 +88,9 @@ class Output:
             earlier = json.loads(path.read_text())
             other = [name for name in settings if earlier.get(name) != settings[name]]
             if other:
-                was = ", ".join(f"{name} {earlier.get(name)!r}, not {settings[name]!r}" for name in other)
+                was = ", ".join(
+                    f"{name} {earlier.get(name)!r}, not {settings[name]!r}" for name in other
+                )
                 raise ValueError(f"{self.root}: was made with {was}: choose another folder")
         else:
             _write(path, self.root, (json.dumps(settings, indent=2) + "\n").encode())
@@ -102,7 +108,9 @@ class Output:
             lines = _read_lines(self._record(name))
         except FileNotFoundError:
             return None
-        paths = {line[key] for line in lines for key in ("audio_filepath", "shard") if line.get(key)}
+        paths = {
+            line[key] for line in lines for key in ("audio_filepath", "shard") if line.get(key)
+        }
         return lines if all((self.root / path).exists() for path in paths) else None
 
     def write(self, name: str, results: Iterable[Result]) -> list[dict[str, Any]]:
@@ -130,17 +138,16 @@ class Output:
         finally:
             temporary.unlink(missing_ok=True)
 
-    def finish(self, order: Sequence[str], missing: dict[str, str]) -> list[dict[str, Any]]:
+    def finish(self, order: Sequence[str]) -> list[dict[str, Any]]:
         """Make the manifest of all records, and remove what only an unfinished run has.
 
         Args:
             order: all ids of the input; the manifest has a line for each, in this order.
-            missing: errors of rows that no record speaks of.
 
         Returns:
             the lines of rows that failed.
         """
-        lines = {id_: Result(id_, error=error).line() for id_, error in missing.items()}
+        lines: dict[str, dict[str, Any]] = {}
         for line in self._lines():
             if line["error"] is None or lines.get(line["id"], line)["error"] is not None:
                 lines[line["id"]] = line
@@ -160,7 +167,9 @@ class Output:
         path.unlink(missing_ok=True)
         if failed:
             temporary = _temporary(self.unfinished)
-            pq.write_table(table([Result(line["id"], error=line["error"]) for line in failed]), temporary)
+            pq.write_table(
+                table([Result(line["id"], error=line["error"]) for line in failed]), temporary
+            )
             os.replace(temporary, path)
 
     def _lines(self) -> Iterator[dict[str, Any]]:
@@ -267,7 +276,9 @@ def _file_name(row_id: str, suffix: str) -> str:
     if path.is_absolute() or ".." in path.parts or "\0" in row_id or path.name == "":
         raise ValueError(f"id {row_id!r}: expected a relative path without '..'")
     if max(len(os.fsencode(part)) for part in path.parts) > _LONGEST_NAME:
-        raise ValueError(f"id {row_id[:40]!r}...: expected at most {_LONGEST_NAME} bytes between slashes")
+        raise ValueError(
+            f"id {row_id[:40]!r}...: expected at most {_LONGEST_NAME} bytes between slashes"
+        )
     return f"{path}{suffix}"
 
 
@@ -275,7 +286,9 @@ def _tar_key(row_id: str) -> str:
     """A key of WebDataset, which ends at the first dot of a name: where there is one, it is replaced."""
     name = _file_name(row_id, "")
     if "." in PurePosixPath(name).name:
-        name = f"{name.replace('.', '_')}-{hashlib.blake2b(name.encode(), digest_size=4).hexdigest()}"
+        name = (
+            f"{name.replace('.', '_')}-{hashlib.blake2b(name.encode(), digest_size=4).hexdigest()}"
+        )
     return name
 
 

@@ -136,7 +136,9 @@ class Vocode:
 
     def _synthesised(self, row_id: str, path: Path, part: tuple) -> tuple[np.ndarray, np.ndarray]:
         if any(value is not None for value in part):
-            raise ValueError("start, duration and channel are those of a recording, and this is a mel")
+            raise ValueError(
+                "start, duration and channel are those of a recording, and this is a mel"
+            )
         mel, f0 = read_mel(path, self.vocoder.features.n_mels)
         return self._vocoded(row_id, mel, f0)
 
@@ -173,7 +175,9 @@ class Vocode:
         clipping = Clipping()
         list(clipping.watch([wave]))
         sound, rate = io.BytesIO(), self.vocoder.sample_rate
-        soundfile.write(sound, nearest_int16(wave), rate, subtype="PCM_16", format=_TYPES[self.audio])
+        soundfile.write(
+            sound, nearest_int16(wave), rate, subtype="PCM_16", format=_TYPES[self.audio]
+        )
         return Result(
             row_id,
             audio=sound.getvalue(),
