@@ -1,0 +1,89 @@
+"""`Vocode`: rows in any form give what the command `vocode` gives, with the seed of their id."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from wavehax.ray import Vocode, row_seed
+from wavehax.ray.rows import list_rows
+
+RECORDING = Path(__file__).parents[1] / "data" / "recording.wav"
+
+
+def test_a_row_is_the_file_that_vocode_writes_with_the_seed_of_the_id(
+    tiny_file, mels, command, tmp_path
+):
+    seed = row_seed("deep/002", 7)
+    arguments = (mels / "deep/002.npz", "-o", tmp_path / "a.flac", "--model", tiny_file)
+    assert command("vocode", *arguments, "--seed", seed)[0] == 0
+    result = Vocode(str(tiny_file), seed=7).row("deep/002", str(mels / "deep/002.npz"))
+    assert result.audio == (tmp_path / "a.flac").read_bytes()
+
+
+def test_the_seed_of_a_row_is_the_documented_hash():
+    # printf '0\\0a' | b2sum -l 64, least byte first
+    assert row_seed("a") == 15270482384145340437
+    assert len({row_seed(name, seed) for name in "abc" for seed in range(3)}) == 9
+    assert all(0 <= row_seed(str(number)) < 2**64 for number in range(100))
+
+
+def test_bytes_of_a_mel_give_what_its_file_gives(tiny_file, mels):
+    vocode, path = Vocode(str(tiny_file)), mels / "000.npz"
+    from_bytes, from_path = vocode.row("x", bytes=path.read_bytes()), vocode.row("x", str(path))
+    assert from_bytes.audio == from_path.audio is not None
+    assert from_bytes.line() == from_path.line()
+
+
+def test_a_result_says_what_its_sound_is(tiny_file, mels):
+    result = Vocode(str(tiny_file), f0=200.0, audio="wav").row("x", str(mels / "000.npz"))
+    wave, rate = soundfile.read(io.BytesIO(result.audio), dtype="int16")
+    assert (rate, len(wave) / rate) == (result.sample_rate, result.seconds)
+    assert abs(wave.astype(int)).max() == pytest.approx(min(result.peak, 1) * 32768, abs=1)
+    assert (result.f0 == 200).all() and len(result.f0) == 50
+
+
+def test_a_part_of_a_recording_is_that_part_alone(tmp_path):
+    pytest.importorskip("pyworld")
+    audio, rate = soundfile.read(RECORDING, dtype="int16")
+    two = np.stack([np.zeros_like(audio), audio], axis=1)
+    soundfile.write(tmp_path / "two.wav", two, rate, subtype="PCM_16")
+    part = audio[round(0.5 * rate) : round(1.5 * rate)]
+    soundfile.write(tmp_path / "part.wav", part, rate, subtype="PCM_16")
+    vocode = Vocode(resynth=True)
+    cut = vocode.row("x", str(tmp_path / "two.wav"), start=0.5, duration=1.0, channel=1)
+    assert cut.error is None
+    assert cut.audio == vocode.row("x", str(tmp_path / "part.wav")).audio
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({}, "neither path nor bytes is given"),
+        ({"path": "/nowhere/a.npz"}, "/nowhere/a.npz: no such file"),
+        ({"bytes": b"PK is no zip"}, "bytes: not a .npz file that can be read"),
+        ({"bytes": b"noise"}, "bytes: unknown file type"),
+        ({"path": "/nowhere/a.npz", "start": 1.0}, "are those of a recording"),
+    ],
+)
+def test_a_row_that_cannot_be_synthesised_has_its_error(tiny_file, row, message):
+    result = Vocode(str(tiny_file)).row("x", **row)
+    assert message in result.error and result.audio is None
+
+
+def test_a_batch_comes_back_as_a_table_row_by_row(tiny_file, mels):
+    pa = pytest.importorskip("pyarrow")
+    rows = list_rows(str(mels), resynth=False)
+    columns = {"id": [row.id for row in rows], "path": [row.path for row in rows]}
+    vocode = Vocode(str(tiny_file))
+    from_arrow = vocode(pa.table(columns))
+    assert from_arrow == vocode({name: np.array(values) for name, values in columns.items()})
+    assert from_arrow.column("id").to_pylist() == columns["id"]
+    failed = [row["id"] for row in from_arrow.to_pylist() if row["error"]]
+    assert failed == ["broken"]
+    with pytest.raises(ValueError, match="expected id, and path or bytes"):
+        vocode(pa.table({"path": columns["path"]}))
