@@ -26,7 +26,7 @@ def test_a_row_is_the_file_that_vocode_writes_with_the_seed_of_the_id(
 
 
 def test_the_seed_of_a_row_is_the_documented_hash():
-    # printf '0\\0a' | b2sum -l 64, least byte first
+    # printf '0\0a' | b2sum -l 64, least byte first
     assert row_seed("a") == 15270482384145340437
     assert len({row_seed(name, seed) for name in "abc" for seed in range(3)}) == 9
     assert all(0 <= row_seed(str(number)) < 2**64 for number in range(100))
