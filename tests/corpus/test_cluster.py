@@ -84,7 +84,7 @@ class Cluster:
     def busy_workers(self) -> list[int]:
         """Worker processes that have a task, of both raylets."""
         nodes = raylets(self._head.pid) + raylets(self._second.pid)
-        return [pid for pid in _children(*nodes) if "_map_task" in _command(pid)]
+        return [pid for pid in _children(*nodes) if _command(pid).startswith("ray::Map")]
 
     def stop(self) -> None:
         for process in (self._second, self._head):

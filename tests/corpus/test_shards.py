@@ -103,6 +103,23 @@ def test_only_failed_rows_are_made_again_and_then_have_no_error(tmp_path, rows, 
     }.items()
 
 
+def test_a_shard_of_failed_rows_alone_is_tried_again(tmp_path, rows, mels, vocode):
+    output = Output(str(tmp_path / "out"))
+    with pytest.raises(Killed):
+        run(output, rows, vocode, 1, die_after=5)  # "broken" is the fifth row
+    (mels / "broken.npz").write_bytes((mels / "000.npz").read_bytes())
+    assert run(output, rows, vocode, 1) == []
+
+
+def test_a_row_whose_sound_was_removed_is_made_again(tmp_path, rows, vocode):
+    output = Output(str(tmp_path / "out"))
+    run(output, rows, vocode, 3)
+    whole = checksums(output.root)
+    (output.sound / "001.flac").unlink()
+    run(output, rows, vocode, 3)
+    assert checksums(output.root) == whole
+
+
 def test_a_shard_without_its_record_is_made_again_and_not_twice(tmp_path, rows, vocode):
     output = Output(str(tmp_path / "out"), "tar")
     with pytest.raises(Killed):

@@ -8,6 +8,7 @@ import wavehax
 from wavehax.cli import (
     average,
     bench,
+    corpus,
     evaluate,
     export,
     features,
@@ -28,6 +29,7 @@ each; 2 the arguments make no sense."""
 _COMMANDS = (
     vocode,
     resynth,
+    corpus,
     features,
     info,
     bench,

@@ -58,7 +58,7 @@ def read_audio(
     try:
         with soundfile.SoundFile(path) as file:
             rate = file.samplerate
-            first, count = _part(path, file, start, duration)
+            first, count = _part(path, file.frames, rate, start, duration)
             if first:
                 file.seek(first)
             samples = file.read(count, dtype="float32", always_2d=True)
@@ -262,10 +262,9 @@ def _phase_filters(up: int, down: int) -> np.ndarray:
 
 
 def _part(
-    path: str | os.PathLike[str], file: soundfile.SoundFile, start: float, duration: float | None
+    path: str | os.PathLike[str], samples: int, rate: int, start: float, duration: float | None
 ) -> tuple[int, int]:
     """First sample and number of samples of a part given in seconds; -1 reads to the end."""
-    rate, samples = file.samplerate, file.frames
     first = round(start * rate)
     if first < 0 or (first and first >= samples):
         raise ValueError(f"{path}: start={start:g}: expected 0 to {samples / rate:g} seconds")

@@ -1,6 +1,7 @@
-"""Vocoding with Ray Data: `Vocode` for your own pipelines, and `corpus`, the command `wavehax corpus`.
+"""Vocoding with Ray Data: `Vocode` for pipelines, and what `wavehax corpus` does.
 
-`import wavehax.ray` needs pyarrow, and only `wavehax.ray.corpus` imports Ray: extra `[ray]`.
+Needs the extra `[ray]`. Only `corpus` imports Ray; nothing outside of this folder and of
+`wavehax.cli.corpus` imports any of it.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""A corpus on a Ray cluster: shards of rows as tasks of Ray Data, each written by the worker that made it.
+"""A corpus on a Ray cluster: each shard of rows is a task of Ray Data.
 
-Ray Data schedules the tasks and does them again where a worker or a machine is lost. Only lists of
-rows travel through it: each worker reads its rows and writes its shard, so neither the driver nor
-the object store ever holds sound. Tasks, and not actors, because they go on wherever there is a
-free core; a worker process keeps the model that it has loaded.
+Ray Data schedules the tasks, and does them again where a worker or a machine is lost. Only lists of
+rows travel through it: a worker reads its rows and writes its shard, so neither the driver nor the
+object store ever holds sound. The work is done by tasks and not by actors, because tasks go on
+wherever a core is free; a worker process keeps the model that it has loaded.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def vocode_corpus(
 def _follow(
     run: Run | _Remote, cores: int, counts: tuple[int, int] | None = None
 ) -> list[dict[str, Any]]:
-    """Go through a run that has begun with these `counts`, or begin it; the lines of failed rows."""
+    """Go through a run that has begun with these `counts`, or begin it; its failed rows."""
     total, left = counts or run.begin()
     progress = Progress(total, total - left, cores)
     while (lines := run.next()) is not None:
@@ -207,7 +207,7 @@ def _results(
 
 
 def vocode_shards(batch: Any, output: Output, options: str) -> Any:
-    """The work of a task: a table of shards in, a table of `id`, `duration`, `error`, `fatal` out."""
+    """Do the work of a task: shards in, `id`, `duration`, `error` and `fatal` of rows out."""
     import pyarrow as pa
 
     lines: list[dict[str, Any]] = []

@@ -31,7 +31,7 @@ class Result:
     error: str | None = None
 
     def line(self) -> dict[str, Any]:
-        """The row in a manifest: all but the sound, and the median of the voiced F0 in place of F0."""
+        """The row in a manifest: without its sound, and with the median of its voiced F0."""
         voiced = self.f0[self.f0 > 0] if self.f0 is not None else ()
         return {
             "id": self.id,

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wavehax.melfile import SUFFIXES as MEL_SUFFIXES
+from wavehax.mel.files import SUFFIXES as MEL_SUFFIXES
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -55,7 +55,7 @@ class Row:
 
 
 def list_rows(source: str, resynth: bool) -> list[Row]:
-    """The rows of a folder, a table, a manifest, a tar, or a pattern of some of these; ids are unique.
+    """List the rows of a folder, table, manifest or tar, or of a pattern; ids are unique.
 
     Args:
         source: a folder (of sound or mel files in any depth, or else of .tar or .parquet files); a
@@ -226,7 +226,7 @@ def _tar_rows(path: Path, suffixes: tuple[str, ...]) -> Iterator[Row]:
 
 
 def _parquet_rows(path: Path) -> Iterator[Row]:
-    """Rows of a Parquet file: with `bytes` or `audio.bytes` in it, or with paths as other tables."""
+    """Rows of a Parquet file, with `bytes` or `audio.bytes` in it, or with paths."""
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path) as file:

@@ -1,4 +1,4 @@
-"""`Vocode`: rows of mels or recordings in, rows of sound out, for `ray.data.Dataset.map_batches`."""
+"""`Vocode`: mels or recordings in, sound out, for `ray.data.Dataset.map_batches`."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import wavehax
-from wavehax.audio import read_audio
 from wavehax.errors import one_line, optional_module
-from wavehax.features import f0_from_audio, log_mel
-from wavehax.files import nearest_int16
-from wavehax.levels import Clipping
-from wavehax.melfile import read_mel
+from wavehax.files.levels import Clipping
+from wavehax.files.sound import nearest_int16, read_audio
+from wavehax.mel.features import f0_from_audio, log_mel
+from wavehax.mel.files import read_mel
 from wavehax.ray.results import Result
 from wavehax.ray.rows import Row
 
@@ -30,7 +29,7 @@ _TYPES = {"flac": "FLAC", "wav": "WAV"}
 
 
 def row_seed(row_id: str, seed: int = 0) -> int:
-    """The seed of a row's noise: it follows from the row's id and the seed of the whole, and from nothing else.
+    """The seed of a row's noise: a function of its id and of the seed of the whole.
 
     Args:
         row_id: the id.
@@ -67,6 +66,7 @@ class Vocode:
         seed: int = 0,
         audio: str = "flac",
         isa: str = "auto",
+        precision: str = "fp32",
     ) -> None:
         """Load the model: once for every actor.
 
@@ -80,6 +80,7 @@ class Vocode:
             audio: type of the sound, "flac" or "wav"; both hold the same 16-bit samples.
             isa: as `wavehax.load`. Instruction sets round differently: in a cluster of unlike
                 machines, name one that all of them have where the bits are to be the same.
+            precision: as `wavehax.load`.
 
         Raises:
             ModelError, ValueError: as `wavehax.load`; `audio` is of another type.
@@ -89,7 +90,7 @@ class Vocode:
             raise ValueError(f"audio={audio!r}: expected one of {', '.join(_TYPES)}")
         if resynth and f0 is None:
             optional_module("pyworld", "F0 from audio", "wavehax[f0]")
-        self.vocoder = wavehax.load(model, isa=isa)
+        self.vocoder = wavehax.load(model, isa=isa, precision=precision)
         self.resynth, self.f0, self.f0_scale = resynth, f0, f0_scale
         self.seed, self.audio = seed, audio
 
@@ -194,7 +195,7 @@ _COLUMNS = ("id", "path", "bytes", "start", "duration", "channel")
 
 @contextmanager
 def _as_file(path: str | None, content: bytes | None) -> Iterator[Path]:
-    """The file of a row; what came as bytes lies in a temporary one of the type that its first bytes say."""
+    """The file of a row; bytes are written to a temporary one, of the type that they show."""
     if content is None:
         if path is None:
             raise ValueError("neither path nor bytes is given")

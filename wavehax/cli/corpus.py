@@ -6,31 +6,32 @@ import argparse
 import os
 import sys
 
-import wavehax
-from wavehax import arguments as types
+from wavehax.cli import shared, types
+from wavehax.cli.types import Commands
 from wavehax.errors import printable
 
-_HELP = """Synthesise the rows of a corpus on Ray: all cores of this machine or, with --address, of a cluster. INPUT is
-a folder of mels (with --resynth: of recordings), a table (.parquet, .csv, .tsv, or JSON lines with audio_filepath or
-Lhotse cuts), or WebDataset tars ("shards/*.tar"). OUTPUT is a folder: sound as files, Parquet or tars, and
-manifest.jsonl with a line for every row. The noise of a row follows from its id alone. Needs the extra [ray]."""
+DESCRIPTION = """Synthesise the rows of a corpus on Ray: on the cores of this machine or, with
+--address, of a cluster. INPUT is a folder of mels (with --resynth: of recordings), a table
+(.parquet, .csv, .tsv, or JSON lines with audio_filepath or Lhotse cuts), or WebDataset tars
+("shards/*.tar"). OUTPUT is a folder: the sound as files, Parquet or tars, and manifest.jsonl with
+a line for every row. The noise of a row follows from its id and --seed. Needs the extra [ray]."""
+
 _TABLE_LINES = 20  # of the rows that failed; the manifest has them all
 
 
-def add_arguments(command: argparse.ArgumentParser) -> None:
-    """Describe the command line."""
-    command.description = _HELP
+def add(commands: Commands) -> None:
+    command = commands.add_parser(
+        "corpus", help="thousands of hours, on a Ray cluster", description=DESCRIPTION
+    )
     command.add_argument(
         "input", metavar="INPUT", help="a folder, table, manifest, tar, or pattern of tars"
     )
     command.add_argument("-o", "--output", required=True, help="a folder, which is made")
-    command.add_argument(
-        "--model", metavar="MODEL", help="as vocode; a file must be on every machine"
-    )
+    command.add_argument("--model", metavar="MODEL", help=shared.MODEL_HELP)
     command.add_argument("--resynth", action="store_true", help="INPUT is recordings, not mels")
     command.add_argument(
         "--f0",
-        type=f0,
+        type=_f0,
         metavar="HZ|mel",
         help="one F0 for all, or what the model predicts from the mel",
     )
@@ -55,17 +56,15 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--address", metavar="ADDRESS", help="of a Ray cluster: auto, HOST:PORT or ray://HOST:PORT"
     )
-    choices = ["auto", *wavehax.available_isas()]
-    command.add_argument(
-        "--isa", choices=choices, default="auto", help="one that all machines have, for equal bits"
-    )
+    shared.add_isa(command)
     command.add_argument(
         "--resume", action="store_true", help="go on with what an earlier run left"
     )
+    command.set_defaults(run=run)
 
 
-def f0(text: str) -> float | str:
-    """A number of Hz, or "mel"."""
+def _f0(text: str) -> float | str:
+    """A number of Hz, or `mel`."""
     value = types.f0(text)
     if not isinstance(value, (float, str)):
         raise argparse.ArgumentTypeError(f"{text}: expected Hz, 0 or more, or mel")
@@ -73,15 +72,12 @@ def f0(text: str) -> float | str:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the command; 1 if rows failed."""
     from wavehax.ray.corpus import vocode_corpus
     from wavehax.ray.shards import Output
 
-    options = {
-        name: getattr(arguments, name)
-        for name in ("resynth", "f0", "f0_scale", "seed", "audio", "isa")
-    }
-    model = arguments.model
+    names = ("resynth", "f0", "f0_scale", "seed", "audio", "isa", "precision")
+    options = {name: getattr(arguments, name) for name in names}
+    model = arguments.model  # paths are whole, as workers are in other folders
     options["model"] = os.path.abspath(model) if model and os.path.exists(model) else model
     failed = vocode_corpus(
         os.path.abspath(arguments.input),
