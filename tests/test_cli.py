@@ -120,13 +120,16 @@ def test_many_inputs_and_patterns_go_to_a_folder(synthesize, mel, f0, tmp_path, 
     monkeypatch.chdir(tmp_path)
     synthesize("in/n[12].npz", "in/deep/p0.npz", "-o", "some")
     synthesize("in/**/*.npz", "-o", tmp_path / "all" / "waves", "--jobs", jobs)
-    assert sorted(path.name for path in (tmp_path / "some").iterdir()) == [
-        "n1.wav",
-        "n2.wav",
-        "p0.wav",
-    ]
-    written = {path.name: len(samples(path)) for path in (tmp_path / "all" / "waves").iterdir()}
-    assert written == {f"{letter}{i}.wav": 32 * (i + 1) for letter in "np" for i in range(5)}
+    assert sorted(lengths(tmp_path / "some")) == ["deep/p0.wav", "n1.wav", "n2.wav"]
+    assert lengths(tmp_path / "all" / "waves") == {
+        f"{folder}{i}.wav": 32 * (i + 1) for folder in ("n", "deep/p") for i in range(5)
+    }
+
+
+def lengths(folder: Path) -> dict[str, int]:
+    """Samples of every file below `folder`."""
+    paths = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): len(samples(path)) for path in paths}
 
 
 def test_one_input_goes_into_a_folder_that_exists_or_ends_in_a_slash(

@@ -46,7 +46,8 @@ def run(arguments: argparse.Namespace) -> int:
         else wavehax.load(arguments.model).features
     )
     inputs = batch.expand(arguments.inputs)
-    pairs = list(zip(inputs, batch.output_paths(inputs, arguments.output, ".npz"), strict=True))
+    existing = {"force": arguments.force, "resume": arguments.resume}
+    pairs = batch.pairs(inputs, arguments.output, ".npz", **existing)
     return batch.run(functools.partial(features_file, features, arguments), pairs, arguments.jobs)
 
 

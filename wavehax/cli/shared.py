@@ -34,7 +34,11 @@ def add_batch(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--jobs", type=types.count, default=1, help="files worked on at once (default 1)"
     )
-    command.add_argument("--force", action="store_true", help="replace outputs that exist")
+    existing = command.add_mutually_exclusive_group()
+    existing.add_argument("--force", action="store_true", help="replace outputs that exist")
+    existing.add_argument(
+        "--resume", action="store_true", help="skip inputs whose output exists: it is whole"
+    )
 
 
 def add_card(command: argparse.ArgumentParser) -> None:

@@ -74,10 +74,12 @@ def check_stream(arguments: argparse.Namespace) -> None:
 def each(arguments: argparse.Namespace, work: Callable[..., None], suffix: str) -> int:
     """Work through all inputs with one loaded model."""
     inputs = batch.expand(arguments.inputs)
-    if len(inputs) > 1 and isinstance(arguments.f0, Path):
-        raise UsageError(f"--f0 {arguments.f0}: one file cannot be the F0 of {len(inputs)} inputs")
+    count = len(inputs.paths)
+    if count > 1 and isinstance(arguments.f0, Path):
+        raise UsageError(f"--f0 {arguments.f0}: one file cannot be the F0 of {count} inputs")
     voc = wavehax.load(arguments.model, isa=arguments.isa, precision=arguments.precision)
-    pairs = list(zip(inputs, batch.output_paths(inputs, arguments.output, suffix), strict=True))
+    existing = {"force": arguments.force, "resume": arguments.resume}
+    pairs = batch.pairs(inputs, arguments.output, suffix, **existing)
     return batch.run(functools.partial(work, voc, arguments), pairs, arguments.jobs)
 
 

@@ -18,6 +18,7 @@ from wavehax.cli import synthesis
 from wavehax.cli.types import Commands
 from wavehax.config import FEATURES, FeatureConfig
 from wavehax.errors import UsageError
+from wavehax.files import batch
 from wavehax.mel.convert import LOGS, convert, convert_f0, natural_log
 from wavehax.mel.files import read_mel, read_stats
 from wavehax.vocoder import Vocoder
@@ -90,15 +91,18 @@ def _vocode_pipe(arguments: argparse.Namespace) -> int:
             "--f0: with frames on standard input it is a number of Hz or mel, or comes with each"
             " frame"
         )
+    if arguments.resume:
+        raise UsageError("--resume: with - there is no output that could be there already")
     voc = wavehax.load(arguments.model, isa=arguments.isa, precision=arguments.precision)
     if arguments.inputs == ["-"]:
         blocks = vocode_frames(voc, sys.stdin.buffer, arguments)
     else:
         blocks = vocode_blocks(voc, Path(arguments.inputs[0]), arguments)
     if arguments.output == "-":
-        _write_samples(blocks, arguments)
+        batch.alone(functools.partial(_write_samples, blocks, arguments))
     else:
-        synthesis.write_sound(voc, Path(arguments.output), blocks, arguments)
+        output = Path(arguments.output)
+        batch.alone(functools.partial(synthesis.write_sound, voc, output, blocks, arguments))
     return 0
 
 

@@ -4,55 +4,103 @@ from __future__ import annotations
 
 import functools
 import glob
+import itertools
+import os
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from wavehax.errors import EXPECTED_ERRORS, UsageError, report
+from wavehax.errors import EXPECTED_ERRORS, UsageError, report, say
+from wavehax.files.outputs import exit_now
 
 _BAR_WIDTH = 30  # characters
 _Result = TypeVar("_Result")
 
 
-def expand(patterns: Sequence[str]) -> list[Path]:
+@dataclass
+class Inputs:
+    """Files to work on, in order."""
+
+    paths: list[Path]
+    root: Path
+    """The folder below which their results are put as they are below it."""
+
+
+def expand(patterns: Sequence[str]) -> Inputs:
     """Paths as given, and sorted matches of patterns (also `**`); what matches nothing stays, and
-    fails when read."""
+    fails when read.
+
+    The root is the deepest folder above all paths, and above the wildcards of all patterns: so it
+    does not depend on what there happens to be in the folders that match.
+    """
     paths: list[Path] = []
+    roots: list[Path] = []
     for pattern in patterns:
         is_pattern = glob.has_magic(pattern) and not Path(pattern).exists()
         matches = sorted(glob.glob(pattern, recursive=True)) if is_pattern else []
         paths += [Path(match) for match in matches] or [Path(pattern)]
-    return paths
+        fixed = itertools.takewhile(lambda part: not glob.has_magic(part), Path(pattern).parts)
+        roots.append(Path(*fixed) if matches else Path(pattern).parent)
+    return Inputs(paths, Path(os.path.commonpath([os.path.abspath(root) for root in roots])))
 
 
-def output_paths(inputs: Sequence[Path], output: str, suffix: str) -> list[Path]:
-    """Where each input's result goes: `output` itself for one input, `output/<stem><suffix>` where
-    that is a folder.
+def output_paths(inputs: Inputs, output: str, suffix: str) -> list[Path]:
+    """Where each input's result goes: `output` itself for one input; where that is a folder, the
+    same place below it as the input has below `inputs.root`, with another suffix.
 
     Raises:
         UsageError: several inputs and a file, or two inputs with the same result.
-        OSError: the folder cannot be made.
+        OSError: a folder cannot be made.
     """
     folder = Path(output)
-    if len(inputs) == 1 and not folder.is_dir() and not output.endswith("/"):
+    if len(inputs.paths) == 1 and not folder.is_dir() and not output.endswith("/"):
         return [folder]
     if (folder.exists() and not folder.is_dir()) or folder.suffix.lower() == suffix:
-        raise UsageError(f"-o {output}: expected a folder for {len(inputs)} inputs")
-    outputs = [folder / f"{path.stem}{suffix}" for path in inputs]
+        raise UsageError(f"-o {output}: expected a folder for {len(inputs.paths)} inputs")
+    outputs = [
+        folder / os.path.relpath(path.parent, inputs.root) / f"{path.stem}{suffix}"
+        for path in inputs.paths
+    ]
     made_from: dict[Path, Path] = {}
-    for path, result in zip(inputs, outputs, strict=True):
+    for path, result in zip(inputs.paths, outputs, strict=True):
         if result in made_from:
             raise UsageError(f"{made_from[result]} and {path} would both become {result}")
         made_from[result] = path
-    folder.mkdir(parents=True, exist_ok=True)
+    for parent in {path.parent for path in outputs}:
+        parent.mkdir(parents=True, exist_ok=True)
     return outputs
+
+
+def pairs(
+    inputs: Inputs, output: str, suffix: str, *, force: bool = False, resume: bool = False
+) -> list[tuple[Path, Path]]:
+    """Each input with its output; with `resume`, those whose output is missing.
+
+    Raises:
+        UsageError, OSError: as `output_paths`.
+        FileExistsError: some of several outputs exist, and neither `force` nor `resume` is set.
+    """
+    both = list(zip(inputs.paths, output_paths(inputs, output, suffix), strict=True))
+    done = [result for _, result in both if result.is_file()]
+    if resume:
+        say(f"{len(done)} of {len(both)} are done already")
+        return [pair for pair in both if not pair[1].is_file()]
+    if done and len(both) > 1 and not force:
+        raise FileExistsError(
+            f"{done[0]}: exists already, one of {len(done)} such outputs of {len(both)};"
+            " --resume skips them, --force replaces them"
+        )
+    return both
 
 
 def run(work: Callable[[Path, Path], None], pairs: Sequence[tuple[Path, Path]], jobs: int) -> int:
     """Call `work(input, output)` for every pair, `jobs` at a time; one line on standard error for
     each that fails.
+
+    The process ends at once, with exit code 130, where it is interrupted.
 
     Returns:
         the exit code: 0, or 1 if any failed.
@@ -61,10 +109,26 @@ def run(work: Callable[[Path, Path], None], pairs: Sequence[tuple[Path, Path]], 
         BaseException: as `collect`.
     """
     with ThreadPoolExecutor(jobs) as pool:
-        results = collect(
-            pool, functools.partial(_done, work), pairs, [str(path) for path, _ in pairs]
-        )
+        try:
+            results = collect(
+                pool, functools.partial(_done, work), pairs, [str(path) for path, _ in pairs]
+            )
+        except KeyboardInterrupt:
+            exit_now(130)
     return 0 if all(results) else 1
+
+
+def alone(work: Callable[[], None]) -> None:
+    """Call `work()`; the process ends at once, with exit code 130, where it is interrupted.
+
+    Raises:
+        BaseException: what `work` raises.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            pool.submit(work).result()
+        except KeyboardInterrupt:
+            exit_now(130)
 
 
 def _done(work: Callable[[Path, Path], None], source: Path, output: Path) -> bool:
@@ -100,7 +164,7 @@ def collect(
                 report(error, names[futures[future]])
             bar.show(done)
     except BaseException:
-        pool.shutdown(cancel_futures=True)
+        pool.shutdown(wait=False, cancel_futures=True)
         raise
     finally:
         bar.clear()

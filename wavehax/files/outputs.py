@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+_lock = threading.Lock()  # held while a temporary file begins or ends
+_temporaries: set[Path] = set()
 
 
 @contextmanager
@@ -24,14 +29,32 @@ def replacing(path: str | os.PathLike[str], *, overwrite: bool = False) -> Itera
         raise FileNotFoundError(f"{path.parent}: no such folder")
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
-        temporary.touch(exist_ok=False)
+        with _lock:
+            temporary.touch(exist_ok=False)
+            _temporaries.add(temporary)
     except OSError as error:
         raise OSError(f"{path}: cannot be written ({error.strerror})") from error
     try:
         yield temporary
-        os.replace(temporary, path)
+        with _lock:
+            os.replace(temporary, path)
     finally:
-        temporary.unlink(missing_ok=True)
+        with _lock:
+            temporary.unlink(missing_ok=True)
+            _temporaries.discard(temporary)
+
+
+def exit_now(code: int) -> None:
+    """End the process without waiting for its threads, and leave no temporary file of theirs.
+
+    A thread inside the engine cannot be interrupted, and may need minutes for a long utterance.
+    """
+    _lock.acquire()  # for good: no file begins or is renamed any more
+    for _ in range(2):
+        for temporary in _temporaries:
+            temporary.unlink(missing_ok=True)
+        time.sleep(0.05)  # one may have been begun, and be opened by its name only now
+    os._exit(code)
 
 
 def refuse_existing(path: Path, overwrite: bool) -> None:

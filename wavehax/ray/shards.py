@@ -57,9 +57,9 @@ class Output:
             FileExistsError: there is something already, and `resume` is not set.
             ValueError: it was made with other settings, whose names are given.
         """
-        if not resume and self.root.exists():
-            if not self.root.is_dir() or any(self.root.iterdir()):
-                raise FileExistsError(f"{self.root}: exists already; --resume goes on with it")
+        is_free = not self.root.exists() or (self.root.is_dir() and not any(self.root.iterdir()))
+        if not (resume or is_free):
+            raise FileExistsError(f"{self.root}: exists already; --resume goes on with it")
         self.sound.mkdir(parents=True, exist_ok=True)
         self._keep_settings(settings)
         earlier = self._merged()
