@@ -41,7 +41,7 @@ def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def stand_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A package distillmos, and a torchaudio that fails as that of PyPI does without CUDA."""
     pytest.importorskip("torch", reason="needs the extra [train]")
-    sources = {"distillmos": STAND_IN, "torchaudio": "raise OSError('libc10_cuda.so: cannot open shared object file')"}
+    sources = {"distillmos": STAND_IN, "torchaudio": "raise OSError('libc10_cuda.so: cannot open object file')"}
     for name, source in sources.items():
         (tmp_path / "packages" / name).mkdir(parents=True)
         (tmp_path / "packages" / name / "__init__.py").write_text(source)

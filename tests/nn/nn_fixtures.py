@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import torch
 from tiny_models import read_fixture
@@ -11,8 +9,6 @@ from tiny_models import read_fixture
 from wavehax.config import GeneratorConfig
 from wavehax.nn import BaseGenerator, build_generator
 from wavehax.official import convert_official
-
-SHARED = Path(__file__).parents[3] / "shared"
 
 SMALL = {
     "n_mels": 6,

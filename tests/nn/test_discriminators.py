@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from tiny_models import DATA
 
 from wavehax.nn.discriminators import Discriminator, DiscriminatorConfig
 from wavehax.train.adversarial import discriminator_loss, feature_matching_loss, generator_loss
 
-FIXTURE = Path(__file__).parents[3] / "shared" / "fixtures" / "official_discriminator_small.npz"
 NARROW = DiscriminatorConfig(period_channels=4, max_period_channels=16, spectral_channels=4)
 
 
 @pytest.fixture(scope="module")
 def official() -> dict[str, np.ndarray]:
-    if not FIXTURE.exists():
-        pytest.skip(f"needs {FIXTURE}")
-    return dict(np.load(FIXTURE))
+    return dict(np.load(DATA / "official_discriminator_small.npz"))
 
 
 @pytest.fixture(scope="module")
