@@ -33,8 +33,9 @@ def noise(samples: int, seed: int = 0) -> np.ndarray:
 def test_log_mel_equals_the_official_one(official: dict[str, np.ndarray], name: str) -> None:
     mel = log_mel(official["wave"], FEATURES[name])
     assert mel.dtype == np.float32
-    # The official code computes in float32, whose rounding is that of the frame's loudest bin: a few 1e-5 of log in a band
-    # 60 dB (7 nepers) below it, and 1.4e-4 at most in quieter ones. In float32 ours equals it to 1e-6.
+    # The official code computes in float32, and its rounding is relative to the frame's loudest
+    # bin: a few 1e-5 of log in a band 60 dB (7 nepers) below it, up to 1.4e-4 in quieter ones.
+    # A float32 computation of our own equals it to 1e-6.
     expected = official[PRESETS[name]]
     loud = expected > expected.max(axis=0) - 7
     np.testing.assert_allclose(mel[loud], expected[loud], rtol=0, atol=5e-5)

@@ -97,7 +97,7 @@ class FeatureConfig:
 
 @dataclass(frozen=True)
 class GeneratorConfig:
-    """The shape of a generator (DESIGN section 2; paper section III; `num_streams` > 1 is MS-Wavehax)."""
+    """The shape of a generator (docs/design.md#the-generator; paper section III; `num_streams` > 1 is MS-Wavehax)."""
 
     n_mels: int = 100  # bands of the conditioning mel
     channels: int = 32  # hidden channels, C
@@ -209,7 +209,7 @@ class GeneratorConfig:
 
 @dataclass(frozen=True)
 class F0Config:
-    """The shape of a predictor of F0 from the mel (DESIGN section 3), which a model file may hold too."""
+    """The shape of a predictor of F0 from the mel (docs/design.md#f0-from-the-mel), which a model file may hold too."""
 
     channels: int = 128
     num_blocks: int = 3  # of which number i is dilated by 2**i frames
@@ -250,9 +250,9 @@ FEATURES = {
         "nsf-hifigan-44k", 44100, 512, 2048, 128, 40.0, 16000.0, "slaney", "slaney", "same", log_floor=1e-5
     ),
 }
-"""Feature definitions by name (DESIGN section 3). `hifigan-22k` is that of HiFi-GAN and Matcha-TTS, `nsf-hifigan-44k`
-that of DiffSinger and its relatives, but for the first and last two frames: they reflect the recording at its ends,
-where this has zeros."""
+"""Feature definitions by name (docs/design.md#features). `hifigan-22k` is that of HiFi-GAN and Matcha-TTS,
+`nsf-hifigan-44k` that of DiffSinger and its relatives, but for the first and last two frames: they
+reflect the recording at its ends, where this has zeros."""
 
 GENERATORS = {
     "wavehax.v1": GeneratorConfig(),
@@ -260,7 +260,8 @@ GENERATORS = {
     "wavehax_fb": GeneratorConfig(kernel_size=(15, 7), n_fft=960, hop_length=480, sample_rate=48000),
     "mswavehax": GeneratorConfig(channels=64, n_fft=120, norm="frame", num_streams=4),
 }
-"""The published shapes (DESIGN section 2); 622,951, 600,759, 2,018,727 and 332,324 trained parameters."""
+"""The published shapes, with 622,951, 600,759, 2,018,727 and 332,324 trained parameters
+(docs/design.md#published-shapes)."""
 
 
 def parameter_shapes(config: GeneratorConfig) -> dict[str, tuple[int, ...]]:

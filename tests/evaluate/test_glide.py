@@ -1,4 +1,4 @@
-"""What the prior of a glide has off its harmonics: no aliasing, but steps that its definition asks for (DESIGN 2.1)."""
+"""Energy off the harmonics in the prior of a glide: no aliasing, but steps of its definition (docs/design.md#prior)."""
 
 from __future__ import annotations
 

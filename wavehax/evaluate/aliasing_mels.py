@@ -28,7 +28,7 @@ VOICE_NOISE = 0.001
 
 _TILT_HZ = 500.0
 _VOICE_HZ = 300.0  # F0 of voices whose harmonics are smoothed away, and of lower ones
-_RMS = 0.1  # of the prior's harmonics (DESIGN 2.1)
+_RMS = 0.1  # of the prior's harmonics (docs/design.md#prior)
 
 
 def neutral_mel(voc: Synthesizer, noise: float = 0.0) -> MelOf:

@@ -86,7 +86,7 @@ class Network:
         return longer.reshape(-1, inputs, 0).op("Conv", weight, bias).reshape(-1, channels, 0), x
 
     def _refine(self, x: Tensor) -> Tensor:
-        """[B, planes, T, F] to [B, planes, T, F] (DESIGN 2.4 to 2.6)."""
+        """[B, planes, T, F] to [B, planes, T, F] (docs/design.md#network)."""
         x = self._normalise(x.op("Conv", _pointwise(self.weights["input_proj.weight"])), "input_norm")
         for i in range(self.config.num_blocks):
             x = self._block(x, f"blocks.{i}")

@@ -1,4 +1,4 @@
-"""The prior as operators (DESIGN 2.1), in float64. Twin of nn/prior.py, which explains the formulas."""
+"""The prior as operators (docs/design.md#prior), in float64. Twin of nn/prior.py, which explains the formulas."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The discriminators of adversarial training (DESIGN section 4).
+"""The discriminators of adversarial training (docs/design.md#discriminators).
 
 Multi-period (HiFi-GAN), multi-resolution on linear magnitudes (UnivNet), and our own on log magnitudes.
 

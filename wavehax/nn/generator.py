@@ -1,4 +1,4 @@
-"""The Wavehax generator (DESIGN section 2; arXiv 2411.06807): mel and F0 in, waveform out."""
+"""The Wavehax generator (docs/design.md#the-generator; arXiv 2411.06807): mel and F0 in, waveform out."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class WaveGenerator(nn.Module):
         raise NotImplementedError
 
     def make_prior(self, f0: Tensor, *, noise: Tensor | bool = True, phase: Tensor | bool = True) -> Tensor:
-        """Prior [B, 1, prior_length(T)] of the model's kind for `f0` [B, 1, T] in Hz (DESIGN 2.1).
+        """Prior [B, 1, prior_length(T)] of the model's kind for `f0` [B, 1, T] in Hz (docs/design.md#prior).
 
         `noise` [B, 1, prior_length(T)] and `phase` [B] as in `wavehax.nn.prior.make_prior`.
         """
@@ -137,7 +137,7 @@ class BaseGenerator(WaveGenerator):
         self.output_proj = nn.Linear(config.channels, out_channels)
 
     def refine(self, x: Tensor) -> Tensor:
-        """The network: [B, F, T, in_channels] to [B, F, T, out_channels] (DESIGN 2.4 to 2.6)."""
+        """The network: [B, F, T, in_channels] to [B, F, T, out_channels] (docs/design.md#network)."""
         x = self.input_norm(self.input_proj(x))
         for block in self.blocks:
             x = block(x)
@@ -145,7 +145,7 @@ class BaseGenerator(WaveGenerator):
 
 
 class Generator(BaseGenerator):
-    """Wavehax: one STFT, two channels out; every variant of DESIGN section 2 with one stream."""
+    """Wavehax: one STFT, two channels out; every variant with one stream (docs/design.md#the-generator)."""
 
     def __init__(self, config: GeneratorConfig, log_floor: float = 0.0) -> None:
         super().__init__(config, log_floor, in_channels=5, out_channels=2)

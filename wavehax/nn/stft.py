@@ -1,4 +1,4 @@
-"""Short-time Fourier transforms: with one frame per hop (DESIGN 2.2 and 2.7), and log magnitudes of windows inside."""
+"""Short-time Fourier transforms with one frame per hop (docs/design.md#stft), and log magnitudes of windows inside."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Adversarial and feature-matching losses (DESIGN section 4).
+"""Adversarial and feature-matching losses (docs/design.md#adversarial-losses).
 
 All are sums over sub-discriminators (and layers) of means over the elements of one tensor, as in the authors' code:
 the weights of a recipe (mel 45, feature matching 2, adversarial 1) are for sums.
