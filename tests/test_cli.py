@@ -7,12 +7,12 @@ import pytest
 from tiny_models import with_f0
 
 import wavehax
-from wavehax import batch
 from wavehax.audio import read_audio
 from wavehax.checkpoint import Model, save_model
 from wavehax.config import FEATURES, parameter_shapes
 from wavehax.features import frame_count, log_mel
 from wavehax.files import pcm16
+from wavehax.progress import Progress
 
 soundfile = pytest.importorskip("soundfile")
 
@@ -135,11 +135,11 @@ def test_a_progress_bar_is_drawn_on_a_terminal_alone(synthesize, mel, f0, tmp_pa
     for i in range(3):
         np.savez(tmp_path / f"{i}.npz", mel=mel, f0=f0)
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
-    bar = batch._Bar(3)
+    bar = Progress(3)
     bar.show(3)
     bar.clear()
     assert "[##############################] 3/3" in capsys.readouterr().err
-    batch._Bar(1).show(1)
+    Progress(1).show(1)
     assert capsys.readouterr().err == ""
 
 

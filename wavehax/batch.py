@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from wavehax.errors import one_line, printable
+from wavehax.progress import Progress
 
 EXPECTED_ERRORS = (OSError, ValueError, ModuleNotFoundError, MemoryError)
 """What a file or an argument can cause; anything else is a mistake of ours, and its traceback is wanted."""
 
-_BAR_WIDTH = 30  # characters
 _Result = TypeVar("_Result")
 
 
@@ -99,7 +99,8 @@ def collect(
     """
     results: list[_Result | None] = [None] * len(tasks)
     unexpected: BaseException | None = None
-    bar = _Bar(len(tasks))
+    bar = Progress(len(tasks), logged=False)
+    bar.show(0)
     futures = {pool.submit(work, *task): i for i, task in enumerate(tasks)}
     try:
         for done, future in enumerate(as_completed(futures), 1):
@@ -132,26 +133,3 @@ def say(message: str) -> None:
     """One line on standard error, in place of a bar that stands there: the next file that is done shows it again."""
     clear = "\r\033[K" if sys.stderr.isatty() else ""
     print(f"{clear}wavehax: {message}", file=sys.stderr)
-
-
-class _Bar:
-    """How many files are done, on standard error where that is a terminal and there is more than one."""
-
-    def __init__(self, total: int) -> None:
-        self.total = total
-        self.shown = total > 1 and sys.stderr.isatty()
-        self.show(0)
-
-    def show(self, done: int) -> None:
-        if self.shown:
-            filled = _BAR_WIDTH * done // self.total
-            print(
-                f"\r[{'#' * filled}{'.' * (_BAR_WIDTH - filled)}] {done}/{self.total}",
-                end="",
-                file=sys.stderr,
-                flush=True,
-            )
-
-    def clear(self) -> None:
-        if self.shown:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)

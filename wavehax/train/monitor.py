@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import os
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from wavehax.config import FeatureConfig
 from wavehax.features import log_mel
 from wavehax.nn import build_generator
 from wavehax.nn.discriminators import DiscriminatorConfig
+from wavehax.progress import Progress
 from wavehax.train.config import DataConfig, TrainConfig
 from wavehax.train.data import Batch, SegmentDataset
 
@@ -48,7 +47,7 @@ class Monitor:
         self.run_dir, self.fields = Path(config.run_dir), fields(config)
         self.active = fabric.is_global_zero
         self.device = fabric.device
-        self.started = time.monotonic()
+        self.progress = Progress(config.max_steps, step)
 
     def __enter__(self) -> Monitor:
         if self.active:
@@ -65,7 +64,7 @@ class Monitor:
             self.file.close()
             if self.events:
                 self.events.close()
-            print(file=sys.stderr)
+            self.progress.end()
 
     def log(self, step: int, row: dict[str, float], seconds: float) -> None:
         """Write the numbers of one step."""
@@ -76,17 +75,8 @@ class Monitor:
         if self.events and step % _SCALAR_STEPS == 0:
             for name, value in row.items():
                 self.events.add_scalar(name, value, step)
-        self._show_progress(step, row)
-
-    def _show_progress(self, step: int, row: dict[str, float]) -> None:
-        last = self.config.max_steps
-        rate = (step - self.first_step) / (time.monotonic() - self.started)
         losses = "  ".join(f"{name} {row[name]:.4f}" for name in _SCORES if name in row)
-        text = f"step {step}/{last}  {losses}  {rate:.2f} steps/s  {(last - step) / rate / 60:.1f} min left"
-        if sys.stderr.isatty():
-            print(f"\r{text}  ", end="", file=sys.stderr, flush=True)
-        elif step % 50 == 0 or step == last:
-            print(text, file=sys.stderr, flush=True)
+        self.progress.show(step, f"{losses}  {self.progress.rate(step):.2f} steps/s")
 
     def _samples(self) -> Batch:
         """Segments to listen to, the same throughout the run."""
