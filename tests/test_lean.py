@@ -10,7 +10,18 @@ from processes import run_python
 
 import wavehax
 
-HEAVY = ("torch", "scipy", "librosa", "soundfile", "pyworld", "h5py", "yaml", "matplotlib", "numba", "onnx")
+HEAVY = (
+    "torch",
+    "scipy",
+    "librosa",
+    "soundfile",
+    "pyworld",
+    "h5py",
+    "yaml",
+    "matplotlib",
+    "numba",
+    "onnx",
+)
 
 
 def output_of(code: str, cwd: Path) -> str:
@@ -20,7 +31,10 @@ def output_of(code: str, cwd: Path) -> str:
 
 
 def test_loading_imports_nothing_heavy(tmp_path):
-    code = f"import sys, wavehax; wavehax.load(); print([name for name in {HEAVY} if name in sys.modules])"
+    code = (
+        f"import sys, wavehax; wavehax.load(); print([name for name in {HEAVY} if name in"
+        " sys.modules])"
+    )
     assert output_of(code, tmp_path) == "[]\n"
 
 
@@ -53,11 +67,17 @@ def test_the_default_model_speaks():
     frames = 50
     mel = np.full((voc.features.n_mels, frames), -4, np.float32)
     wave = voc(mel, np.full(frames, 120, np.float32))
-    assert wave.shape == (frames * voc.hop_length,) and np.isfinite(wave).all() and wave.std() > 1e-4
+    assert (
+        wave.shape == (frames * voc.hop_length,) and np.isfinite(wave).all() and wave.std() > 1e-4
+    )
 
 
 def test_a_mel_file_becomes_a_sound_file(tmp_path, mel_file, model_file, command):
-    assert command("vocode", mel_file, "-o", tmp_path / "out.wav", "--model", model_file) == (0, "", "")
+    assert command("vocode", mel_file, "-o", tmp_path / "out.wav", "--model", model_file) == (
+        0,
+        "",
+        "",
+    )
     assert (tmp_path / "out.wav").stat().st_size == 44 + 2 * 40 * 32
 
 

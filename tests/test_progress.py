@@ -23,7 +23,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def test_a_file_gets_a_line_a_minute_and_the_last(clock: Clock, capsys: pytest.CaptureFixture) -> None:
+def test_a_file_gets_a_line_a_minute_and_the_last(
+    clock: Clock, capsys: pytest.CaptureFixture
+) -> None:
     progress = Progress(40, 10)
     for done in range(11, 41):
         clock.now += 9
@@ -35,7 +37,9 @@ def test_a_file_gets_a_line_a_minute_and_the_last(clock: Clock, capsys: pytest.C
     assert len(lines) == 30 // 7 + 1
 
 
-def test_a_file_gets_nothing_of_what_is_not_logged(clock: Clock, capsys: pytest.CaptureFixture) -> None:
+def test_a_file_gets_nothing_of_what_is_not_logged(
+    clock: Clock, capsys: pytest.CaptureFixture
+) -> None:
     progress = Progress(2, logged=False)
     clock.now += 1000
     progress.show(2)

@@ -1,4 +1,5 @@
-"""What type checkers are told: the stubs of the compiled modules, and the annotations of the public interface."""
+"""What type checkers are told: the stubs of the compiled modules, and the annotations of the public
+interface."""
 
 from __future__ import annotations
 
@@ -27,7 +28,9 @@ wavehax\._engine\.(Stream|F0Stream)\.__init__
 def run(*command: str | Path, cwd: Path, **environment: str) -> None:
     pytest.importorskip("mypy", reason="mypy comes with [dev]")
     environment = {**os.environ, **environment}
-    done = subprocess.run([sys.executable, "-m", *command], cwd=cwd, env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", *command], cwd=cwd, env=environment, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -66,7 +69,10 @@ def arguments_in_binary(module: str) -> dict[str, list[str]]:
     """The same as pybind11 says them in the first line of every docstring."""
     found = {}
     compiled = importlib.import_module(f"wavehax.{module}")
-    owners = {"": compiled, **{f"{name}.": value for name, value in vars(compiled).items() if isinstance(value, type)}}
+    owners = {
+        "": compiled,
+        **{f"{name}.": value for name, value in vars(compiled).items() if isinstance(value, type)},
+    }
     for prefix, owner in owners.items():
         for name, value in vars(owner).items():
             signature = (getattr(value, "__doc__", None) or "").split(" -> ")[0]

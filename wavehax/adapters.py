@@ -1,8 +1,9 @@
-"""Mels of other programs for our models: the same mel written otherwise, and mels of other definitions.
+"""Mels of other programs for our models: the same mel written otherwise, and mels of other
+definitions.
 
-`natural_log` is exact: base of the logarithm, normalisation, floor. `convert` is an approximation, between definitions
-that are alike enough; what would be guessed rather than converted is refused. The limits below are backed by recordings
-in tests/test_adapters.py.
+`natural_log` is exact: base of the logarithm, normalisation, floor. `convert` is an approximation,
+between definitions that are alike enough; what would be guessed rather than converted is refused.
+The limits below are backed by recordings in tests/test_adapters.py.
 """
 
 from __future__ import annotations
@@ -21,8 +22,10 @@ from wavehax.inputs import checked_mel
 LOGS = {"e": 1.0, "10": math.log(10), "dB": math.log(10) / 20}
 """Logarithms by name: what one of it, of a magnitude, is as a natural one."""
 
-_WIDEST_BAND = 45.0  # Hz between the lowest bands: in 40 (`wavehax-48k`) harmonics survive, in 56 they do not
-_FURTHEST = 1.5  # times f_max: at most a third of the spectrum is made up, and that is off by a neper
+# Hz between the lowest bands: in 40 (`wavehax-48k`) harmonics survive, in 56 they do not
+_WIDEST_BAND = 45.0
+# times f_max: at most a third of the spectrum is made up, and that is off by a neper
+_FURTHEST = 1.5
 _LONGEST_HOP = 1.2  # times that of the target, in seconds; the presets need 1.16
 _WINDOWS = 1.1  # times longer or shorter, in seconds; the presets need 1.09
 
@@ -42,27 +45,31 @@ def natural_log(
 ) -> np.ndarray:
     """A mel of the definition `features`, written otherwise, as that definition has it.
 
-    Matcha-TTS, before it denormalises: mean=-5.54, scale=2.12 (its data_statistics mel_mean, mel_std); Tacotron 2 with
-    symmetric values to 4, 100 dB below 20 dB: log="dB", mean=-30, scale=12.5; ESPnet, ParallelWaveGAN: log="10".
+    Matcha-TTS, before it denormalises: mean=-5.54, scale=2.12 (its data_statistics mel_mean,
+    mel_std); Tacotron 2 with symmetric values to 4, 100 dB below 20 dB: log="dB", mean=-30,
+    scale=12.5; ESPnet, ParallelWaveGAN: log="10".
 
     Args:
         mel: floating [n_mels, T], the logarithm of the mel, less `mean`, divided by `scale`.
         features: what it is apart from that, and the floor that it gets.
         log: "e", "10", or "dB" (20 log10 of magnitude, 10 log10 of power).
-        power: 2 where filters are applied to squared magnitudes. Then the result is an approximation, exact for a
-            spectrum that is flat within each band.
+        power: 2 where filters are applied to squared magnitudes. Then the result is an
+            approximation, exact for a spectrum that is flat within each band.
         mean: a number, or [n_mels].
         scale: a number other than 0, or [n_mels].
 
     Returns:
-        float32 [n_mels, T]; what is not finite is left to be refused where it is used, but for the logarithm of 0.
+        float32 [n_mels, T]; what is not finite is left to be refused where it is used, but for the
+        logarithm of 0.
 
     Raises:
         ValueError: a shape, type or value other than these.
     """
     mel = np.asarray(mel)
     if mel.dtype.kind != "f" or mel.ndim != 2 or len(mel) != features.n_mels:
-        raise ValueError(f"mel is {mel.dtype} {list(mel.shape)}: expected floating point [{features.n_mels}, T]")
+        raise ValueError(
+            f"mel is {mel.dtype} {list(mel.shape)}: expected floating point [{features.n_mels}, T]"
+        )
     if log not in LOGS:
         raise ValueError(f"log={log!r}: expected one of {', '.join(LOGS)}")
     if power not in (1, 2):
@@ -71,7 +78,8 @@ def natural_log(
     factor = LOGS[log] / (1 if log == "dB" else power)
     values = factor * (mel * scale + mean)
     if power == 2:
-        with np.errstate(divide="ignore"):  # of a band between two bins, which is the floor in any case
+        # of a band between two bins, which is the floor in any case
+        with np.errstate(divide="ignore"):
             values += 0.5 * np.log(mel_filterbank(features).sum(axis=1))[:, None]
     return np.maximum(values, math.log(features.log_floor)).astype(np.float32)
 
@@ -79,7 +87,11 @@ def natural_log(
 def _statistic(name: str, value: float | np.ndarray, features: FeatureConfig) -> np.ndarray:
     """`value` as float64 [n_mels or 1, 1]."""
     array = np.asarray(value, np.float64)
-    if array.shape not in ((), (features.n_mels,)) or not np.isfinite(array).all() or (name == "scale" and 0 in array):
+    if (
+        array.shape not in ((), (features.n_mels,))
+        or not np.isfinite(array).all()
+        or (name == "scale" and 0 in array)
+    ):
         raise ValueError(
             f"{name} is {str(value)[:40]}, shape {list(array.shape)}: expected one finite number"
             f" or {features.n_mels} of them{', not 0' if name == 'scale' else ''}"
@@ -88,11 +100,13 @@ def _statistic(name: str, value: float | np.ndarray, features: FeatureConfig) ->
 
 
 def convert(mel: np.ndarray, source: FeatureConfig, target: FeatureConfig) -> np.ndarray:
-    """A mel of one definition as one of another, nearly: bands to a spectrum, to bands; linear between frames.
+    """A mel of one definition as one of another, nearly: bands to a spectrum, to bands; linear
+    between frames.
 
-    The spectrum begins as the level of the bands, interpolated over frequency, and is fitted to them by least squares
-    under the constraint that it stays positive (Lee and Seung, NIPS 2000, with the filters fixed). Above the highest
-    frequency of `source` the level of its last band is held, and a warning says so.
+    The spectrum begins as the level of the bands, interpolated over frequency, and is fitted to
+    them by least squares under the constraint that it stays positive (Lee and Seung, NIPS 2000,
+    with the filters fixed). Above the highest frequency of `source` the level of its last band is
+    held, and a warning says so.
 
     Args:
         mel: floating [n_mels, T] as `source` defines it.
@@ -100,11 +114,12 @@ def convert(mel: np.ndarray, source: FeatureConfig, target: FeatureConfig) -> np
         target: the definition wanted.
 
     Returns:
-        float32 [n_mels, T'], frames at the times that `target` has them; T' hops are as long as T, to a hop.
+        float32 [n_mels, T'], frames at the times that `target` has them; T' hops are as long as T,
+        to a hop.
 
     Raises:
-        ValueError: not such a mel, one too short for a frame of `target`, or `source` does not carry what `target`
-            needs: the message says what is missing.
+        ValueError: not such a mel, one too short for a frame of `target`, or `source` does not
+            carry what `target` needs: the message says what is missing.
     """
     mel = checked_mel(mel, source)
     if mel.shape[1] == 0:
@@ -115,11 +130,13 @@ def convert(mel: np.ndarray, source: FeatureConfig, target: FeatureConfig) -> np
     had, wanted = _frame_times(source, mel.shape[1]), _target_times(source, target, mel.shape[1])
     if len(wanted) == 0:
         raise ValueError(
-            f"mel of {mel.shape[1]} frames of {source.name!r}: too short for one of {target.name!r}, expected more"
+            f"mel of {mel.shape[1]} frames of {source.name!r}: too short for one of"
+            f" {target.name!r}, expected more"
         )
     if target.f_max > source.f_max:
         warnings.warn(
-            f"{source.name} ends at {source.f_max:g} Hz: above, {target.name} gets its last level, up to"
+            f"{source.name} ends at {source.f_max:g} Hz: above, {target.name} gets its last level,"
+            " up to"
             f" {target.f_max:g} Hz",
             stacklevel=2,
         )
@@ -127,16 +144,22 @@ def convert(mel: np.ndarray, source: FeatureConfig, target: FeatureConfig) -> np
     bands = np.empty((target.n_mels, mel.shape[1]), np.float32)
     for start in range(0, mel.shape[1], _BLOCK_FRAMES):
         block = slice(start, start + _BLOCK_FRAMES)
-        with np.errstate(over="ignore", invalid="ignore"):  # of values that are no logarithms; refused where used
+        # of values that are no logarithms; refused where used
+        with np.errstate(over="ignore", invalid="ignore"):
             spectrum = _spectrum(mel[:, block].astype(np.float64), source)
             bands[:, block] = np.log(np.maximum(to_bands @ spectrum, target.log_floor))
     return np.stack([np.interp(wanted, had, band) for band in bands]).astype(np.float32)
 
 
 def convert_f0(f0: np.ndarray, source: FeatureConfig, target: FeatureConfig) -> np.ndarray:
-    """F0 [T] in Hz of the frames of `source` at those of `target`, from the nearest: [T'], as `convert` has it."""
+    """F0 [T] in Hz of the frames of `source` at those of `target`, from the nearest: [T'], as
+    `convert` has it."""
     f0 = np.asarray(f0)
-    hops = np.arange(len(_target_times(source, target, len(f0)))) * _hop_seconds(target) / _hop_seconds(source)
+    hops = (
+        np.arange(len(_target_times(source, target, len(f0))))
+        * _hop_seconds(target)
+        / _hop_seconds(source)
+    )
     return f0[np.minimum(np.rint(hops).astype(int), len(f0) - 1)]
 
 
@@ -146,18 +169,31 @@ def _check_convertible(source: FeatureConfig, target: FeatureConfig) -> None:
     apart = mel_frequencies(source)[2] - mel_frequencies(source)[1]
     missing = ""
     if not 1 / _WINDOWS <= seconds[0] / seconds[1] <= _WINDOWS:
-        missing = f"its window is {1000 * seconds[0]:.1f} ms long, and {1000 * seconds[1]:.1f} ms are needed"
+        missing = (
+            f"its window is {1000 * seconds[0]:.1f} ms long, and {1000 * seconds[1]:.1f} ms are"
+            " needed"
+        )
     elif _hop_seconds(source) > _LONGEST_HOP * _hop_seconds(target):
-        missing = f"its hop is {1000 * _hop_seconds(source):.1f} ms, of {1000 * _hop_seconds(target):.1f} ms needed"
+        missing = (
+            f"its hop is {1000 * _hop_seconds(source):.1f} ms, of"
+            f" {1000 * _hop_seconds(target):.1f} ms needed"
+        )
     elif apart > _WIDEST_BAND:
-        missing = f"its bands begin {apart:.0f} Hz apart, and harmonics are lost in more than {_WIDEST_BAND:g} Hz"
+        missing = (
+            f"its bands begin {apart:.0f} Hz apart, and harmonics are lost in more than"
+            f" {_WIDEST_BAND:g} Hz"
+        )
     elif source.f_min > target.f_min or _FURTHEST * source.f_max < target.f_max:
-        missing = f"it has {source.f_min:g}-{source.f_max:g} Hz, of {target.f_min:g}-{target.f_max:g} Hz needed"
+        missing = (
+            f"it has {source.f_min:g}-{source.f_max:g} Hz, of {target.f_min:g}-{target.f_max:g} Hz"
+            " needed"
+        )
     elif not (filled := mel_filterbank(source).any(axis=1)).all():
         missing = f"its band {int(np.argmin(filled))} lies between two bins, and is always empty"
     if missing:
         raise ValueError(
-            f"mel {source.name!r} cannot be made into {target.name!r}: {missing}; use a model of its own mel"
+            f"mel {source.name!r} cannot be made into {target.name!r}: {missing}; use a model of"
+            " its own mel"
         )
 
 
@@ -197,11 +233,14 @@ def _hop_seconds(features: FeatureConfig) -> float:
 
 def _frame_times(features: FeatureConfig, frames: int) -> np.ndarray:
     """The centres of frames, in seconds."""
-    return (np.arange(frames) + (0.5 if features.padding == "same" else 0.0)) * _hop_seconds(features)
+    return (np.arange(frames) + (0.5 if features.padding == "same" else 0.0)) * _hop_seconds(
+        features
+    )
 
 
 def _target_times(source: FeatureConfig, target: FeatureConfig, frames: int) -> np.ndarray:
-    """The centres of the frames of `target` over the length of so many frames of `source`, in seconds."""
+    """The centres of the frames of `target` over the length of so many frames of `source`, in
+    seconds."""
     hops = frames - (source.padding == "centre")
     samples = round(hops * _hop_seconds(source) * target.sample_rate)
     return _frame_times(target, frame_count(samples, target))

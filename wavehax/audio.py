@@ -11,15 +11,20 @@ import numpy as np
 from wavehax.errors import optional_module
 from wavehax.files import nearest_int16, replacing, sound_type
 
-_ZERO_CROSSINGS = 64  # of the sinc on either side; under the Kaiser window the transition is a tenth of the band wide
+# of the sinc on either side; under the Kaiser window the transition is a tenth of the band wide
+_ZERO_CROSSINGS = 64
 _KAISER_BETA = 10.056  # Kaiser's formula for 100 dB of stop-band attenuation: 0.1102 * (100 - 8.7)
 _ROLLOFF = 0.95  # centre of that transition, so that it ends at the Nyquist frequency
-_MOST_COEFFICIENTS = 1 << 23  # of filters, 0.4 GB while they are made: 44101 to 24000 Hz needs 6 million, 44100 20,000
-_MOST_TIMES = 64  # as many samples: a file that says that it has 1 Hz would become 24,000 times as long
+# of filters, 0.4 GB while they are made: 44101 to 24000 Hz needs 6 million, 44100 20,000
+_MOST_COEFFICIENTS = 1 << 23
+# as many samples: a file that says that it has 1 Hz would become 24,000 times as long
+_MOST_TIMES = 64
 _BLOCK_OUTPUTS = 8192  # samples resampled at once: 8 MB of products at 256 taps
 
 
-def read_audio(path: str | os.PathLike[str], sample_rate: int | None = None) -> tuple[np.ndarray, int]:
+def read_audio(
+    path: str | os.PathLike[str], sample_rate: int | None = None
+) -> tuple[np.ndarray, int]:
     """Read a sound file as mono (the mean of its channels).
 
     Args:
@@ -31,7 +36,8 @@ def read_audio(path: str | os.PathLike[str], sample_rate: int | None = None) -> 
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: not a sound file, no samples in it, a sample that is not finite, or a sample rate that is none.
+        ValueError: not a sound file, no samples in it, a sample that is not finite, or a sample
+            rate that is none.
     """
     soundfile = optional_module("soundfile", "reading and writing sound files", "soundfile")
     if not Path(path).is_file():
@@ -62,18 +68,21 @@ def write_audio(
     subtype: str | None = None,
     overwrite: bool = False,
 ) -> None:
-    """Write a mono sound file: under a temporary name in the same folder, then renamed, so never half a file.
+    """Write a mono sound file: under a temporary name in the same folder, then renamed, so never
+    half a file.
 
     Args:
         path: the type follows from the suffix (.wav, .flac, .ogg, ...).
         wave: [N], nominally in [-1, 1]; PCM clips what lies outside.
         sample_rate: Hz.
-        subtype: "PCM_16", "PCM_24" or "FLOAT" where the type has it; None takes the type's own (wav, flac: 16 bit).
+        subtype: "PCM_16", "PCM_24" or "FLOAT" where the type has it; None takes the type's own
+            (wav, flac: 16 bit).
         overwrite: replace a file that exists.
 
     Raises:
         FileExistsError: `path` exists and `overwrite` is not set.
-        ValueError: unknown suffix, a subtype that the type does not have, or `wave` is not one-dimensional and finite.
+        ValueError: unknown suffix, a subtype that the type does not have, or `wave` is not
+            one-dimensional and finite.
         OSError: the folder is missing or cannot be written.
     """
     soundfile = optional_module("soundfile", "reading and writing sound files", "soundfile")
@@ -83,9 +92,13 @@ def write_audio(
         raise ValueError(f"{path}: {kind} has no subtype {subtype}; expected one of {subtypes}")
     wave = np.asarray(wave)
     if wave.dtype.kind != "f":
-        raise ValueError(f"{path}: wave is of type {wave.dtype}: expected floating samples in [-1, 1]")
+        raise ValueError(
+            f"{path}: wave is of type {wave.dtype}: expected floating samples in [-1, 1]"
+        )
     if wave.ndim != 1 or not np.isfinite(wave).all():
-        raise ValueError(f"{path}: wave has shape {list(wave.shape)}: expected one dimension of finite samples")
+        raise ValueError(
+            f"{path}: wave has shape {list(wave.shape)}: expected one dimension of finite samples"
+        )
     with replacing(path, overwrite=overwrite) as temporary:
         try:
             subtype = subtype or soundfile.default_subtype(kind)
@@ -96,7 +109,8 @@ def write_audio(
 
 
 def resample(wave: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
-    """Band-limited resampling by a Kaiser-windowed sinc: flat to 0.9 of the lower Nyquist frequency, 100 dB down above.
+    """Band-limited resampling by a Kaiser-windowed sinc: flat to 0.9 of the lower Nyquist
+    frequency, 100 dB down above.
 
     Args:
         wave: [N].
@@ -104,10 +118,12 @@ def resample(wave: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
         to_rate: the sample rate wanted, Hz.
 
     Returns:
-        float32 [ceil(N * to_rate / from_rate)], in step with the input: sample n stands at time n / to_rate.
+        float32 [ceil(N * to_rate / from_rate)], in step with the input: sample n stands at time n /
+        to_rate.
 
     Raises:
-        ValueError: rates so far apart, or of so small a divisor, as none have: filters or result would be huge.
+        ValueError: rates so far apart, or of so small a divisor, as none have: filters or result
+            would be huge.
     """
     if from_rate == to_rate:
         return np.asarray(wave, np.float32)
@@ -123,7 +139,8 @@ def resample(wave: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
     resampled = np.empty(-(-len(wave) * up // down), np.float32)
     for start in range(0, len(resampled), _BLOCK_OUTPUTS):
         position = np.arange(start, min(start + _BLOCK_OUTPUTS, len(resampled))) * down
-        # Window k holds inputs k - half ... k + half - 1; output time position/up lies between the two middle ones.
+        # Window k holds inputs k - half ... k + half - 1; output time position/up lies between the
+        # two middle ones.
         resampled[start : start + len(position)] = np.einsum(
             "nk,nk->n", taps[position // up + 1], filters[position % up]
         )
@@ -131,10 +148,12 @@ def resample(wave: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
 
 
 def _phase_filters(up: int, down: int) -> np.ndarray:
-    """The windowed sinc seen from each of `up` positions between two inputs: float32 [up, taps], rows sum to 1."""
+    """The windowed sinc seen from each of `up` positions between two inputs: float32 [up, taps],
+    rows sum to 1."""
     cutoff = _ROLLOFF * min(1.0, up / down)  # of the input's Nyquist frequency
     half = math.ceil(_ZERO_CROSSINGS / cutoff)
-    offset = np.arange(1 - half, half + 1) - np.arange(up)[:, None] / up  # input sample minus output time
+    # input sample minus output time
+    offset = np.arange(1 - half, half + 1) - np.arange(up)[:, None] / up
     window = np.i0(_KAISER_BETA * np.sqrt(np.maximum(0, 1 - (offset / half) ** 2)))
     filters = np.sinc(cutoff * offset) * window
     return (filters / filters.sum(axis=1, keepdims=True)).astype(np.float32)

@@ -48,8 +48,8 @@ def average(
         weights: of each of them, 0 to 1; their sum is 1 to within 1e-6.
         out: the model file.
         data: a prepared folder, on which the statistics of batch norms are measured under the new
-            weights, as `wavehax package` does. Segments are drawn as they were for the training of the
-            first model whose provenance tells, or else by the defaults of DataConfig. None: the
+            weights, as `wavehax package` does. Segments are drawn as they were for the training of
+            the first model whose provenance tells, or else by the defaults of DataConfig. None: the
             statistics are averaged as all other tensors are. Where models have no batch norms, the
             folder is not read.
         card: provenance to add, of any names but `average`.
@@ -103,8 +103,9 @@ def check_weights(weights: Sequence[float], count: int) -> None:
 def mean_model(names: Sequence[str], models: Sequence[Model], weights: Sequence[float]) -> Model:
     """The weighted mean of models, without provenance.
 
-    Every tensor of the generators is averaged, statistics of batch norms among them: sums in float64,
-    divided by the sum of the weights. The predictor of F0 is that of the first model that has one.
+    Every tensor of the generators is averaged, statistics of batch norms among them: sums in
+    float64, divided by the sum of the weights. The predictor of F0 is that of the first model that
+    has one.
 
     Args:
         names: what messages call the models.

@@ -14,7 +14,8 @@ from wavehax.errors import one_line, printable
 from wavehax.progress import Progress
 
 EXPECTED_ERRORS = (OSError, ValueError, ModuleNotFoundError, MemoryError)
-"""What a file or an argument can cause; anything else is a mistake of ours, and its traceback is wanted."""
+"""What a file or an argument can cause; anything else is a mistake of ours, and its traceback is
+wanted."""
 
 _Result = TypeVar("_Result")
 
@@ -24,7 +25,8 @@ class UsageError(Exception):
 
 
 def exit_code(work: Callable[[], object]) -> int:
-    """Do all of a program's work: 0 when it is done, 1 after one of EXPECTED_ERRORS in a line, 130 if interrupted."""
+    """Do all of a program's work: 0 when it is done, 1 after one of EXPECTED_ERRORS in a line, 130
+    if interrupted."""
     try:
         work()
     except KeyboardInterrupt:
@@ -36,7 +38,8 @@ def exit_code(work: Callable[[], object]) -> int:
 
 
 def expand(patterns: Sequence[str]) -> list[Path]:
-    """Paths as given, and sorted matches of patterns (also `**`); what matches nothing stays, and fails when read."""
+    """Paths as given, and sorted matches of patterns (also `**`); what matches nothing stays, and
+    fails when read."""
     paths: list[Path] = []
     for pattern in patterns:
         is_pattern = glob.has_magic(pattern) and not Path(pattern).exists()
@@ -46,7 +49,8 @@ def expand(patterns: Sequence[str]) -> list[Path]:
 
 
 def output_paths(inputs: Sequence[Path], output: str, suffix: str) -> list[Path]:
-    """Where each input's result goes: `output` itself for one input, `output/<stem><suffix>` where that is a folder.
+    """Where each input's result goes: `output` itself for one input, `output/<stem><suffix>` where
+    that is a folder.
 
     Raises:
         UsageError: several inputs and a file, or two inputs with the same result.
@@ -68,7 +72,8 @@ def output_paths(inputs: Sequence[Path], output: str, suffix: str) -> list[Path]
 
 
 def run(work: Callable[[Path, Path], None], pairs: Sequence[tuple[Path, Path]], jobs: int) -> int:
-    """Call `work(input, output)` for every pair, `jobs` at a time; one line on standard error for each that fails.
+    """Call `work(input, output)` for every pair, `jobs` at a time; one line on standard error for
+    each that fails.
 
     Returns:
         the exit code: 0, or 1 if any failed.
@@ -77,7 +82,9 @@ def run(work: Callable[[Path, Path], None], pairs: Sequence[tuple[Path, Path]], 
         BaseException: as `collect`.
     """
     with ThreadPoolExecutor(jobs) as pool:
-        results = collect(pool, functools.partial(_done, work), pairs, [str(path) for path, _ in pairs])
+        results = collect(
+            pool, functools.partial(_done, work), pairs, [str(path) for path, _ in pairs]
+        )
     return 0 if all(results) else 1
 
 
@@ -89,7 +96,8 @@ def _done(work: Callable[[Path, Path], None], source: Path, output: Path) -> boo
 def collect(
     pool: Executor, work: Callable[..., _Result], tasks: Sequence[tuple], names: Sequence[str]
 ) -> list[_Result | None]:
-    """Call `work(*task)` for every task in the pool; one line on standard error, with its name, for each that fails.
+    """Call `work(*task)` for every task in the pool; one line on standard error, with its name, for
+    each that fails.
 
     Returns:
         what the calls returned, in the order of the tasks; None for those that failed.
@@ -130,6 +138,7 @@ def report(error: BaseException, subject: str = "") -> None:
 
 
 def say(message: str) -> None:
-    """One line on standard error, in place of a bar that stands there: the next file that is done shows it again."""
+    """One line on standard error, in place of a bar that stands there: the next file that is done
+    shows it again."""
     clear = "\r\033[K" if sys.stderr.isatty() else ""
     print(f"{clear}wavehax: {message}", file=sys.stderr)

@@ -1,9 +1,12 @@
-"""Speed, measured in one run: every case in turn, again and again, so that a noisy machine disturbs all of them alike.
+"""Speed, measured in one run: every case in turn, again and again, so that a noisy machine disturbs
+all of them alike.
 
-Cases are compared round by round: a processor that changes its clock from one to the next does so for all of a round.
+Cases are compared round by round: a processor that changes its clock from one to the next does so
+for all of a round.
 
-What runs on one thread is timed in processor time, so that what else the machine does is not counted; several threads
-on the wall. A published shape is run with random weights: speed does not depend on their values.
+What runs on one thread is timed in processor time, so that what else the machine does is not
+counted; several threads on the wall. A published shape is run with random weights: speed does not
+depend on their values.
 """
 
 from __future__ import annotations
@@ -32,7 +35,8 @@ _PERCENTILES = (50, 99, 99.9)
 
 @dataclass(frozen=True)
 class Case:
-    """Something to time: `run` synthesises `seconds` of sound; a stream returns the seconds that every push took."""
+    """Something to time: `run` synthesises `seconds` of sound; a stream returns the seconds that
+    every push took."""
 
     model: str
     what: str  # "whole", "f0", "stream 4", "PyTorch", ...
@@ -45,7 +49,8 @@ class Case:
 
 
 def named_model(name: str) -> Model:
-    """A model file, a shipped model, or one of the published shapes (`GENERATORS`) with small random weights."""
+    """A model file, a shipped model, or one of the published shapes (`GENERATORS`) with small
+    random weights."""
     if name not in GENERATORS:
         return load_model(model_path(name))
     config = GENERATORS[name]
@@ -61,11 +66,14 @@ def named_model(name: str) -> Model:
 
 
 def operations_per_frame(config: GeneratorConfig) -> float:
-    """Floating-point operations of all products, two for a multiply-add; GELU, norms and transforms are not counted."""
+    """Floating-point operations of all products, two for a multiply-add; GELU, norms and transforms
+    are not counted."""
     bins, channels, mels = config.num_bins, config.channels, config.n_mels
     single = config.num_streams == 1
     inputs, outputs = (5, 2) if single else (3 * config.num_streams, 2 * config.num_streams)
-    projections = PROJECTION_TAPS * (bins * mels * config.num_streams + (2 * bins * bins if single else 0))
+    projections = PROJECTION_TAPS * (
+        bins * mels * config.num_streams + (2 * bins * bins if single else 0)
+    )
     projections += bins * mels if config.output == "excitation" else 0
     depthwise = config.kernel_size[0] * config.kernel_size[1]
     block = bins * channels * (depthwise + 2 * channels * config.mult_channels)
@@ -73,11 +81,18 @@ def operations_per_frame(config: GeneratorConfig) -> float:
 
 
 def model_cases(
-    name: str, voc: Vocoder, chunks: Sequence[int], threads: Sequence[int], seconds: float, voices: Sequence[int] = ()
+    name: str,
+    voc: Vocoder,
+    chunks: Sequence[int],
+    threads: Sequence[int],
+    seconds: float,
+    voices: Sequence[int] = (),
 ) -> list[Case]:
-    """The engine: the whole utterance in so many threads, its F0 alone, streams of chunks of so many frames.
+    """The engine: the whole utterance in so many threads, its F0 alone, streams of chunks of so
+    many frames.
 
-    Last, so many voices on one thread, a frame of each in turn; theirs is the time over the length of them all.
+    Last, so many voices on one thread, a frame of each in turn; theirs is the time over the length
+    of them all.
     """
     config = voc.config
     mel, f0 = inputs(config, seconds)
@@ -87,15 +102,24 @@ def model_cases(
         "precision": voc.precision,
         "operations": len(f0) * operations_per_frame(config),
     }
-    cases = [Case(name, "whole", run=lambda n=n: voc(mel, f0, threads=n), threads=n, **common) for n in threads]
+    cases = [
+        Case(name, "whole", run=lambda n=n: voc(mel, f0, threads=n), threads=n, **common)
+        for n in threads
+    ]
     if voc.predicts_f0:
         alone = common | {"precision": "fp32", "operations": 0.0}
         cases.append(Case(name, "f0", run=lambda: voc.f0(mel), **alone))
     for chunk in chunks if config.streamable else ():
-        cases.append(Case(name, f"stream {chunk}", run=lambda c=chunk: _stream(voc, mel, f0, c), **common))
+        cases.append(
+            Case(name, f"stream {chunk}", run=lambda c=chunk: _stream(voc, mel, f0, c), **common)
+        )
     for count in voices if config.streamable else ():
         all_of_them = common | {key: common[key] * count for key in ("seconds", "operations")}
-        cases.append(Case(name, f"voices {count}", run=lambda n=count: _voices(voc, mel, f0, n), **all_of_them))
+        cases.append(
+            Case(
+                name, f"voices {count}", run=lambda n=count: _voices(voc, mel, f0, n), **all_of_them
+            )
+        )
     return cases
 
 
@@ -127,12 +151,14 @@ def _voices(voc: Vocoder, mel: np.ndarray, f0: np.ndarray, count: int) -> None:
 
 
 def measure(cases: Sequence[Case], repeats: int) -> list[dict[str, Any]]:
-    """One round to warm up, then `repeats` rounds in which every case runs once, and multiply-adds for the peak.
+    """One round to warm up, then `repeats` rounds in which every case runs once, and multiply-adds
+    for the peak.
 
     Returns:
-        for each case its names; `rtf`: median, minimum and maximum of time over the length of the sound; `ratio` to the
-        first case of the same model, the median over rounds; of the engine `gflops`, of products per second, and
-        `peak_share`, of the round's multiply-adds, medians too; of streams `push_ms`, percentiles.
+        for each case its names; `rtf`: median, minimum and maximum of time over the length of the
+        sound; `ratio` to the first case of the same model, the median over rounds; of the engine
+        `gflops`, of products per second, and `peak_share`, of the round's multiply-adds, medians
+        too; of streams `push_ms`, percentiles.
     """
     factors: list[list[float]] = [[] for _ in cases]
     pushes: list[list[float]] = [[] for _ in cases]
@@ -151,7 +177,9 @@ def measure(cases: Sequence[Case], repeats: int) -> list[dict[str, Any]]:
     rows = []
     for case, of_case, of_pushes in zip(cases, factors, pushes, strict=True):
         reference = first.setdefault(case.model, of_case)
-        rows.append(_row(case, of_case, reference, peaks[case.isa][1:] if case.isa else [], of_pushes))
+        rows.append(
+            _row(case, of_case, reference, peaks[case.isa][1:] if case.isa else [], of_pushes)
+        )
     return rows
 
 
@@ -164,9 +192,14 @@ def _peak(isa: str) -> float:
 
 
 def _row(
-    case: Case, factors: list[float], reference: list[float], peaks: list[float], pushes: list[float]
+    case: Case,
+    factors: list[float],
+    reference: list[float],
+    peaks: list[float],
+    pushes: list[float],
 ) -> dict[str, Any]:
-    """What was measured of a case; `factors`, those of the case it is compared with, and `peaks` are one a round."""
+    """What was measured of a case; `factors`, those of the case it is compared with, and `peaks`
+    are one a round."""
     row = {name: getattr(case, name) for name in ("model", "what", "isa", "precision", "threads")}
     median = statistics.median(factors)
     row["rtf"] = {"median": median, "min": min(factors), "max": max(factors)}
@@ -174,15 +207,20 @@ def _row(
     if case.operations:
         speeds = [case.operations / (factor * case.seconds) for factor in factors]
         row["gflops"] = statistics.median(speeds) / 1e9
-        row["peak_share"] = statistics.median(a / b for a, b in zip(speeds, peaks, strict=True)) / case.threads
+        row["peak_share"] = (
+            statistics.median(a / b for a, b in zip(speeds, peaks, strict=True)) / case.threads
+        )
     if pushes:
         milliseconds = 1000 * np.percentile(pushes, _PERCENTILES)
-        row["push_ms"] = {f"p{p:g}": float(value) for p, value in zip(_PERCENTILES, milliseconds, strict=True)}
+        row["push_ms"] = {
+            f"p{p:g}": float(value) for p, value in zip(_PERCENTILES, milliseconds, strict=True)
+        }
     return row
 
 
 def stages(name: str, voc: Vocoder, repeats: int, seconds: float) -> dict[str, Any]:
-    """Where the time of a whole utterance goes: the share of each stage, from the medians of `repeats` runs."""
+    """Where the time of a whole utterance goes: the share of each stage, from the medians of
+    `repeats` runs."""
     mel, f0 = inputs(voc.config, seconds)
     runs = [voc._engine.profile(mel, f0) for _ in range(repeats)]
     medians = {stage: statistics.median(run[stage] for run in runs) for stage in runs[0]}
@@ -191,29 +229,42 @@ def stages(name: str, voc: Vocoder, repeats: int, seconds: float) -> dict[str, A
 
 
 def table(rows: Sequence[dict[str, Any]], profiles: Sequence[dict[str, Any]]) -> str:
-    """The measurements as text; the last column but the pushes compares with the first row of the same model."""
+    """The measurements as text; the last column but the pushes compares with the first row of the
+    same model."""
     lines = [
         f"{'model':<18}{'what':<14}{'isa':<9}{'weights':<8}{'threads':>7}{'rtf':>9}{'min':>9}{'max':>9}"
         f"{'x real time':>12}{'time':>8}{'GFLOP/s':>9}{'of peak':>9}  push ms p50 p99 p99.9"
     ]
     for row in rows:
         rtf = row["rtf"]
-        speed = f"{row['gflops']:>9.1f}{100 * row['peak_share']:>8.0f}%" if "gflops" in row else " " * 18
+        speed = (
+            f"{row['gflops']:>9.1f}{100 * row['peak_share']:>8.0f}%"
+            if "gflops" in row
+            else " " * 18
+        )
         pushes = "".join(f"{value:>8.3f}" for value in row.get("push_ms", {}).values())
         lines.append(
             f"{row['model']:<18}{row['what']:<14}{row['isa']:<9}{row['precision']:<8}{row['threads']:>7}"
-            f"{rtf['median']:>9.4f}{rtf['min']:>9.4f}{rtf['max']:>9.4f}{1 / rtf['median']:>12.1f}{row['ratio']:>7.2f}x"
+            f"{rtf['median']:>9.4f}{rtf['min']:>9.4f}{rtf['max']:>9.4f}"
+            f"{1 / rtf['median']:>12.1f}{row['ratio']:>7.2f}x"
             f"{speed}{pushes}"
         )
     for profile in profiles:
-        shares = ", ".join(f"{stage} {100 * share:.0f} %" for stage, share in profile["shares"].items())
+        shares = ", ".join(
+            f"{stage} {100 * share:.0f} %" for stage, share in profile["shares"].items()
+        )
         lines.append(f"{profile['model']} {profile['isa']} {profile['precision']}: {shares}")
     return "\n".join(lines)
 
 
 def write_json(path: Path, rows: Sequence[dict], profiles: Sequence[dict], overwrite: bool) -> None:
-    """The measurements and the machine they are of; FileExistsError where the file is not to be replaced."""
-    machine = {"processor": processor_name(), "platform": platform.platform(), "python": platform.python_version()}
+    """The measurements and the machine they are of; FileExistsError where the file is not to be
+    replaced."""
+    machine = {
+        "processor": processor_name(),
+        "platform": platform.platform(),
+        "python": platform.python_version(),
+    }
     result = {"machine": machine, "rows": list(rows), "stages": list(profiles)}
     with replacing(path, overwrite=overwrite) as temporary:
         temporary.write_text(json.dumps(result, indent=1) + "\n")
@@ -223,6 +274,8 @@ def processor_name() -> str:
     """The processor as the operating system names it."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+        return next(
+            line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")
+        )
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()

@@ -1,6 +1,8 @@
-"""What `wavehax bench --peers` compares with, on one thread each: PyTorch, and ONNX Runtime where it is installed.
+"""What `wavehax bench --peers` compares with, on one thread each: PyTorch, and ONNX Runtime where
+it is installed.
 
-Networks of other vocoders have the published shapes and random weights: speed does not depend on their values.
+Networks of other vocoders have the published shapes and random weights: speed does not depend on
+their values.
 """
 
 from __future__ import annotations
@@ -25,11 +27,14 @@ _RATE, _MELS = 24000, 100  # of the other vocoders
 
 
 def model_peers(name: str, model: Model, seconds: float) -> list[Case]:
-    """PyTorch; and ONNX Runtime, of what `wavehax export` writes, and of the network without prior and transforms."""
+    """PyTorch; and ONNX Runtime, of what `wavehax export` writes, and of the network without prior
+    and transforms."""
     torch.set_num_threads(1)
     config = model.generator
     generator = build_generator(config, model.features.log_floor).eval()
-    generator.load_state_dict({key: torch.from_numpy(value.copy()) for key, value in model.weights.items()})
+    generator.load_state_dict(
+        {key: torch.from_numpy(value.copy()) for key, value in model.weights.items()}
+    )
     mel, f0 = (torch.from_numpy(x) for x in inputs(config, seconds))
     length = len(f0) * config.hop_length / config.sample_rate
 
@@ -46,7 +51,8 @@ def model_peers(name: str, model: Model, seconds: float) -> list[Case]:
 
 
 def other_vocoders(seconds: float) -> list[Case]:
-    """The backbone of Vocos and HiFi-GAN V1, the latter for a hop of 240, in PyTorch and ONNX Runtime."""
+    """The backbone of Vocos and HiFi-GAN V1, the latter for a hop of 240, in PyTorch and ONNX
+    Runtime."""
     torch.set_num_threads(1)
     cases = []
     vocos, hifigan = VocosBackbone(_MELS, 512, 1536, 1024), HifiGan(_MELS, 512, (5, 4, 4, 3))
@@ -66,19 +72,26 @@ def _runner(network: nn.Module, *values: Tensor) -> Any:
     return run
 
 
-def _exported_case(name: str, model: Model, mel: np.ndarray, f0: np.ndarray, seconds: float) -> list[Case]:
+def _exported_case(
+    name: str, model: Model, mel: np.ndarray, f0: np.ndarray, seconds: float
+) -> list[Case]:
     """One case; no case where the extra [onnx] is not installed."""
     if any(importlib.util.find_spec(module) is None for module in ("onnx", "onnxruntime")):
         return []
     from wavehax.export.onnx import build
 
-    noise = np.zeros((len(f0) + (model.generator.frame_alignment == "centre")) * model.generator.hop_length, np.float32)
+    noise = np.zeros(
+        (len(f0) + (model.generator.frame_alignment == "centre")) * model.generator.hop_length,
+        np.float32,
+    )
     feed = {"mel": mel[None], "f0": f0[None], "noise": noise[None], "phase": np.zeros(1)}
     session = _session(build(model).SerializeToString())
     return [Case(name, "ONNX", seconds, lambda: session.run(None, feed) and None)]
 
 
-def _onnx_case(name: str, what: str, network: nn.Module, values: tuple[Tensor, ...], seconds: float) -> list[Case]:
+def _onnx_case(
+    name: str, what: str, network: nn.Module, values: tuple[Tensor, ...], seconds: float
+) -> list[Case]:
     """One case; no case where ONNX Runtime, or what PyTorch exports with, is not installed."""
     if any(importlib.util.find_spec(module) is None for module in ("onnxruntime", "onnxscript")):
         return []
@@ -86,7 +99,9 @@ def _onnx_case(name: str, what: str, network: nn.Module, values: tuple[Tensor, .
     file = io.BytesIO()
     torch.onnx.export(network.eval(), values, dynamo=True, verbose=False).save(file)
     session = _session(file.getvalue())
-    feed = {node.name: value.numpy() for node, value in zip(session.get_inputs(), values, strict=True)}
+    feed = {
+        node.name: value.numpy() for node, value in zip(session.get_inputs(), values, strict=True)
+    }
     return [Case(name, what, seconds, lambda: session.run(None, feed) and None)]
 
 
@@ -99,16 +114,24 @@ def _session(graph: bytes) -> Any:
 
 
 class _Body(nn.Module):
-    """The network of a generator as ONNX Runtime likes it, channels before bins and frames, norms of the batch folded.
+    """The network of a generator as ONNX Runtime likes it, channels before bins and frames, norms
+    of the batch folded.
 
-    Mel [1, n_mels, T] and spectra [2S, F, T] to [1, 2S, F, T]; of the generator's shape, with weights of its own.
+    Mel [1, n_mels, T] and spectra [2S, F, T] to [1, 2S, F, T]; of the generator's shape, with
+    weights of its own.
     """
 
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
         self.config, streams, bins = config, config.num_streams, config.num_bins
-        self.cond_proj = nn.Conv1d(config.n_mels, streams * bins, PROJECTION_TAPS, padding=PROJECTION_TAPS // 2)
-        self.prior_proj = nn.Conv1d(bins, bins, PROJECTION_TAPS, padding=PROJECTION_TAPS // 2) if streams == 1 else None
+        self.cond_proj = nn.Conv1d(
+            config.n_mels, streams * bins, PROJECTION_TAPS, padding=PROJECTION_TAPS // 2
+        )
+        self.prior_proj = (
+            nn.Conv1d(bins, bins, PROJECTION_TAPS, padding=PROJECTION_TAPS // 2)
+            if streams == 1
+            else None
+        )
         self.input_proj = nn.Conv2d(5 if streams == 1 else 3 * streams, config.channels, 1)
         self.blocks = nn.ModuleList(_BodyBlock(config) for _ in range(config.num_blocks))
         self.output_proj = nn.Conv2d(config.channels, 2 * streams, 1)
@@ -129,9 +152,16 @@ class _BodyBlock(nn.Module):
         channels, expanded = config.channels, config.channels * config.mult_channels
         bins, frames = config.kernel_size[0] // 2, config.kernel_size[1] - 1
         before = frames if config.time_padding == "causal" else frames // 2
-        self.norm, self.time, self.bins = config.norm, (before, frames - before, 0, 0), (0, 0, bins, bins)
+        self.norm, self.time, self.bins = (
+            config.norm,
+            (before, frames - before, 0, 0),
+            (0, 0, bins, bins),
+        )
         self.dwconv = nn.Conv2d(channels, channels, config.kernel_size, groups=channels)
-        self.pwconv1, self.pwconv2 = nn.Conv2d(channels, expanded, 1), nn.Conv2d(expanded, channels, 1)
+        self.pwconv1, self.pwconv2 = (
+            nn.Conv2d(channels, expanded, 1),
+            nn.Conv2d(expanded, channels, 1),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         y = functional.pad(functional.pad(x, self.bins, mode="reflect"), self.time)
@@ -140,7 +170,8 @@ class _BodyBlock(nn.Module):
 
 
 def _normalised(x: Tensor, norm: str) -> Tensor:
-    """[1, C, F, T] by the moments of the whole or of each frame; a norm of the batch has gone into the weights."""
+    """[1, C, F, T] by the moments of the whole or of each frame; a norm of the batch has gone into
+    the weights."""
     if norm == "batch":
         return x
     dims = (1, 2, 3) if norm == "utterance" else (1, 2)

@@ -55,11 +55,19 @@ def _vocode(arguments: argparse.Namespace) -> int:
 
 def _vocode_pipe(arguments: argparse.Namespace) -> int:
     if len(arguments.inputs) != 1:
-        raise UsageError(f"- stands for one input or output, and there are {len(arguments.inputs)} inputs")
+        raise UsageError(
+            f"- stands for one input or output, and there are {len(arguments.inputs)} inputs"
+        )
     if arguments.inputs == ["-"] and arguments.features:
-        raise UsageError(f"--features {arguments.features}: frames on standard input are not converted, files are")
+        raise UsageError(
+            f"--features {arguments.features}: frames on standard input are not converted, files"
+            " are"
+        )
     if arguments.inputs == ["-"] and isinstance(arguments.f0, Path):
-        raise UsageError("--f0: with frames on standard input it is a number of Hz or mel, or comes with each frame")
+        raise UsageError(
+            "--f0: with frames on standard input it is a number of Hz or mel, or comes with each"
+            " frame"
+        )
     voc = wavehax.load(arguments.model, isa=arguments.isa, precision=arguments.precision)
     if arguments.inputs == ["-"]:
         blocks = commands.vocode_frames(voc, sys.stdin.buffer, arguments)
@@ -75,7 +83,8 @@ def _vocode_pipe(arguments: argparse.Namespace) -> int:
 def _write_samples(blocks: Iterable[np.ndarray], arguments: argparse.Namespace) -> None:
     try:
         commands.write_samples(sys.stdout.buffer, blocks, arguments)
-    except OSError:  # send what is still buffered nowhere: the interpreter would fail on it once more when it ends
+    # send what is still buffered nowhere: the interpreter would fail on it once more when it ends
+    except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise
 
@@ -89,9 +98,14 @@ def _check_stream(arguments: argparse.Namespace) -> None:
     if not (arguments.stream or "-" in arguments.inputs):
         return
     if arguments.threads > 1:
-        raise UsageError(f"--threads {arguments.threads}: frames that are streamed are one thread's work")
+        raise UsageError(
+            f"--threads {arguments.threads}: frames that are streamed are one thread's work"
+        )
     if arguments.peak is not None:
-        raise UsageError(f"--peak {arguments.peak:g}: of frames that are streamed the peak is not known; --gain is")
+        raise UsageError(
+            f"--peak {arguments.peak:g}: of frames that are streamed the peak is not known; --gain"
+            " is"
+        )
 
 
 def _each(arguments: argparse.Namespace, work: Callable[..., None], suffix: str) -> int:
@@ -105,10 +119,16 @@ def _each(arguments: argparse.Namespace, work: Callable[..., None], suffix: str)
 
 
 def _features(arguments: argparse.Namespace) -> int:
-    features = FEATURES[arguments.features] if arguments.features else wavehax.load(arguments.model).features
+    features = (
+        FEATURES[arguments.features]
+        if arguments.features
+        else wavehax.load(arguments.model).features
+    )
     inputs = batch.expand(arguments.inputs)
     pairs = list(zip(inputs, batch.output_paths(inputs, arguments.output, ".npz"), strict=True))
-    return batch.run(functools.partial(commands.features_file, features, arguments), pairs, arguments.jobs)
+    return batch.run(
+        functools.partial(commands.features_file, features, arguments), pairs, arguments.jobs
+    )
 
 
 def _info(arguments: argparse.Namespace) -> int:
@@ -135,13 +155,22 @@ def _bench(arguments: argparse.Namespace) -> int:
                 voc = Vocoder(model, isa=isa, precision=precision)
                 vocoders.append((name, voc))
                 cases += bench.model_cases(
-                    name, voc, arguments.stream, arguments.threads, arguments.seconds, arguments.voices
+                    name,
+                    voc,
+                    arguments.stream,
+                    arguments.threads,
+                    arguments.seconds,
+                    arguments.voices,
                 )
         cases += bench_peers.model_peers(name, model, arguments.seconds) if arguments.peers else []
     cases += bench_peers.other_vocoders(arguments.seconds) if arguments.peers else []
     rows = bench.measure(cases, arguments.repeats)
-    profiles = [bench.stages(name, voc, arguments.repeats, arguments.seconds) for name, voc in vocoders]
-    print(f"{bench.processor_name()}, {arguments.seconds:g} s of sound, median of {arguments.repeats}")
+    profiles = [
+        bench.stages(name, voc, arguments.repeats, arguments.seconds) for name, voc in vocoders
+    ]
+    print(
+        f"{bench.processor_name()}, {arguments.seconds:g} s of sound, median of {arguments.repeats}"
+    )
     print(bench.table(rows, profiles))
     if arguments.json:
         bench.write_json(arguments.json, rows, profiles, arguments.force)
@@ -155,7 +184,9 @@ def _import_official(arguments: argparse.Namespace) -> int:
 
     refuse_existing(arguments.output, arguments.force)
     try:
-        model = import_official(arguments.checkpoint, arguments.config, arguments.stats, arguments.features)
+        model = import_official(
+            arguments.checkpoint, arguments.config, arguments.stats, arguments.features
+        )
     except ModelError as error:
         batch.report(error, str(arguments.checkpoint))
         return 1
@@ -169,7 +200,9 @@ def _train(argv: list[str]) -> int:
     except ModuleNotFoundError as error:
         if error.name is None:  # of `optional_module`, which says what is missing
             raise
-        raise ModuleNotFoundError(f"training needs {error.name}: pip install 'wavehax[train]'") from error
+        raise ModuleNotFoundError(
+            f"training needs {error.name}: pip install 'wavehax[train]'"
+        ) from error
 
 
 def _evaluate(argv: list[str]) -> int:
@@ -181,7 +214,9 @@ def _package(arguments: argparse.Namespace) -> int:
         from wavehax.train import export
         from wavehax.train.state import checkpoint_of
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(f"packaging needs {error.name}: pip install 'wavehax[train]'") from error
+        raise ModuleNotFoundError(
+            f"packaging needs {error.name}: pip install 'wavehax[train]'"
+        ) from error
     card = _card(arguments.card, {"training": "is taken from the checkpoint"})
     checkpoint = checkpoint_of(arguments.run_dir)
     f0_from = model_path(arguments.f0) if arguments.f0 else None
@@ -211,8 +246,14 @@ def _export(arguments: argparse.Namespace) -> int:
     try:
         from wavehax.export.onnx import export_onnx
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(f"export needs {error.name}: pip install 'wavehax[onnx]'") from error
-    options = {"streaming": arguments.streaming, "f0_from_mel": arguments.f0 is not None, "force": arguments.force}
+        raise ModuleNotFoundError(
+            f"export needs {error.name}: pip install 'wavehax[onnx]'"
+        ) from error
+    options = {
+        "streaming": arguments.streaming,
+        "f0_from_mel": arguments.f0 is not None,
+        "force": arguments.force,
+    }
     export_onnx(model_path(arguments.model), arguments.output, **options)
     return 0
 
@@ -221,7 +262,9 @@ def _train_f0(arguments: argparse.Namespace) -> int:
     try:
         from wavehax.train import f0
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(f"training needs {error.name}: pip install 'wavehax[train]'") from error
+        raise ModuleNotFoundError(
+            f"training needs {error.name}: pip install 'wavehax[train]'"
+        ) from error
     options = {name: getattr(arguments, name) for name in ("steps", "seed", "threads", "force")}
     f0.add_predictor(model_path(arguments.model), arguments.data, arguments.output, **options)
     return 0

@@ -1,4 +1,5 @@
-"""What each command does with one file, once the arguments are understood; see wavehax.parsers for the arguments."""
+"""What each command does with one file, once the arguments are understood; see wavehax.parsers for
+the arguments."""
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ from wavehax.melfile import read_f0, read_mel, read_stats
 from wavehax.vocoder import Vocoder, available_isas
 
 PIPE_FRAMES = 256
-"""Most frames taken from standard input at once, unless --stream says fewer; fewer where fewer have come."""
+"""Most frames taken from standard input at once, unless --stream says fewer; fewer where fewer have
+come."""
 
 
 def vocode_file(voc: Vocoder, arguments: argparse.Namespace, path: Path, output: Path) -> None:
@@ -47,7 +49,9 @@ def vocode_blocks(voc: Vocoder, path: Path, arguments: argparse.Namespace) -> It
     yield from _synthesize(voc, mel, f0, arguments)
 
 
-def _natural_log(arguments: argparse.Namespace, features: FeatureConfig) -> Callable[[np.ndarray], np.ndarray]:
+def _natural_log(
+    arguments: argparse.Namespace, features: FeatureConfig
+) -> Callable[[np.ndarray], np.ndarray]:
     """What makes a mel as `features` writes it of one as the arguments say that it is written."""
     if (arguments.mel_log, arguments.mel_power, arguments.stats) == ("e", 1, None):
         return lambda mel: mel
@@ -56,7 +60,9 @@ def _natural_log(arguments: argparse.Namespace, features: FeatureConfig) -> Call
     return functools.partial(natural_log, features=features, **options)
 
 
-def vocode_frames(voc: Vocoder, source: IO[bytes], arguments: argparse.Namespace) -> Iterator[np.ndarray]:
+def vocode_frames(
+    voc: Vocoder, source: IO[bytes], arguments: argparse.Namespace
+) -> Iterator[np.ndarray]:
     """Samples of raw frames, as soon as each chunk of them has come."""
     stream = voc.stream(arguments.seed, f0_scale=arguments.f0_scale)
     bands = voc.features.n_mels
@@ -84,7 +90,8 @@ def _raw_frames(source: IO[bytes], width: int, most: int) -> Iterator[np.ndarray
             pending, count = pending[whole * size :], count + whole
     if pending:
         raise ValueError(
-            f"standard input ends inside frame {count}: {len(pending)} of its {size} bytes ({width} float32)"
+            f"standard input ends inside frame {count}: {len(pending)} of its {size} bytes"
+            f" ({width} float32)"
         )
 
 
@@ -93,7 +100,9 @@ def resynth_file(voc: Vocoder, arguments: argparse.Namespace, path: Path, output
     write_sound(voc, output, _resynth_blocks(voc, path, arguments), arguments)
 
 
-def _resynth_blocks(voc: Vocoder, path: Path, arguments: argparse.Namespace) -> Iterator[np.ndarray]:
+def _resynth_blocks(
+    voc: Vocoder, path: Path, arguments: argparse.Namespace
+) -> Iterator[np.ndarray]:
     audio, _ = read_audio(path, voc.sample_rate)
     mel = log_mel(audio, voc.features)
     f0 = None if arguments.f0 is not None else _measured_f0(audio, voc.features)
@@ -108,7 +117,9 @@ def _measured_f0(audio: np.ndarray, features: FeatureConfig) -> np.ndarray:
         raise ModuleNotFoundError(f"{error}; or give F0 with --f0") from error
 
 
-def _given_f0(arguments: argparse.Namespace, frames: int, f0: np.ndarray | None) -> np.ndarray | None:
+def _given_f0(
+    arguments: argparse.Namespace, frames: int, f0: np.ndarray | None
+) -> np.ndarray | None:
     """F0 from --f0 or, without it, `f0`; None where the model is to predict it."""
     if arguments.f0 == F0_FROM_MEL:
         return None
@@ -122,7 +133,9 @@ def _synthesize(
 ) -> Iterator[np.ndarray]:
     chunk = arguments.stream
     if chunk is None:
-        yield voc(mel, f0, f0_scale=arguments.f0_scale, seed=arguments.seed, threads=arguments.threads)
+        yield voc(
+            mel, f0, f0_scale=arguments.f0_scale, seed=arguments.seed, threads=arguments.threads
+        )
         return
     stream = voc.stream(arguments.seed)
     mel, f0 = voc.check(mel, f0, arguments.f0_scale)  # all of it before the first sample is written
@@ -137,8 +150,11 @@ def _first_samples(blocks: Iterable[np.ndarray], count: int) -> Iterator[np.ndar
         count -= min(count, len(block))
 
 
-def write_sound(voc: Vocoder, path: Path, blocks: Iterable[np.ndarray], arguments: argparse.Namespace) -> None:
-    """Samples to a sound file, whole or not at all; one line on standard error if integers cut some off."""
+def write_sound(
+    voc: Vocoder, path: Path, blocks: Iterable[np.ndarray], arguments: argparse.Namespace
+) -> None:
+    """Samples to a sound file, whole or not at all; one line on standard error if integers cut some
+    off."""
     clipping = Clipping()
     blocks = _levelled(blocks, arguments)
     blocks = clipping.watch(blocks) if saturates(path) else blocks
@@ -146,8 +162,11 @@ def write_sound(voc: Vocoder, path: Path, blocks: Iterable[np.ndarray], argument
     _warn(clipping, str(path), arguments)
 
 
-def write_samples(sink: IO[bytes], blocks: Iterable[np.ndarray], arguments: argparse.Namespace) -> None:
-    """Samples to standard output as raw PCM; one line on standard error if integers cut some off."""
+def write_samples(
+    sink: IO[bytes], blocks: Iterable[np.ndarray], arguments: argparse.Namespace
+) -> None:
+    """Samples to standard output as raw PCM; one line on standard error if integers cut some
+    off."""
     clipping = Clipping()
     write_pcm(sink, clipping.watch(_levelled(blocks, arguments)))
     _warn(clipping, "standard output", arguments)
@@ -177,11 +196,15 @@ def _write_all(sink: IO[bytes], data: bytes) -> None:
     while rest:
         taken = sink.write(rest)
         if not taken:
-            raise OSError(f"standard output takes no more: {len(rest)} of {len(data)} bytes are left")
+            raise OSError(
+                f"standard output takes no more: {len(rest)} of {len(data)} bytes are left"
+            )
         rest = rest[taken:]
 
 
-def features_file(features: FeatureConfig, arguments: argparse.Namespace, path: Path, output: Path) -> None:
+def features_file(
+    features: FeatureConfig, arguments: argparse.Namespace, path: Path, output: Path
+) -> None:
     """Sound file to .npz of mel and f0."""
     if output.suffix.lower() != ".npz":
         raise ValueError(f"{output}: unknown file type {output.suffix!r}; expected .npz")
@@ -215,10 +238,16 @@ def describe(name: str | None, isa: str, precision: str) -> str:
 def _provenance_rows(values: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     """One row a mapping: nested ones get rows of their own, `scores dev` and so on."""
     plain = {key: value for key, value in values.items() if not isinstance(value, dict)}
-    rows = [(prefix, ", ".join(f"{key} {_short(value)}" for key, value in plain.items()))] if prefix and plain else []
+    rows = (
+        [(prefix, ", ".join(f"{key} {_short(value)}" for key, value in plain.items()))]
+        if prefix and plain
+        else []
+    )
     rows += [] if prefix else [(key, _short(value)) for key, value in plain.items()]
     for key, value in values.items():
-        rows += _provenance_rows(value, f"{prefix} {key}".strip()) if isinstance(value, dict) else []
+        rows += (
+            _provenance_rows(value, f"{prefix} {key}".strip()) if isinstance(value, dict) else []
+        )
     return rows
 
 
@@ -228,23 +257,42 @@ def _short(value: Any) -> str:
 
 def _shape_rows(model: Model) -> list[tuple[str, str]]:
     config, features = model.generator, model.features
-    state = ("mel_mean", "mel_scale") + (("filter_bank",) if config.stream_filter != "learned" else ())
-    trained = [x.size for name, x in model.weights.items() if not name.startswith(state) and ".running_" not in name]
+    state = ("mel_mean", "mel_scale") + (
+        ("filter_bank",) if config.stream_filter != "learned" else ()
+    )
+    trained = [
+        x.size
+        for name, x in model.weights.items()
+        if not name.startswith(state) and ".running_" not in name
+    ]
     fields = itertools.chain(
-        (f"{config.output} domain", f"prior {config.prior}", f"{config.channels} channels x {config.mult_channels}"),
-        (f"{config.num_blocks} blocks {config.kernel_size[0]} x {config.kernel_size[1]}", f"n_fft {config.n_fft}"),
+        (
+            f"{config.output} domain",
+            f"prior {config.prior}",
+            f"{config.channels} channels x {config.mult_channels}",
+        ),
+        (
+            f"{config.num_blocks} blocks {config.kernel_size[0]} x {config.kernel_size[1]}",
+            f"n_fft {config.n_fft}",
+        ),
         (f"norm {config.norm}", f"{config.time_padding} in time"),
-        (f"{config.num_streams} streams ({config.stream_filter})",) if config.num_streams > 1 else (),
+        (f"{config.num_streams} streams ({config.stream_filter})",)
+        if config.num_streams > 1
+        else (),
         ("log-magnitude and phase",) if config.use_logmag_phase else (),
     )
     mel = (
-        f"{features.name}: {features.n_mels} {features.mel_scale} bands {features.f_min:g}-{features.f_max:g} Hz,"
+        f"{features.name}: {features.n_mels} {features.mel_scale} bands"
+        f" {features.f_min:g}-{features.f_max:g} Hz,"
         f" n_fft {features.n_fft}, {features.padding} frames, ln of at least {features.log_floor:g}"
     )
     f0 = "must be given"
     if model.f0 is not None:
         low, high = model.f0.config.f0_min, model.f0.config.f0_max
-        f0 = f"predicted from the mel where not given: {low:.0f}-{high:.0f} Hz, {model.f0.config.channels} channels"
+        f0 = (
+            f"predicted from the mel where not given: {low:.0f}-{high:.0f} Hz,"
+            f" {model.f0.config.channels} channels"
+        )
     return [
         ("sound", f"{config.sample_rate} Hz, {config.hop_length} samples a frame"),
         ("features", mel),
@@ -256,7 +304,11 @@ def _shape_rows(model: Model) -> list[tuple[str, str]]:
 
 def _delay(voc: Vocoder) -> str:
     if not voc.config.streamable:
-        return f"no: norm {voc.config.norm!r} or {voc.config.outer_norm!r} needs the whole utterance"
+        return (
+            f"no: norm {voc.config.norm!r} or {voc.config.outer_norm!r} needs the whole utterance"
+        )
     stream = voc.stream()
     milliseconds = 1000 * stream.delay / voc.sample_rate
-    return f"delay {stream.delay} samples, {milliseconds:.1f} ms; {stream.memory / 1e6:.1f} MB a voice"
+    return (
+        f"delay {stream.delay} samples, {milliseconds:.1f} ms; {stream.memory / 1e6:.1f} MB a voice"
+    )

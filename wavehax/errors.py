@@ -10,11 +10,13 @@ _LONGEST = 300  # characters of a message
 
 
 class ModelError(ValueError):
-    """A file that is no model, or a model that does not fit its configuration; the message names file and tensor."""
+    """A file that is no model, or a model that does not fit its configuration; the message names
+    file and tensor."""
 
 
 def one_line(error: BaseException) -> str:
-    """The message of an error on one line, cut where it is long; the name of its type where it has none."""
+    """The message of an error on one line, cut where it is long; the name of its type where it has
+    none."""
     text = str(error)
     if isinstance(error, OSError) and error.strerror and error.filename:
         text = f"{error.filename}: {error.strerror}"
@@ -23,7 +25,8 @@ def one_line(error: BaseException) -> str:
 
 
 def printable(text: str) -> str:
-    """`text` with what a terminal would obey rather than show, such as ANSI escapes, as backslash escapes."""
+    """`text` with what a terminal would obey rather than show, such as ANSI escapes, as backslash
+    escapes."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
@@ -40,8 +43,10 @@ def optional_module(name: str, purpose: str, package: str) -> ModuleType:
 
 
 def ignore_import_warnings() -> None:
-    """Keep a process from printing what optional modules warn of: errors and our own warnings are one line each."""
+    """Keep a process from printing what optional modules warn of: errors and our own warnings are
+    one line each."""
     warnings.formatwarning = lambda message, *_: f"wavehax: {message}\n"
     warnings.filterwarnings("ignore", "pkg_resources is deprecated", UserWarning)  # pyworld 0.3.5
-    warnings.filterwarnings("ignore", "Detected pickle protocol", UserWarning)  # torch, of old checkpoints
+    # torch, of old checkpoints
+    warnings.filterwarnings("ignore", "Detected pickle protocol", UserWarning)
     warnings.filterwarnings("ignore", module=r"torch\.")  # of what a .pt file holds

@@ -16,7 +16,8 @@ _FLOATING = ("FLOAT", "DOUBLE", "VORBIS", "OPUS", "MPEG_LAYER_I", "MPEG_LAYER_II
 
 @contextmanager
 def replacing(path: str | os.PathLike[str], *, overwrite: bool = False) -> Iterator[Path]:
-    """A temporary name beside `path` to write to: renamed to `path` when the block ends well, removed when it does not.
+    """A temporary name beside `path` to write to: renamed to `path` when the block ends well,
+    removed when it does not.
 
     Raises:
         FileExistsError: `path` exists and `overwrite` is not set; said before the block runs.
@@ -39,15 +40,19 @@ def replacing(path: str | os.PathLike[str], *, overwrite: bool = False) -> Itera
 
 
 def refuse_existing(path: Path, overwrite: bool) -> None:
-    """Raise FileExistsError for a file that must not be replaced, OSError for what is no file (folder, device)."""
+    """Raise FileExistsError for a file that must not be replaced, OSError for what is no file
+    (folder, device)."""
     if path.exists() and not path.is_file():
         raise OSError(f"{path}: exists, and is not a file")
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path}: exists already; replace it with --force (overwrite=True)")
 
 
-def write_blocks(path: Path, blocks: Iterable[np.ndarray], sample_rate: int, *, overwrite: bool = False) -> None:
-    """Write a mono sound file from consecutive blocks of float32 samples, in memory that does not grow with them.
+def write_blocks(
+    path: Path, blocks: Iterable[np.ndarray], sample_rate: int, *, overwrite: bool = False
+) -> None:
+    """Write a mono sound file from consecutive blocks of float32 samples, in memory that does not
+    grow with them.
 
     Types of 16-bit integers get those of `nearest_int16`.
 
@@ -63,7 +68,8 @@ def write_blocks(path: Path, blocks: Iterable[np.ndarray], sample_rate: int, *, 
             with soundfile.SoundFile(temporary, "w", sample_rate, channels=1, format=kind) as file:
                 for tile in finite_tiles(blocks):
                     file.write(nearest_int16(tile) if file.subtype == "PCM_16" else tile)
-        except (soundfile.LibsndfileError, AssertionError) as error:  # soundfile asserts that a write was complete
+        except (soundfile.LibsndfileError, AssertionError) as error:
+            # soundfile asserts that a write was complete
             raise OSError(f"{path}: cannot be written whole (disk full?)") from error
 
 
@@ -74,7 +80,8 @@ def sound_type(path: Path) -> str:
     kind = {"AIF": "AIFF", "OGA": "OGG"}.get(path.suffix[1:].upper(), path.suffix[1:].upper())
     if kind == "RAW" or kind not in soundfile.available_formats():
         raise ValueError(
-            f"{path}: unknown sound file type {path.suffix!r}; expected .wav, .flac, .ogg or another of libsndfile's"
+            f"{path}: unknown sound file type {path.suffix!r}; expected .wav, .flac, .ogg or"
+            " another of libsndfile's"
         )
     return kind
 
@@ -90,7 +97,8 @@ def saturates(path: Path) -> bool:
 
 
 def nearest_int16(samples: np.ndarray) -> np.ndarray:
-    """Samples in [-1, 1] as the nearest of 16-bit integers, a half to the even one; what is outside is clipped.
+    """Samples in [-1, 1] as the nearest of 16-bit integers, a half to the even one; what is outside
+    is clipped.
 
     libsndfile would round down, an offset of half a step that makes -1 of the faintest sound.
     """
@@ -115,7 +123,8 @@ def finite_tiles(blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
             finite = np.isfinite(tile)
             if not finite.all():
                 raise ValueError(
-                    f"output sample {done + int(np.argmin(finite))} is not finite: is this a log-mel-spectrogram?"
+                    f"output sample {done + int(np.argmin(finite))} is not finite: is this a"
+                    " log-mel-spectrogram?"
                 )
             done += len(tile)
             yield tile

@@ -1,4 +1,5 @@
-"""What a vocoder is given, checked: every error names the argument, the index and what was expected."""
+"""What a vocoder is given, checked: every error names the argument, the index and what was
+expected."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ from wavehax import _engine
 from wavehax.config import FEATURES, FeatureConfig
 
 MIN_F0 = 1.0
-"""Hz. Lower is no pitch but a mistake, such as a contour smoothed into unvoiced frames; its prior is one huge click."""
+"""Hz. Lower is no pitch but a mistake, such as a contour smoothed into unvoiced frames; its prior
+is one huge click."""
 
 _FLOAT32 = np.dtype(np.float32)
 
@@ -22,31 +24,44 @@ def checked_mel(mel: np.ndarray, features: FeatureConfig, first: int = 0) -> np.
     if mel.dtype.kind != "f":
         raise ValueError(f"mel is of type {mel.dtype}: expected floating point, such as float32")
     if mel.ndim != 2 or mel.shape[0] != features.n_mels:
-        raise ValueError(f"mel has shape {list(mel.shape)}: expected {_definition(features)}{_advice(mel, features)}")
+        raise ValueError(
+            f"mel has shape {list(mel.shape)}: expected"
+            f" {_definition(features)}{_advice(mel, features)}"
+        )
     mel = _as_float32(mel)
     mel = mel if mel.flags.aligned else mel.copy()
     bad = _engine.first_not_finite(mel)
     if bad < mel.size:
         frame, band = divmod(bad, features.n_mels)
-        raise ValueError(f"mel is {mel[band, frame]} in band {band} of frame {first + frame}: expected finite values")
+        raise ValueError(
+            f"mel is {mel[band, frame]} in band {band} of frame {first + frame}: expected finite"
+            " values"
+        )
     return mel
 
 
-def checked_f0(f0: np.ndarray, frames: int | None, first: int = 0, scale: float = 1.0) -> np.ndarray:
-    """`f0` times `scale` as float32 [frames], any number where None; its first frame is called `first` in messages."""
+def checked_f0(
+    f0: np.ndarray, frames: int | None, first: int = 0, scale: float = 1.0
+) -> np.ndarray:
+    """`f0` times `scale` as float32 [frames], any number where None; its first frame is called
+    `first` in messages."""
     f0 = np.asarray(f0)
     if f0.dtype.kind not in "fiu":
         raise ValueError(f"f0 is of type {f0.dtype}: expected numbers in Hz")
     if f0.ndim != 1:
         count = "T" if frames is None else frames
-        raise ValueError(f"f0 has shape {list(f0.shape)}: expected [{count}], one value in Hz for each frame")
+        raise ValueError(
+            f"f0 has shape {list(f0.shape)}: expected [{count}], one value in Hz for each frame"
+        )
     frames = len(f0) if frames is None else frames
     if len(f0) != frames:
         raise ValueError(f"f0 has {len(f0)} frames and mel has {frames}: expected as many")
     given = f0
     if scale != 1:
-        with np.errstate(over="ignore", invalid="ignore"):  # what is then not finite is refused as such
-            f0 = f0 * np.float64(scale)  # in float32 a large scale would be infinite, and 0 Hz become NaN
+        # what is then not finite is refused as such
+        with np.errstate(over="ignore", invalid="ignore"):
+            # in float32 a large scale would be infinite, and 0 Hz become NaN
+            f0 = f0 * np.float64(scale)
     f0 = np.ascontiguousarray(_as_float32(f0))
     bad = _engine.first_no_pitch(f0)
     if f0 is not given:  # what float32 rounds to 0 is as little a pitch
@@ -54,7 +69,8 @@ def checked_f0(f0: np.ndarray, frames: int | None, first: int = 0, scale: float 
     if bad < frames:
         frame, value = bad, f0[bad] or given[bad]
         raise ValueError(
-            f"f0 is {value} in frame {first + frame}: expected at least {MIN_F0:g} Hz, or 0 where unvoiced"
+            f"f0 is {value} in frame {first + frame}: expected at least {MIN_F0:g} Hz, or 0 where"
+            " unvoiced"
         )
     return f0
 
@@ -63,7 +79,9 @@ def checked_prior(prior: np.ndarray, samples: int) -> np.ndarray:
     """`prior` as float32 [samples]."""
     prior = np.asarray(prior)
     if prior.dtype.kind != "f" or prior.shape != (samples,):
-        raise ValueError(f"prior is {prior.dtype} {list(prior.shape)}: expected floating point [{samples}]")
+        raise ValueError(
+            f"prior is {prior.dtype} {list(prior.shape)}: expected floating point [{samples}]"
+        )
     prior = np.ascontiguousarray(_as_float32(prior))
     finite = np.isfinite(prior)
     if not finite.all():
@@ -110,8 +128,10 @@ def _as_float32(values: np.ndarray) -> np.ndarray:
 
 def _definition(features: FeatureConfig) -> str:
     return (
-        f"[{features.n_mels}, T], log-mel {features.name!r}: {features.n_mels} {features.mel_scale} bands"
-        f" {features.f_min:g}-{features.f_max:g} Hz, hop {features.hop_length} at {features.sample_rate} Hz"
+        f"[{features.n_mels}, T], log-mel {features.name!r}: {features.n_mels}"
+        f" {features.mel_scale} bands"
+        f" {features.f_min:g}-{features.f_max:g} Hz, hop {features.hop_length} at"
+        f" {features.sample_rate} Hz"
     )
 
 
@@ -123,5 +143,8 @@ def _advice(mel: np.ndarray, features: FeatureConfig) -> str:
     for bands in mel.shape:
         others = [repr(name) for name, other in FEATURES.items() if other.n_mels == bands]
         if others:
-            return f"; {bands} bands are those of {' or '.join(others)}: load a model for them, or convert the mel"
+            return (
+                f"; {bands} bands are those of {' or '.join(others)}: load a model for them, or"
+                " convert the mel"
+            )
     return ""

@@ -1,4 +1,5 @@
-"""The level of a sound on its way to integers: gain, a largest peak, and a count of what full scale cuts off."""
+"""The level of a sound on its way to integers: gain, a largest peak, and a count of what full scale
+cuts off."""
 
 from __future__ import annotations
 
@@ -17,11 +18,16 @@ def amplified(blocks: Iterable[np.ndarray], gain: float) -> Iterator[np.ndarray]
 
 
 def limited(blocks: Iterable[np.ndarray], peak: float) -> Iterator[np.ndarray]:
-    """The same arrays, scaled down in place to a peak in dBFS where theirs is above it; all are kept in memory."""
+    """The same arrays, scaled down in place to a peak in dBFS where theirs is above it; all are
+    kept in memory."""
     kept = list(blocks)
     target, largest = 10 ** (peak / 20), max((_peak(block) for block in kept), default=0.0)
     # A little less, so that rounding the factor and the products takes no sample beyond.
-    factor = np.nextafter(np.float32(target / largest), np.float32(0)) if largest > target else np.float32(1)
+    factor = (
+        np.nextafter(np.float32(target / largest), np.float32(0))
+        if largest > target
+        else np.float32(1)
+    )
     for block in kept:
         block *= factor
         yield block
@@ -39,18 +45,22 @@ class Clipping:
         for block in blocks:
             peak = _peak(block)
             self.samples += len(block)
-            self.clipped += int(np.count_nonzero(block > 1) + np.count_nonzero(block < -1)) if peak > 1 else 0
+            self.clipped += (
+                int(np.count_nonzero(block > 1) + np.count_nonzero(block < -1)) if peak > 1 else 0
+            )
             self.peak = max(self.peak, peak)
             yield block
 
     def message(self, subject: str, gain: float = 0.0) -> str | None:
-        """One line about what was cut off in `subject`, where `gain` in dB was applied before; None if nothing was."""
+        """One line about what was cut off in `subject`, where `gain` in dB was applied before; None
+        if nothing was."""
         if self.clipped == 0:
             return None
         level = 20 * math.log10(self.peak)
         fits = math.floor(100 * (gain - level)) / 100
         return (
-            f"{subject}: {self.clipped} of {self.samples} samples clipped, the peak is {level:+.2f} dBFS:"
+            f"{subject}: {self.clipped} of {self.samples} samples clipped, the peak is"
+            f" {level:+.2f} dBFS:"
             f" --gain {fits:.2f} would fit"
         )
 

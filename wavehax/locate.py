@@ -1,4 +1,5 @@
-"""Where a model file is: a path, a folder, the name of a shipped model, or a repository of the Hugging Face hub."""
+"""Where a model file is: a path, a folder, the name of a shipped model, or a repository of the
+Hugging Face hub."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ _REPOSITORY = re.compile(r"(?P<id>\w[\w.-]*/\w[\w.-]*)(@(?P<revision>\w[\w./-]*)
 
 
 def model_path(path_or_name: str | os.PathLike[str] | None = None) -> Path:
-    """The file that `load` reads for this name or path. Only a repository that is no path here is fetched.
+    """The file that `load` reads for this name or path. Only a repository that is no path here is
+    fetched.
 
     Raises:
         ModelError: no such model, or it cannot be fetched.
@@ -37,7 +39,10 @@ def model_path(path_or_name: str | os.PathLike[str] | None = None) -> Path:
     if repository is not None:
         return _file_of(_fetch(name, repository["id"], repository["revision"]), name)
     if path.name == name:
-        raise ModelError(f"{name}: no model of this name is shipped; there is {', '.join(shipped_models()) or 'none'}")
+        raise ModelError(
+            f"{name}: no model of this name is shipped; there is"
+            f" {', '.join(shipped_models()) or 'none'}"
+        )
     return path
 
 
@@ -67,12 +72,18 @@ def _file_of(folder: Path, name: str | Path) -> Path:
 
 
 def _fetch(name: str, repository: str, revision: str | None) -> Path:
-    """A folder with the model and card of a repository: what is in the cache already is not fetched again."""
+    """A folder with the model and card of a repository: what is in the cache already is not fetched
+    again."""
     purpose = f"{name}: no such file or folder here, and as a repository of the Hugging Face hub it"
     hub = optional_module("huggingface_hub", purpose, "wavehax[hub]")
     try:
-        return Path(hub.snapshot_download(repository, revision=revision, allow_patterns=[MODEL_FILE, CARD_FILE]))
+        return Path(
+            hub.snapshot_download(
+                repository, revision=revision, allow_patterns=[MODEL_FILE, CARD_FILE]
+            )
+        )
     except Exception as error:  # of the hub, of its HTTP client, of the network: a type for each
         raise ModelError(
-            f"{name}: no such file or folder here, and not to be had from the hub: {one_line(error)}"
+            f"{name}: no such file or folder here, and not to be had from the hub:"
+            f" {one_line(error)}"
         ) from error

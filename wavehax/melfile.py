@@ -1,4 +1,5 @@
-"""Mel and F0 files: .npy, .npz, .h5 (as the authors' code writes) and .pt; nothing in them is ever executed."""
+"""Mel and F0 files: .npy, .npz, .h5 (as the authors' code writes) and .pt; nothing in them is ever
+executed."""
 
 from __future__ import annotations
 
@@ -22,20 +23,22 @@ _MOST_TIMES = 20  # as large as its file, where that is more: speech is not to b
 def read_mel(path: str | os.PathLike[str], n_mels: int) -> tuple[np.ndarray, np.ndarray | None]:
     """Read a mel-spectrogram, and its F0 where the file has one.
 
-    A .npy or .pt holds the mel alone (.pt may be a mapping too); .npz and .h5 have `mel` and perhaps `f0`. The mel is
-    [n_mels, T] or [T, n_mels], whichever fits, perhaps with a leading axis of 1. Where both fit (T = n_mels), .npz is
-    read as [n_mels, T] and .h5 as [T, n_mels]. In a .h5, one F0 frame more than the mel has is dropped, as the authors'
-    code writes it.
+    A .npy or .pt holds the mel alone (.pt may be a mapping too); .npz and .h5 have `mel` and
+    perhaps `f0`. The mel is [n_mels, T] or [T, n_mels], whichever fits, perhaps with a leading axis
+    of 1. Where both fit (T = n_mels), .npz is read as [n_mels, T] and .h5 as [T, n_mels]. In a .h5,
+    one F0 frame more than the mel has is dropped, as the authors' code writes it.
 
     Args:
         path: the file.
         n_mels: bands that the model expects.
 
     Returns:
-        floating mel [n_mels, T], and f0 [T'] or None; values, bands and lengths are not checked here.
+        floating mel [n_mels, T], and f0 [T'] or None; values, bands and lengths are not checked
+        here.
 
     Raises:
-        ValueError: not such a file, truncated, or not of such a type or shape; the message begins with the path.
+        ValueError: not such a file, truncated, or not of such a type or shape; the message begins
+            with the path.
         ModuleNotFoundError: h5py or torch is needed and missing.
     """
     path = Path(path)
@@ -63,35 +66,49 @@ def read_f0(path: str | os.PathLike[str]) -> np.ndarray:
 
 
 def read_stats(path: str | os.PathLike[str], n_mels: int) -> tuple[np.ndarray, np.ndarray]:
-    """Read `mean` and `scale` of a mel from an .npz, in the sense (mel - mean) / scale: float32 [n_mels] each.
+    """Read `mean` and `scale` of a mel from an .npz, in the sense (mel - mean) / scale: float32
+    [n_mels] each.
 
     Raises:
-        ValueError: not such a file, or larger than statistics are; the message begins with the path.
+        ValueError: not such a file, or larger than statistics are; the message begins with the
+            path.
     """
     try:
         arrays = _read_npz(Path(path), ("mean", "scale"), _MOST_STATS_BYTES)
         mean, scale = (np.asarray(arrays[name], np.float32) for name in ("mean", "scale"))
-    except Exception as error:  # numpy and zipfile raise nearly anything for a file that is not theirs
-        raise ValueError(f"{path}: expected an .npz file with arrays mean and scale ({one_line(error)})") from error
+    except Exception as error:
+        # numpy and zipfile raise nearly anything for a file that is not theirs
+        raise ValueError(
+            f"{path}: expected an .npz file with arrays mean and scale ({one_line(error)})"
+        ) from error
     if mean.shape != (n_mels,) or scale.shape != (n_mels,):
-        raise ValueError(f"{path}: mean {list(mean.shape)} and scale {list(scale.shape)}: expected [{n_mels}] each")
+        raise ValueError(
+            f"{path}: mean {list(mean.shape)} and scale {list(scale.shape)}: expected [{n_mels}]"
+            " each"
+        )
     return mean, scale
 
 
 def _read_arrays(path: Path, bare: str = "mel") -> dict[str, np.ndarray]:
-    """The arrays `mel` and `f0` of a file, as far as it has them; an array without a name is called `bare`."""
+    """The arrays `mel` and `f0` of a file, as far as it has them; an array without a name is called
+    `bare`."""
     readers = {".npy": _read_npy, ".npz": _read_mel_npz, ".h5": _read_h5, ".pt": _read_pt}
     reader = readers.get(path.suffix.lower())
     if reader is None:
-        raise ValueError(f"{path}: unknown file type {path.suffix!r}; expected one of {', '.join(readers)}")
+        raise ValueError(
+            f"{path}: unknown file type {path.suffix!r}; expected one of {', '.join(readers)}"
+        )
     if not path.is_file():
         raise ValueError(f"{path}: no such file")
     try:
         return reader(path, bare)
     except (ModuleNotFoundError, PermissionError):
         raise
-    except Exception as error:  # what reads these formats raises nearly anything for a file that is not one
-        raise ValueError(f"{path}: not a {path.suffix} file that can be read ({one_line(error)})") from error
+    except Exception as error:
+        # what reads these formats raises nearly anything for a file that is not one
+        raise ValueError(
+            f"{path}: not a {path.suffix} file that can be read ({one_line(error)})"
+        ) from error
 
 
 def _read_npy(path: Path, bare: str) -> dict[str, np.ndarray]:
@@ -129,8 +146,13 @@ def _read_h5(path: Path, bare: str) -> dict[str, np.ndarray]:
                 if dataset.external or dataset.is_virtual:
                     raise ValueError(f"{name} is in another file")
                 _check_size(path, name, dataset.nbytes, _most_bytes(path))
-                # What is not of numbers may point at more than it holds, and is refused by its type alone.
-                arrays[name] = np.asarray(dataset[()]) if dataset.dtype.kind in "fiu" else np.empty(0, dataset.dtype)
+                # What is not of numbers may point at more than it holds, and is refused by its type
+                # alone.
+                arrays[name] = (
+                    np.asarray(dataset[()])
+                    if dataset.dtype.kind in "fiu"
+                    else np.empty(0, dataset.dtype)
+                )
     return arrays
 
 
@@ -154,7 +176,10 @@ def _most_bytes(path: Path) -> int:
 
 def _check_size(path: Path, name: str, size: int, most: int) -> None:
     if size > most:
-        raise ValueError(f"{name} would take {size} bytes, in a file of {path.stat().st_size}: expected at most {most}")
+        raise ValueError(
+            f"{name} would take {size} bytes, in a file of {path.stat().st_size}: expected at most"
+            f" {most}"
+        )
 
 
 def _numbers(path: Path, name: str, array: np.ndarray, kinds: str, expected: str) -> np.ndarray:
@@ -174,7 +199,8 @@ def _oriented(path: Path, mel: np.ndarray, n_mels: int) -> np.ndarray:
         return mel  # refused with the expected definition by Vocoder, which knows it
     if mel.shape == (n_mels, n_mels) and path.suffix.lower() not in (".npz", ".h5"):
         raise ValueError(
-            f"{path}: mel has shape {shape}, bands and frames cannot be told apart: save [n_mels, T] as 'mel' in a .npz"
+            f"{path}: mel has shape {shape}, bands and frames cannot be told apart: save [n_mels,"
+            " T] as 'mel' in a .npz"
         )
     bands_last = mel.shape[0] != n_mels or (mel.shape[1] == n_mels and path.suffix.lower() == ".h5")
     return mel.T if bands_last else mel

@@ -1,4 +1,5 @@
-"""Log-mel of sound as it comes, for voices that are live: the frames of `features.log_mel`, as soon as can be."""
+"""Log-mel of sound as it comes, for voices that are live: the frames of `features.log_mel`, as soon
+as can be."""
 
 from __future__ import annotations
 
@@ -9,7 +10,8 @@ from wavehax.features import checked_audio, frame_count, log_mel, log_mel_of_pad
 
 
 class MelStream:
-    """One recording, in pieces. Between them the frames of all pushes and of `flush` are those of `log_mel`."""
+    """One recording, in pieces. Between them the frames of all pushes and of `flush` are those of
+    `log_mel`."""
 
     def __init__(self, features: FeatureConfig) -> None:
         self._features = features
@@ -17,7 +19,8 @@ class MelStream:
 
     @property
     def delay(self) -> int:
-        """Samples by which frames lag: before `flush`, N samples give max(0, N - delay) // hop_length frames."""
+        """Samples by which frames lag: before `flush`, N samples give max(0, N - delay) //
+        hop_length frames."""
         return self._padding - (self._features.hop_length if self._centred else 0)
 
     @property
@@ -36,7 +39,8 @@ class MelStream:
         self._samples = 0  # that have come
         self._frames = 0  # that have been given
         self._last = np.empty(0)  # the last samples, as many as the reflection at the end needs
-        self._padded = np.empty(0) if self._centred else np.zeros(self._padding)  # from the next window on
+        # from the next window on
+        self._padded = np.empty(0) if self._centred else np.zeros(self._padding)
 
     def push(self, audio: np.ndarray) -> np.ndarray:
         """Take the next samples.
@@ -48,8 +52,8 @@ class MelStream:
             float32 [n_mels, m], the frames whose windows these samples fill; possibly none.
 
         Raises:
-            ValueError: not one-dimensional, or not finite, samples counted from the first push; the stream is as it
-                was before.
+            ValueError: not one-dimensional, or not finite, samples counted from the first push; the
+                stream is as it was before.
             RuntimeError: after `flush`.
         """
         self._refuse_flushed()
@@ -58,11 +62,16 @@ class MelStream:
         self._samples += len(audio)
         self._padded = np.concatenate([self._padded, audio])
         self._last = np.concatenate([self._last, audio])[-self._padding - 1 :]
-        if begins:  # the reflection: where the window is 0, the sample that has not come yet may be anything
-            self._padded = np.concatenate([[0.0], self._padded[1 : self._padding][::-1], self._padded])
+        # the reflection: where the window is 0, the sample that has not come yet may be anything
+        if begins:
+            self._padded = np.concatenate(
+                [[0.0], self._padded[1 : self._padding][::-1], self._padded]
+            )
         if self._centred and self._samples < self._padding:
             return log_mel_of_padded(self._padded, 0, self._features)
-        return self._next(max(0, (len(self._padded) - self._features.n_fft) // self._features.hop_length + 1))
+        return self._next(
+            max(0, (len(self._padded) - self._features.n_fft) // self._features.hop_length + 1)
+        )
 
     def flush(self) -> np.ndarray:
         """End the recording: float32 [n_mels, m], the frames still owed. Only `reset` may follow.
@@ -73,7 +82,11 @@ class MelStream:
         self._refuse_flushed()
         self._flushed = True
         if self._centred and self._samples <= self._padding:  # reflected more than once
-            return log_mel(self._last, self._features)[:, self._frames :] if self._samples else self._next(0)
+            return (
+                log_mel(self._last, self._features)[:, self._frames :]
+                if self._samples
+                else self._next(0)
+            )
         mode = "reflect" if self._centred else "constant"
         end = np.pad(self._last, (0, self._padding), mode=mode)[len(self._last) :]
         self._padded = np.concatenate([self._padded, end])

@@ -1,8 +1,8 @@
 """Import of checkpoints of the authors' implementation (github.com/chomeyama/wavehax).
 
-Theirs: `torch.save` of {"model": {"generator": state_dict, ...}, "optimizer": ..., ...}, and a YAML whose `_target_`
-names the generator class, with the constructor's arguments beside it. Every weight of theirs must find its place in
-ours, and every place of ours its weight.
+Theirs: `torch.save` of {"model": {"generator": state_dict, ...}, "optimizer": ..., ...}, and a YAML
+whose `_target_` names the generator class, with the constructor's arguments beside it. Every weight
+of theirs must find its place in ours, and every place of ours its weight.
 """
 
 from __future__ import annotations
@@ -17,7 +17,14 @@ from typing import Any
 import numpy as np
 
 from wavehax.checkpoint import Model, check_model
-from wavehax.config import FEATURES, ConfigError, FeatureConfig, GeneratorConfig, from_dict, parameter_shapes
+from wavehax.config import (
+    FEATURES,
+    ConfigError,
+    FeatureConfig,
+    GeneratorConfig,
+    from_dict,
+    parameter_shapes,
+)
 from wavehax.errors import ModelError, one_line
 from wavehax.melfile import read_stats
 from wavehax.official_checkpoint import read_generator_state
@@ -39,7 +46,12 @@ _REQUIRED = {
     "MultiScaleWavehaxGenerator": _COMMON | {"prior_type", "decomposer", "num_splits"},
 }
 _DEFAULTS: dict[str, dict[str, Any]] = {  # of the authors' constructors
-    "WavehaxGenerator": {"drop_prob": 0.0, "use_layer_norm": True, "framewise_norm": False, "use_logmag_phase": False},
+    "WavehaxGenerator": {
+        "drop_prob": 0.0,
+        "use_layer_norm": True,
+        "framewise_norm": False,
+        "use_logmag_phase": False,
+    },
     "MultiScaleWavehaxGenerator": {"drop_prob": 0.0, "framewise_norm": True},
 }
 _STREAM_FILTERS = {"MultiStream1d": "learned", "PQMF": "pqmf", "DWT1d": "dwt"}
@@ -68,13 +80,14 @@ def import_official(
     """Read an official checkpoint. Needs torch and PyYAML.
 
     Args:
-        checkpoint: the authors' `checkpoint-*steps.pkl`; read with `weights_only=True`, so nothing in it is executed.
-        config: YAML with `_target_` and the constructor's arguments, at the top or under `generator` (as the authors'
-            training writes its `config.yaml`).
-        stats: .npz with `mean` and `scale` [n_mels] of the training mels; None: the mel given to the model is
-            normalised already.
-        features: name of a preset, or a YAML file with the fields of FeatureConfig; None: the one the authors' recipes
-            use at this sample rate and hop.
+        checkpoint: the authors' `checkpoint-*steps.pkl`; read with `weights_only=True`, so nothing
+            in it is executed.
+        config: YAML with `_target_` and the constructor's arguments, at the top or under
+            `generator` (as the authors' training writes its `config.yaml`).
+        stats: .npz with `mean` and `scale` [n_mels] of the training mels; None: the mel given to
+            the model is normalised already.
+        features: name of a preset, or a YAML file with the fields of FeatureConfig; None: the one
+            the authors' recipes use at this sample rate and hop.
 
     Raises:
         ModelError: a file that cannot be read, or does not describe exactly one of our models.
@@ -107,14 +120,17 @@ def convert_official(
         weights: the generator's state by the authors' names.
 
     Returns:
-        the configuration, and float32 tensors as `parameter_shapes` names them; `mel_mean` is 0 and `mel_scale` 1.
+        the configuration, and float32 tensors as `parameter_shapes` names them; `mel_mean` is 0 and
+        `mel_scale` 1.
 
     Raises:
         ModelError: an argument, a class or a tensor that has no place, or a place without a tensor.
     """
     generator = _generator_config(config)
     if generator.num_blocks > len(weights):  # before a hostile number of blocks costs any time
-        raise ModelError(f"num_blocks={generator.num_blocks}, but the checkpoint has {len(weights)} tensors")
+        raise ModelError(
+            f"num_blocks={generator.num_blocks}, but the checkpoint has {len(weights)} tensors"
+        )
     shapes = parameter_shapes(generator)
     converted = _weights_of_ours(generator)
     for official, value in weights.items():
@@ -125,13 +141,15 @@ def convert_official(
             name = pattern.sub(replacement, name)
         if name in converted or name not in shapes:
             raise ModelError(
-                f"tensor {official} of the checkpoint has no place in a {config['_target_']} of this configuration"
+                f"tensor {official} of the checkpoint has no place in a {config['_target_']} of"
+                " this configuration"
             )
         converted[name] = _reshaped(official, np.asarray(value), shapes[name])
     missing = [name for name in shapes if name not in converted]
     if missing:
         raise ModelError(
-            f"the checkpoint has nothing for {missing[0]}" + (f" and {len(missing) - 1} more" if missing[1:] else "")
+            f"the checkpoint has nothing for {missing[0]}"
+            + (f" and {len(missing) - 1} more" if missing[1:] else "")
         )
     return generator, converted
 
@@ -150,7 +168,8 @@ def _weights_of_ours(generator: GeneratorConfig) -> dict[str, np.ndarray]:
 def haar_packet(num_streams: int) -> np.ndarray:
     """The Haar wavelet packet as filters, float32 [num_streams, num_streams], rows orthonormal.
 
-    Every band is split into (low, high) = (a + b, a - b)/sqrt(2), which take its place: LL, LH, HL, HH for four.
+    Every band is split into (low, high) = (a + b, a - b)/sqrt(2), which take its place: LL, LH, HL,
+    HH for four.
     """
     spectrum = np.eye(num_streams)  # one unit impulse a row, taken through the splits
     bands = [spectrum]
@@ -163,9 +182,14 @@ def _generator_config(config: Mapping[str, Any]) -> GeneratorConfig:
     target = config.get("_target_")
     name = target.removeprefix(_NAMESPACE) if isinstance(target, str) else None
     if name == "ComplexWavehaxGenerator":
-        raise ModelError("ComplexWavehaxGenerator: the authors' complex-valued experiment is not supported")
+        raise ModelError(
+            "ComplexWavehaxGenerator: the authors' complex-valued experiment is not supported"
+        )
     if name not in _REQUIRED or target == name:
-        raise ModelError(f"_target_={target!r}: expected {' or '.join(_NAMESPACE + known for known in _REQUIRED)}")
+        raise ModelError(
+            f"_target_={target!r}: expected"
+            f" {' or '.join(_NAMESPACE + known for known in _REQUIRED)}"
+        )
     values = {key: value for key, value in config.items() if key != "_target_"}
     for key in values:
         if key not in _REQUIRED[name] and key not in _DEFAULTS[name]:
@@ -197,7 +221,9 @@ def _check_flags(values: Mapping[str, Any]) -> None:
 
 def _stream_filter(values: Mapping[str, Any]) -> str:
     if values["decomposer"] not in _STREAM_FILTERS:
-        raise ModelError(f"decomposer={values['decomposer']!r}: expected one of {', '.join(_STREAM_FILTERS)}")
+        raise ModelError(
+            f"decomposer={values['decomposer']!r}: expected one of {', '.join(_STREAM_FILTERS)}"
+        )
     if type(values["num_splits"]) is not int or values["num_splits"] < 2:
         raise ModelError(f"num_splits={values['num_splits']!r}: expected 2 or more")
     return _STREAM_FILTERS[values["decomposer"]]
@@ -208,11 +234,13 @@ def _pair(kernel_size: Any) -> Any:
 
 
 def _reshaped(name: str, value: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """`value` as float32 of `shape`, where the two differ by axes of length 1 alone: [o, i, 1, 1] and [1, C, 1, 1]."""
+    """`value` as float32 of `shape`, where the two differ by axes of length 1 alone: [o, i, 1, 1]
+    and [1, C, 1, 1]."""
     squeezed, expected = ([n for n in axes if n != 1] for axes in (value.shape, shape))
     if value.dtype.kind != "f" or squeezed != expected:
         raise ModelError(
-            f"tensor {name} of the checkpoint is {value.dtype} {list(value.shape)}: expected float {list(shape)}"
+            f"tensor {name} of the checkpoint is {value.dtype} {list(value.shape)}: expected float"
+            f" {list(shape)}"
         )
     return np.array(value, np.float32).reshape(shape)
 
@@ -222,7 +250,8 @@ def _feature_config(features: str | None, generator: GeneratorConfig) -> Feature
     name = _FEATURES_OF.get(key) if features is None else features
     if name is None:
         raise ModelError(
-            f"no preset has {key[2]} bands at hop {key[1]}, {key[0]} Hz: name the mel with --features, one of"
+            f"no preset has {key[2]} bands at hop {key[1]}, {key[0]} Hz: name the mel with"
+            " --features, one of"
             f" {', '.join(FEATURES)} or a YAML file with the fields of FeatureConfig"
         )
     return FEATURES[name] if name in FEATURES else _read_features(Path(name))
@@ -231,7 +260,8 @@ def _feature_config(features: str | None, generator: GeneratorConfig) -> Feature
 def _read_features(path: Path) -> FeatureConfig:
     try:
         features = from_dict(FeatureConfig, _read_yaml(path))
-        features.name.encode()  # YAML can spell half a surrogate pair, and a model file cannot hold it
+        # YAML can spell half a surrogate pair, and a model file cannot hold it
+        features.name.encode()
     except (ConfigError, TypeError, OverflowError, UnicodeError) as error:
         raise ModelError(f"{path}: {one_line(error)}") from error
     return features

@@ -1,4 +1,5 @@
-"""Checkpoints of the authors' training as PyTorch wrote them: the generator's tensors; nothing in them is executed."""
+"""Checkpoints of the authors' training as PyTorch wrote them: the generator's tensors; nothing in
+them is executed."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ _CONFIG_CLASSES = (
     "builtins.list",
     "builtins.int",
 )
-"""What an OmegaConf list such as the optimiser's `betas`, beside the weights, is made of in the pickle."""
+"""What an OmegaConf list such as the optimiser's `betas`, beside the weights, is made of in the
+pickle."""
 
 
 def read_generator_state(path: Path) -> dict[str, np.ndarray]:
@@ -45,19 +47,23 @@ def read_generator_state(path: Path) -> dict[str, np.ndarray]:
 
 
 def _as_array(path: Path, name: str, tensor: Any) -> np.ndarray:
-    """A dense tensor on the CPU; float32 where it is of any floating type, as numpy has no bfloat16."""
+    """A dense tensor on the CPU; float32 where it is of any floating type, as numpy has no
+    bfloat16."""
     try:
         tensor = tensor.detach()
         return (tensor.float() if tensor.is_floating_point() else tensor).numpy()
-    except (TypeError, RuntimeError) as error:  # sparse, quantised, without values (device meta), ...
+    except (TypeError, RuntimeError) as error:
+        # sparse, quantised, without values (device meta), ...
         raise ModelError(
-            f"{path}: tensor {name} is {tensor.dtype}, {tensor.layout} on {tensor.device}: expected a dense one of"
+            f"{path}: tensor {name} is {tensor.dtype}, {tensor.layout} on {tensor.device}:"
+            " expected a dense one of"
             f" numbers ({one_line(error)})"
         ) from error
 
 
 class _Unread(dict):
-    """Stands where a checkpoint holds an object that is not needed: takes any arguments and state, and keeps none."""
+    """Stands where a checkpoint holds an object that is not needed: takes any arguments and state,
+    and keeps none."""
 
     def __new__(cls, *arguments: Any) -> _Unread:
         return super().__new__(cls)
@@ -75,7 +81,11 @@ def _load_checkpoint(path: Path) -> Any:
         with torch.serialization.safe_globals([(_Unread, name) for name in _CONFIG_CLASSES]):
             return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises nearly anything for a file that is not its own
-        reason = str(error).split(". ")[0].replace("Weights only load failed", "it holds more than plain data")
+        reason = (
+            str(error)
+            .split(". ")[0]
+            .replace("Weights only load failed", "it holds more than plain data")
+        )
         raise ModelError(
             f"{path}: not a checkpoint that can be read safely ({one_line(ValueError(reason))})"
         ) from error

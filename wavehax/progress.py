@@ -33,7 +33,11 @@ class Progress:
         """Show how many are done, what is `said` of them, and the minutes left."""
         if self.total < 2:
             return
-        left = f"{(self.total - done) / self.rate(done) / 60:.1f} min left" if done > self.first else ""
+        left = (
+            f"{(self.total - done) / self.rate(done) / 60:.1f} min left"
+            if done > self.first
+            else ""
+        )
         text = "  ".join(filter(None, (f"{done}/{self.total}", said, left)))
         if sys.stderr.isatty():
             filled = _BAR_WIDTH * done // self.total

@@ -7,7 +7,9 @@ import numpy as np
 from wavehax.errors import optional_module
 
 
-def resynthesise(audio: np.ndarray, f0: np.ndarray, f0_scale: float, sample_rate: int, hop_length: int) -> np.ndarray:
+def resynthesise(
+    audio: np.ndarray, f0: np.ndarray, f0_scale: float, sample_rate: int, hop_length: int
+) -> np.ndarray:
     """The same voice with its F0 scaled and its envelope (CheapTrick) and noise (D4C) as they were.
 
     Args:
@@ -29,5 +31,7 @@ def resynthesise(audio: np.ndarray, f0: np.ndarray, f0_scale: float, sample_rate
     envelope = pyworld.cheaptrick(samples, pitch, times, sample_rate)
     noise = pyworld.d4c(samples, pitch, times, sample_rate)
     period = 1000 * hop_length / sample_rate  # ms
-    wave = pyworld.synthesize(f0_scale * pitch, envelope, noise, sample_rate, period)[: len(samples)]
+    wave = pyworld.synthesize(f0_scale * pitch, envelope, noise, sample_rate, period)[
+        : len(samples)
+    ]
     return np.pad(wave, (0, len(samples) - len(wave))).astype(np.float32)

@@ -15,13 +15,15 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping in a YAML (or JSON) file.
 
     Raises:
-        ValueError: the file cannot be read, is no YAML, or is no mapping with text keys; one line that names it.
+        ValueError: the file cannot be read, is no YAML, or is no mapping with text keys; one line
+            that names it.
         ModuleNotFoundError: PyYAML is not installed.
     """
     yaml = optional_module("yaml", "reading a YAML file", "wavehax[train]")
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except Exception as error:  # PyYAML raises nearly anything for a tag that does not fit its value, as in `!!int ""`
+    # PyYAML raises nearly anything for a tag that does not fit its value, as in `!!int ""`
+    except Exception as error:
         raise ValueError(f"{path}: not a YAML file that can be read ({one_line(error)})") from error
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
         raise ValueError(f"{path}: expected a mapping of names to values")
@@ -53,7 +55,8 @@ def read_card(path: Path, reserved: Mapping[str, str]) -> dict[str, Any]:
 
 
 def read_value(text: str) -> Any:
-    """A YAML value, as an option gives it; numbers such as 1e-3, which YAML takes for text, are numbers.
+    """A YAML value, as an option gives it; numbers such as 1e-3, which YAML takes for text, are
+    numbers.
 
     Raises:
         ValueError: it is no YAML.

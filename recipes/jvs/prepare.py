@@ -15,7 +15,8 @@ HELD_OUT_EVERY = 100  # about 150 of the 15,000 utterances, of all speakers and 
 
 
 def recordings(corpus: Path, f0_ranges: Path) -> Iterator[Recording]:
-    """jvs001/parallel100/wav24kHz16bit/*.wav and so on: speaker, style; each pair has its range of F0."""
+    """jvs001/parallel100/wav24kHz16bit/*.wav and so on: speaker, style; each pair has its range of
+    F0."""
     ranges = read_yaml(f0_ranges)
     return hold_out(
         (

@@ -20,7 +20,10 @@ def recordings(corpus: Path) -> Iterator[Recording]:
     paths = [path for path in find(corpus, "*/**/*") if path.suffix.lower() in SUFFIXES]
     singers = [path.relative_to(corpus).parts[0] for path in paths]
     return hold_out(
-        (Recording(path, singer, "train", F0_MIN, F0_MAX) for path, singer in zip(paths, singers, strict=True)),
+        (
+            Recording(path, singer, "train", F0_MIN, F0_MAX)
+            for path, singer in zip(paths, singers, strict=True)
+        ),
         HELD_OUT_EVERY,
     )
 

@@ -1,4 +1,5 @@
-"""Energy off the harmonic series: of signals whose share is known, of the prior, and of a model from end to end."""
+"""Energy off the harmonic series: of signals whose share is known, of the prior, and of a model
+from end to end."""
 
 from __future__ import annotations
 
@@ -32,7 +33,9 @@ def test_a_tone_between_the_harmonics_is_found_at_its_level() -> None:
     wave = np.sin(2 * np.pi * 200 * time) + np.sin(2 * np.pi * 400 * time)
     for level in (1e-2, 1e-5):
         on, off = aliasing.split_energy(wave + level * np.sin(2 * np.pi * 3110 * time), 200, RATE)
-        assert 10 * np.log10(off / on) == pytest.approx(20 * np.log10(level) - 10 * np.log10(2), abs=0.05)
+        assert 10 * np.log10(off / on) == pytest.approx(
+            20 * np.log10(level) - 10 * np.log10(2), abs=0.05
+        )
 
 
 def test_a_naive_sawtooth_aliases_and_is_caught() -> None:
@@ -70,7 +73,8 @@ def test_what_two_waves_have_in_common_is_left_and_their_noise_is_not() -> None:
     waves = [common + 1e-2 * rng.standard_normal(RATE) for _ in range(2)]
     on, off = aliasing.split_energy(waves[0], 200, RATE)
     _, in_common = aliasing.split_energy(waves[0], 200, RATE, waves[1])
-    assert 10 * np.log10(off / on) == pytest.approx(-40 + 10 * np.log10(3), abs=0.3)  # noise of twice the tone's power
+    # noise of twice the tone's power
+    assert 10 * np.log10(off / on) == pytest.approx(-40 + 10 * np.log10(3), abs=0.3)
     assert 10 * np.log10(in_common / on) == pytest.approx(-40, abs=0.3)
 
 
@@ -102,7 +106,9 @@ def white_frame() -> np.ndarray:
 
 
 @pytest.mark.parametrize("f0", [110.0, 440.0, 1000.0])
-def test_a_sung_frame_keeps_its_envelope_and_takes_the_f0(white_frame: np.ndarray, f0: float) -> None:
+def test_a_sung_frame_keeps_its_envelope_and_takes_the_f0(
+    white_frame: np.ndarray, f0: float
+) -> None:
     voc = wavehax.load()
     slope = np.linspace(0, -3, len(white_frame))  # 26 dB over the bands
     flat, sloping = (
@@ -120,9 +126,13 @@ def test_a_sung_frame_keeps_its_envelope_and_takes_the_f0(white_frame: np.ndarra
 def test_a_sung_frame_is_as_loud_as_it_was(white_frame: np.ndarray) -> None:
     """A band adds magnitudes, of which harmonics have less than noise of the same power: 2 dB."""
     voc = wavehax.load()
-    sung = aliasing_mels.sung_mel(voc, white_frame)(aliasing.steady(voc, 110))[:, 20:-20].mean(axis=1)
+    sung = aliasing_mels.sung_mel(voc, white_frame)(aliasing.steady(voc, 110))[:, 20:-20].mean(
+        axis=1
+    )
     for band in range(20, 100, 20):
-        level, expected = (10 * np.log10(np.exp(2 * x[band : band + 20]).mean()) for x in (sung, white_frame))
+        level, expected = (
+            10 * np.log10(np.exp(2 * x[band : band + 20]).mean()) for x in (sung, white_frame)
+        )
         assert level == pytest.approx(expected - 2, abs=1)
 
 
@@ -138,18 +148,26 @@ def test_the_neutral_mel_has_one_frame_for_each_of_f0_and_the_held_one_too() -> 
 @pytest.fixture(params=["same", "centre"])
 def model(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     sizes = {"channels": 2, "num_blocks": 1, "kernel_size": (3, 3), "n_fft": 512, "hop_length": 256}
-    config = GeneratorConfig(**sizes, norm="batch", output="excitation", frame_alignment=request.param)
-    weights = {name: np.full(shape, 1e-3, np.float32) for name, shape in parameter_shapes(config).items()}
+    config = GeneratorConfig(
+        **sizes, norm="batch", output="excitation", frame_alignment=request.param
+    )
+    weights = {
+        name: np.full(shape, 1e-3, np.float32) for name, shape in parameter_shapes(config).items()
+    }
     save_model(tmp_path / "model.safetensors", Model(config, FEATURES["vocos-24k"], weights))
     return tmp_path / "model.safetensors"
 
 
-def test_the_command_measures_models_and_draws(command, model: Path, tmp_path: Path, monkeypatch) -> None:
+def test_the_command_measures_models_and_draws(
+    command, model: Path, tmp_path: Path, monkeypatch
+) -> None:
     monkeypatch.setattr(aliasing, "TONES", np.array([100.0, 1000.0]))
     monkeypatch.setattr(aliasing, "_GLIDE_SECONDS", 0.5)  # an octave: three windows
     write_audio(tmp_path / "a.wav", voice(1), RATE)
     output = tmp_path / "aliasing.html"
-    code, out, err = command("evaluate", "aliasing", model, "--speech", tmp_path / "a.wav", "-o", output)
+    code, out, err = command(
+        "evaluate", "aliasing", model, "--speech", tmp_path / "a.wav", "-o", output
+    )
     assert (code, err) == (0, "")
     assert "neutral, tones" in out
     (curves,) = json.loads((tmp_path / "aliasing.json").read_text()).values()
@@ -166,9 +184,17 @@ def test_the_command_measures_models_and_draws(command, model: Path, tmp_path: P
 
 def test_a_model_with_another_prior_is_refused(command, tmp_path: Path) -> None:
     config = GeneratorConfig(
-        channels=2, num_blocks=1, kernel_size=3, n_fft=512, hop_length=256, norm="batch", prior="sine"
+        channels=2,
+        num_blocks=1,
+        kernel_size=3,
+        n_fft=512,
+        hop_length=256,
+        norm="batch",
+        prior="sine",
     )
-    weights = {name: np.full(shape, 1e-3, np.float32) for name, shape in parameter_shapes(config).items()}
+    weights = {
+        name: np.full(shape, 1e-3, np.float32) for name, shape in parameter_shapes(config).items()
+    }
     save_model(tmp_path / "sine.safetensors", Model(config, FEATURES["vocos-24k"], weights))
     code, _, err = command("evaluate", "aliasing", tmp_path / "sine.safetensors")
     assert code == 1

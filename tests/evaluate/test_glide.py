@@ -18,7 +18,8 @@ WINDOW = 0.4  # seconds
 
 
 def off_the_harmonics(wave: np.ndarray, f0: np.ndarray) -> tuple[float, float]:
-    """Energy off the harmonics over energy on them in dB, from 100 Hz to 1 kHz, and how much of it lies above 8 kHz."""
+    """Energy off the harmonics over energy on them in dB, from 100 Hz to 1 kHz, and how much of it
+    lies above 8 kHz."""
     phase = np.cumsum(f0) / RATE
     off, high = [], []
     for middle in np.arange(1.5, 7.8, 2 * WINDOW):
@@ -32,7 +33,8 @@ def off_the_harmonics(wave: np.ndarray, f0: np.ndarray) -> tuple[float, float]:
 
 
 def harmonics(f0: np.ndarray, fade: float) -> np.ndarray:
-    """The prior by its direct sum; over the last `fade` Hz below half the sample rate harmonics fade away."""
+    """The prior by its direct sum; over the last `fade` Hz below half the sample rate harmonics
+    fade away."""
     phase, wave = np.cumsum(f0) / RATE, np.zeros(len(f0))
     for k in range(1, int(RATE / 2 / f0.min()) + 1):
         below = RATE / 2 - k * f0
@@ -44,12 +46,15 @@ def harmonics(f0: np.ndarray, fade: float) -> np.ndarray:
 def contour(held: bool) -> np.ndarray:
     """F0 at every sample of the glide, held over the frames or moving on."""
     sample = np.arange(8 * RATE)
-    return aliasing.LOWEST * 2 ** (OCTAVES_PER_SECOND * (sample // HOP * HOP if held else sample) / RATE)
+    return aliasing.LOWEST * 2 ** (
+        OCTAVES_PER_SECOND * (sample // HOP * HOP if held else sample) / RATE
+    )
 
 
 def test_the_prior_of_a_glide_has_what_its_definition_has() -> None:
     voc, f0 = wavehax.load(), contour(held=True)
-    centred = np.append(f0[HOP // 2 :], np.full(HOP // 2, f0[-1]))  # a frame is held to half a hop on either side
+    # a frame is held to half a hop on either side
+    centred = np.append(f0[HOP // 2 :], np.full(HOP // 2, f0[-1]))
     wave = in_step(voc.prior(f0[::HOP].astype(np.float32)), voc, len(f0) // HOP)
     by_definition = off_the_harmonics(harmonics(f0, fade=0), f0)[0]
     assert off_the_harmonics(wave, centred)[0] == pytest.approx(by_definition, abs=1)

@@ -24,7 +24,10 @@ def official() -> dict[str, np.ndarray]:
 def loaded(official: dict[str, np.ndarray]) -> Discriminator:
     """The authors' weights under the authors' names; their windows are computed here."""
     config = json.loads(str(official["config"]))
-    period, spectral = config["period_discriminator_params"], config["spectral_discriminator_params"]
+    period, spectral = (
+        config["period_discriminator_params"],
+        config["spectral_discriminator_params"],
+    )
     model = Discriminator(
         DiscriminatorConfig(
             tuple(config["periods"]),
@@ -34,12 +37,20 @@ def loaded(official: dict[str, np.ndarray]) -> Discriminator:
             spectral["channels"],
         )
     )
-    weights = {key.removeprefix("weights/"): value for key, value in official.items() if key.startswith("weights/")}
-    model.load_state_dict({key: torch.from_numpy(v) for key, v in weights.items() if not key.endswith("window")})
+    weights = {
+        key.removeprefix("weights/"): value
+        for key, value in official.items()
+        if key.startswith("weights/")
+    }
+    model.load_state_dict(
+        {key: torch.from_numpy(v) for key, v in weights.items() if not key.endswith("window")}
+    )
     return model
 
 
-def test_outputs_and_feature_maps_equal_the_official_ones(official: dict, loaded: Discriminator) -> None:
+def test_outputs_and_feature_maps_equal_the_official_ones(
+    official: dict, loaded: Discriminator
+) -> None:
     with torch.no_grad():
         outputs, maps = loaded(torch.from_numpy(official["real"]))
     assert len(outputs) == 8
@@ -48,7 +59,9 @@ def test_outputs_and_feature_maps_equal_the_official_ones(official: dict, loaded
         assert output.shape == expected.shape
         assert np.abs(output.numpy() - expected).max() <= 1e-5 * np.abs(expected).max()
     means = [feature.double().mean().item() for group in maps for feature in group]
-    np.testing.assert_allclose(means, official["fmap_means"], atol=1e-6 * np.abs(official["fmap_means"]).max())
+    np.testing.assert_allclose(
+        means, official["fmap_means"], atol=1e-6 * np.abs(official["fmap_means"]).max()
+    )
 
 
 def test_losses_equal_the_official_ones(official: dict, loaded: Discriminator) -> None:
@@ -77,9 +90,16 @@ def test_gradient_reaches_every_parameter_and_the_wave() -> None:
     model = Discriminator(NARROW)
     wave = (0.1 * torch.randn(2, 1, 3000)).requires_grad_()
     outputs, maps = model(wave)
-    (generator_loss(outputs, "least_squares") + feature_matching_loss(model(-wave.detach())[1], maps)).backward()
+    (
+        generator_loss(outputs, "least_squares")
+        + feature_matching_loss(model(-wave.detach())[1], maps)
+    ).backward()
     for name, parameter in [*model.named_parameters(), ("wave", wave)]:
-        assert parameter.grad is not None and torch.isfinite(parameter.grad).all() and parameter.grad.any(), name
+        assert (
+            parameter.grad is not None
+            and torch.isfinite(parameter.grad).all()
+            and parameter.grad.any()
+        ), name
 
 
 def test_silence_has_a_finite_gradient() -> None:
@@ -117,7 +137,9 @@ def test_a_batch_is_judged_item_by_item() -> None:
 
 
 def test_wrong_configurations_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"discriminator is 'heavy'; expected one of univnet, light"):
+    with pytest.raises(
+        ValueError, match=r"discriminator is 'heavy'; expected one of univnet, light"
+    ):
         DiscriminatorConfig.preset("heavy")
     with pytest.raises(ValueError, match=r"periods\[1\] is 0"):
         DiscriminatorConfig(periods=(2, 0))
@@ -131,7 +153,9 @@ def test_wrong_configurations_are_refused() -> None:
         DiscriminatorConfig(log_resolutions=((64, 128),))
 
 
-LOG = DiscriminatorConfig(periods=(), resolutions=(), log_resolutions=((256, 64), (128, 32)), log_channels=4)
+LOG = DiscriminatorConfig(
+    periods=(), resolutions=(), log_resolutions=((256, 64), (128, 32)), log_channels=4
+)
 
 
 def test_log_discriminators_see_the_log_magnitude_and_the_place_of_single_bins() -> None:
@@ -145,7 +169,9 @@ def test_log_discriminators_see_the_log_magnitude_and_the_place_of_single_bins()
     power = np.abs(np.fft.rfft(frames.astype(np.float64))) ** 2 / np.sum(window**2)
     log_magnitude, place = seen[0][0].numpy()
     np.testing.assert_allclose(log_magnitude, 1.5 + 0.15 * np.log(power + 1e-8).T, atol=1e-4)
-    np.testing.assert_allclose(place, np.repeat(np.linspace(-1, 1, 129)[:, None], len(frames), 1), atol=1e-6)
+    np.testing.assert_allclose(
+        place, np.repeat(np.linspace(-1, 1, 129)[:, None], len(frames), 1), atol=1e-6
+    )
 
 
 def test_log_discriminators_judge_item_by_item_any_length_that_holds_a_window() -> None:

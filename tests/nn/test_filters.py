@@ -12,7 +12,9 @@ STREAMS = 4
 
 def bank(kind: str, time_padding: str = "reflect", num_streams: int = STREAMS) -> torch.nn.Module:
     torch.manual_seed(0)
-    return FILTER_BANKS[kind](GeneratorConfig(num_streams=num_streams, stream_filter=kind, time_padding=time_padding))
+    return FILTER_BANKS[kind](
+        GeneratorConfig(num_streams=num_streams, stream_filter=kind, time_padding=time_padding)
+    )
 
 
 def noise(length: int) -> np.ndarray:
@@ -33,13 +35,18 @@ def test_learned_analysis_equals_a_direct_sum(time_padding, length):
     filters, wave = bank("learned", time_padding), noise(length)
     streams = filters.analyze(as_wave(wave))[0].detach()
     windows = np.lib.stride_tricks.sliding_window_view(padded(wave, time_padding), 63)[::STREAMS]
-    np.testing.assert_allclose(streams, filters.analysis.weight[:, 0].detach().double().numpy() @ windows.T, atol=1e-5)
+    np.testing.assert_allclose(
+        streams, filters.analysis.weight[:, 0].detach().double().numpy() @ windows.T, atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("time_padding", ["reflect", "causal"])
 @pytest.mark.parametrize("length", [1, 2, 15, 100])
 def test_learned_synthesis_equals_a_direct_sum(time_padding, length):
-    filters, streams = bank("learned", time_padding), noise(STREAMS * length).reshape(STREAMS, length)
+    filters, streams = (
+        bank("learned", time_padding),
+        noise(STREAMS * length).reshape(STREAMS, length),
+    )
     wave = filters.synthesize(torch.tensor(streams, dtype=torch.float32)[None])[0, 0].detach()
     expected = np.zeros(STREAMS * length)
     weights = filters.synthesis.weight[0].detach().double().numpy()
@@ -74,8 +81,12 @@ def test_pqmf_prototype_is_the_window_design_of_scipy():
     k, offset = np.arange(STREAMS)[:, None], np.arange(63) - 31
     carrier, turn = (2 * k + 1) * np.pi / 8 * offset, (-1.0) ** k * np.pi / 4
     filters = bank("pqmf")
-    np.testing.assert_allclose(filters.analysis.weight[:, 0], 2 * prototype * np.cos(carrier + turn), atol=1e-7)
-    np.testing.assert_allclose(filters.synthesis.weight[0], 2 * prototype * np.cos(carrier - turn), atol=1e-7)
+    np.testing.assert_allclose(
+        filters.analysis.weight[:, 0], 2 * prototype * np.cos(carrier + turn), atol=1e-7
+    )
+    np.testing.assert_allclose(
+        filters.synthesis.weight[0], 2 * prototype * np.cos(carrier - turn), atol=1e-7
+    )
 
 
 @pytest.mark.parametrize("num_streams", [2, 4, 8])
@@ -92,4 +103,6 @@ def test_haar_packet_equals_repeated_splitting_into_low_and_high(num_streams):
     bands = [wave]
     while len(bands) < num_streams:
         bands = [(band[::2] + sign * band[1::2]) / np.sqrt(2) for band in bands for sign in (1, -1)]
-    np.testing.assert_allclose(bank("dwt", num_streams=num_streams).analyze(as_wave(wave))[0], bands, atol=1e-6)
+    np.testing.assert_allclose(
+        bank("dwt", num_streams=num_streams).analyze(as_wave(wave))[0], bands, atol=1e-6
+    )

@@ -13,7 +13,8 @@ from wavehax.config import GeneratorConfig
 from wavehax.nn import build_generator, kernels
 from wavehax.nn.layers import ConvNeXtBlock, DepthwiseConv
 
-# Batch, bins, frames, channels, kernel: channels beside multiples of 16, one frame, kernels as wide as can be.
+# Batch, bins, frames, channels, kernel: channels beside multiples of 16, one frame, kernels as wide
+# as can be.
 DEPTHWISE = [
     (2, 9, 5, 4, (5, 7)),
     (1, 9, 1, 3, (7, 7)),
@@ -32,7 +33,8 @@ def isa(request, monkeypatch) -> str:
 
 
 class Depthwise(torch.nn.Module):
-    """The layer with the moments of its output and its input, by the kernels in float32 and by PyTorch in float64."""
+    """The layer with the moments of its output and its input, by the kernels in float32 and by
+    PyTorch in float64."""
 
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
@@ -47,13 +49,24 @@ class Depthwise(torch.nn.Module):
         return torch.cat([y, mean.expand_as(y), variance.expand_as(y), x])
 
 
-def depthwise_case(batch, bins, frames, channels, kernel, time_padding) -> tuple[torch.nn.Module, Tensor, Tensor]:
+def depthwise_case(
+    batch, bins, frames, channels, kernel, time_padding
+) -> tuple[torch.nn.Module, Tensor, Tensor]:
     """A layer, its input and the gradient of its output."""
     torch.manual_seed(0)
     config = GeneratorConfig(
-        channels=channels, kernel_size=kernel, n_fft=2 * bins - 2, hop_length=2, time_padding=time_padding, norm="frame"
+        channels=channels,
+        kernel_size=kernel,
+        n_fft=2 * bins - 2,
+        hop_length=2,
+        time_padding=time_padding,
+        norm="frame",
     )
-    return Depthwise(config), torch.randn(batch, bins, frames, channels), torch.randn(4 * batch, bins, frames, channels)
+    return (
+        Depthwise(config),
+        torch.randn(batch, bins, frames, channels),
+        torch.randn(4 * batch, bins, frames, channels),
+    )
 
 
 def run(module: torch.nn.Module, x: Tensor, grad: Tensor) -> list[Tensor]:
@@ -65,12 +78,16 @@ def run(module: torch.nn.Module, x: Tensor, grad: Tensor) -> list[Tensor]:
     return [out.detach(), x.grad, *(parameter.grad.clone() for parameter in module.parameters())]
 
 
-def assert_equals_float64(module: torch.nn.Module, x: Tensor, grad: Tensor, atol: float = 4e-6) -> None:
+def assert_equals_float64(
+    module: torch.nn.Module, x: Tensor, grad: Tensor, atol: float = 4e-6
+) -> None:
     """`atol` is relative to the largest value of a tensor."""
     values = run(module, x, grad)
     assert not kernels.usable(x.double())
     for value, exact in zip(values, run(module.double(), x.double(), grad.double()), strict=True):
-        torch.testing.assert_close(value.double(), exact, rtol=0, atol=atol * float(exact.abs().max()))
+        torch.testing.assert_close(
+            value.double(), exact, rtol=0, atol=atol * float(exact.abs().max())
+        )
 
 
 @pytest.mark.parametrize("time_padding", ["causal", "reflect"])
@@ -79,8 +96,11 @@ def test_depthwise_convolution_and_its_gradients_equal_float64(isa, shape, time_
     assert_equals_float64(*depthwise_case(*shape, time_padding))
 
 
-# Positions, channels, expansion: parts of a chunk, of an item of work, and several; channels beside multiples of 16.
-@pytest.mark.parametrize(("positions", "channels", "mult"), [(2, 3, 1), (33, 17, 4), (2048, 16, 3), (4500, 5, 2)])
+# Positions, channels, expansion: parts of a chunk, of an item of work, and several; channels beside
+# multiples of 16.
+@pytest.mark.parametrize(
+    ("positions", "channels", "mult"), [(2, 3, 1), (33, 17, 4), (2048, 16, 3), (4500, 5, 2)]
+)
 def test_pointwise_layers_and_their_gradients_equal_float64(isa, positions, channels, mult):
     torch.manual_seed(0)
 
@@ -104,7 +124,9 @@ def test_pointwise_layers_and_their_gradients_equal_float64(isa, positions, chan
 
 def test_gelu_and_its_derivative_are_right_to_a_millionth_and_pass_on_what_is_not_a_number(isa):
     one, zero = torch.ones(1, 1), torch.zeros(1)
-    x = torch.cat([torch.linspace(-12, 12, 200_001), torch.tensor([-1e30, 1e30, torch.nan])])[:, None].requires_grad_()
+    x = torch.cat([torch.linspace(-12, 12, 200_001), torch.tensor([-1e30, 1e30, torch.nan])])[
+        :, None
+    ].requires_grad_()
     y = kernels.mlp(x, one, zero, one, zero, residual=torch.zeros_like(x))
     y.backward(torch.ones_like(y))
     exact = x.detach().double().requires_grad_()
@@ -138,14 +160,22 @@ def test_any_number_of_threads_gives_the_same_bits(isa, block):
 def test_any_strides_give_the_same_bits(block):
     dense = torch.randn(2, 141, 6, 16), torch.randn(2, 141, 6, 16)
     views = [x.permute(3, 2, 1, 0).contiguous().permute(3, 2, 1, 0) for x in dense]
-    assert all(torch.equal(a, b) for a, b in zip(run(block, *dense), run(block, *views), strict=True))
+    assert all(
+        torch.equal(a, b) for a, b in zip(run(block, *dense), run(block, *views), strict=True)
+    )
 
 
 @pytest.mark.parametrize("norm", ["batch", "frame", "utterance"])
 @pytest.mark.parametrize("time_padding", ["causal", "reflect"])
 def test_gradients_of_a_generator_agree_with_those_of_torch(norm, time_padding, monkeypatch):
     config = GeneratorConfig(
-        n_mels=5, channels=6, num_blocks=3, n_fft=32, hop_length=16, norm=norm, time_padding=time_padding
+        n_mels=5,
+        channels=6,
+        num_blocks=3,
+        n_fft=32,
+        hop_length=16,
+        norm=norm,
+        time_padding=time_padding,
     )
     torch.manual_seed(0)
     generator = build_generator(config)
@@ -168,7 +198,9 @@ def test_gradients_of_a_generator_agree_with_those_of_torch(norm, time_padding, 
 
 def test_kernels_refuse_what_they_cannot_compute():
     x, weight = torch.randn(1, 5, 3, 4), torch.randn(4, 1, 3, 3)
-    with pytest.raises(ValueError, match=r"weight has shape \[3, 1, 3, 3\]; expected \[C, 1, bins, frames\]"):
+    with pytest.raises(
+        ValueError, match=r"weight has shape \[3, 1, 3, 3\]; expected \[C, 1, bins, frames\]"
+    ):
         kernels.depthwise(x, weight[:3], 2, True)
     with pytest.raises(ValueError, match=r"weight spans 11 bins; expected an odd number below 10"):
         kernels.depthwise(x, torch.randn(4, 1, 11, 3), 2, True)
@@ -176,11 +208,15 @@ def test_kernels_refuse_what_they_cannot_compute():
         kernels.depthwise(x, weight, 3, True)
     m = np.zeros(4, np.float32)
     with pytest.raises(ValueError, match="isa='mmx'"):
-        kernels._training.depthwise_forward(x.numpy(), weight.numpy(), 2, True, 1, x.numpy(), m, m, "mmx")
+        kernels._training.depthwise_forward(
+            x.numpy(), weight.numpy(), 2, True, 1, x.numpy(), m, m, "mmx"
+        )
 
 
 def test_without_gradients_and_in_evaluation_torch_computes(monkeypatch):
-    block = ConvNeXtBlock(GeneratorConfig(channels=4, kernel_size=(5, 3), n_fft=16, hop_length=8, norm="batch"))
+    block = ConvNeXtBlock(
+        GeneratorConfig(channels=4, kernel_size=(5, 3), n_fft=16, hop_length=8, norm="batch")
+    )
     x = torch.randn(1, 9, 6, 4)
     monkeypatch.setattr(kernels, "depthwise", None)
     with torch.no_grad():

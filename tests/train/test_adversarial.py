@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from wavehax.train.adversarial import KINDS, discriminator_loss, feature_matching_loss, generator_loss, win_rate
+from wavehax.train.adversarial import (
+    KINDS,
+    discriminator_loss,
+    feature_matching_loss,
+    generator_loss,
+    win_rate,
+)
 
 SHAPES = ((2, 96), (2, 1, 17, 4), (2, 7))
 
@@ -24,15 +30,23 @@ def arrays(values: list[torch.Tensor]) -> list[np.ndarray]:
 def test_hinge_losses_equal_numpys() -> None:
     real, fake = tensors(0), tensors(1)
     on_real, on_fake = discriminator_loss(real, fake, "hinge")
-    assert on_real.item() == pytest.approx(sum(np.maximum(0, 1 - x).mean() for x in arrays(real)), rel=1e-12)
-    assert on_fake.item() == pytest.approx(sum(np.maximum(0, 1 + x).mean() for x in arrays(fake)), rel=1e-12)
-    assert generator_loss(fake, "hinge").item() == pytest.approx(-sum(x.mean() for x in arrays(fake)), rel=1e-12)
+    assert on_real.item() == pytest.approx(
+        sum(np.maximum(0, 1 - x).mean() for x in arrays(real)), rel=1e-12
+    )
+    assert on_fake.item() == pytest.approx(
+        sum(np.maximum(0, 1 + x).mean() for x in arrays(fake)), rel=1e-12
+    )
+    assert generator_loss(fake, "hinge").item() == pytest.approx(
+        -sum(x.mean() for x in arrays(fake)), rel=1e-12
+    )
 
 
 def test_least_squares_losses_equal_numpys() -> None:
     real, fake = tensors(0), tensors(1)
     on_real, on_fake = discriminator_loss(real, fake, "least_squares")
-    assert on_real.item() == pytest.approx(sum(((x - 1) ** 2).mean() for x in arrays(real)), rel=1e-12)
+    assert on_real.item() == pytest.approx(
+        sum(((x - 1) ** 2).mean() for x in arrays(real)), rel=1e-12
+    )
     assert on_fake.item() == pytest.approx(sum((x**2).mean() for x in arrays(fake)), rel=1e-12)
     made = generator_loss(fake, "least_squares").item()
     assert made == pytest.approx(sum(((x - 1) ** 2).mean() for x in arrays(fake)), rel=1e-12)
@@ -41,7 +55,9 @@ def test_least_squares_losses_equal_numpys() -> None:
 def test_feature_matching_sums_over_layers_and_is_for_the_generator_only() -> None:
     real, fake = [tensors(0), tensors(1)], [tensors(2), tensors(3)]
     loss = feature_matching_loss(real, fake)
-    pairs = [(a, b) for i in range(2) for a, b in zip(arrays(real[i]), arrays(fake[i]), strict=True)]
+    pairs = [
+        (a, b) for i in range(2) for a, b in zip(arrays(real[i]), arrays(fake[i]), strict=True)
+    ]
     assert loss.item() == pytest.approx(sum(np.abs(a - b).mean() for a, b in pairs), rel=1e-12)
     loss.backward()
     assert all(x.grad is None for maps in real for x in maps)
@@ -54,9 +70,13 @@ def test_normalized_feature_matching_is_relative_to_the_real_map_of_each_item() 
     for a, b in zip(arrays(real[0]), arrays(fake[0]), strict=True):
         items = [np.abs(x - y).mean() / (2 * np.abs(x).mean()) for x, y in zip(a, b, strict=True)]
         expected += float(np.mean(items))
-    assert feature_matching_loss(real, fake, normalized=True).item() == pytest.approx(expected, rel=1e-5)
+    assert feature_matching_loss(real, fake, normalized=True).item() == pytest.approx(
+        expected, rel=1e-5
+    )
     louder = [[1000 * x for x in maps] for maps in (real[0], fake[0])]
-    assert feature_matching_loss(*([x] for x in louder), normalized=True).item() == pytest.approx(expected, rel=1e-5)
+    assert feature_matching_loss(*([x] for x in louder), normalized=True).item() == pytest.approx(
+        expected, rel=1e-5
+    )
 
 
 def test_the_win_rate_is_the_share_of_outputs_on_the_right_side() -> None:

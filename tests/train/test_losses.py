@@ -19,12 +19,17 @@ def pair(samples: int = 6000) -> np.ndarray:
 def test_mel_loss_equals_the_official_value() -> None:
     official = recording_features()
     loss = EnergyScore([LogMel(24000, 1024, 256, 100, 1e-5)], 0)
-    made = loss(torch.from_numpy(official["noisy_wave"])[None, None], torch.from_numpy(official["wave"])[None])
+    made = loss(
+        torch.from_numpy(official["noisy_wave"])[None, None],
+        torch.from_numpy(official["wave"])[None],
+    )
     assert made.item() == pytest.approx(float(official["mel_loss"]), rel=1e-5)
 
 
 def test_log_mel_of_the_loss_equals_numpys() -> None:
-    features = FeatureConfig("x", 24000, 128, 512, 64, 0.0, 12000.0, "slaney", "slaney", "same", 1e-5)
+    features = FeatureConfig(
+        "x", 24000, 128, 512, 64, 0.0, 12000.0, "slaney", "slaney", "same", 1e-5
+    )
     wave = pair()
     made = LogMel(24000, 512, 128, 64, 1e-5)(torch.from_numpy(wave))
     for i in range(2):
@@ -88,7 +93,9 @@ def test_below_the_lowest_repelled_band_the_score_is_l1() -> None:
     a, b, x = (view(wave).double().numpy() for wave in (waves[:, 0], waves[:, 1], target))
     apart = np.abs(a - b) * (np.arange(129) * 24000 / 256 >= 1000)[:, None]
     expected = 0.5 * (np.abs(a - x).mean() + np.abs(b - x).mean()) - 0.5 * apart.mean()
-    assert EnergyScore([view], 1.0, 1000.0)(waves, target).item() == pytest.approx(expected, rel=1e-5)
+    assert EnergyScore([view], 1.0, 1000.0)(waves, target).item() == pytest.approx(
+        expected, rel=1e-5
+    )
 
 
 def test_outputs_that_vary_as_recordings_do_score_best_only_with_repulsion() -> None:

@@ -41,11 +41,14 @@ def test_a_missing_validation_folder_is_refused_before_anything_is_loaded(
     path = write_config(tmp_path, monitor={"every_steps": 5, "validation": str(tmp_path / "none")})
     with pytest.raises(FileNotFoundError, match=r"none.manifest\.json: missing"):
         main([str(path)])
-    with pytest.raises(AssertionError, match="a trainer was made"):  # without samples there is no need of it
+    # without samples there is no need of it
+    with pytest.raises(AssertionError, match="a trainer was made"):
         main([str(path), "monitor.every_steps=0"])
 
 
-def test_rows_of_a_log_with_other_columns_are_kept(write_config: Callable[..., Path], tmp_path: Path) -> None:
+def test_rows_of_a_log_with_other_columns_are_kept(
+    write_config: Callable[..., Path], tmp_path: Path
+) -> None:
     config = write_config(tmp_path, max_steps=8)
     main([str(config)])
     log = tmp_path / "run" / "log.csv"

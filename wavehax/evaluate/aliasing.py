@@ -1,15 +1,18 @@
-"""How much of a vocoder's output lies off the harmonic series of its F0, as aliasing and any other artefact would.
+"""How much of a vocoder's output lies off the harmonic series of its F0, as aliasing and any other
+artefact would.
 
-A model whose prior is `pcph` is measured for three priors: harmonics and noise, harmonics alone, and noise alone. What
-the last gives off the series is also subtracted from the first; but a model that adds noise where it hears no harmonics
-gives more of it then, and nothing is left, so that the output for harmonics alone says most. Nothing but F0 moves, so
-that nothing but the vocoder can modulate the sound. The mels are those of `aliasing_mels`.
+A model whose prior is `pcph` is measured for three priors: harmonics and noise, harmonics alone,
+and noise alone. What the last gives off the series is also subtracted from the first; but a model
+that adds noise where it hears no harmonics gives more of it then, and nothing is left, so that the
+output for harmonics alone says most. Nothing but F0 moves, so that nothing but the vocoder can
+modulate the sound. The mels are those of `aliasing_mels`.
 
-Vocoders without a harmonic prior learn F0 from the mel alone. A mel of a tone says where its harmonics are to the width
-of a band, not to the hertz, and its frames are all but alike: whatever repeats with the frames, at multiples of
-sample_rate / hop_length, lies off the series too. Where the prior is mere noise it cannot be left out, and what two
-draws of it have in common is what the noise does not explain. Without any noise nothing is subtracted. So that a wrong
-pitch does not pass for aliasing, tones are also measured against whichever F0 nearby the output comes closest to.
+Vocoders without a harmonic prior learn F0 from the mel alone. A mel of a tone says where its
+harmonics are to the width of a band, not to the hertz, and its frames are all but alike: whatever
+repeats with the frames, at multiples of sample_rate / hop_length, lies off the series too. Where
+the prior is mere noise it cannot be left out, and what two draws of it have in common is what the
+noise does not explain. Without any noise nothing is subtracted. So that a wrong pitch does not pass
+for aliasing, tones are also measured against whichever F0 nearby the output comes closest to.
 """
 
 from __future__ import annotations
@@ -30,7 +33,9 @@ TONES = LOWEST * 2 ** (np.arange(0, 12 * OCTAVES + 1, 2) / 12)
 """Steady tones, in whole tones, Hz."""
 
 _WINDOW_SECONDS = 1.0
-_EDGE_SECONDS = 0.3  # left out at both ends: the models look back 0.5 s at most, with falling weight
+_EDGE_SECONDS = (
+    0.3  # left out at both ends: the models look back 0.5 s at most, with falling weight
+)
 _NOISE = 0.01  # standard deviation of the prior's noise where voiced (docs/design.md#prior)
 _KAISER_BETA = 20.0  # side lobes below -150 dB: those of a harmonic must not count as off it
 _HALF_WIDTH = 6.5  # bins of that window's main lobe on either side: sqrt(1 + (beta / pi)^2)
@@ -43,10 +48,11 @@ _MARGIN = 256  # samples around what is resampled: more than the filter's reach
 
 @dataclass(frozen=True)
 class Curve:
-    """Energy off the harmonic series over energy on it, in dB, against F0; -inf where there is none.
+    """Energy off the harmonic series over energy on it, in dB, against F0; -inf where there is
+    none.
 
-    Of a model without a harmonic prior only `output` and `less_noise` are there, and of one without noise
-    `without_noise`; the rest is NaN.
+    Of a model without a harmonic prior only `output` and `less_noise` are there, and of one without
+    noise `without_noise`; the rest is NaN.
     """
 
     mel: str  # which mel was given
@@ -54,11 +60,17 @@ class Curve:
     f0: list[float]  # Hz
     prior: list[float]  # the prior's harmonics
     output: list[float]  # the output for harmonics and noise
-    less_noise: list[float]  # the same, the energy off the series that the noise explains being subtracted
+    less_noise: list[
+        float
+    ]  # the same, the energy off the series that the noise explains being subtracted
     without_noise: list[float]  # the output for harmonics alone
     noise: list[float]  # the output for noise alone, over the harmonics of `output`
-    retuned: list[float]  # of tones, `output` against the F0 within two semitones for which that is least
-    stripes: list[float]  # of tones, off the series: power at the multiples of the frame rate over that elsewhere
+    retuned: list[
+        float
+    ]  # of tones, `output` against the F0 within two semitones for which that is least
+    stripes: list[
+        float
+    ]  # of tones, off the series: power at the multiples of the frame rate over that elsewhere
 
 
 def curves(subject: Subject, mel: MelOf, name: str) -> list[Curve]:
@@ -121,7 +133,8 @@ def split_energy(
         wave: [N], periodic with `f0` as far as it is clean.
         f0: Hz.
         sample_rate: Hz.
-        other: [N]; the energy is then that which both have in common, and may come out below 0 where there is none.
+        other: [N]; the energy is then that which both have in common, and may come out below 0
+            where there is none.
 
     Raises:
         ValueError: the window is too short to tell the harmonics apart.
@@ -136,7 +149,10 @@ def _energy(
     """Energy of the bins of `split_energy`, and which of them hold the multiples of `f0`."""
     width = _HALF_WIDTH * sample_rate / len(wave)
     if 4 * width > f0:
-        raise ValueError(f"{len(wave)} samples: expected at least {4 * _HALF_WIDTH * sample_rate / f0:.0f} for {f0} Hz")
+        raise ValueError(
+            f"{len(wave)} samples: expected at least {4 * _HALF_WIDTH * sample_rate / f0:.0f} for"
+            f" {f0} Hz"
+        )
     window = np.kaiser(len(wave), _KAISER_BETA)
     spectrum = np.fft.rfft(wave * window)
     conjugate = np.conj(spectrum if other is None else np.fft.rfft(other * window))
@@ -150,16 +166,20 @@ def _near_multiples(length: int, f0: float, sample_rate: float) -> np.ndarray:
 
 
 def retuned(wave: np.ndarray, f0: float, sample_rate: int) -> float:
-    """The least energy off over energy on the multiples of any F0 within two semitones of `f0`, in dB.
+    """The least energy off over energy on the multiples of any F0 within two semitones of `f0`, in
+    dB.
 
     Arguments and errors as `split_energy`, for the lowest of these F0.
     """
     energy, _ = _energy(wave, f0 / 2 ** (_RETUNED_SEMITONES / 12), sample_rate)
     below = np.concatenate(([0], np.cumsum(energy)))  # energy of all bins before each
     bins_per_hz = len(wave) / sample_rate
-    step = _HALF_WIDTH / bins_per_hz / (sample_rate / 2 / f0)  # moves the highest harmonic by half its width
+    # moves the highest harmonic by half its width
+    step = _HALF_WIDTH / bins_per_hz / (sample_rate / 2 / f0)
     best = 0.0
-    for hz in np.arange(f0 / 2 ** (_RETUNED_SEMITONES / 12), f0 * 2 ** (_RETUNED_SEMITONES / 12), step):
+    for hz in np.arange(
+        f0 / 2 ** (_RETUNED_SEMITONES / 12), f0 * 2 ** (_RETUNED_SEMITONES / 12), step
+    ):
         centres = np.arange(hz, sample_rate / 2, hz) * bins_per_hz
         first, last = np.ceil(centres - _HALF_WIDTH), np.floor(centres + _HALF_WIDTH) + 1
         last = np.minimum(last, len(energy))
@@ -168,7 +188,8 @@ def retuned(wave: np.ndarray, f0: float, sample_rate: int) -> float:
 
 
 def stripes(wave: np.ndarray, f0: float, sample_rate: int, hop_length: int) -> float:
-    """Mean power at the multiples of sample_rate / hop_length over that elsewhere, off the multiples of `f0`, in dB.
+    """Mean power at the multiples of sample_rate / hop_length over that elsewhere, off the
+    multiples of `f0`, in dB.
 
     Arguments as `split_energy`. NaN where no such multiple lies off those of `f0`.
     """
@@ -184,12 +205,20 @@ def _levels(waves: Waves, f0: float, voc: Synthesizer) -> tuple[float, ...]:
     span = slice(start, start + round(_WINDOW_SECONDS * rate))
     parts = Waves(*(None if wave is None else wave[span].astype(np.float64) for wave in waves))
     steady_part = parts.output if parts.without_noise is None else parts.without_noise
-    return *_ratios(parts, f0, rate), retuned(parts.output, f0, rate), stripes(steady_part, f0, rate, voc.hop_length)
+    return (
+        *_ratios(parts, f0, rate),
+        retuned(parts.output, f0, rate),
+        stripes(steady_part, f0, rate, voc.hop_length),
+    )
 
 
 def _ratios(waves: Waves, f0: float, rate: float) -> tuple[float, ...]:
     """The first five numbers of `Curve` for one F0."""
-    energy = {name: split_energy(wave, f0, rate) for name, wave in waves._asdict().items() if wave is not None}
+    energy = {
+        name: split_energy(wave, f0, rate)
+        for name, wave in waves._asdict().items()
+        if wave is not None
+    }
     on, off = energy["output"]
     nothing = (float("nan"), float("nan"))
     explained = energy["noise"][1] if "noise" in energy else 0.0
@@ -211,15 +240,17 @@ def _decibels(off: float, on: float) -> float:
 def glide_levels(subject: Subject, mel: MelOf) -> tuple[np.ndarray, list[tuple[float, ...]]]:
     """F0 at the middle of each window of the glide, and the numbers of `Curve`.
 
-    Time is warped so that the phase of F0 runs evenly, which makes the glide a tone of one cycle a unit; what is of
-    tones alone is NaN.
+    Time is warped so that the phase of F0 runs evenly, which makes the glide a tone of one cycle a
+    unit; what is of tones alone is NaN.
     """
     voc = subject.voc
     f0 = glide(voc)
     waves = outputs(subject, mel, f0)
     rate = voc.sample_rate
     hops = len(voc.prior(f0)) // voc.hop_length  # a centred prior holds the last frame for one more
-    held = in_step(np.repeat(np.append(f0, f0[-1])[:hops].astype(np.float64), voc.hop_length), voc, len(f0))
+    held = in_step(
+        np.repeat(np.append(f0, f0[-1])[:hops].astype(np.float64), voc.hop_length), voc, len(f0)
+    )
     phase = np.cumsum(held) / rate  # cycles
     middles = np.arange(_EDGE_SECONDS, len(phase) / rate - _EDGE_SECONDS, _GLIDE_WINDOW)[1:-1]
     levels = []
@@ -234,15 +265,20 @@ def glide_levels(subject: Subject, mel: MelOf) -> tuple[np.ndarray, list[tuple[f
 def _warped(wave: np.ndarray, phase: np.ndarray, span: slice) -> np.ndarray:
     """Samples of `span` at even steps of phase."""
     interpolate = optional_module("scipy.interpolate", "a glide", "wavehax[eval]")
-    count = 2 * (span.stop - span.start)  # twice as dense: what is moved up in frequency must not fold back
+    # twice as dense: what is moved up in frequency must not fold back
+    count = 2 * (span.stop - span.start)
     even = np.linspace(phase[span.start], phase[span.stop], count, endpoint=False)
-    position = np.interp(even, phase[span.start : span.stop + 1], np.arange(span.start, span.stop + 1))
+    position = np.interp(
+        even, phase[span.start : span.stop + 1], np.arange(span.start, span.stop + 1)
+    )
     around = wave[span.start - _MARGIN : span.stop + _MARGIN]
     dense = resample(around, 1, _OVERSAMPLING)
     cubic = interpolate.CubicSpline(np.arange(len(dense)), dense.astype(np.float64))
     return cubic((position - span.start + _MARGIN) * _OVERSAMPLING)
 
 
-def _curve(mel: str, movement: str, f0: Sequence[float], levels: Sequence[tuple[float, ...]]) -> Curve:
+def _curve(
+    mel: str, movement: str, f0: Sequence[float], levels: Sequence[tuple[float, ...]]
+) -> Curve:
     columns = [[float(value) for value in column] for column in zip(*levels, strict=True)]
     return Curve(mel, movement, [float(hz) for hz in f0], *columns)

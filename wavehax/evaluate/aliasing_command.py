@@ -23,9 +23,10 @@ from wavehax.features import log_mel
 from wavehax.files import replacing
 from wavehax.locate import DEFAULT_MODEL
 
-DESCRIPTION = """Measure what a model puts off the harmonic series of its F0: steady tones and a glide from C2 (65 Hz)
-to C7 (2093 Hz), with the mel of the tone, with the mean mel of the training data and with frames of recordings. Needs
-the extra [eval], and [train] for training runs: those of recipes/aliasing are compared with a model so."""
+DESCRIPTION = """Measure what a model puts off the harmonic series of its F0: steady tones and a
+glide from C2 (65 Hz) to C7 (2093 Hz), with the mel of the tone, with the mean mel of the training
+data and with frames of recordings. Needs the extra [eval], and [train] for training runs: those of
+recipes/aliasing are compared with a model so."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -38,14 +39,18 @@ def main(argv: Sequence[str]) -> int:
     names = [path.name for path in arguments.speech]
     for name in names:
         if names.count(name) > 1:
-            raise UsageError(f"--speech: {names.count(name)} files are called {name}, expected names that differ")
+            raise UsageError(
+                f"--speech: {names.count(name)} files are called {name}, expected names that differ"
+            )
     outputs = output_paths(arguments.output)
     check_outputs(outputs, arguments.force)
     optional_module("scipy", "evaluation", "wavehax[eval]")
     subjects = {name: open_subject(name) for name in arguments.models or [DEFAULT_MODEL]}
     mels = {name: _mels(subject, arguments.speech) for name, subject in subjects.items()}
     found = {
-        name: [curve for mel, of in mels[name].items() for curve in aliasing.curves(subject, of, mel)]
+        name: [
+            curve for mel, of in mels[name].items() for curve in aliasing.curves(subject, of, mel)
+        ]
         for name, subject in subjects.items()
     }
     print(aliasing_report.table(found))
@@ -53,7 +58,10 @@ def main(argv: Sequence[str]) -> int:
         if path.suffix == ".json":
             _write_json(path, found, arguments.force)
         else:
-            sections = [aliasing_report.section(name, subjects[name], mels[name], found[name]) for name in found]
+            sections = [
+                aliasing_report.section(name, subjects[name], mels[name], found[name])
+                for name in found
+            ]
             body = "\n".join([aliasing_report.comparison(found), *sections])
             write_page(path, "Energy off the harmonic series", body, arguments.force)
     return 0
@@ -62,7 +70,10 @@ def main(argv: Sequence[str]) -> int:
 def _parser() -> Parser:
     parser = Parser(prog="wavehax evaluate aliasing", description=DESCRIPTION)
     parser.add_argument(
-        "models", nargs="*", metavar="MODEL", help="model files, names or training runs (default: vocos-24k)"
+        "models",
+        nargs="*",
+        metavar="MODEL",
+        help="model files, names or training runs (default: vocos-24k)",
     )
     parser.add_argument(
         "--speech",
@@ -86,7 +97,10 @@ def _mels(subject: Subject, speech: Sequence[Path]) -> dict[str, MelOf]:
     }
     mels |= {f"{name} sung": aliasing_mels.sung_mel(voc, frame) for name, frame in frames.items()}
     if subject.prior == "pcph":
-        mels |= {name: aliasing_mels.held_mel(frame) for name, frame in {"mean": subject.mean_mel, **frames}.items()}
+        mels |= {
+            name: aliasing_mels.held_mel(frame)
+            for name, frame in {"mean": subject.mean_mel, **frames}.items()
+        }
     return mels
 
 

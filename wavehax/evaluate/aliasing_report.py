@@ -1,4 +1,5 @@
-"""Energy off the harmonic series as one table, as JSON and as a page with curves, spectrograms and sound."""
+"""Energy off the harmonic series as one table, as JSON and as a page with curves, spectrograms and
+sound."""
 
 from __future__ import annotations
 
@@ -17,13 +18,13 @@ from wavehax.evaluate.subjects import Subject
 _RANGES = ((0, 500), (500, 2100))  # of F0, Hz
 _MARGINS = ("output", "less_noise", "retuned")
 _LOWEST_DB = -160  # of the plots of one model: that of the prior is near
-_EXPLANATION = """Energy off the multiples of F0 over energy on them. The neutral mel is that of the tone itself, its
-harmonics falling by 6 dB an octave; then the same with noise 40 dB below, as recordings have; a recording that is sung
-has the envelope of its loudest frame instead. The mean mel,
-that of the training data, has no harmonics and asks for noise between those of a high F0; a frame of a recording holds
-harmonics of another F0. A curve ends where the noise explains all. Retuned: against whichever F0 within two
-semitones the output comes closest to. Stripes: power at the multiples of the frame rate over that elsewhere, off the
-harmonics of tones."""
+_EXPLANATION = """Energy off the multiples of F0 over energy on them. The neutral mel is that of the
+tone itself, its harmonics falling by 6 dB an octave; then the same with noise 40 dB below, as
+recordings have; a recording that is sung has the envelope of its loudest frame instead. The mean
+mel, that of the training data, has no harmonics and asks for noise between those of a high F0; a
+frame of a recording holds harmonics of another F0. A curve ends where the noise explains all.
+Retuned: against whichever F0 within two semitones the output comes closest to. Stripes: power at
+the multiples of the frame rate over that elsewhere, off the harmonics of tones."""
 _LINES = {
     "the prior's harmonics": "prior",
     "output": "output",
@@ -42,10 +43,12 @@ Found = Mapping[str, Sequence[Curve]]
 
 
 def table(found: Found) -> str:
-    """The highest value of every curve in two ranges of F0, as text: model beside model. Of stripes it is the median.
+    """The highest value of every curve in two ranges of F0, as text: model beside model. Of stripes
+    it is the median.
 
-    What the frames modulate lies beside the harmonics, and at some F0 on the multiples of the frame rate by chance. Of
-    several models the last columns say how far each is at least above the first, F0 by F0.
+    What the frames modulate lies beside the harmonics, and at some F0 on the multiples of the frame
+    rate by chance. Of several models the last columns say how far each is at least above the first,
+    F0 by F0.
     """
     shown = [field.name for field in fields(Curve)[3:]]
     margins = _MARGINS if len(found) > 1 else ()
@@ -57,15 +60,24 @@ def table(found: Found) -> str:
             title = f"{mel}, {movement}, F0 {low}-{high} Hz"
             for model, curve in curves.items():
                 above = [_margin(curve, first, name, low, high) for name in margins]
-                rows.append((title, model, *(_summary(curve, name, low, high) for name in shown), *above))
-    header = ("dB off the harmonic series, highest; stripes, median", "model", *shown, *(f"{x} +" for x in margins))
+                rows.append(
+                    (title, model, *(_summary(curve, name, low, high) for name in shown), *above)
+                )
+    header = (
+        "dB off the harmonic series, highest; stripes, median",
+        "model",
+        *shown,
+        *(f"{x} +" for x in margins),
+    )
     widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
     return "\n".join(_line(row, widths) for row in (header, *rows))
 
 
 def kinds(found: Found) -> list[tuple[str, str]]:
     """Mel and movement of all curves, each once."""
-    return list(dict.fromkeys((curve.mel, curve.movement) for curves in found.values() for curve in curves))
+    return list(
+        dict.fromkeys((curve.mel, curve.movement) for curves in found.values() for curve in curves)
+    )
 
 
 def _of_kind(found: Found, mel: str, movement: str) -> dict[str, Curve]:
@@ -73,12 +85,17 @@ def _of_kind(found: Found, mel: str, movement: str) -> dict[str, Curve]:
 
 
 def _line(row: Sequence[str], widths: Sequence[int]) -> str:
-    cells = [cell.ljust(width) if i < 2 else cell.rjust(width) for i, (cell, width) in enumerate(zip(row, widths))]  # noqa: B905
+    cells = [
+        cell.ljust(width) if i < 2 else cell.rjust(width)
+        for i, (cell, width) in enumerate(zip(row, widths, strict=False))
+    ]
     return "  ".join(cells).rstrip()
 
 
 def _summary(curve: Curve, name: str, low: float, high: float) -> str:
-    values = [value for hz, value in zip(curve.f0, getattr(curve, name), strict=True) if low < hz <= high]
+    values = [
+        value for hz, value in zip(curve.f0, getattr(curve, name), strict=True) if low < hz <= high
+    ]
     known = [value for value in values if not np.isnan(value)]
     summary = np.median if name == "stripes" else max
     return f"{summary(known):.1f}" if known else "-"
@@ -89,12 +106,17 @@ def _margin(curve: Curve, first: Curve | None, name: str, low: float, high: floa
     if first is None or curve is first:
         return "-"
     rows = zip(curve.f0, getattr(curve, name), getattr(first, name), strict=True)
-    above = [value - other for hz, value, other in rows if low < hz <= high and np.isfinite([value, other]).all()]
+    above = [
+        value - other
+        for hz, value, other in rows
+        if low < hz <= high and np.isfinite([value, other]).all()
+    ]
     return f"{min(above):.1f}" if above else "-"
 
 
 def comparison(found: Found) -> str:
-    """HTML: the table; and of several models the outputs in one plot for every mel that all of them were given."""
+    """HTML: the table; and of several models the outputs in one plot for every mel that all of them
+    were given."""
     parts = [f"<p>{_EXPLANATION}</p><pre>{escape(table(found))}</pre>"]
     for mel, movement in kinds(found) if len(found) > 1 else ():
         curves = _of_kind(found, mel, movement)
@@ -124,7 +146,9 @@ def section(name: str, subject: Subject, mels: Mapping[str, MelOf], found: Seque
 def _plot(curve: Curve) -> str:
     lines = {label: (curve.f0, getattr(curve, name)) for label, name in _LINES.items()}
     lines = {label: line for label, line in lines.items() if not np.isnan(line[1]).all()}
-    return pictures.plot(lines, _LOWEST_DB, 20, f"{curve.movement}: energy off the harmonics over energy on them")
+    return pictures.plot(
+        lines, _LOWEST_DB, 20, f"{curve.movement}: energy off the harmonics over energy on them"
+    )
 
 
 def _glide(subject: Subject, mel: MelOf) -> str:

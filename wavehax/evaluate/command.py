@@ -20,10 +20,10 @@ from wavehax.evaluate.synthesis import FilePair, ModelSynthesis, Synthesis, Worl
 from wavehax.locate import DEFAULT_MODEL
 from wavehax.vocoder import PRECISIONS
 
-DESCRIPTION = """Score what a vocoder makes: files of GENERATED_DIR against the recordings of the same names in
-NATURAL_DIR, or what a model makes of the recordings that a manifest names; see also wavehax evaluate
-aliasing --help and wavehax evaluate f0 --help. Needs the extras [f0,eval]; with [mos] it also predicts
-naturalness."""
+DESCRIPTION = """Score what a vocoder makes: files of GENERATED_DIR against the recordings of the
+same names in NATURAL_DIR, or what a model makes of the recordings that a manifest names; see also
+wavehax evaluate aliasing --help and wavehax evaluate f0 --help. Needs the extras [f0,eval]; with
+[mos] it also predicts naturalness."""
 WORST = 5  # files listed per group
 _NEEDED = {"pesq": "eval", "pystoi": "eval", "scipy": "eval", "pyworld": "f0"}
 
@@ -61,21 +61,44 @@ def main(argv: Sequence[str]) -> int:
 
 def _parser() -> Parser:
     parser = Parser(prog="wavehax evaluate", description=DESCRIPTION)
-    parser.add_argument("folders", nargs="*", type=Path, metavar="DIR", help="NATURAL_DIR GENERATED_DIR")
-    parser.add_argument("--data", type=Path, metavar="MANIFEST", help="table (.tsv) with columns file, split, speaker")
-    parser.add_argument("--splits", nargs="+", metavar="SPLIT", help=f"of the manifest (default {' '.join(SPLITS)})")
+    parser.add_argument(
+        "folders", nargs="*", type=Path, metavar="DIR", help="NATURAL_DIR GENERATED_DIR"
+    )
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="MANIFEST",
+        help="table (.tsv) with columns file, split, speaker",
+    )
+    parser.add_argument(
+        "--splits", nargs="+", metavar="SPLIT", help=f"of the manifest (default {' '.join(SPLITS)})"
+    )
     maker = parser.add_mutually_exclusive_group()
-    maker.add_argument("--model", metavar="MODEL", help="model file, or name of a shipped one (default: vocos-24k)")
-    maker.add_argument("--world", action="store_true", help="WORLD analysis and synthesis in place of a model")
+    maker.add_argument(
+        "--model", metavar="MODEL", help="model file, or name of a shipped one (default: vocos-24k)"
+    )
+    maker.add_argument(
+        "--world", action="store_true", help="WORLD analysis and synthesis in place of a model"
+    )
     help_text = "F0 that the model predicts from the mel, in place of Harvest's"
     parser.add_argument("--f0", choices=[types.F0_FROM_MEL], help=help_text)
-    parser.add_argument("--precision", choices=["auto", *PRECISIONS], help="of the model (default fp32)")
     parser.add_argument(
-        "--f0-scale", type=types.positive, metavar="X", help="multiply F0; then pitch and voicing alone are scored"
+        "--precision", choices=["auto", *PRECISIONS], help="of the model (default fp32)"
     )
-    help_text = "samples between the frames of the vocoder that made GENERATED_DIR (default: as long as 256 at 24 kHz)"
+    parser.add_argument(
+        "--f0-scale",
+        type=types.positive,
+        metavar="X",
+        help="multiply F0; then pitch and voicing alone are scored",
+    )
+    help_text = (
+        "samples between the frames of the vocoder that made GENERATED_DIR (default: as long as"
+        " 256 at 24 kHz)"
+    )
     parser.add_argument("--hop-length", type=types.count, metavar="N", help=help_text)
-    parser.add_argument("--jobs", type=types.count, default=1, help="files worked on at once (default 1)")
+    parser.add_argument(
+        "--jobs", type=types.count, default=1, help="files worked on at once (default 1)"
+    )
     types.add_report(parser)
     return parser
 
@@ -88,7 +111,9 @@ def _task(arguments: argparse.Namespace) -> tuple[list[Item], Synthesis, str]:
         raise UsageError(f"{arguments.folders[0]}: expected no folders with --data")
     for option in ("f0", "precision"):
         if arguments.world and getattr(arguments, option):
-            raise UsageError(f"--{option} {getattr(arguments, option)}: needs a model, and WORLD is none")
+            raise UsageError(
+                f"--{option} {getattr(arguments, option)}: needs a model, and WORLD is none"
+            )
     if arguments.hop_length:
         raise UsageError(f"--hop-length {arguments.hop_length}: expected two folders, not --data")
     items = manifest_items(arguments.data, arguments.splits or SPLITS)
@@ -107,10 +132,15 @@ def _task(arguments: argparse.Namespace) -> tuple[list[Item], Synthesis, str]:
 def _folder_task(arguments: argparse.Namespace) -> tuple[list[Item], Synthesis, str]:
     if len(arguments.folders) != 2:
         raise UsageError(
-            f"{len(arguments.folders)} folders: expected NATURAL_DIR and GENERATED_DIR, or --data MANIFEST"
+            f"{len(arguments.folders)} folders: expected NATURAL_DIR and GENERATED_DIR, or --data"
+            " MANIFEST"
         )
     for option in ("model", "world", "f0", "precision", "f0_scale", "splits"):
         if getattr(arguments, option):
             raise UsageError(f"--{option.replace('_', '-')} needs --data MANIFEST")
     natural, generated = arguments.folders
-    return folder_items(natural, generated), FilePair(arguments.hop_length), f"{generated} against {natural}"
+    return (
+        folder_items(natural, generated),
+        FilePair(arguments.hop_length),
+        f"{generated} against {natural}",
+    )

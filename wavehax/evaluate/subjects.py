@@ -1,4 +1,5 @@
-"""What `wavehax evaluate aliasing` measures: model files in the engine, and runs of training in PyTorch."""
+"""What `wavehax evaluate aliasing` measures: model files in the engine, and runs of training in
+PyTorch."""
 
 from __future__ import annotations
 
@@ -39,7 +40,8 @@ class Subject:
 
 
 def open_subject(name: str) -> Subject:
-    """A model, by what `wavehax.load` takes, or the folder of a training run (wavehax.evaluate.trained).
+    """A model, by what `wavehax.load` takes, or the folder of a training run
+    (wavehax.evaluate.trained).
 
     Raises:
         OSError: it cannot be read.
@@ -54,14 +56,20 @@ def open_subject(name: str) -> Subject:
         subject, priors = Subject(run, run.prior_kind, run.mean_mel), ("pcph", "noise", "none")
     else:
         voc = wavehax.load(name)
-        subject, priors = Subject(voc, voc.config.prior, load_model(model_path(name)).weights["mel_mean"]), ("pcph",)
+        subject, priors = (
+            Subject(voc, voc.config.prior, load_model(model_path(name)).weights["mel_mean"]),
+            ("pcph",),
+        )
     if subject.prior not in priors:
         expected = " or ".join(repr(prior) for prior in priors[:2])
-        raise ValueError(f"{name}: prior {subject.prior!r}: expected a model with the prior {expected}")
+        raise ValueError(
+            f"{name}: prior {subject.prior!r}: expected a model with the prior {expected}"
+        )
     return subject
 
 
 def in_step(prior: np.ndarray, voc: Synthesizer, frames: int) -> np.ndarray:
-    """The samples of a prior that stand where those of the output do: a centred one begins half a hop earlier."""
+    """The samples of a prior that stand where those of the output do: a centred one begins half a
+    hop earlier."""
     start = (len(prior) - frames * voc.hop_length) // 2
     return prior[start : start + frames * voc.hop_length]

@@ -8,11 +8,15 @@ from wavehax.config import FeatureConfig, GeneratorConfig
 from wavehax.features import interpolation, mel_filterbank, mel_frequencies
 
 
-def envelope_weights(config: GeneratorConfig, features: FeatureConfig) -> tuple[np.ndarray, np.ndarray]:
-    """Weight [F, n_mels] and bias [F] that map a log-mel to the log-magnitude of the generator's STFT.
+def envelope_weights(
+    config: GeneratorConfig, features: FeatureConfig
+) -> tuple[np.ndarray, np.ndarray]:
+    """Weight [F, n_mels] and bias [F] that map a log-mel to the log-magnitude of the generator's
+    STFT.
 
-    The log-mel of a band, less the log of the sum of its filter, is the log of the mel's STFT magnitude there. It is
-    interpolated linearly over frequency between the centres of the bands, and held beyond the first and the last.
+    The log-mel of a band, less the log of the sum of its filter, is the log of the mel's STFT
+    magnitude there. It is interpolated linearly over frequency between the centres of the bands,
+    and held beyond the first and the last.
 
     Raises:
         ValueError: `features` has other bands or another sample rate than the generator.

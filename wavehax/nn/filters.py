@@ -18,7 +18,8 @@ _HALF = FILTER_TAPS // 2
 
 
 class Filters(nn.Module):
-    """Holds the `weight` of one side of a filter bank, trained or fixed; both are part of the state."""
+    """Holds the `weight` of one side of a filter bank, trained or fixed; both are part of the
+    state."""
 
     weight: Tensor
 
@@ -31,7 +32,8 @@ class Filters(nn.Module):
 
 
 class FilterBank(nn.Module):
-    """Analysis [B, 1, N] -> [B, S, N / S] and synthesis [B, S, N / S] -> [B, 1, N] with filters of 63 taps."""
+    """Analysis [B, 1, N] -> [B, S, N / S] and synthesis [B, S, N / S] -> [B, 1, N] with filters of
+    63 taps."""
 
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
@@ -46,7 +48,9 @@ class FilterBank(nn.Module):
         """Analysis [S, 1, taps] and synthesis [1, S, taps]."""
         analysis = torch.empty(self.num_streams, 1, FILTER_TAPS)
         synthesis = torch.empty(1, self.num_streams, FILTER_TAPS)
-        return nn.init.trunc_normal_(analysis, std=INIT_STD), nn.init.trunc_normal_(synthesis, std=INIT_STD)
+        return nn.init.trunc_normal_(analysis, std=INIT_STD), nn.init.trunc_normal_(
+            synthesis, std=INIT_STD
+        )
 
     def analyze(self, wave: Tensor) -> Tensor:
         """Filter centred on every S-th sample, the first one being sample 0."""
@@ -60,7 +64,8 @@ class FilterBank(nn.Module):
 
 
 class PQMF(FilterBank):
-    """Fixed cosine-modulated filter bank; outputs of the analysis whose window leaves the utterance are zero."""
+    """Fixed cosine-modulated filter bank; outputs of the analysis whose window leaves the utterance
+    are zero."""
 
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__(config)
@@ -68,7 +73,9 @@ class PQMF(FilterBank):
 
     def _initial_filters(self) -> tuple[Tensor, Tensor]:
         offset = torch.arange(-_HALF, _HALF + 1, dtype=torch.float64)
-        window = torch.kaiser_window(FILTER_TAPS, periodic=False, beta=PQMF_BETA, dtype=torch.float64)
+        window = torch.kaiser_window(
+            FILTER_TAPS, periodic=False, beta=PQMF_BETA, dtype=torch.float64
+        )
         prototype = PQMF_CUTOFF * torch.sinc(PQMF_CUTOFF * offset) * window
         k = torch.arange(self.num_streams, dtype=torch.float64)[:, None]
         carrier = (2 * k + 1) * torch.pi / (2 * self.num_streams) * offset
@@ -84,7 +91,8 @@ class PQMF(FilterBank):
 
 
 class HaarPacket(FilterBank):
-    """Fixed orthonormal Haar wavelet packet of depth log2 S: blocks of S samples, so nothing is padded.
+    """Fixed orthonormal Haar wavelet packet of depth log2 S: blocks of S samples, so nothing is
+    padded.
 
     The streams are in the order of splitting every band into (low, high): LL, LH, HL, HH for four.
     """
@@ -100,11 +108,14 @@ class HaarPacket(FilterBank):
         return functional.conv1d(wave, self.analysis.weight, stride=self.num_streams)
 
     def synthesize(self, streams: Tensor) -> Tensor:
-        return functional.conv_transpose1d(streams, self.synthesis.weight.transpose(0, 1), stride=self.num_streams)
+        return functional.conv_transpose1d(
+            streams, self.synthesis.weight.transpose(0, 1), stride=self.num_streams
+        )
 
 
 def _upsample(streams: Tensor) -> Tensor:
-    """[B, S, M] to [B, S, M * S] with S-1 zeros after every sample, at the same level in the pass band."""
+    """[B, S, M] to [B, S, M * S] with S-1 zeros after every sample, at the same level in the pass
+    band."""
     num_streams = streams.shape[1]
     return functional.pad(streams.unsqueeze(-1) * num_streams, (0, num_streams - 1)).flatten(-2)
 

@@ -9,11 +9,13 @@ from wavehax.arguments import Parser
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """`wavehax train CONFIG [key=value ...]`: train, or take up the run that is in the config's `run_dir`.
+    """`wavehax train CONFIG [key=value ...]`: train, or take up the run that is in the config's
+    `run_dir`.
 
     Raises:
         UsageError: the arguments make no sense.
-        ValueError, OSError: the configuration, the prepared data or the checkpoint is not as expected.
+        ValueError, OSError: the configuration, the prepared data or the checkpoint is not as
+            expected.
     """
     from wavehax.train.config import load_config
     from wavehax.train.data import prepared_manifest
@@ -26,6 +28,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("overrides", nargs="*", metavar="key=value", help=help_text)
     arguments = parser.parse_args(argv)
     config = load_config(arguments.config, arguments.overrides)
-    if config.monitor.every_steps and config.monitor.validation:  # which is not read before data and models are there
+    # which is not read before data and models are there
+    if config.monitor.every_steps and config.monitor.validation:
         prepared_manifest(Path(config.monitor.validation), config.feature_config)
     Trainer(config).run()

@@ -1,7 +1,7 @@
 """Adversarial and feature-matching losses (docs/design.md#adversarial-losses).
 
-All are sums over sub-discriminators (and layers) of means over the elements of one tensor, as in the authors' code:
-the weights of a recipe (mel 45, feature matching 2, adversarial 1) are for sums.
+All are sums over sub-discriminators (and layers) of means over the elements of one tensor, as in
+the authors' code: the weights of a recipe (mel 45, feature matching 2, adversarial 1) are for sums.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ KINDS = ("hinge", "least_squares")
 
 
 def generator_loss(fake: Sequence[Tensor], kind: str) -> Tensor:
-    """What the generator pays for outputs on its own waves: the sum of -mean(D) or of mean((1 - D)^2).
+    """What the generator pays for outputs on its own waves: the sum of -mean(D) or of mean((1 -
+    D)^2).
 
     ValueError for a kind that is not in KINDS.
     """
@@ -26,11 +27,14 @@ def generator_loss(fake: Sequence[Tensor], kind: str) -> Tensor:
     return _total([(1 - output).square().mean() for output in fake])
 
 
-def discriminator_loss(real: Sequence[Tensor], fake: Sequence[Tensor], kind: str) -> tuple[Tensor, Tensor]:
-    """What the discriminators pay for outputs on recordings and on (detached) generated waves, to be added.
+def discriminator_loss(
+    real: Sequence[Tensor], fake: Sequence[Tensor], kind: str
+) -> tuple[Tensor, Tensor]:
+    """What the discriminators pay for outputs on recordings and on (detached) generated waves, to
+    be added.
 
-    hinge: mean(max(0, 1 - D)) and mean(max(0, 1 + D)); least_squares: mean((1 - D)^2) and mean(D^2).
-    ValueError for a kind that is not in KINDS.
+    hinge: mean(max(0, 1 - D)) and mean(max(0, 1 + D)); least_squares: mean((1 - D)^2) and
+    mean(D^2). ValueError for a kind that is not in KINDS.
     """
     _check_kind(kind)
     if kind == "hinge":
@@ -38,7 +42,9 @@ def discriminator_loss(real: Sequence[Tensor], fake: Sequence[Tensor], kind: str
             _total([functional.relu(1 - output).mean() for output in real]),
             _total([functional.relu(1 + output).mean() for output in fake]),
         )
-    return _total([(1 - output).square().mean() for output in real]), _total([o.square().mean() for o in fake])
+    return _total([(1 - output).square().mean() for output in real]), _total(
+        [o.square().mean() for o in fake]
+    )
 
 
 def feature_matching_loss(

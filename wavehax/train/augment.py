@@ -9,7 +9,8 @@ from wavehax.features import log_mel
 
 _DISTURBANCE = (3e-4, 0.1)  # RMS, of full scale
 _RUMBLE_HZ = 60.0
-_FADE = 0.25  # of the margin: the part whose ends are faded, as the resampling takes the signal to be periodic
+# of the margin: the part whose ends are faded, as the resampling takes the signal to be periodic
+_FADE = 0.25
 
 
 def margin_frames(features: FeatureConfig) -> int:
@@ -23,10 +24,12 @@ def resample_segment(
     features: FeatureConfig,
     disturb: np.random.Generator | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Play a piece of a recording at another speed: pitch and formants move together, as those of another voice.
+    """Play a piece of a recording at another speed: pitch and formants move together, as those of
+    another voice.
 
-    The spectrum of the whole piece is cut or filled with zeros, which is band-limited interpolation without any
-    transition band; its ends, where it would wrap around, are faded and lie in the margin.
+    The spectrum of the whole piece is cut or filled with zeros, which is band-limited interpolation
+    without any transition band; its ends, where it would wrap around, are faded and lie in the
+    margin.
 
     Args:
         audio: [M], speed * (frames + 2 * margin_frames) * hop_length samples of the recording.
@@ -38,7 +41,10 @@ def resample_segment(
         float32 audio [frames * hop_length] and log-mel [n_mels, frames], the middle of the piece.
     """
     hop, margin = features.hop_length, margin_frames(features)
-    count, fade = (frames + 2 * margin) * hop, round(_FADE * margin * len(audio) / (frames + 2 * margin))
+    count, fade = (
+        (frames + 2 * margin) * hop,
+        round(_FADE * margin * len(audio) / (frames + 2 * margin)),
+    )
     ramp = 0.5 - 0.5 * np.cos(np.pi * np.arange(fade) / fade)
     audio = audio.astype(np.float32)
     audio[:fade] *= ramp
@@ -72,7 +78,8 @@ def disturbance(count: int, sample_rate: int, rng: np.random.Generator) -> np.nd
 
 
 def resample_f0(f0: np.ndarray, at: np.ndarray, speed: float) -> np.ndarray:
-    """F0 [T] in Hz at the frames `at` (fractions allowed) of the contour `f0` played `speed` times as fast.
+    """F0 [T] in Hz at the frames `at` (fractions allowed) of the contour `f0` played `speed` times
+    as fast.
 
     Between two voiced frames it is interpolated; elsewhere the nearer one decides.
     """

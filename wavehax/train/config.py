@@ -22,13 +22,29 @@ def _check_count(name: str, value: Any, least: int = 1) -> None:
 
 
 def _check_number(
-    name: str, value: Any, *, positive: bool = False, below: float = math.inf, most: float = math.inf
+    name: str,
+    value: Any,
+    *,
+    positive: bool = False,
+    below: float = math.inf,
+    most: float = math.inf,
 ) -> None:
     """Finite, 0 <= value < below, value <= most; with `positive` more than 0."""
-    number = type(value) in (int, float) and math.isfinite(value) and 0 <= value < below and value <= most
+    number = (
+        type(value) in (int, float)
+        and math.isfinite(value)
+        and 0 <= value < below
+        and value <= most
+    )
     if not number or (positive and value == 0):
         least = "more than 0" if positive else "0 or more"
-        limit = f" and below {below:g}" if below < math.inf else f" and at most {most:g}" if most < math.inf else ""
+        limit = (
+            f" and below {below:g}"
+            if below < math.inf
+            else f" and at most {most:g}"
+            if most < math.inf
+            else ""
+        )
         raise ConfigError(f"{name}={repr(value)[:40]}: expected a number, {least}{limit}")
 
 
@@ -44,17 +60,26 @@ class DataConfig:
     path: str  # prepared folder (wavehax.train.prepare), relative to where the command runs
     batch_size: int = 16  # segments of one step, over all processes and accumulated parts
     segment_frames: int = 32  # frames of one segment
-    speaker_exponent: float = 0.5  # a speaker's share is frames ** exponent; 1: as recorded, 0: all alike
-    gain_db: float = 6.0  # segments are scaled by a gain drawn from [-gain_db, gain_db / 2], and half are inverted
-    speed_share: float = 0.0  # of segments that are played at another speed: pitch and formants of another voice
+    # a speaker's share is frames ** exponent; 1: as recorded, 0: all alike
+    speaker_exponent: float = 0.5
+    # segments are scaled by a gain drawn from [-gain_db, gain_db / 2], and half are inverted
+    gain_db: float = 6.0
+    # of segments that are played at another speed: pitch and formants of another voice
+    speed_share: float = 0.0
     speed_min: float = 0.7  # slowest such speed, 1: as recorded
     speed_max: float = 1.9  # fastest; speeds are drawn uniformly on a logarithmic scale
-    shifted_share: float = 0.0  # of those at their own speed whose mel is of the voice at another pitch (train.pitch)
-    flat_share: float = 0.0  # of the others whose mel has lost its harmonics (wavehax.harmonics), as where F0 is scaled
-    disturbed_share: float = 0.0  # of the others, too, whose mel shows an offset, rumble or hum that the audio lacks
-    shift_samples: int = 0  # the losses hear a segment from a sample drawn up to this one on: no frame grid to rest on
-    resident: bool = False  # recordings lie in the memory of the GPU, where segments and mels are made (train.resident)
-    workers: int = 0  # processes that draw batches ahead of time; 0: the training process draws its own
+    # of those at their own speed whose mel is of the voice at another pitch (train.pitch)
+    shifted_share: float = 0.0
+    # of the others whose mel has lost its harmonics (wavehax.harmonics), as where F0 is scaled
+    flat_share: float = 0.0
+    # of the others, too, whose mel shows an offset, rumble or hum that the audio lacks
+    disturbed_share: float = 0.0
+    # the losses hear a segment from a sample drawn up to this one on: no frame grid to rest on
+    shift_samples: int = 0
+    # recordings lie in the memory of the GPU, where segments and mels are made (train.resident)
+    resident: bool = False
+    # processes that draw batches ahead of time; 0: the training process draws its own
+    workers: int = 0
 
     def __post_init__(self) -> None:
         _check_count("data.batch_size", self.batch_size)
@@ -75,7 +100,9 @@ class DataConfig:
             if self.resident and getattr(self, name):
                 raise ConfigError(f"data.resident=true: makes no such mels, expected {name}=0")
         if self.speed_min > self.speed_max:
-            raise ConfigError(f"data.speed_min={self.speed_min}: expected at most speed_max={self.speed_max}")
+            raise ConfigError(
+                f"data.speed_min={self.speed_min}: expected at most speed_max={self.speed_max}"
+            )
 
 
 @dataclass(frozen=True)
@@ -110,9 +137,15 @@ class LossConfig:
         _check_number("loss.repulsion", self.repulsion, most=1)
         _check_number("loss.repulsion_from", self.repulsion_from)
         if len(self.n_ffts) != len(self.n_mels) or not self.n_ffts:
-            raise ConfigError(f"n_ffts={self.n_ffts}, n_mels={self.n_mels}: expected as many of each, at least one")
+            raise ConfigError(
+                f"n_ffts={self.n_ffts}, n_mels={self.n_mels}: expected as many of each, at least"
+                " one"
+            )
         if bool(self.log_weight) != bool(self.log_n_ffts):
-            raise ConfigError(f"loss.log_weight={self.log_weight}, log_n_ffts={self.log_n_ffts}: expected both or none")
+            raise ConfigError(
+                f"loss.log_weight={self.log_weight}, log_n_ffts={self.log_n_ffts}: expected both"
+                " or none"
+            )
 
 
 @dataclass(frozen=True)
@@ -138,7 +171,8 @@ class OptimizerConfig:
 
 @dataclass(frozen=True)
 class AdversaryConfig:
-    """The discriminators, their losses and their AdamW; without this section a run has spectral losses alone."""
+    """The discriminators, their losses and their AdamW; without this section a run has spectral
+    losses alone."""
 
     discriminator: str = "light"  # a preset of wavehax.nn.discriminators.DiscriminatorConfig
     init_from: str = ""  # a run or a checkpoint whose discriminators these start from
@@ -150,11 +184,13 @@ class AdversaryConfig:
     feature_weight: float = 2.0  # of feature matching
     normalize_features: bool = False  # each map's difference relative to the map's mean magnitude
     learning_rate: float = 2e-4  # cosine to zero at `max_steps`
-    win_rate: float = 1.0  # share of right judgements from which on the rate falls; 1: it never does
+    # share of right judgements from which on the rate falls; 1: it never does
+    win_rate: float = 1.0
     beta1: float = 0.8
     beta2: float = 0.99
     max_grad_norm: float = 10.0
-    precision: str = "fp32"  # of the discriminators; "bf16" pays on GPUs, and on CPUs that have matrix units for it
+    # of the discriminators; "bf16" pays on GPUs, and on CPUs that have matrix units for it
+    precision: str = "fp32"
 
     def __post_init__(self) -> None:
         _check_choice("adversary.discriminator", self.discriminator, DISCRIMINATORS)
@@ -177,8 +213,10 @@ class MonitorConfig:
     """What a run tells while it goes on; TensorBoard reads it from the run_dir."""
 
     every_steps: int = 1000  # between samples; 0: none
-    validation: str = ""  # a prepared folder of held-out recordings; empty: samples are of training segments
-    segments: int = 4  # synthesised each time, of 3 s, or of the longest utterance where that is shorter
+    # a prepared folder of held-out recordings; empty: samples are of training segments
+    validation: str = ""
+    # synthesised each time, of 3 s, or of the longest utterance where that is shorter
+    segments: int = 4
 
     def __post_init__(self) -> None:
         _check_count("monitor.every_steps", self.every_steps, 0)
@@ -198,9 +236,11 @@ class TrainConfig:
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     adversary: AdversaryConfig | None = None
     monitor: MonitorConfig = field(default_factory=MonitorConfig)
-    init_from: str = ""  # a model (file, shipped name, ...) or another run, whose averaged weights are the first ones
+    # a model (file, shipped name, ...) or another run, whose averaged weights are the first ones
+    init_from: str = ""
     precision: str = "fp32"  # of the generator; "bf16": matrix products and convolutions, for GPUs
-    accumulate: int = 1  # parts in which a batch passes, for less memory (batch norm then sees a part at a time)
+    # parts in which a batch passes, for less memory (batch norm then sees a part at a time)
+    accumulate: int = 1
     accelerator: str = "auto"  # "cpu", "cuda" or what there is
     devices: int = 1  # processes on this machine, each with a GPU or with CPU threads of its own
     num_nodes: int = 1  # machines
@@ -215,7 +255,9 @@ class TrainConfig:
         for name in ("n_mels", "hop_length", "sample_rate"):
             value, expected = getattr(self.generator, name), getattr(self.feature_config, name)
             if value != expected:
-                raise ConfigError(f"generator.{name}={value}: expected {expected}, as {self.features} has")
+                raise ConfigError(
+                    f"generator.{name}={value}: expected {expected}, as {self.features} has"
+                )
         self._check_windows()
         _check_choice("precision", self.precision, PRECISIONS)
         _check_choice("accelerator", self.accelerator, ("auto", "cpu", "cuda"))
@@ -223,12 +265,14 @@ class TrainConfig:
             _check_count(name, getattr(self, name))
         if self.adversary and self.adversary.start_step >= self.max_steps:
             raise ConfigError(
-                f"adversary.start_step={self.adversary.start_step}: expected below max_steps={self.max_steps}"
+                f"adversary.start_step={self.adversary.start_step}: expected below"
+                f" max_steps={self.max_steps}"
             )
         alone = self.adversary.start_step + self.adversary.alone_steps if self.adversary else 0
         if alone >= self.max_steps:
             raise ConfigError(
-                f"adversary.alone_steps={self.adversary.alone_steps}: no step is left for the generator;"
+                f"adversary.alone_steps={self.adversary.alone_steps}: no step is left for the"
+                " generator;"
                 f" expected start_step + alone_steps below max_steps={self.max_steps}"
             )
         parts = self.devices * self.num_nodes * self.accumulate
@@ -249,7 +293,9 @@ class TrainConfig:
         inside = max(self.loss.log_n_ffts, default=0)
         if heard <= longest // 2 or heard < inside:
             what = f"data.segment_frames={frames}" + (f", shift_samples={shift}" if shift else "")
-            raise ConfigError(f"{what}: too short for a loss window of {max(longest, inside)} samples")
+            raise ConfigError(
+                f"{what}: too short for a loss window of {max(longest, inside)} samples"
+            )
 
     @property
     def feature_config(self) -> FeatureConfig:
@@ -274,13 +320,13 @@ _SECTIONS = {
 def load_config(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
     """Read a YAML file; `overrides` are `key=value` or `section.key=value` with YAML values.
 
-    With `init_from`, fields of `generator` and `features` that are left out are those of that model, and those that
-    are given must agree with it (wavehax.train.inherit).
+    With `init_from`, fields of `generator` and `features` that are left out are those of that
+    model, and those that are given must agree with it (wavehax.train.inherit).
 
     Raises:
         OSError: there is no such run as `init_from` names.
-        ValueError: the file or `init_from` cannot be read, an unknown or missing key, or a value that cannot be; the
-            message names it.
+        ValueError: the file or `init_from` cannot be read, an unknown or missing key, or a value
+            that cannot be; the message names it.
     """
     values = read_yaml(path)
     for text in overrides:
@@ -288,7 +334,9 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
         section, _, name = key.rpartition(".")
         target = values.setdefault(section, {}) if section else values
         if not isinstance(target, dict):
-            raise ConfigError(f"{key}: {section}={repr(target)[:40]} is no section, expected a mapping of keys")
+            raise ConfigError(
+                f"{key}: {section}={repr(target)[:40]} is no section, expected a mapping of keys"
+            )
         target[name] = value
     if values.get("init_from") and isinstance(values["init_from"], str):
         from wavehax.train.inherit import inherited
@@ -308,8 +356,13 @@ def _split_override(text: str) -> tuple[str, Any]:
 
 
 def config_from_dict(values: Mapping[str, Any]) -> TrainConfig:
-    """The configuration from nested plain values; `config_to_dict` makes them. A run without an adversary has None."""
-    given = {name: values[name] for name in _SECTIONS if name in values and (name, values[name]) != ("adversary", None)}
+    """The configuration from nested plain values; `config_to_dict` makes them. A run without an
+    adversary has None."""
+    given = {
+        name: values[name]
+        for name in _SECTIONS
+        if name in values and (name, values[name]) != ("adversary", None)
+    }
     sections = {name: from_dict(_SECTIONS[name], value) for name, value in given.items()}
     return from_dict(TrainConfig, {**values, **sections})
 
@@ -317,4 +370,7 @@ def config_from_dict(values: Mapping[str, Any]) -> TrainConfig:
 def config_to_dict(config: TrainConfig) -> dict[str, Any]:
     """Nested plain JSON types."""
     values = {f.name: getattr(config, f.name) for f in dataclasses.fields(config)}
-    return {name: to_dict(value) if name in _SECTIONS and value else value for name, value in values.items()}
+    return {
+        name: to_dict(value) if name in _SECTIONS and value else value
+        for name, value in values.items()
+    }

@@ -1,4 +1,5 @@
-"""Which recordings a corpus has, and which of them are held out: what a recipe knows of its corpus."""
+"""Which recordings a corpus has, and which of them are held out: what a recipe knows of its
+corpus."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ F0_COLUMNS = ("f0_min", "f0_max")
 class Recording:
     """One file of a corpus; only the split `train` is trained on.
 
-    The splits that evaluation knows: `dev` are other utterances of voices in `train`, `unseen` voices that are not.
+    The splits that evaluation knows: `dev` are other utterances of voices in `train`, `unseen`
+    voices that are not.
     """
 
     path: Path
@@ -34,11 +36,14 @@ class Recording:
     def __post_init__(self) -> None:
         if self.f0_max != 0 and not 0 < self.f0_min < self.f0_max:
             found = f"f0_min={self.f0_min}, f0_max={self.f0_max}"
-            raise ValueError(f"{self.path}: {found}: expected 0 < f0_min < f0_max, or f0_max=0 where unvoiced")
+            raise ValueError(
+                f"{self.path}: {found}: expected 0 < f0_min < f0_max, or f0_max=0 where unvoiced"
+            )
 
 
 def find(corpus: Path, pattern: str) -> list[Path]:
-    """The files of `corpus` that match `pattern` (as `Path.glob` has it), in the order of their names.
+    """The files of `corpus` that match `pattern` (as `Path.glob` has it), in the order of their
+    names.
 
     Raises:
         FileNotFoundError: there is none; the message names the pattern.
@@ -50,7 +55,8 @@ def find(corpus: Path, pattern: str) -> list[Path]:
 
 
 def hold_out(recordings: Iterable[Recording], every: int) -> Iterator[Recording]:
-    """The same recordings, the first of each `every` of split `train` moved to `dev`: the same ones every time."""
+    """The same recordings, the first of each `every` of split `train` moved to `dev`: the same ones
+    every time."""
     count = 0
     for recording in recordings:
         if recording.split == "train":
@@ -61,14 +67,16 @@ def hold_out(recordings: Iterable[Recording], every: int) -> Iterator[Recording]
 
 
 def read_manifest(path: Path) -> Iterator[Recording]:
-    """The rows of a manifest, or of MANIFEST.tsv in a folder: tab-separated, headed by at least file, split, speaker.
+    """The rows of a manifest, or of MANIFEST.tsv in a folder: tab-separated, headed by at least
+    file, split, speaker.
 
-    Files are relative to its folder. Columns f0_min and f0_max, in Hz, may give the range of F0; where they are empty
-    it is the default.
+    Files are relative to its folder. Columns f0_min and f0_max, in Hz, may give the range of F0;
+    where they are empty it is the default.
 
     Raises:
         OSError: there is no such file.
-        ValueError: no such table: a column or a value is missing, or no number; the message names the line.
+        ValueError: no such table: a column or a value is missing, or no number; the message names
+            the line.
     """
     path = path / MANIFEST if path.is_dir() else path
     with open(path, newline="", encoding="utf-8") as file:
@@ -77,7 +85,9 @@ def read_manifest(path: Path) -> Iterator[Recording]:
             for row in rows:
                 yield _recording(path.parent, row, f"{path}: line {rows.line_num}")
         except (csv.Error, UnicodeDecodeError) as error:
-            raise ValueError(f"{path}: expected a tab-separated table ({one_line(error)})") from error
+            raise ValueError(
+                f"{path}: expected a tab-separated table ({one_line(error)})"
+            ) from error
 
 
 def _recording(folder: Path, row: dict[str, str], place: str) -> Recording:
@@ -92,11 +102,14 @@ def _recording(folder: Path, row: dict[str, str], place: str) -> Recording:
 
 
 def write_manifest(folder: Path, recordings: Iterable[Recording]) -> None:
-    """Write FOLDER/MANIFEST.tsv, which evaluation reads as a corpus: the paths in it are absolute."""
+    """Write FOLDER/MANIFEST.tsv, which evaluation reads as a corpus: the paths in it are
+    absolute."""
     with (
         replacing(folder / MANIFEST, overwrite=True) as temporary,
         open(temporary, "w", newline="", encoding="utf-8") as file,
     ):
         writer = csv.writer(file, delimiter="\t", lineterminator="\n")
         writer.writerow(COLUMNS + F0_COLUMNS)
-        writer.writerows((r.path.resolve(), r.split, r.speaker, r.f0_min, r.f0_max) for r in recordings)
+        writer.writerows(
+            (r.path.resolve(), r.split, r.speaker, r.f0_min, r.f0_max) for r in recordings
+        )

@@ -1,4 +1,5 @@
-"""Segments of a prepared folder, drawn as a pure function of (seed, step): a resumed run needs no other state."""
+"""Segments of a prepared folder, drawn as a pure function of (seed, step): a resumed run needs no
+other state."""
 
 from __future__ import annotations
 
@@ -29,7 +30,8 @@ class Batch(NamedTuple):
     shift: Any  # [B] samples, int64: the losses hear a segment from this sample on
 
     def inputs(self, generator: Any) -> tuple[Any, Any, Any]:
-        """Mel, F0 and prior that make B * S outputs with `generator`, those of a segment together."""
+        """Mel, F0 and prior that make B * S outputs with `generator`, those of a segment
+        together."""
         outputs = self.noise.shape[1]
         mel, f0 = (x.repeat_interleave(outputs, dim=0) for x in (self.mel, self.f0))
         noise = self.noise[..., : generator.prior_length(f0.shape[-1])].flatten(0, 1)[:, None]
@@ -52,9 +54,12 @@ class Draw(NamedTuple):
 
 
 class SegmentDataset:
-    """Random segments of the utterances in a prepared folder; speakers weighted, starts uniform within a speaker."""
+    """Random segments of the utterances in a prepared folder; speakers weighted, starts uniform
+    within a speaker."""
 
-    def __init__(self, config: DataConfig, features: FeatureConfig, seed: int, outputs: int = 1) -> None:
+    def __init__(
+        self, config: DataConfig, features: FeatureConfig, seed: int, outputs: int = 1
+    ) -> None:
         """
         Args:
             outputs: how many outputs are made of each segment, S of `Batch`.
@@ -89,7 +94,10 @@ class SegmentDataset:
         """Arrays over usable utterances: first frame, number of frames, probability."""
         usable = [u for u in utterances if u["frames"] >= self.config.segment_frames]
         if not usable:
-            raise ValueError(f"{self.config.path}: no utterance has segment_frames={self.config.segment_frames} frames")
+            raise ValueError(
+                f"{self.config.path}: no utterance has segment_frames={self.config.segment_frames}"
+                " frames"
+            )
         self.starts = np.array([u["start"] for u in usable])
         self.frames = np.array([u["frames"] for u in usable])
         _, speaker = np.unique([u["speaker"] for u in usable], return_inverse=True)
@@ -98,7 +106,8 @@ class SegmentDataset:
         self.cumulative = np.cumsum(probability / probability.sum())
 
     def batch(self, step: int, items: range | None = None) -> Batch:
-        """Segments `items` (all of them if None) of the batch of training step `step`, the same whenever asked for."""
+        """Segments `items` (all of them if None) of the batch of training step `step`, the same
+        whenever asked for."""
         segments = [self._segment(step, item) for item in self._items(items)]
         return Batch(*(np.stack(arrays) for arrays in zip(*segments, strict=True)))
 
@@ -171,10 +180,16 @@ class SegmentDataset:
         return audio, mel, resample_f0(contour, first + speed * np.arange(frames), speed)
 
     def _audio(self, utterance: int, first: int, count: int) -> np.ndarray:
-        """`count` samples of an utterance from its sample `first` on, silence before its start and behind its end."""
+        """`count` samples of an utterance from its sample `first` on, silence before its start and
+        behind its end."""
         hop = self.features.hop_length
-        begin, end = self.starts[utterance] * hop, (self.starts[utterance] + self.frames[utterance]) * hop
-        inside = self.audio[max(begin, begin + first) : min(end, begin + first + count)] / np.float32(32768)
+        begin, end = (
+            self.starts[utterance] * hop,
+            (self.starts[utterance] + self.frames[utterance]) * hop,
+        )
+        inside = self.audio[
+            max(begin, begin + first) : min(end, begin + first + count)
+        ] / np.float32(32768)
         before = max(0, -first)
         return np.pad(inside, (before, count - before - len(inside)))
 
@@ -193,7 +208,9 @@ def prepared_manifest(folder: Path, features: FeatureConfig) -> dict[str, Any]:
         manifest = json.loads(path.read_text())
         found = from_dict(FeatureConfig, manifest["features"])
     except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path}: damaged ({one_line(error)}); prepare the folder again") from error
+        raise ValueError(
+            f"{path}: damaged ({one_line(error)}); prepare the folder again"
+        ) from error
     if found != features:
         raise ValueError(f"{folder}: features {found.name}, expected {features.name}")
     return manifest
@@ -202,14 +219,21 @@ def prepared_manifest(folder: Path, features: FeatureConfig) -> dict[str, Any]:
 def load_array(path: Path, length: int) -> np.ndarray:
     """The memory-mapped array in `path`, of which the manifest says how long it is."""
     if not path.is_file():
-        hint = " (data.shifted_share asks for it: prepare with --shifted)" if path.stem == "mel_shifted" else ""
+        hint = (
+            " (data.shifted_share asks for it: prepare with --shifted)"
+            if path.stem == "mel_shifted"
+            else ""
+        )
         raise FileNotFoundError(f"{path}: missing{hint}")
     try:
         array = np.load(path, mmap_mode="r")
     except ValueError as error:
-        raise ValueError(f"{path}: damaged ({one_line(error)}); prepare the folder again") from error
+        raise ValueError(
+            f"{path}: damaged ({one_line(error)}); prepare the folder again"
+        ) from error
     if len(array) != length:
         raise ValueError(
-            f"{path}: {len(array)} values, expected {length} as manifest.json says; prepare the folder again"
+            f"{path}: {len(array)} values, expected {length} as manifest.json says; prepare the"
+            " folder again"
         )
     return array

@@ -25,7 +25,9 @@ class LogMel(nn.Module):
     window: Tensor
     bank: Tensor
 
-    def __init__(self, sample_rate: int, n_fft: int, hop_length: int, n_mels: int, floor: float) -> None:
+    def __init__(
+        self, sample_rate: int, n_fft: int, hop_length: int, n_mels: int, floor: float
+    ) -> None:
         super().__init__()
         features = FeatureConfig(
             *("loss", sample_rate, hop_length, n_fft, n_mels, 0.0, sample_rate / 2),
@@ -42,7 +44,12 @@ class LogMel(nn.Module):
         margin = (self.n_fft - self.hop_length) // 2
         padded = functional.pad(wave, (margin, margin))
         spectrum = torch.stft(
-            padded, self.n_fft, self.hop_length, window=self.window, center=False, return_complex=True
+            padded,
+            self.n_fft,
+            self.hop_length,
+            window=self.window,
+            center=False,
+            return_complex=True,
         )
         # The square root's slope is infinite at 0; 1e-9 is 80 dB below the floor after the filters.
         magnitude = torch.sqrt(spectrum.real**2 + spectrum.imag**2 + 1e-18)
@@ -70,7 +77,8 @@ class LogMagnitude(nn.Module):
 
 
 class EnergyScore(nn.Module):
-    """The mean over several views of how far outputs are from a recording, less how far from each other.
+    """The mean over several views of how far outputs are from a recording, less how far from each
+    other.
 
     For outputs y, y' of one input with independent noise and the recording x, each view v scores
     E|v(y) - v(x)| - repulsion / 2 * E|v(y) - v(y')|. With repulsion 1 it is the energy score
@@ -95,7 +103,10 @@ class EnergyScore(nn.Module):
 
     def forward(self, waves: Tensor, target: Tensor) -> Tensor:
         """The score of outputs [B, S, N] for recordings [B, N]; S is 1, or 2 with a repulsion."""
-        scores = [self._score(view, getattr(self, f"share{i}"), waves, target) for i, view in enumerate(self.views)]
+        scores = [
+            self._score(view, getattr(self, f"share{i}"), waves, target)
+            for i, view in enumerate(self.views)
+        ]
         return torch.stack(scores).mean()
 
     def _score(self, view: nn.Module, share: Tensor, waves: Tensor, target: Tensor) -> Tensor:
@@ -107,6 +118,11 @@ class EnergyScore(nn.Module):
         return error - 0.5 * self.repulsion * (share * (made[0] - made[1]).abs()).mean()
 
 
-def mel_views(sample_rate: int, n_ffts: Sequence[int], n_mels: Sequence[int], floor: float) -> list[LogMel]:
+def mel_views(
+    sample_rate: int, n_ffts: Sequence[int], n_mels: Sequence[int], floor: float
+) -> list[LogMel]:
     """A `LogMel` of each resolution, with a hop of a quarter of its window."""
-    return [LogMel(sample_rate, n_fft, n_fft // 4, bands, floor) for n_fft, bands in zip(n_ffts, n_mels, strict=True)]
+    return [
+        LogMel(sample_rate, n_fft, n_fft // 4, bands, floor)
+        for n_fft, bands in zip(n_ffts, n_mels, strict=True)
+    ]

@@ -2,20 +2,23 @@
 
 A prepared folder holds, for all utterances one after another,
 
-    audio.npy  int16 [frames * hop_length]     mel.npy  float32 [frames, n_mels]     f0.npy  float32 [frames] Hz
-    mel_shifted.npy, f0_shifted.npy  with --shifted: the voice at another pitch (wavehax.train.pitch)
-    manifest.json  features, per-band mel_mean and mel_scale; of each utterance file, speaker, first frame, frames
+    audio.npy  int16 [frames * hop_length]     mel.npy  float32 [frames, n_mels]     f0.npy  float32
+    [frames] Hz mel_shifted.npy, f0_shifted.npy  with --shifted: the voice at another pitch
+    (wavehax.train.pitch) manifest.json  features, per-band mel_mean and mel_scale; of each
+    utterance file, speaker, first frame, frames
 
 and for the recordings that were held out
 
-    MANIFEST.tsv   their paths, for evaluation     dev/  a prepared folder of split `dev`, for samples while training
+    MANIFEST.tsv   their paths, for evaluation     dev/  a prepared folder of split `dev`, for
+    samples while training
 
-Utterances are cut to whole hops, so that frame t of the arrays belongs to samples [t*hop_length, (t+1)*hop_length): the
-alignment of `wavehax.features`. A frame takes 2 * hop_length + 4 * n_mels + 4 bytes: 309 MB an hour with `vocos-24k`,
-318 with `wavehax-24k`, 491 with `wavehax-48k`; 4 * n_mels + 4 bytes more with --shifted, and half as much time again.
+Utterances are cut to whole hops, so that frame t of the arrays belongs to samples [t*hop_length,
+(t+1)*hop_length): the alignment of `wavehax.features`. A frame takes 2 * hop_length + 4 * n_mels +
+4 bytes: 309 MB an hour with `vocos-24k`, 318 with `wavehax-24k`, 491 with `wavehax-48k`; 4 * n_mels
++ 4 bytes more with --shifted, and half as much time again.
 
-manifest.json is written last: a folder that has one is complete. Until then progress.jsonl says how far the arrays
-are valid, and preparation can be stopped in any way and taken up again.
+manifest.json is written last: a folder that has one is complete. Until then progress.jsonl says how
+far the arrays are valid, and preparation can be stopped in any way and taken up again.
 """
 
 from __future__ import annotations
@@ -62,22 +65,34 @@ def main(
 
     Args:
         doc: docstring of the recipe; its first line is shown by --help.
-        list_recordings: called with the corpus folder, and by name with the path of each of `files`.
+        list_recordings: called with the corpus folder, and by name with the path of each of
+            `files`.
         features: the definition of the mel, unless --features gives another.
-        files: name and help of what else the corpus needs; each becomes an option `--name FILE` that must be given.
+        files: name and help of what else the corpus needs; each becomes an option `--name FILE`
+            that must be given.
         argv: instead of the arguments of the process.
     """
     parser = argparse.ArgumentParser(description=doc.splitlines()[0], allow_abbrev=False)
     parser.add_argument("corpus", type=Path, help="folder of the recordings")
     parser.add_argument("out", type=Path, help="folder for the arrays; made if need be")
     for name, text in (files or {}).items():
-        parser.add_argument(f"--{name.replace('_', '-')}", type=Path, required=True, metavar="FILE", help=text)
-    parser.add_argument("--features", default=features, choices=FEATURES, help=f"default {features}")
-    parser.add_argument("--shifted", action="store_true", help="add mels of the voices at another pitch")
+        parser.add_argument(
+            f"--{name.replace('_', '-')}", type=Path, required=True, metavar="FILE", help=text
+        )
     parser.add_argument(
-        "--without-rumble", action="store_true", help="targets lose what is below 30 to 55 Hz, which mels go on showing"
+        "--features", default=features, choices=FEATURES, help=f"default {features}"
     )
-    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes; by default one a core")
+    parser.add_argument(
+        "--shifted", action="store_true", help="add mels of the voices at another pitch"
+    )
+    parser.add_argument(
+        "--without-rumble",
+        action="store_true",
+        help="targets lose what is below 30 to 55 Hz, which mels go on showing",
+    )
+    parser.add_argument(
+        "--jobs", type=int, default=os.cpu_count(), help="processes; by default one a core"
+    )
     arguments = parser.parse_args(argv)
     if arguments.jobs < 1:
         parser.error(f"--jobs {arguments.jobs}: expected at least 1")
@@ -115,14 +130,16 @@ def prepare(
             a generator learns to leave out what disturbs a recording below its voice.
 
     Raises:
-        ValueError: no recording of split `train`, one that cannot be read or is shorter than 8 frames, or `out` was
-            begun with other recordings or features.
+        ValueError: no recording of split `train`, one that cannot be read or is shorter than 8
+            frames, or `out` was begun with other recordings or features.
         FileExistsError: `out` is complete already.
         FileNotFoundError: a recording is missing; found out before any work.
     """
     if (out / "manifest.json").exists():
         raise FileExistsError(f"{out}/manifest.json: exists already, and the folder is complete")
-    missing = next((recording.path for recording in recordings if not recording.path.is_file()), None)
+    missing = next(
+        (recording.path for recording in recordings if not recording.path.is_file()), None
+    )
     if missing:
         raise FileNotFoundError(f"{missing}: no such file")
     training, dev = ([r for r in recordings if r.split == split] for split in ("train", "dev"))
@@ -134,7 +151,9 @@ def prepare(
     with _pool(jobs) as pool, _writer(training, corpus, out, features, **options) as writer:
         if dev and not (out / "dev" / "manifest.json").exists():
             (out / "dev").mkdir(exist_ok=True)
-            with _writer(dev, corpus, out / "dev", features, shifted=False, without_rumble=False) as dev_writer:
+            with _writer(
+                dev, corpus, out / "dev", features, shifted=False, without_rumble=False
+            ) as dev_writer:
                 _fill(dev_writer, dev, pool)
         write_manifest(out, held_out)
         _fill(writer, training, pool)
@@ -150,7 +169,8 @@ def _writer(
     shifted: bool,
     without_rumble: bool,
 ) -> Writer:
-    """Told of each recording what decides its arrays, so that it can refuse to go on with others."""
+    """Told of each recording what decides its arrays, so that it can refuse to go on with
+    others."""
     planned = [
         {
             "file": Path(os.path.relpath(recording.path, corpus)).as_posix(),
@@ -179,7 +199,10 @@ def _fill(writer: Writer, recordings: Sequence[Recording], pool: Executor) -> No
     hours = writer.num_frames * writer.features.hop_length / writer.features.sample_rate / 3600
     gigabytes = sum(path.stat().st_size for path in writer.out.iterdir() if path.is_file()) / 1e9
     speakers = len({recording.speaker for recording in recordings})
-    print(f"{writer.out}: {len(recordings)} utterances, {speakers} speakers, {hours:.2f} hours, {gigabytes:.2f} GB")
+    print(
+        f"{writer.out}: {len(recordings)} utterances, {speakers} speakers, {hours:.2f} hours,"
+        f" {gigabytes:.2f} GB"
+    )
 
 
 @contextmanager
@@ -204,7 +227,9 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _analyse(features: FeatureConfig, shifted: bool, filtered: bool, recording: Recording) -> Arrays:
+def _analyse(
+    features: FeatureConfig, shifted: bool, filtered: bool, recording: Recording
+) -> Arrays:
     audio, _ = read_audio(recording.path, features.sample_rate)
     num_frames = len(audio) // features.hop_length
     if num_frames < _MIN_FRAMES:
@@ -218,14 +243,16 @@ def _analyse(features: FeatureConfig, shifted: bool, filtered: bool, recording: 
     target = nearest_int16(high_passed(audio, features.sample_rate)) if filtered else samples
     arrays = {"audio": target[: num_frames * features.hop_length], "mel": mel, "f0": f0}
     if shifted:
-        factor = random_factor(f0, np.random.default_rng(zlib.crc32(samples)))  # the same whenever it is prepared
+        # the same whenever it is prepared
+        factor = random_factor(f0, np.random.default_rng(zlib.crc32(samples)))
         arrays["mel_shifted"] = shifted_mel(audio, f0, factor, features).T
         arrays["f0_shifted"] = (factor * f0).astype(np.float32)
     return arrays
 
 
 def high_passed(audio: np.ndarray, sample_rate: int) -> np.ndarray:
-    """A recording without what lies below any voice: gone below 30 Hz, whole above 55, no phase shifted.
+    """A recording without what lies below any voice: gone below 30 Hz, whole above 55, no phase
+    shifted.
 
     Args:
         audio: [N].
@@ -238,4 +265,6 @@ def high_passed(audio: np.ndarray, sample_rate: int) -> np.ndarray:
     frequencies = np.arange(len(spectrum)) * sample_rate / (2 * len(audio))
     low, high = _RUMBLE_HZ
     rising = np.clip((frequencies - low) / (high - low), 0, 1)
-    return np.fft.irfft(spectrum * (0.5 - 0.5 * np.cos(np.pi * rising)), 2 * len(audio))[: len(audio)]
+    return np.fft.irfft(spectrum * (0.5 - 0.5 * np.cos(np.pi * rising)), 2 * len(audio))[
+        : len(audio)
+    ]

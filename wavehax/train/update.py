@@ -1,4 +1,5 @@
-"""What one step of training computes, in two halves: gradients, and the update that they ask for."""
+"""What one step of training computes, in two halves: gradients, and the update that they ask
+for."""
 
 from __future__ import annotations
 
@@ -14,7 +15,13 @@ from wavehax.train.capture import Captured
 from wavehax.train.config import TrainConfig
 from wavehax.train.data import Batch
 from wavehax.train.losses import EnergyScore, LogMagnitude, mel_views
-from wavehax.train.optim import average_weight, cosine, generator_optimizer, set_learning_rate, update_average
+from wavehax.train.optim import (
+    average_weight,
+    cosine,
+    generator_optimizer,
+    set_learning_rate,
+    update_average,
+)
 
 
 class Mode(NamedTuple):
@@ -113,7 +120,8 @@ class Update:
             self.adversary.optimizer.zero_grad()
         totals: dict[str, Tensor] = {}
         for i in range(parts):
-            waiting = i < parts - 1  # gradients are summed over processes with those of the last part
+            # gradients are summed over processes with those of the last part
+            waiting = i < parts - 1
             several = self.fabric.world_size > 1
             with self.fabric.no_backward_sync(self.model, enabled=waiting and several):
                 terms = self._accumulate(mode, Batch(*(x[i::parts] for x in batch)))
@@ -132,7 +140,9 @@ class Update:
         if not mode.generates:  # one output a segment is enough to learn from
             batch = batch._replace(noise=batch.noise[:, :1], phase=batch.phase[:, :1])
         inputs = batch.inputs(self.bare)
-        autocast = torch.autocast(self.fabric.device.type, torch.bfloat16, enabled=config.precision == "bf16")
+        autocast = torch.autocast(
+            self.fabric.device.type, torch.bfloat16, enabled=config.precision == "bf16"
+        )
         with autocast, torch.set_grad_enabled(mode.generates):
             made = self.model(*inputs)
         made = made.unflatten(0, batch.noise.shape[:2])[:, :, 0]  # [B, S, N]
@@ -152,7 +162,8 @@ class Update:
         return terms
 
     def _scores(self, waves: Tensor, target: Tensor) -> tuple[dict[str, Tensor], Tensor]:
-        """The spectral scores of outputs [B, S, N] for recordings [B, N], and their weighted sum."""
+        """The spectral scores of outputs [B, S, N] for recordings [B, N], and their weighted
+        sum."""
         loss, mel = self.config.loss, self.mel_score(waves, target)
         terms, total = {"mel": mel}, loss.mel_weight * mel
         if self.log_score:
