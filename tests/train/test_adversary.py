@@ -28,6 +28,7 @@ START, ALONE = 3, 4  # the adversary's first step, and its steps before the gene
 def energy_config(write: Config, folder: Path, **changes: object) -> Path:
     """12 steps: 3 of spectral scores, 4 of the discriminators alone, 5 of both."""
     loss = {"n_ffts": [256], "n_mels": [32], "log_n_ffts": [64, 256], "log_weight": 5, "repulsion": 1}
+    loss |= {"unvoiced_n_ffts": [128], "unvoiced_weight": 2}
     adversary = {"discriminator": "log", "start_step": START, "alone_steps": ALONE, "ramp_steps": 2}
     adversary |= {"normalize_features": True, "win_rate": 0.55, "learning_rate": 1e-3}
     data = {"batch_size": 2, "segment_frames": 20, "speed_share": 0.5, "disturbed_share": 0.5, "shift_samples": 63}
@@ -194,6 +195,8 @@ def test_without_a_largest_win_rate_the_rate_never_falls(write_config: Config, t
     ("override", "message"),
     [
         ("loss.repulsion=1.5", r"loss.repulsion=1.5: expected a number, 0 or more and at most 1"),
+        ("loss.unvoiced_weight=0", r"unvoiced_weight=0.0, unvoiced_n_ffts=\(128,\): expected both or none"),
+        ("loss.repulsion=0", r"loss.unvoiced_weight: expected 0 without loss.repulsion"),
         ("loss.log_weight=0", r"log_weight=0.0, log_n_ffts=\(64, 256\): expected both or none"),
         ("data.shift_samples=-1", r"data.shift_samples=-1: expected an integer of at least 0"),
         ("data.shift_samples=5100", r"segment_frames=20, shift_samples=5100: too short for a loss window of 256"),

@@ -93,9 +93,12 @@ class LossConfig:
     log_n_ffts: tuple[int, ...] = ()  # samples; hops are a quarter
     repulsion: float = 0.0  # 1: two outputs a segment must differ as recordings do; 0: one output
     repulsion_from: float = 0.0  # Hz, the lowest band in which they must
+    unvoiced_weight: float = 0.0  # of complex spectra without a voice, from repulsion_from on
+    unvoiced_n_ffts: tuple[int, ...] = ()  # samples; hops are a quarter
 
     def __post_init__(self) -> None:
-        for name, least in (("n_ffts", 4), ("n_mels", 1), ("log_n_ffts", 4)):
+        windows = (("n_ffts", 4), ("n_mels", 1), ("log_n_ffts", 4), ("unvoiced_n_ffts", 4))
+        for name, least in windows:
             values = getattr(self, name)
             if not isinstance(values, tuple):
                 raise ConfigError(f"loss.{name}={repr(values)[:40]}: expected a list of integers")
@@ -107,12 +110,19 @@ class LossConfig:
         _check_number("loss.mel_weight", self.mel_weight, positive=True)
         _check_number("loss.floor", self.floor, positive=True)
         _check_number("loss.log_weight", self.log_weight)
+        _check_number("loss.unvoiced_weight", self.unvoiced_weight)
         _check_number("loss.repulsion", self.repulsion, most=1)
         _check_number("loss.repulsion_from", self.repulsion_from)
         if len(self.n_ffts) != len(self.n_mels) or not self.n_ffts:
             raise ConfigError(f"n_ffts={self.n_ffts}, n_mels={self.n_mels}: expected as many of each, at least one")
-        if bool(self.log_weight) != bool(self.log_n_ffts):
-            raise ConfigError(f"loss.log_weight={self.log_weight}, log_n_ffts={self.log_n_ffts}: expected both or none")
+        for name in ("log", "unvoiced"):
+            weight, n_ffts = getattr(self, f"{name}_weight"), getattr(self, f"{name}_n_ffts")
+            if bool(weight) != bool(n_ffts):
+                raise ConfigError(
+                    f"loss.{name}_weight={weight}, {name}_n_ffts={n_ffts}: expected both or none"
+                )
+        if self.unvoiced_weight and not self.repulsion:
+            raise ConfigError("loss.unvoiced_weight: expected 0 without loss.repulsion, it needs two outputs")
 
 
 @dataclass(frozen=True)
@@ -246,7 +256,7 @@ class TrainConfig:
         frames, shift = self.data.segment_frames, self.data.shift_samples
         heard = frames * self.generator.hop_length - shift
         longest = max(self.loss.n_ffts)
-        inside = max(self.loss.log_n_ffts, default=0)
+        inside = max((*self.loss.log_n_ffts, *self.loss.unvoiced_n_ffts), default=0)
         if heard <= longest // 2 or heard < inside:
             what = f"data.segment_frames={frames}" + (f", shift_samples={shift}" if shift else "")
             raise ConfigError(f"{what}: too short for a loss window of {max(longest, inside)} samples")

@@ -21,7 +21,7 @@ from wavehax.train.config import DataConfig, TrainConfig
 from wavehax.train.data import Batch, SegmentDataset
 
 _SCORES = (
-    *("mel", "log_magnitude", "feature_matching", "adversarial"),
+    *("mel", "log_magnitude", "unvoiced", "feature_matching", "adversarial"),
     *("discriminator_real", "discriminator_fake", "win_rate"),
 )
 
