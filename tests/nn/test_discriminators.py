@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -132,6 +133,8 @@ def test_wrong_configurations_are_refused() -> None:
         DiscriminatorConfig(periods=(), resolutions=())
     with pytest.raises(ValueError, match=r"log_resolutions\[0\] is \(64, 128\)"):
         DiscriminatorConfig(log_resolutions=((64, 128),))
+    with pytest.raises(ValueError, match=r"log_lowest is 0.5"):
+        DiscriminatorConfig(log_lowest=0.5)
 
 
 LOG = DiscriminatorConfig(periods=(), resolutions=(), log_resolutions=((256, 64), (128, 32)), log_channels=4)
@@ -149,6 +152,27 @@ def test_log_discriminators_see_the_log_magnitude_and_the_place_of_single_bins()
     log_magnitude, place = seen[0][0].numpy()
     np.testing.assert_allclose(log_magnitude, 1.5 + 0.15 * np.log(power + 1e-8).T, atol=1e-4)
     np.testing.assert_allclose(place, np.repeat(np.linspace(-1, 1, 129)[:, None], len(frames), 1), atol=1e-6)
+
+
+def test_log_discriminators_see_bins_from_the_lowest_on_at_their_place() -> None:
+    """A tone in bin 4 of 64 leaks to bin 5 (Hann) and no further; from 7 / 128 on it is not seen."""
+    tone = torch.cos(2 * torch.pi * 4 / 128 * torch.arange(1024))[None, None]
+    noise = 0.01 * torch.randn(1, 1, 1024, generator=torch.Generator().manual_seed(0))
+    log_resolutions = ((128, 32),)
+    whole, upper = (
+        Discriminator(replace(LOG, log_resolutions=log_resolutions, log_lowest=lowest)) for lowest in (0.0, 6.5 / 128)
+    )
+    upper.load_state_dict(whole.state_dict())
+    seen: dict[Discriminator, torch.Tensor] = {}
+    for model in (whole, upper):
+        first = model.mlrd.discriminators[0].convs[0]
+        first.register_forward_pre_hook(lambda _, x, model=model: seen.update({model: x[0]}))
+        model(noise)
+    torch.testing.assert_close(seen[upper], seen[whole][:, :, 7:])
+    (quiet,), (loud,) = (upper(wave)[0] for wave in (noise, noise + tone))
+    torch.testing.assert_close(loud, quiet, rtol=1e-3, atol=1e-5)
+    (quiet,), (loud,) = (whole(wave)[0] for wave in (noise, noise + tone))
+    assert (loud - quiet).abs().max() > 1e-3
 
 
 def test_log_discriminators_judge_item_by_item_any_length_that_holds_a_window() -> None:

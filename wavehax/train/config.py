@@ -118,9 +118,7 @@ class LossConfig:
         for name in ("log", "unvoiced"):
             weight, n_ffts = getattr(self, f"{name}_weight"), getattr(self, f"{name}_n_ffts")
             if bool(weight) != bool(n_ffts):
-                raise ConfigError(
-                    f"loss.{name}_weight={weight}, {name}_n_ffts={n_ffts}: expected both or none"
-                )
+                raise ConfigError(f"loss.{name}_weight={weight}, {name}_n_ffts={n_ffts}: expected both or none")
         if self.unvoiced_weight and not self.repulsion:
             raise ConfigError("loss.unvoiced_weight: expected 0 without loss.repulsion, it needs two outputs")
 
@@ -152,6 +150,7 @@ class AdversaryConfig:
 
     discriminator: str = "light"  # a preset of wavehax.nn.discriminators.DiscriminatorConfig
     init_from: str = ""  # a run or a checkpoint whose discriminators these start from
+    from_hz: float = 0.0  # the lowest frequency that discriminators `log` see; others see all
     loss: str = "hinge"  # or "least_squares"
     start_step: int = 0  # until then spectral losses alone
     alone_steps: int = 0  # from then on the discriminators learn and the generator stands still
@@ -168,6 +167,9 @@ class AdversaryConfig:
 
     def __post_init__(self) -> None:
         _check_choice("adversary.discriminator", self.discriminator, DISCRIMINATORS)
+        _check_number("adversary.from_hz", self.from_hz)
+        if self.from_hz and self.discriminator != "log":
+            raise ConfigError(f"adversary.from_hz={self.from_hz}: expected 0 for discriminator {self.discriminator}")
         _check_choice("adversary.loss", self.loss, ("hinge", "least_squares"))
         _check_choice("adversary.precision", self.precision, PRECISIONS)
         _check_count("adversary.start_step", self.start_step, 0)
@@ -235,6 +237,8 @@ class TrainConfig:
             raise ConfigError(
                 f"adversary.start_step={self.adversary.start_step}: expected below max_steps={self.max_steps}"
             )
+        if self.adversary and self.adversary.from_hz >= self.generator.sample_rate / 2:
+            raise ConfigError(f"adversary.from_hz={self.adversary.from_hz}: expected below half the sample rate")
         alone = self.adversary.start_step + self.adversary.alone_steps if self.adversary else 0
         if alone >= self.max_steps:
             raise ConfigError(

@@ -146,9 +146,7 @@ class UnvoicedScore(nn.Module):
 
     def _spectrum(self, wave: Tensor) -> Tensor:
         """[B, bins, frames, 2] of [B, N]."""
-        spectrum = torch.stft(
-            wave, self.n_fft, self.n_fft // 4, window=self.window, center=False, return_complex=True
-        )
+        spectrum = torch.stft(wave, self.n_fft, self.n_fft // 4, window=self.window, center=False, return_complex=True)
         return torch.view_as_real(spectrum[:, self.first :])
 
     def _unvoiced(self, voiced: Tensor) -> Tensor:

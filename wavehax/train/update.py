@@ -49,7 +49,7 @@ class Update:
         unvoiced = [UnvoicedScore(rate, n_fft, loss.repulsion_from) for n_fft in loss.unvoiced_n_ffts]
         self.unvoiced_scores = nn.ModuleList(unvoiced).to(fabric.device)
         adversary = config.adversary
-        self.adversary = Adversary(adversary, fabric, config.max_steps) if adversary else None
+        self.adversary = Adversary(adversary, fabric, config.max_steps, rate) if adversary else None
         self.model = fabric.setup_module(bare)
         self.ema = {name: value.clone() for name, value in bare.state_dict().items()}
         self.average_weight = torch.zeros((), device=fabric.device)
