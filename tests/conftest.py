@@ -1,4 +1,5 @@
-"""What is tested: the installed package, its instruction set, and small models made from the committed fixtures."""
+"""What is tested: the installed package, its instruction set, and small models made from the
+committed fixtures."""
 
 from __future__ import annotations
 
@@ -23,13 +24,17 @@ os.environ["PYTHONSAFEPATH"] = (
 def pytest_report_header() -> list[str]:
     isas = wavehax.available_isas()
     chosen = os.environ.get("WAVEHAX_ISA") or isas[0]
-    return [f"wavehax: {wavehax.__version__} in {Path(wavehax.__file__).parent}", f"isa: {chosen} of {', '.join(isas)}"]
+    return [
+        f"wavehax: {wavehax.__version__} in {Path(wavehax.__file__).parent}",
+        f"isa: {chosen} of {', '.join(isas)}",
+    ]
 
 
 def pytest_configure(config: pytest.Config) -> None:
     if os.environ.get("CI") and Path(wavehax.__file__).is_relative_to(ROOT / "wavehax"):
         pytest.exit(
-            "CI tests the installed package, and this is the source tree: install it; run pytest, not python -m pytest"
+            "CI tests the installed package, and this is the source tree: install it; run pytest,"
+            " not python -m pytest"
         )
 
 

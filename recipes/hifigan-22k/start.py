@@ -1,4 +1,4 @@
-"""A model file to start from: vocos-24k, which hears audio at 22.05 kHz as its own, played 9 % faster.
+"""Make a model to start from: vocos-24k hears 22.05 kHz as its own rate, played 9 % faster.
 
 python recipes/hifigan-22k/start.py wavehax/models/vocos-24k.safetensors data/hifigan-22k
 
@@ -14,11 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
-from wavehax.batch import exit_code
 from wavehax.checkpoint import Model, load_model, save_model
-from wavehax.features import log_mel
-from wavehax.train.config import TrainConfig, load_config
-from wavehax.train.data import SegmentDataset
+from wavehax.data.segments import SegmentDataset
+from wavehax.errors import exit_code
+from wavehax.mel.features import log_mel
+from wavehax.train.config import TrainConfig
+from wavehax.train.load import load_config
 
 RIDGE = 1e-3  # of the mean power of normalised bands
 UTTERANCES = 400
@@ -31,7 +32,10 @@ def start(path: Path, config: TrainConfig) -> Model:
         ValueError: the generators differ in more than bands and sample rate.
         OSError: a file is missing.
     """
-    trained, data = load_model(path), SegmentDataset(config.data, config.feature_config, config.seed)
+    trained, data = (
+        load_model(path),
+        SegmentDataset(config.data, config.feature_config, config.seed),
+    )
     same = {"n_mels": config.generator.n_mels, "sample_rate": config.generator.sample_rate}
     found = {**vars(trained.generator), **same}
     if found != vars(config.generator):
@@ -50,7 +54,10 @@ def start(path: Path, config: TrainConfig) -> Model:
 
 
 def frames(data: SegmentDataset, trained: Model) -> tuple[np.ndarray, np.ndarray]:
-    """Normalised mels of the same frames: [frames, 2 * n_mels], frame t beside t - 1, and the trained model's."""
+    """Normalised mels of the same frames: [frames, 2 * n_mels], and the trained model's.
+
+    The first holds frame t beside frame t - 1.
+    """
     here, there, hop = [], [], data.features.hop_length
     mean, scale = trained.weights["mel_mean"], trained.weights["mel_scale"]
     for i in np.linspace(0, len(data.starts) - 1, UTTERANCES).astype(int):
@@ -64,7 +71,7 @@ def frames(data: SegmentDataset, trained: Model) -> tuple[np.ndarray, np.ndarray
 
 
 def fit(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Matrix [outputs, inputs] and offset [outputs] of the ridge regression of y [frames, outputs] on x."""
+    """Ridge regression of y [frames, outputs] on x: its matrix [outputs, inputs] and its offset."""
     x_mean, y_mean = x.mean(0), y.mean(0)
     x, y = x - x_mean, y - y_mean
     power = x.T @ x + RIDGE * len(x) * np.eye(x.shape[1])
@@ -74,26 +81,37 @@ def fit(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def fold(weights: dict, matrix: np.ndarray, offset: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The weight and bias of `cond_proj` after a map of frames t and t - 1, whose matrices stand side by side."""
+    """The weight and bias of `cond_proj` after a linear map of frames t and t - 1.
+
+    The matrices of the two stand side by side in `matrix`.
+    """
     weight, bias = weights["cond_proj.weight"], weights["cond_proj.bias"]  # [bins, bands, taps]
     now, before = np.split(matrix, 2, axis=1)
     taken = np.einsum("fbk,bn->fnk", weight, now)
     earlier = np.einsum("fbk,bn->fnk", weight, before)
     taken[..., :-1] += earlier[..., 1:]
-    taken[..., 0] += earlier[..., 0]  # a frame further back than the taps reach: the oldest stands in
+    taken[..., 0] += earlier[
+        ..., 0
+    ]  # a frame further back than the taps reach: the oldest stands in
     return taken, bias + weight.sum(-1) @ offset
 
 
 def main() -> int:
     """Write start.safetensors into the prepared folder; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
-    parser.add_argument("model", type=Path, help="a trained model with the generator of config.yaml")
+    parser.add_argument(
+        "model", type=Path, help="a trained model with the generator of config.yaml"
+    )
     parser.add_argument("data", type=Path, help="prepared folder")
     arguments = parser.parse_args()
 
     def write() -> None:
-        config = load_config(Path(__file__).with_name("config.yaml"), [f"data.path={arguments.data}"])
-        save_model(arguments.data / "start.safetensors", start(arguments.model, config), overwrite=False)
+        config = load_config(
+            Path(__file__).with_name("config.yaml"), [f"data.path={arguments.data}"]
+        )
+        save_model(
+            arguments.data / "start.safetensors", start(arguments.model, config), overwrite=False
+        )
 
     return exit_code(write)
 

@@ -1,4 +1,5 @@
-"""Tests of the engine that take `isa` run on every instruction set of this machine; the C++ library is built once."""
+"""Tests of the engine that take `isa` run on every instruction set of this machine; the C++ library
+is built once."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from wavehax.nn.discriminators import Discriminator, DiscriminatorConfig
-from wavehax.train.adversarial import discriminator_loss, feature_matching_loss, generator_loss
+from wavehax.train.losses import discriminator_loss, feature_matching_loss, generator_loss
 
 FIXTURE = Path(__file__).parents[3] / "shared" / "fixtures" / "official_discriminator_small.npz"
 NARROW = DiscriminatorConfig(period_channels=4, max_period_channels=16, spectral_channels=4)
@@ -28,7 +28,10 @@ def official() -> dict[str, np.ndarray]:
 def loaded(official: dict[str, np.ndarray]) -> Discriminator:
     """The authors' weights under the authors' names; their windows are computed here."""
     config = json.loads(str(official["config"]))
-    period, spectral = config["period_discriminator_params"], config["spectral_discriminator_params"]
+    period, spectral = (
+        config["period_discriminator_params"],
+        config["spectral_discriminator_params"],
+    )
     model = Discriminator(
         DiscriminatorConfig(
             tuple(config["periods"]),
@@ -38,12 +41,20 @@ def loaded(official: dict[str, np.ndarray]) -> Discriminator:
             spectral["channels"],
         )
     )
-    weights = {key.removeprefix("weights/"): value for key, value in official.items() if key.startswith("weights/")}
-    model.load_state_dict({key: torch.from_numpy(v) for key, v in weights.items() if not key.endswith("window")})
+    weights = {
+        key.removeprefix("weights/"): value
+        for key, value in official.items()
+        if key.startswith("weights/")
+    }
+    model.load_state_dict(
+        {key: torch.from_numpy(v) for key, v in weights.items() if not key.endswith("window")}
+    )
     return model
 
 
-def test_outputs_and_feature_maps_equal_the_official_ones(official: dict, loaded: Discriminator) -> None:
+def test_outputs_and_feature_maps_equal_the_official_ones(
+    official: dict, loaded: Discriminator
+) -> None:
     with torch.no_grad():
         outputs, maps = loaded(torch.from_numpy(official["real"]))
     assert len(outputs) == 8
@@ -52,7 +63,9 @@ def test_outputs_and_feature_maps_equal_the_official_ones(official: dict, loaded
         assert output.shape == expected.shape
         assert np.abs(output.numpy() - expected).max() <= 1e-5 * np.abs(expected).max()
     means = [feature.double().mean().item() for group in maps for feature in group]
-    np.testing.assert_allclose(means, official["fmap_means"], atol=1e-6 * np.abs(official["fmap_means"]).max())
+    np.testing.assert_allclose(
+        means, official["fmap_means"], atol=1e-6 * np.abs(official["fmap_means"]).max()
+    )
 
 
 def test_losses_equal_the_official_ones(official: dict, loaded: Discriminator) -> None:
@@ -81,9 +94,16 @@ def test_gradient_reaches_every_parameter_and_the_wave() -> None:
     model = Discriminator(NARROW)
     wave = (0.1 * torch.randn(2, 1, 3000)).requires_grad_()
     outputs, maps = model(wave)
-    (generator_loss(outputs, "least_squares") + feature_matching_loss(model(-wave.detach())[1], maps)).backward()
+    (
+        generator_loss(outputs, "least_squares")
+        + feature_matching_loss(model(-wave.detach())[1], maps)
+    ).backward()
     for name, parameter in [*model.named_parameters(), ("wave", wave)]:
-        assert parameter.grad is not None and torch.isfinite(parameter.grad).all() and parameter.grad.any(), name
+        assert (
+            parameter.grad is not None
+            and torch.isfinite(parameter.grad).all()
+            and parameter.grad.any()
+        ), name
 
 
 def test_silence_has_a_finite_gradient() -> None:
@@ -121,7 +141,9 @@ def test_a_batch_is_judged_item_by_item() -> None:
 
 
 def test_wrong_configurations_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"discriminator is 'heavy'; expected one of univnet, light"):
+    with pytest.raises(
+        ValueError, match=r"discriminator is 'heavy'; expected one of univnet, light"
+    ):
         DiscriminatorConfig.preset("heavy")
     with pytest.raises(ValueError, match=r"periods\[1\] is 0"):
         DiscriminatorConfig(periods=(2, 0))
@@ -137,7 +159,9 @@ def test_wrong_configurations_are_refused() -> None:
         DiscriminatorConfig(log_lowest=0.5)
 
 
-LOG = DiscriminatorConfig(periods=(), resolutions=(), log_resolutions=((256, 64), (128, 32)), log_channels=4)
+LOG = DiscriminatorConfig(
+    periods=(), resolutions=(), log_resolutions=((256, 64), (128, 32)), log_channels=4
+)
 
 
 def test_log_discriminators_see_the_log_magnitude_and_the_place_of_single_bins() -> None:
@@ -151,16 +175,19 @@ def test_log_discriminators_see_the_log_magnitude_and_the_place_of_single_bins()
     power = np.abs(np.fft.rfft(frames.astype(np.float64))) ** 2 / np.sum(window**2)
     log_magnitude, place = seen[0][0].numpy()
     np.testing.assert_allclose(log_magnitude, 1.5 + 0.15 * np.log(power + 1e-8).T, atol=1e-4)
-    np.testing.assert_allclose(place, np.repeat(np.linspace(-1, 1, 129)[:, None], len(frames), 1), atol=1e-6)
+    np.testing.assert_allclose(
+        place, np.repeat(np.linspace(-1, 1, 129)[:, None], len(frames), 1), atol=1e-6
+    )
 
 
 def test_log_discriminators_see_bins_from_the_lowest_on_at_their_place() -> None:
-    """A tone in bin 4 of 64 leaks to bin 5 (Hann) and no further; from 7 / 128 on it is not seen."""
+    """A tone in bin 4 of 64 leaks to bin 5 (Hann) and no further: from bin 7 on it is not seen."""
     tone = torch.cos(2 * torch.pi * 4 / 128 * torch.arange(1024))[None, None]
     noise = 0.01 * torch.randn(1, 1, 1024, generator=torch.Generator().manual_seed(0))
     log_resolutions = ((128, 32),)
     whole, upper = (
-        Discriminator(replace(LOG, log_resolutions=log_resolutions, log_lowest=lowest)) for lowest in (0.0, 6.5 / 128)
+        Discriminator(replace(LOG, log_resolutions=log_resolutions, log_lowest=lowest))
+        for lowest in (0.0, 6.5 / 128)
     )
     upper.load_state_dict(whole.state_dict())
     seen: dict[Discriminator, torch.Tensor] = {}
