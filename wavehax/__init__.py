@@ -1,4 +1,4 @@
-"""Wavehax, a neural vocoder: mel-spectrogram in, waveform out, without a deep-learning framework."""
+"""Wavehax, a neural vocoder: mel-spectrogram in, waveform out, without PyTorch."""
 
 from __future__ import annotations
 
