@@ -42,7 +42,7 @@ def extension(name: str, *patterns: str) -> Pybind11Extension:
 setup(
     ext_modules=[
         extension("wavehax._engine", "csrc/*.cpp", "csrc/kernels/*.cpp"),
-        extension("wavehax._training", "csrc/isa.cpp", "csrc/training/*.cpp"),
+        extension("wavehax.nn._training", "csrc/isa.cpp", "csrc/training/*.cpp"),
     ],
     cmdclass={"build_ext": BuildExtensions},
 )

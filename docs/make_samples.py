@@ -23,12 +23,12 @@ from pathlib import Path
 import numpy as np
 
 import wavehax
-from wavehax.audio import read_audio, resample, write_audio
-from wavehax.batch import exit_code
+from wavehax.errors import exit_code
 from wavehax.evaluate.pictures import png, spectrogram
 from wavehax.features import f0_from_audio, log_mel
-from wavehax.files import replacing
-from wavehax.locate import shipped_models
+from wavehax.files.outputs import replacing
+from wavehax.files.sound import read_audio, resample, write_audio
+from wavehax.models.locate import shipped_models
 
 SAMPLES = Path(__file__).parent / "samples"
 RECORDINGS = ("flemishguy", "kathleen", "nathalie")

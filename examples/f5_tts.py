@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from wavehax.audio import write_audio
 from wavehax.compat import Vocos
 from wavehax.errors import optional_module
+from wavehax.files.sound import write_audio
 
 
 def speak(tts: Any, reference: Path, reference_text: str, text: str) -> tuple[np.ndarray, int]:

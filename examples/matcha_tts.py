@@ -21,10 +21,10 @@ from typing import Any
 import numpy as np
 
 import wavehax
-from wavehax.adapters import convert
-from wavehax.audio import write_audio
 from wavehax.config import FEATURES
 from wavehax.errors import optional_module
+from wavehax.files.sound import write_audio
+from wavehax.mel.convert import convert
 
 THEIRS = FEATURES["hifigan-22k"]
 

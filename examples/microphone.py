@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 
 import wavehax
-from wavehax.arguments import count, positive
+from wavehax.cli.types import count, positive
 from wavehax.errors import one_line, optional_module
-from wavehax.melstream import MelStream
+from wavehax.mel.stream import MelStream
 
 
 class LiveVoice:

@@ -22,7 +22,7 @@ import numpy as np
 
 import wavehax
 from wavehax.errors import one_line, optional_module
-from wavehax.files import pcm16
+from wavehax.files.sound import pcm16
 
 INVALID_DATA = 1007  # RFC 6455, section 7.4.1
 _LONGEST_REASON = 123  # bytes, section 5.5

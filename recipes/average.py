@@ -16,11 +16,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from wavehax.arguments import count
-from wavehax.average import average
-from wavehax.batch import exit_code
-from wavehax.files import refuse_existing, replacing
-from wavehax.locate import model_path
+from wavehax.cli.types import count
+from wavehax.errors import exit_code
+from wavehax.files.outputs import refuse_existing, replacing
+from wavehax.models.locate import model_path
+from wavehax.train.average import average
 
 SPLIT = "dev"
 PESQ, NATURALNESS = "pesq_wb", "distillmos_difference"
@@ -44,7 +44,7 @@ def candidates(
     """FIRST and its averages with SECOND, scored; what cannot be averaged is refused before that.
 
     Raises:
-        ValueError, OSError: as `wavehax.average.average` and `scores`.
+        ValueError, OSError: as `wavehax.train.average.average` and `scores`.
     """
     paths = {0.0: model_path(first)}
     for weight in weights:

@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from wavehax.batch import exit_code
+from wavehax.errors import exit_code
 from wavehax.train.state import checkpoint_of, load_state, save_state
 
 KEPT = ("ema/", "discriminator/", "discriminator_optimizer/")

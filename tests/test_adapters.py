@@ -16,11 +16,11 @@ from processes import ENVIRONMENT
 from voices import voice
 
 import wavehax
-from wavehax.adapters import convert, convert_f0, natural_log
-from wavehax.audio import read_audio, resample
 from wavehax.checkpoint import save_model
 from wavehax.config import FEATURES
-from wavehax.features import frame_count, log_mel, mel_filterbank, mel_frequencies
+from wavehax.files.sound import read_audio, resample
+from wavehax.mel.convert import convert, convert_f0, natural_log
+from wavehax.mel.features import frame_count, log_mel, mel_filterbank, mel_frequencies
 from wavehax.vocoder import Vocoder
 
 VOCOS, HIFIGAN = FEATURES["vocos-24k"], FEATURES["hifigan-22k"]
@@ -246,7 +246,7 @@ def test_speech_survives_conversion_from_presets_and_not_from_few_bands(recordin
     pytest.importorskip("pesq", reason="needs the extra [eval]")
     from wavehax.evaluate.metrics import pesq_wb
 
-    monkeypatch.setattr("wavehax.adapters._WIDEST_BAND", 99)
+    monkeypatch.setattr("wavehax.mel.convert._WIDEST_BAND", 99)
     voc, scores = wavehax.load(), {}
     for source in (VOCOS, HIFIGAN, FEATURES["wavehax-48k"], FEW_BANDS):
         for audio in recordings:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from wavehax.audio import read_audio, resample, write_audio
+from wavehax.files.sound import read_audio, resample, write_audio
 
 
 def tone(rate: int, hz: float, seconds: float = 0.5) -> np.ndarray:

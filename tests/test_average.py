@@ -14,10 +14,10 @@ from processes import run_python
 from random_models import random_weights
 from tiny_models import with_f0
 
-from wavehax.average import average, mean_model
 from wavehax.checkpoint import Model, load_model, save_model
 from wavehax.config import FeatureConfig, GeneratorConfig
-from wavehax.locate import model_path
+from wavehax.models.locate import model_path
+from wavehax.train.average import average, mean_model
 
 CONFIG = GeneratorConfig(
     n_mels=8,
@@ -336,7 +336,7 @@ def test_a_mean_that_the_engine_computes_otherwise_than_pytorch_is_not_written(
 def test_the_average_is_in_the_lean_runtime() -> None:
     """It is imported without PyTorch, YAML or anything else that only some users install."""
     code = (
-        "import sys, wavehax.average;print(sorted({'torch', 'yaml', 'scipy', 'soundfile'} &"
+        "import sys, wavehax.train.average;print(sorted({'torch', 'yaml', 'scipy', 'soundfile'} &"
         " sys.modules.keys()))"
     )
     assert run_python(code, Path(__file__).parent).stdout == "[]\n"

@@ -6,7 +6,7 @@ import math
 import pytest
 
 import wavehax
-from wavehax import bench
+from wavehax.bench import cases as bench
 from wavehax.config import GENERATORS, parameter_shapes
 
 
@@ -115,7 +115,7 @@ def test_operations_are_twice_the_multiply_adds_of_every_weight(tiny):
 
 def test_peers_synthesise_the_same_length(tiny):
     pytest.importorskip("torch")
-    from wavehax import bench_peers
+    from wavehax.bench import peers as bench_peers
 
     engine = bench.model_cases("tiny", wavehax.Vocoder(tiny), [], [1], 0.2)
     peers = bench_peers.model_peers("tiny", tiny, 0.2)
@@ -130,7 +130,7 @@ def test_peers_synthesise_the_same_length(tiny):
 
 def test_peers_that_are_not_installed_are_left_out(tiny, monkeypatch):
     pytest.importorskip("torch")
-    from wavehax import bench_peers
+    from wavehax.bench import peers as bench_peers
 
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     assert [peer.what for peer in bench_peers.model_peers("tiny", tiny, 0.2)] == ["PyTorch"]

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from processes import run_python
 
-from wavehax import batch
 from wavehax.checkpoint import save_model
+from wavehax.files import batch
 
 
 @pytest.fixture

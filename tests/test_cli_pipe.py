@@ -15,9 +15,9 @@ from processes import ENVIRONMENT
 from tiny_models import with_f0
 
 import wavehax
-from wavehax import commands
 from wavehax.checkpoint import save_model
-from wavehax.files import pcm16
+from wavehax.cli import synthesis, vocode
+from wavehax.files.sound import pcm16
 from wavehax.vocoder import Vocoder
 
 AS_IS = {"mel_log": "e", "mel_power": 1, "stats": None}  # the mel needs no adapter
@@ -121,7 +121,7 @@ def test_frames_cut_anywhere_by_the_pipe_are_put_together(tiny, mel, f0):
 
     voc = Vocoder(tiny)
     arguments = SimpleNamespace(seed=0, f0=None, f0_scale=1, stream=4, **AS_IS)
-    blocks = list(commands.vocode_frames(voc, Dribble(raw(mel, f0)), arguments))
+    blocks = list(vocode.vocode_frames(voc, Dribble(raw(mel, f0)), arguments))
     np.testing.assert_array_equal(np.concatenate(blocks), voc(mel, f0))
 
 
@@ -141,7 +141,7 @@ def test_memory_does_not_grow_with_the_length_of_the_pipe(tiny):
     voc = Vocoder(tiny)
     tracemalloc.start()
     try:
-        commands.write_pcm(sink, commands.vocode_frames(voc, Endless(), arguments))
+        synthesis.write_pcm(sink, vocode.vocode_frames(voc, Endless(), arguments))
         assert tracemalloc.get_traced_memory()[1] < 1e6
     finally:
         tracemalloc.stop()
@@ -199,14 +199,14 @@ def test_all_is_written_where_the_system_takes_a_part_at_a_time(tiny, mel, f0):
             return len(taken)
 
     sink, wave = Parts(), Vocoder(tiny)(mel, f0)
-    commands.write_pcm(sink, [wave[:500], wave[500:]])
+    synthesis.write_pcm(sink, [wave[:500], wave[500:]])
     assert sink.content == pcm16(wave)
 
 
 def test_a_sink_that_takes_nothing_is_an_error(tiny, mel, f0):
     sink = SimpleNamespace(write=lambda data: None, flush=lambda: None)
     with pytest.raises(OSError, match="takes no more: 2560 of 2560 bytes"):
-        commands.write_pcm(sink, [Vocoder(tiny)(mel, f0)])
+        synthesis.write_pcm(sink, [Vocoder(tiny)(mel, f0)])
 
 
 def test_a_disk_that_becomes_full_is_an_error_of_unbuffered_output_too(start, mel_file, tmp_path):

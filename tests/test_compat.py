@@ -178,7 +178,7 @@ def test_a_model_of_another_mel_or_without_f0_is_refused(vocos, tiny):
         ValueError, match="vocoder takes the mel 'tiny': expected that of Vocos, 'vocos-24k'"
     ):
         Vocos(Vocoder(tiny))
-    model = wavehax.checkpoint.load_model(wavehax.locate.model_path())
+    model = wavehax.checkpoint.load_model(wavehax.models.locate.model_path())
     with pytest.raises(ValueError, match="vocoder needs F0"):
         Vocos(Vocoder(dataclasses.replace(model, f0=None)))
 
@@ -186,7 +186,7 @@ def test_a_model_of_another_mel_or_without_f0_is_refused(vocos, tiny):
 def test_from_pretrained_takes_what_load_takes(tmp_path):
     copy = tmp_path / "voice"
     copy.mkdir()
-    (copy / "model.safetensors").write_bytes(Path(wavehax.locate.model_path()).read_bytes())
+    (copy / "model.safetensors").write_bytes(Path(wavehax.models.locate.model_path()).read_bytes())
     mel = torch.full((100, 5), -5.0)
     np.testing.assert_array_equal(Vocos.from_pretrained(copy).decode(mel), Vocos().decode(mel))
     with pytest.raises(wavehax.ModelError, match="no-such-model: no model of this name is shipped"):
@@ -211,7 +211,8 @@ def test_a_revision_is_that_of_a_repository_of_the_hub(monkeypatch, tmp_path):
 
 def test_only_this_module_imports_torch(tmp_path):
     code = (
-        "import sys, wavehax, wavehax.features, wavehax.commands, wavehax.locate; print('torch' in"
+        "import sys, wavehax, wavehax.features, wavehax.cli, wavehax.models.locate;"
+        " print('torch' in"
         " sys.modules)"
     )
     assert run_python(code, tmp_path).stdout == "False\n"

@@ -14,12 +14,11 @@ import pytest
 from tiny_models import tiny_model, with_f0
 
 import wavehax
-from wavehax.adapters import convert
-from wavehax.audio import read_audio, resample
 from wavehax.checkpoint import save_model
 from wavehax.config import FEATURES
-from wavehax.features import log_mel
-from wavehax.files import pcm16
+from wavehax.files.sound import pcm16, read_audio, resample
+from wavehax.mel.convert import convert
+from wavehax.mel.features import log_mel
 from wavehax.vocoder import Vocoder
 
 ROOT = Path(__file__).parents[1]
@@ -108,7 +107,7 @@ def level_error(wave: np.ndarray, audio: np.ndarray) -> float:
 def matcha_mel(audio: np.ndarray) -> np.ndarray:
     """Their mel by their definition: reflected ends, sqrt(|S|^2 + 1e-9), librosa's filters: float32
     [80, T]."""
-    from wavehax.features import hann_window, mel_filterbank
+    from wavehax.mel.features import hann_window, mel_filterbank
 
     padded = np.pad(audio.astype(np.float64), 384, mode="reflect")
     frames = np.lib.stride_tricks.sliding_window_view(padded, 1024)[::256]

@@ -9,7 +9,13 @@ import pytest
 from tiny_models import recording_features
 
 from wavehax.config import FEATURES, FeatureConfig
-from wavehax.features import f0_from_audio, frame_count, log_mel, mel_filterbank, mel_frequencies
+from wavehax.mel.features import (
+    f0_from_audio,
+    frame_count,
+    log_mel,
+    mel_filterbank,
+    mel_frequencies,
+)
 
 PRESETS = {"wavehax-24k": "mel", "vocos-24k": "mel_vocos_24k"}
 
@@ -149,7 +155,7 @@ def test_f0_in_pieces_is_f0_in_one_but_for_a_few_onsets(monkeypatch: pytest.Monk
         sum(np.sin(k * phase) / k for k in range(1, 40)) * (np.sin(2 * np.pi * time) > -0.8)
     ).astype(np.float32)
     whole = harvest_f0(audio, features)
-    monkeypatch.setattr("wavehax.features._F0_CHUNK_SECONDS", 1.3)
+    monkeypatch.setattr("wavehax.mel.features._F0_CHUNK_SECONDS", 1.3)
     pieces = harvest_f0(audio, features)
     # Harvest's analysis grid hangs on the length of what it is given, and shows at the few frames
     # where voice sets in.

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from wavehax.config import FEATURES
-from wavehax.features import log_mel, mel_frequencies
-from wavehax.harmonics import flatten_harmonics
+from wavehax.mel.features import log_mel, mel_frequencies
+from wavehax.mel.harmonics import flatten_harmonics
 
 FEATURES_24K = FEATURES["vocos-24k"]
 

@@ -82,7 +82,7 @@ def test_a_mel_file_becomes_a_sound_file(tmp_path, mel_file, model_file, command
 
 
 def test_every_shipped_model_has_a_card():
-    from wavehax.locate import card_path, model_path, shipped_models
+    from wavehax.models.locate import card_path, model_path, shipped_models
 
     assert shipped_models()
     for name in shipped_models():

@@ -12,9 +12,8 @@ import pytest
 from processes import ENVIRONMENT
 
 import wavehax
-from wavehax.audio import write_audio
-from wavehax.files import nearest_int16, pcm16, write_blocks
-from wavehax.levels import Clipping, amplified, limited
+from wavehax.files.levels import Clipping, amplified, limited
+from wavehax.files.sound import nearest_int16, pcm16, write_audio, write_blocks
 
 soundfile = pytest.importorskip("soundfile")
 

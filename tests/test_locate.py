@@ -13,8 +13,8 @@ from processes import run_python
 
 import wavehax
 from wavehax.checkpoint import load_model
-from wavehax.evaluate.subjects import open_subject
-from wavehax.locate import CARD_FILE, MODEL_FILE, model_path, shipped_models
+from wavehax.evaluate.aliasing.subjects import open_subject
+from wavehax.models.locate import CARD_FILE, MODEL_FILE, model_path, shipped_models
 
 WORDS = "a card of which only people read a word"
 

@@ -7,7 +7,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from wavehax.melfile import SUFFIXES, read_f0, read_mel
+from wavehax.mel.files import SUFFIXES, read_f0, read_mel
 
 BANDS = 10
 

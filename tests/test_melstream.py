@@ -10,8 +10,8 @@ import pytest
 from voices import voice
 
 from wavehax.config import FEATURES
-from wavehax.features import log_mel
-from wavehax.melstream import MelStream
+from wavehax.mel.features import log_mel
+from wavehax.mel.stream import MelStream
 
 ODD = {  # hops of half a window and of all of it
     "half": dataclasses.replace(FEATURES["vocos-24k"], n_fft=512),

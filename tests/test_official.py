@@ -16,7 +16,7 @@ from tiny_models import TINY, read_fixture
 from wavehax.checkpoint import load_model
 from wavehax.cli import main
 from wavehax.config import FEATURES, to_dict
-from wavehax.official import convert_official, haar_packet
+from wavehax.official.convert import convert_official, haar_packet
 from wavehax.vocoder import Vocoder
 
 torch = pytest.importorskip("torch", reason="the extra [train] brings torch")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wavehax.progress import Progress
+from wavehax.files.progress import Progress
 
 
 class Clock:
@@ -19,7 +19,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr("wavehax.progress.time", clock)
+    monkeypatch.setattr("wavehax.files.progress.time", clock)
     return clock
 
 

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 import wavehax
-from wavehax.audio import read_audio
-from wavehax.features import f0_from_audio, log_mel
-from wavehax.locate import shipped_models
+from wavehax.files.sound import read_audio
+from wavehax.mel.features import f0_from_audio, log_mel
+from wavehax.models.locate import shipped_models
 
 # PESQ-WB that each shipped model reached on each recording of docs/samples, F0 measured, seed 0,
 # fp32.

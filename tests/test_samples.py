@@ -12,10 +12,10 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from wavehax.audio import read_audio, write_audio
 from wavehax.cli import main
 from wavehax.errors import ModelError
-from wavehax.locate import model_path, shipped_models
+from wavehax.files.sound import read_audio, write_audio
+from wavehax.models.locate import model_path, shipped_models
 
 DOCS = Path(__file__).parents[1] / "docs"
 

@@ -17,12 +17,16 @@ import wavehax
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path(wavehax.__file__).parent
-COMPILED = ("_engine", "_training")
+COMPILED = ("_engine", "nn._training")
 # pybind11's classes have a metaclass, and an __init__ that refuses where a stub has none.
 ALLOWED = r"""
 wavehax\._engine\.(Engine|Stream|F0Predictor|F0Stream)
 wavehax\._engine\.(Stream|F0Stream)\.__init__
 """
+
+
+def stub_file(module: str) -> str:
+    return f"{module.replace('.', '/')}.pyi"
 
 
 def run(*command: str | Path, cwd: Path, **environment: str) -> None:
@@ -36,10 +40,11 @@ def run(*command: str | Path, cwd: Path, **environment: str) -> None:
 
 def test_stubtest_finds_the_stubs_true(tmp_path: Path) -> None:
     stubs, allowed = tmp_path / "wavehax", tmp_path / "allowed.txt"
-    stubs.mkdir()
-    (stubs / "__init__.pyi").touch()
     for name in COMPILED:
-        (stubs / f"{name}.pyi").write_text((PACKAGE / f"{name}.pyi").read_text())
+        stub = stubs / stub_file(name)
+        stub.parent.mkdir(parents=True, exist_ok=True)
+        (stub.parent / "__init__.pyi").touch()
+        stub.write_text((PACKAGE / stub_file(name)).read_text())
     allowed.write_text(ALLOWED)
     modules = [f"wavehax.{name}" for name in COMPILED]
     paths = {"MYPYPATH": str(tmp_path), "PYTHONPATH": str(PACKAGE.parent)}
@@ -61,7 +66,7 @@ def arguments_in_stub(module: str) -> dict[str, list[str]]:
             elif isinstance(child, ast.FunctionDef) and not child.decorator_list:
                 found[prefix + child.name] = [argument.arg for argument in child.args.args]
 
-    visit(ast.parse((PACKAGE / f"{module}.pyi").read_text()), "")
+    visit(ast.parse((PACKAGE / stub_file(module)).read_text()), "")
     return found
 
 

@@ -12,10 +12,10 @@ from tiny_models import TINY, random_f0_weights, read_fixture, tiny_model, with_
 
 import wavehax
 from wavehax.checkpoint import F0Model
+from wavehax.checks import checked_mel
 from wavehax.config import F0Config
-from wavehax.harmonics import flatten_harmonics
-from wavehax.inputs import checked_mel
-from wavehax.locate import model_path
+from wavehax.mel.harmonics import flatten_harmonics
+from wavehax.models.locate import model_path
 from wavehax.vocoder import Vocoder
 
 

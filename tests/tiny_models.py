@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wavehax.audio import read_audio
 from wavehax.checkpoint import F0Model, Model
 from wavehax.config import F0Config, FeatureConfig, f0_parameter_shapes
-from wavehax.official import convert_official
+from wavehax.files.sound import read_audio
+from wavehax.official.convert import convert_official
 
 DATA = Path(__file__).parent / "data"
 LARGE_FIXTURES = os.environ.get("WAVEHAX_FIXTURES", "")

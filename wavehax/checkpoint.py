@@ -13,7 +13,6 @@ A model file is data from anywhere: whatever is in it, the worst it can do is ra
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -32,11 +31,11 @@ from wavehax.config import (
     to_dict,
 )
 from wavehax.errors import ModelError, one_line
-from wavehax.files import replacing
+from wavehax.files.outputs import replacing
+from wavehax.files.safetensors import parse_json, spans
 
 # bytes, ten times the default model's: parsed JSON takes up to 40 times its text
 _MAX_HEADER = 1 << 17
-_MAX_DEPTH = 32  # of nested JSON: whatever shows or copies it may recurse
 _METADATA_KEY = "wavehax"
 _F0_PREFIX = "f0."
 _LARGEST = {
@@ -96,8 +95,8 @@ def _read_model(file: BinaryIO) -> Model:
         raise ModelError(
             f"header of {length} bytes in a file of {size}: truncated, or no model file"
         )
-    header = _parse_json(file.read(length).decode())
-    config = _parse_json(_metadata(header))
+    header = parse_json(file.read(length).decode())
+    config = parse_json(_metadata(header))
     generator = from_dict(GeneratorConfig, _entry(config, "generator", dict))
     features = from_dict(FeatureConfig, _entry(config, "features", dict))
     provenance = _entry(config, "provenance", dict)
@@ -106,7 +105,7 @@ def _read_model(file: BinaryIO) -> Model:
             f"configuration has {', '.join(sorted(config))}: expected generator, features,"
             " provenance"
         )
-    spans = _spans(header, size - 8 - length)
+    places = spans(header, size - 8 - length)
     data = np.fromfile(file, np.uint8)
     if len(data) != size - 8 - length:
         raise ModelError(f"{len(data)} bytes of tensors where {size - 8 - length} were expected")
@@ -115,7 +114,7 @@ def _read_model(file: BinaryIO) -> Model:
         .view("<f4")
         .astype(np.float32, copy=False)
         .reshape(header[name]["shape"])
-        for begin, end, name in spans
+        for begin, end, name in places
     }
     return Model(generator, features, tensors, provenance, _take_f0(config, tensors))
 
@@ -243,49 +242,6 @@ def _metadata(header: dict[str, Any]) -> str:
     return text
 
 
-def _spans(header: dict[str, Any], size: int) -> list[tuple[int, int, str]]:
-    """First and last byte and name of every tensor; together they cover `size` bytes, without
-    overlap."""
-    spans = sorted((*_span(name, entry), name) for name, entry in header.items())
-    position = 0
-    for begin, end, name in spans:
-        if begin != position:
-            raise ModelError(
-                f"tensor {name} begins at byte {begin}: expected {position}, where the one before"
-                " it ends"
-            )
-        if end > size:
-            raise ModelError(
-                f"tensor {name} ends at byte {end}: the file has {size} bytes of tensors;"
-                " truncated?"
-            )
-        position = end
-    if position != size:
-        raise ModelError(f"{size - position} bytes behind the last tensor")
-    return spans
-
-
-def _span(name: str, entry: Any) -> tuple[int, int]:
-    """First and last byte of a tensor, checked against its shape."""
-    if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
-        raise ModelError(f"tensor {name}: expected dtype, shape and data_offsets")
-    if entry["dtype"] != "F32":
-        raise ModelError(f"tensor {name} has dtype {entry['dtype']!r}: expected 'F32'")
-    shape, offsets = entry["shape"], entry["data_offsets"]
-    for numbers in (shape, offsets):
-        if (
-            not isinstance(numbers, list)
-            or len(numbers) > 8
-            or any(type(n) is not int or n < 0 for n in numbers)
-        ):
-            raise ModelError(
-                f"tensor {name}: shape and data_offsets are lists of integers, 0 or more"
-            )
-    if len(offsets) != 2 or offsets[1] - offsets[0] != 4 * math.prod(shape):
-        raise ModelError(f"tensor {name}: shape {shape} does not fill the bytes {offsets}")
-    return offsets[0], offsets[1]
-
-
 def _take_f0(config: Mapping[str, Any], tensors: dict[str, np.ndarray]) -> F0Model | None:
     """The predictor of F0, where there is one; its tensors are taken out of `tensors`."""
     if "f0" not in config:
@@ -300,38 +256,6 @@ def _entry(config: Any, name: str, kind: type) -> Any:
     if not isinstance(value, kind):
         raise ModelError(f"configuration has no {name}, or not as a {kind.__name__}")
     return value
-
-
-def _parse_json(text: str) -> Any:
-    """JSON as the standard has it, no repeated key, no NaN, of bounded depth."""
-
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        values: dict[str, Any] = {}
-        for name, value in pairs:
-            if name in values:
-                raise ModelError(f"JSON repeats the key {name!r}")
-            values[name] = value
-        return values
-
-    def refuse(constant: str) -> Any:
-        raise ModelError(f"JSON holds {constant}")
-
-    value = json.loads(text, object_pairs_hook=unique, parse_constant=refuse)
-    _check_depth(value)
-    return value
-
-
-def _check_depth(value: Any) -> None:
-    level = [value]
-    for _ in range(_MAX_DEPTH + 1):
-        containers = [item for item in level if isinstance(item, (dict, list))]
-        level = [
-            child
-            for item in containers
-            for child in (item.values() if isinstance(item, dict) else item)
-        ]
-    if level:
-        raise ModelError(f"JSON nested more than {_MAX_DEPTH} deep")
 
 
 def _names(names: list[str]) -> str:

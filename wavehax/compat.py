@@ -14,8 +14,8 @@ import numpy as np
 import torch
 
 from wavehax.config import FEATURES, FeatureConfig
-from wavehax.features import log_mel
-from wavehax.locate import is_repository
+from wavehax.mel.features import log_mel
+from wavehax.models.locate import is_repository
 from wavehax.vocoder import Vocoder, load
 
 _MEL = FEATURES["vocos-24k"]

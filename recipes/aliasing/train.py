@@ -12,10 +12,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from wavehax.batch import exit_code
+from wavehax.errors import exit_code
 from wavehax.nn import WaveGenerator
 from wavehax.nn.baselines import BASELINES, Baseline
-from wavehax.train.config import TrainConfig, load_config
+from wavehax.train.config import TrainConfig
+from wavehax.train.load import load_config
 from wavehax.train.loop import Trainer
 
 PRIORS = {"wavehax": "pcph", "noise": "noise"}

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from wavehax.train.corpus import Recording, find, hold_out
-from wavehax.train.prepare import main
-from wavehax.yamlfile import read_yaml
+from wavehax.data.corpus import Recording, find, hold_out
+from wavehax.data.prepare import main
+from wavehax.files.yaml import read_yaml
 
 HELD_OUT_EVERY = 100  # about 150 of the 15,000 utterances, of all speakers and styles
 

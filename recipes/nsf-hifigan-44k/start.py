@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from wavehax.batch import exit_code
 from wavehax.checkpoint import Model, load_model, save_model
 from wavehax.config import GeneratorConfig, parameter_shapes
-from wavehax.train.config import TrainConfig, load_config
-from wavehax.train.data import prepared_manifest
+from wavehax.data.segments import prepared_manifest
+from wavehax.errors import exit_code
+from wavehax.train.config import TrainConfig
+from wavehax.train.load import load_config
 from wavehax.train.start import untrained
 
 OF_BINS = ("mel_", "prior_proj.", "cond_proj.", "env_proj.")

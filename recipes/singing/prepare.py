@@ -7,8 +7,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from wavehax.train.corpus import Recording, find, hold_out
-from wavehax.train.prepare import main
+from wavehax.data.corpus import Recording, find, hold_out
+from wavehax.data.prepare import main
 
 F0_MIN, F0_MAX = 60.0, 1100.0  # Hz: from B1 of a bass to C6 of a soprano (1,047 Hz), and vibrato
 HELD_OUT_EVERY = 50

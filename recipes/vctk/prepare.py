@@ -7,8 +7,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from wavehax.train.corpus import Recording, find, hold_out
-from wavehax.train.prepare import main
+from wavehax.data.corpus import Recording, find, hold_out
+from wavehax.data.prepare import main
 
 UNSEEN = ("p360", "p361", "p362", "p363", "p364", "p374", "p376", "s5")  # the last eight by name
 HELD_OUT_EVERY = 250  # about 160 utterances of the other speakers

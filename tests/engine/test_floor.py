@@ -10,7 +10,7 @@ from random_models import small_model
 
 from wavehax import _engine
 from wavehax.config import FEATURES, to_dict
-from wavehax.features import frame_count, log_mel
+from wavehax.mel.features import frame_count, log_mel
 from wavehax.vocoder import Vocoder
 
 SAMPLES = 12_000

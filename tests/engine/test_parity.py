@@ -16,7 +16,7 @@ from random_models import (
 from tiny_models import FIXTURES, read_fixture
 
 from wavehax.config import GeneratorConfig
-from wavehax.official import convert_official
+from wavehax.official.convert import convert_official
 
 torch = pytest.importorskip("torch")
 

@@ -11,10 +11,10 @@ import pytest
 from evaluate_signals import RATE, noisy, voice
 
 import wavehax
-from wavehax.audio import read_audio, write_audio
 from wavehax.checkpoint import save_model
 from wavehax.evaluate.items import manifest_items
 from wavehax.evaluate.synthesis import ModelSynthesis
+from wavehax.files.sound import read_audio, write_audio
 
 for name in ("pesq", "pystoi", "pyworld", "scipy"):
     pytest.importorskip(name, reason="needs the extras [f0,eval]")

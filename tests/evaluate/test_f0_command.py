@@ -8,12 +8,12 @@ import pytest
 from tiny_models import with_f0
 from voices import voice
 
-from wavehax.audio import read_audio, write_audio
 from wavehax.checkpoint import save_model
-from wavehax.evaluate.f0_command import f0_agreement, smoothed
+from wavehax.evaluate.f0 import f0_agreement, smoothed
 from wavehax.evaluate.items import Item, manifest_items
 from wavehax.evaluate.synthesis import ModelSynthesis
-from wavehax.features import f0_from_audio, log_mel
+from wavehax.files.sound import read_audio, write_audio
+from wavehax.mel.features import f0_from_audio, log_mel
 from wavehax.vocoder import Vocoder
 
 pytest.importorskip("pyworld", reason="needs the extra [f0]")

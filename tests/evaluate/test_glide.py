@@ -7,8 +7,8 @@ import pytest
 from evaluate_signals import RATE
 
 import wavehax
-from wavehax.evaluate import aliasing
-from wavehax.evaluate.subjects import in_step
+from wavehax.evaluate.aliasing import measure
+from wavehax.evaluate.aliasing.subjects import in_step
 
 pytest.importorskip("scipy", reason="needs the extra [eval]")
 
@@ -24,8 +24,8 @@ def off_the_harmonics(wave: np.ndarray, f0: np.ndarray) -> tuple[float, float]:
     off, high = [], []
     for middle in np.arange(1.5, 7.8, 2 * WINDOW):
         span = slice(*(round((middle + side * WINDOW / 2) * RATE) for side in (-1, 1)))
-        warped, cycles = aliasing._warped(wave, phase, span), phase[span.stop] - phase[span.start]
-        energy, on = aliasing._energy(warped, 1.0, len(warped) / cycles)
+        warped, cycles = measure._warped(wave, phase, span), phase[span.stop] - phase[span.start]
+        energy, on = measure._energy(warped, 1.0, len(warped) / cycles)
         hz = np.arange(len(energy)) * np.mean(f0[span]) / cycles
         off.append(energy[~on].sum() / energy[on].sum())
         high.append(energy[~on & (hz > 8000)].sum() / energy[~on].sum())
@@ -46,7 +46,7 @@ def harmonics(f0: np.ndarray, fade: float) -> np.ndarray:
 def contour(held: bool) -> np.ndarray:
     """F0 at every sample of the glide, held over the frames or moving on."""
     sample = np.arange(8 * RATE)
-    return aliasing.LOWEST * 2 ** (
+    return measure.LOWEST * 2 ** (
         OCTAVES_PER_SECOND * (sample // HOP * HOP if held else sample) / RATE
     )
 

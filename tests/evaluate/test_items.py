@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from wavehax.evaluate.items import SPLITS, folder_items, manifest_items
-from wavehax.features import F0_MAX, F0_MIN
+from wavehax.mel.features import F0_MAX, F0_MIN
 
 ROWS = [
     ("b2.wav", "unseen", "b"),

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from evaluate_signals import RATE, noisy, voice
 
-from wavehax.audio import read_audio
 from wavehax.evaluate import naturalness, score_cache
+from wavehax.files.sound import read_audio
 
 RECORDING = Path(__file__).parents[1] / "data" / "recording.wav"
 

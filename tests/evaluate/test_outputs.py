@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from wavehax.batch import UsageError
+from wavehax.errors import UsageError
 from wavehax.evaluate.outputs import check_outputs, json_text, output_paths
 
 

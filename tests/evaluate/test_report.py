@@ -12,10 +12,10 @@ import pytest
 import soundfile
 from evaluate_signals import RATE, noisy, voice
 
-from wavehax.audio import write_audio
 from wavehax.evaluate.items import Item
 from wavehax.evaluate.report import write_report
 from wavehax.evaluate.synthesis import FilePair
+from wavehax.files.sound import write_audio
 
 for name in ("pyworld", "scipy"):
     pytest.importorskip(name, reason="needs the extras [f0,eval]")

@@ -13,16 +13,13 @@ pytest.importorskip("scipy", reason="needs the extra [eval]")
 
 from wavehax.checkpoint import Model, save_model  # noqa: E402
 from wavehax.config import FEATURES, GeneratorConfig  # noqa: E402
-from wavehax.evaluate import aliasing, aliasing_mels, aliasing_report  # noqa: E402
-from wavehax.evaluate.aliasing import Curve  # noqa: E402
-from wavehax.evaluate.subjects import open_subject  # noqa: E402
+from wavehax.data.config import DataConfig  # noqa: E402
+from wavehax.evaluate.aliasing import measure, mels, report  # noqa: E402
+from wavehax.evaluate.aliasing.measure import Curve  # noqa: E402
+from wavehax.evaluate.aliasing.subjects import open_subject  # noqa: E402
 from wavehax.nn import build_generator  # noqa: E402
 from wavehax.nn.baselines import Baseline  # noqa: E402
-from wavehax.train.config import (  # noqa: E402
-    DataConfig,
-    TrainConfig,
-    config_to_dict,
-)
+from wavehax.train.config import TrainConfig, config_to_dict  # noqa: E402
 from wavehax.train.state import flatten, save_state  # noqa: E402
 
 SIZES = {
@@ -73,8 +70,8 @@ def test_a_run_sounds_as_its_model_file(tmp_path: Path, alignment: str) -> None:
 
 
 def test_every_kind_of_run_is_measured_beside_a_model(command, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(aliasing, "TONES", np.array([100.0, 1000.0]))
-    monkeypatch.setattr(aliasing, "_GLIDE_SECONDS", 0.5)
+    monkeypatch.setattr(measure, "TONES", np.array([100.0, 1000.0]))
+    monkeypatch.setattr(measure, "_GLIDE_SECONDS", 0.5)
     runs = [run_of(tmp_path, name) for name in ("wavehax", "noise", "hifigan", "vocos")]
     code, out, err = command("evaluate", "aliasing", *runs, "-o", tmp_path / "page.html")
     assert (code, err) == (0, "")
@@ -112,7 +109,7 @@ def test_the_margin_is_that_of_the_f0_where_it_is_least() -> None:
             "neutral", "tones", [100.0, 600.0, 900.0], nothing, list(output), *[nothing] * 5
         )
 
-    text = aliasing_report.table({"ours": [curve(-30, -20, -15)], "theirs": [curve(0, 5, -3)]})
+    text = report.table({"ours": [curve(-30, -20, -15)], "theirs": [curve(0, 5, -3)]})
     header, *rows = (line.split() for line in text.splitlines())
     last = {(" ".join(row[:5]), row[5]): row[-3] for row in rows}
     assert header[-6::2] == ["output", "less_noise", "retuned"]
@@ -124,13 +121,13 @@ def test_the_margin_is_that_of_the_f0_where_it_is_least() -> None:
 def test_of_a_noise_prior_nothing_is_left_but_what_two_draws_have_in_common(tmp_path: Path) -> None:
     """The network is next to nothing at its start, so that the output is filtered noise."""
     subject = open_subject(str(run_of(tmp_path, "noise")))
-    waves = aliasing.outputs(
-        subject, aliasing_mels.held_mel(subject.mean_mel), aliasing.steady(subject.voc, 500.0)
+    waves = measure.outputs(
+        subject, mels.held_mel(subject.mean_mel), measure.steady(subject.voc, 500.0)
     )
     output, again = (wave[7200:31200].astype(np.float64) for wave in (waves.output, waves.again))
-    on, off = aliasing.split_energy(output, 500, 24000)
+    on, off = measure.split_energy(output, 500, 24000)
     assert off > 20 * on
-    assert aliasing.split_energy(output, 500, 24000, again)[1] < 0.1 * off
+    assert measure.split_energy(output, 500, 24000, again)[1] < 0.1 * off
 
 
 def test_a_folder_that_is_no_run_is_refused(command, tmp_path: Path) -> None:

@@ -22,12 +22,12 @@ from random_models import (
 from tiny_models import FIXTURES, read_fixture
 
 import wavehax
-from wavehax.audio import read_audio
 from wavehax.checkpoint import Model, load_model
 from wavehax.config import FeatureConfig, GeneratorConfig
-from wavehax.features import log_mel
-from wavehax.locate import model_path
-from wavehax.official import convert_official
+from wavehax.files.sound import read_audio
+from wavehax.mel.features import log_mel
+from wavehax.models.locate import model_path
+from wavehax.official.convert import convert_official
 
 onnxruntime = pytest.importorskip("onnxruntime", reason="needs the extra [onnx]")
 onnx = pytest.importorskip("onnx", reason="needs the extra [onnx]")

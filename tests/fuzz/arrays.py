@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from tiny_models import tiny_model, with_f0
 
-from wavehax.features import log_mel
+from wavehax.mel.features import log_mel
 from wavehax.vocoder import Vocoder
 
 _BANDS = 10

@@ -16,7 +16,7 @@ from mutations import damaged
 from tiny_models import tiny_model
 
 from wavehax.checkpoint import save_model
-from wavehax.melfile import SUFFIXES, read_f0, read_mel
+from wavehax.mel.files import SUFFIXES, read_f0, read_mel
 
 _SHAPES = (
     (10, 12),

@@ -11,7 +11,7 @@ from tiny_models import tiny_model, with_f0
 
 import wavehax
 from wavehax.checkpoint import save_model
-from wavehax.files import pcm16
+from wavehax.files.sound import pcm16
 
 _BANDS = 10
 

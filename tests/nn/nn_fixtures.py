@@ -9,7 +9,7 @@ from tiny_models import read_fixture
 
 from wavehax.config import GeneratorConfig
 from wavehax.nn import BaseGenerator, build_generator
-from wavehax.official import convert_official
+from wavehax.official.convert import convert_official
 
 SMALL = {
     "n_mels": 6,

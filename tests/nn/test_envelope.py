@@ -12,7 +12,7 @@ from nn_fixtures import SMALL
 from tiny_models import recording_features
 
 from wavehax.config import FEATURES, GENERATORS, GeneratorConfig
-from wavehax.features import log_mel, mel_filterbank, mel_frequencies
+from wavehax.mel.features import log_mel, mel_filterbank, mel_frequencies
 from wavehax.nn import build_generator
 from wavehax.nn.envelope import envelope_weights
 

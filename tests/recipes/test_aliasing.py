@@ -14,7 +14,7 @@ import torch
 from processes import ENVIRONMENT
 from voices import voice
 
-from wavehax.audio import write_audio
+from wavehax.files.sound import write_audio
 from wavehax.train.state import load_state, newest
 
 RECIPES = Path(__file__).parents[2] / "recipes"

@@ -13,7 +13,7 @@ from processes import ENVIRONMENT
 
 from wavehax.checkpoint import Model, load_model, save_model
 from wavehax.config import FEATURES, GENERATORS, parameter_shapes, to_dict
-from wavehax.locate import model_path
+from wavehax.models.locate import model_path
 
 SCRIPT = Path(__file__).parents[2] / "recipes" / "nsf-hifigan-44k" / "start.py"
 FEATURES_44K = FEATURES["nsf-hifigan-44k"]

@@ -13,7 +13,7 @@ import numpy as np
 from processes import ENVIRONMENT
 from voices import voice
 
-from wavehax.audio import read_audio, write_audio
+from wavehax.files.sound import read_audio, write_audio
 from wavehax.train.state import load_state, newest
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "quickstart"

@@ -18,10 +18,10 @@ import yaml
 from processes import ENVIRONMENT
 from voices import voice
 
-from wavehax.audio import write_audio
 from wavehax.config import FEATURES
-from wavehax.train.config import load_config
-from wavehax.train.corpus import Recording, read_manifest
+from wavehax.data.corpus import Recording, read_manifest
+from wavehax.files.sound import write_audio
+from wavehax.train.load import load_config
 from wavehax.train.loop import Trainer
 
 RECIPES = Path(__file__).parents[2] / "recipes"

@@ -16,7 +16,7 @@ import yaml
 from voices import voice
 
 import wavehax
-from wavehax.audio import write_audio
+from wavehax.files.sound import write_audio
 
 ROOT = Path(__file__).parents[2]
 RATE = 24000

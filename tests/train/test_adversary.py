@@ -16,8 +16,9 @@ import pytest
 import torch
 
 from wavehax.nn.discriminators import LOG_RESOLUTIONS, Discriminator, DiscriminatorConfig
-from wavehax.train import main
-from wavehax.train.config import DISCRIMINATORS, load_config
+from wavehax.train import run
+from wavehax.train.config import DISCRIMINATORS
+from wavehax.train.load import load_config
 from wavehax.train.loop import Trainer
 from wavehax.train.start import initialize_discriminators
 from wavehax.train.state import load_state, newest
@@ -35,6 +36,7 @@ def energy_config(write: Config, folder: Path, **changes: object) -> Path:
         "log_weight": 5,
         "repulsion": 1,
     }
+    loss |= {"unvoiced_n_ffts": [128], "unvoiced_weight": 2}
     adversary = {"discriminator": "log", "start_step": START, "alone_steps": ALONE, "ramp_steps": 2}
     adversary |= {"normalize_features": True, "win_rate": 0.55, "learning_rate": 1e-3}
     data = {
@@ -60,7 +62,7 @@ def rows(run_dir: Path) -> list[dict[str, str]]:
 @pytest.fixture(scope="module")
 def finished(write_config: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("finished")
-    main([str(energy_config(write_config, folder))])
+    run(str(energy_config(write_config, folder)))
     return folder / "run"
 
 
@@ -122,7 +124,7 @@ def test_a_run_killed_in_any_stage_resumes_to_the_last_digit(
     command = [
         sys.executable,
         "-c",
-        "import sys; from wavehax.train import main; main(sys.argv[1:])",
+        "import sys; from wavehax.train import run; run(*sys.argv[1:])",
         str(config),
     ]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL, env=environment)
@@ -134,7 +136,7 @@ def test_a_run_killed_in_any_stage_resumes_to_the_last_digit(
     process.wait()
     found = newest(run_dir / "checkpoints")
     assert found is not None and found.name < "step-00000012", "the run ended before it was killed"
-    main([str(config)])
+    run(str(config))
     assert rows(run_dir) == rows(finished)
     whole, resumed = (load_state(newest(run / "checkpoints"))[0] for run in (finished, run_dir))
     assert whole.keys() == resumed.keys()
@@ -217,7 +219,7 @@ def test_two_processes_and_two_parts_give_the_numbers_of_one(
             command += ["generator.norm=frame"]
         done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
         assert done.returncode == 0, done.stderr
-    main([str(config), f"run_dir={tmp_path}/whole", "generator.norm=frame"])
+    run(str(config), f"run_dir={tmp_path}/whole", "generator.norm=frame")
     for name, reference in (("processes", finished), ("parts", tmp_path / "whole")):
         for i, (row, expected) in enumerate(
             zip(rows(tmp_path / name), rows(reference), strict=True)
@@ -257,6 +259,16 @@ def test_without_a_largest_win_rate_the_rate_never_falls(
     ("override", "message"),
     [
         ("loss.repulsion=1.5", r"loss.repulsion=1.5: expected a number, 0 or more and at most 1"),
+        (
+            "loss.unvoiced_weight=0",
+            r"unvoiced_weight=0.0, unvoiced_n_ffts=\(128,\): expected both or none",
+        ),
+        (
+            "adversary.from_hz=12000",
+            r"adversary.from_hz=12000.*: expected below half the sample rate",
+        ),
+        ("adversary.from_hz=-1", r"adversary.from_hz=-1.0: expected a number, 0 or more"),
+        ("loss.repulsion=0", r"loss.unvoiced_weight: expected 0 without loss.repulsion"),
         ("loss.log_weight=0", r"log_weight=0.0, log_n_ffts=\(64, 256\): expected both or none"),
         ("data.shift_samples=-1", r"data.shift_samples=-1: expected an integer of at least 0"),
         (

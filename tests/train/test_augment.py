@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from wavehax.config import FEATURES
-from wavehax.train.augment import margin_frames, resample_f0, resample_segment
+from wavehax.data.augment import margin_frames, resample_f0, resample_segment
 
 FEATURES_24K = FEATURES["vocos-24k"]
 HOP = FEATURES_24K.hop_length

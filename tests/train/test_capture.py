@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from wavehax.train.config import load_config
+from wavehax.train.load import load_config
 from wavehax.train.loop import Trainer
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

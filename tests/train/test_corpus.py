@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from wavehax.features import F0_MAX, F0_MIN
-from wavehax.train.corpus import Recording, find, hold_out, read_manifest, write_manifest
+from wavehax.data.corpus import Recording, find, hold_out, read_manifest, write_manifest
+from wavehax.mel.features import F0_MAX, F0_MIN
 
 
 def test_the_first_of_every_so_many_is_held_out_and_other_splits_stay() -> None:

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wavehax.audio import read_audio
 from wavehax.config import FEATURES, FeatureConfig, to_dict
-from wavehax.features import f0_from_audio, log_mel, mel_frequencies
-from wavehax.train.config import DataConfig
-from wavehax.train.data import Batch, SegmentDataset
+from wavehax.data.config import DataConfig
+from wavehax.data.segments import Batch, SegmentDataset
+from wavehax.files.sound import read_audio
+from wavehax.mel.features import f0_from_audio, log_mel, mel_frequencies
 
 FEATURES_24K = FEATURES["vocos-24k"]
 

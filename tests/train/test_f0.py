@@ -13,12 +13,12 @@ from tiny_models import with_f0
 from voices import voice
 
 import wavehax
-from wavehax.audio import read_audio
 from wavehax.checkpoint import load_model, save_model
 from wavehax.config import FEATURES, F0Config
-from wavehax.features import log_mel
+from wavehax.data.segments import SegmentDataset
+from wavehax.files.sound import read_audio
+from wavehax.mel.features import log_mel
 from wavehax.train import f0_data
-from wavehax.train.data import SegmentDataset
 from wavehax.train.f0 import losses, train
 from wavehax.train.f0_data import datasets, noisy_mel, smoothed_mel, white_noise_bands
 
@@ -122,7 +122,7 @@ def test_smoothing_keeps_constant_mels_and_lessens_differences() -> None:
 @pytest.fixture(scope="module")
 def run_dir(write_config: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Of a run of one step."""
-    from wavehax.train.config import load_config
+    from wavehax.train.load import load_config
     from wavehax.train.loop import Trainer
 
     trainer = Trainer(

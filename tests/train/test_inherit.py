@@ -16,9 +16,9 @@ import yaml
 
 from wavehax.checkpoint import load_model, save_model
 from wavehax.config import FEATURES, ConfigError
-from wavehax.locate import model_path
-from wavehax.train.config import load_config
+from wavehax.models.locate import model_path
 from wavehax.train.export import export
+from wavehax.train.load import load_config
 from wavehax.train.loop import Trainer
 from wavehax.train.state import newest
 

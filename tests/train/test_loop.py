@@ -18,11 +18,11 @@ import torch
 
 from wavehax.checkpoint import load_model
 from wavehax.cli import main as command_line
+from wavehax.data.segments import SegmentDataset
 from wavehax.nn import build_generator
-from wavehax.train import main
-from wavehax.train.config import load_config
-from wavehax.train.data import SegmentDataset
+from wavehax.train import run
 from wavehax.train.export import export
+from wavehax.train.load import load_config
 from wavehax.train.loop import Trainer
 from wavehax.train.state import load_state, newest, unflatten
 
@@ -52,7 +52,7 @@ def steps(trainer: Trainer, count: int) -> list[dict[str, float]]:
 def finished(write_config: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run of 12 steps that nothing interrupted."""
     folder = tmp_path_factory.mktemp("finished")
-    main([str(write_config(folder))])
+    run(str(write_config(folder)))
     return folder / "run"
 
 
@@ -67,7 +67,7 @@ def test_a_killed_run_resumes_to_the_last_digit(
     command = [
         sys.executable,
         "-c",
-        "import sys; from wavehax.train import main; main(sys.argv[1:])",
+        "import sys; from wavehax.train import run; run(*sys.argv[1:])",
         str(config),
     ]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL, env=environment)
@@ -78,7 +78,7 @@ def test_a_killed_run_resumes_to_the_last_digit(
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert checkpoint(tmp_path / "run").name < "step-00000012", "the run ended before it was killed"
-    main([str(config)])
+    run(str(config))
     assert losses(tmp_path / "run") == losses(finished)
     whole, resumed = (load_state(checkpoint(run))[0] for run in (finished, tmp_path / "run"))
     assert whole.keys() == resumed.keys()
@@ -377,7 +377,7 @@ def test_training_imports_neither_librosa_nor_soundfile(
 ) -> None:
     config = write_config(tmp_path, max_steps=1, adversary=None)
     code = (
-        "import sys; from wavehax.train import main; main(sys.argv[1:]);"
+        "import sys; from wavehax.train import run; run(*sys.argv[1:]);"
         "print(sorted({'librosa', 'soundfile', 'pyworld', 'scipy'} & sys.modules.keys()))"
     )
     command = [sys.executable, "-c", code, str(config)]

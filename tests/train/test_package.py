@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from wavehax.checkpoint import load_model
-from wavehax.train.config import load_config
+from wavehax.train.load import load_config
 from wavehax.train.loop import Trainer
 
 CARD = """

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from wavehax.config import FEATURES
-from wavehax.features import log_mel
-from wavehax.train.pitch import FACTOR_MAX, FACTOR_MIN, random_factor, shifted_mel
+from wavehax.data.shifted import FACTOR_MAX, FACTOR_MIN, random_factor, shifted_mel
+from wavehax.mel.features import log_mel
 
 pytest.importorskip("pyworld")
 FEATURES_24K = FEATURES["vocos-24k"]

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from voices import voice
 
-from wavehax.audio import write_audio
 from wavehax.config import FEATURES
-from wavehax.train.config import DataConfig
-from wavehax.train.corpus import Recording, read_manifest
-from wavehax.train.data import SegmentDataset
-from wavehax.train.pitch import FACTOR_MAX, FACTOR_MIN
-from wavehax.train.prepare import high_passed, main, prepare
+from wavehax.data.config import DataConfig
+from wavehax.data.corpus import Recording, read_manifest
+from wavehax.data.prepare import high_passed, main, prepare
+from wavehax.data.segments import SegmentDataset
+from wavehax.data.shifted import FACTOR_MAX, FACTOR_MIN
+from wavehax.files.sound import write_audio
 
 FEATURES_24K = FEATURES["vocos-24k"]
 

@@ -11,9 +11,10 @@ import pytest
 import torch
 
 from wavehax.config import FEATURES
-from wavehax.train.config import ConfigError, DataConfig
-from wavehax.train.data import SegmentDataset
-from wavehax.train.resident import ResidentDataset, ahead
+from wavehax.data.config import DataConfig
+from wavehax.data.resident import ResidentDataset, ahead
+from wavehax.data.segments import SegmentDataset
+from wavehax.train.config import ConfigError
 
 VOCOS_24K = FEATURES["vocos-24k"]
 CPU = torch.device("cpu")

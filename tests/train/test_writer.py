@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from wavehax.config import FEATURES
-from wavehax.train.writer import Arrays, Writer
+from wavehax.data.arrays import Arrays, Writer
 
 FEATURES_24K = FEATURES["vocos-24k"]
 PLANNED = [{"file": f"{i}.wav", "speaker": "a", "f0_min": 70.0, "f0_max": 500.0} for i in range(3)]
@@ -119,7 +119,7 @@ def test_arrays_shorter_than_what_counts_are_refused(half: Path) -> None:
 def test_mean_and_scale_are_those_of_all_frames(
     whole: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("wavehax.train.writer._BLOCK_FRAMES", 7)
+    monkeypatch.setattr("wavehax.data.arrays._BLOCK_FRAMES", 7)
     write(tmp_path, 0, 3)
     manifest = json.loads((tmp_path / "manifest.json").read_text())
     mel = np.concatenate([arrays(i)["mel"] for i in range(3)]).astype(float)

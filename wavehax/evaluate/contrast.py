@@ -8,7 +8,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from wavehax.evaluate.pitch import FRAMES
-from wavehax.features import hann_window
+from wavehax.mel.features import hann_window
 
 # seconds: the main lobe is 23 Hz wide to either side, and a middle is 35 Hz or more away
 _WINDOW = 2048 / 24000

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from wavehax.features import F0_MAX, F0_MIN
-from wavehax.files import sound_type
-from wavehax.train.corpus import read_manifest
+from wavehax.data.corpus import read_manifest
+from wavehax.files.sound import sound_type
+from wavehax.mel.features import F0_MAX, F0_MIN
 
 SPLITS = ("dev", "unseen", "singing")
 """Those of a manifest that are scored unless others are asked for."""
@@ -30,7 +30,7 @@ class Item:
 
 
 def manifest_items(manifest: Path, splits: Sequence[str]) -> list[Item]:
-    """Recordings of a manifest, as `wavehax.train.corpus.read_manifest` has it.
+    """Recordings of a manifest, as `wavehax.data.corpus.read_manifest` has it.
 
     All of each split, but of `unseen` the first file by name of each speaker; by split as given,
     then by name.

@@ -11,11 +11,11 @@ import functools
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from wavehax.audio import resample
 from wavehax.config import FeatureConfig
 from wavehax.errors import optional_module
 from wavehax.evaluate.pitch import FRAMES
-from wavehax.features import hann_window, log_mel
+from wavehax.files.sound import resample
+from wavehax.mel.features import hann_window, log_mel
 
 _MCD_ORDER = 24
 _WARPING = 0.466  # all-pass coefficient closest to the mel scale at 24 kHz

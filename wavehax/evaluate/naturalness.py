@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from wavehax.audio import resample
 from wavehax.evaluate.score_cache import cached_score
+from wavehax.files.sound import resample
 
 _RATE = 16000  # Hz, of both networks
 _NEEDED = {

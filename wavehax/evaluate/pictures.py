@@ -11,7 +11,7 @@ from html import escape
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from wavehax.features import hann_window
+from wavehax.mel.features import hann_window
 
 SPECTROGRAM_HEIGHT = 200  # pixels
 _N_FFT = 1024

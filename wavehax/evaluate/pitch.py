@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from wavehax.audio import resample
 from wavehax.config import FEATURES, FeatureConfig
-from wavehax.features import F0_MAX, F0_MIN, f0_from_audio, frame_count, hann_window
+from wavehax.files.sound import resample
+from wavehax.mel.features import F0_MAX, F0_MIN, f0_from_audio, frame_count, hann_window
 
 FRAMES = FEATURES["vocos-24k"]
 """Contours are compared on its frames: every 256 samples at 24 kHz."""

@@ -17,7 +17,7 @@ from wavehax.evaluate.items import Item
 from wavehax.evaluate.scores import Score, shown_measures, shown_scores
 from wavehax.evaluate.summary import groups, measure_rows, measures_of_file, worst_first
 from wavehax.evaluate.synthesis import Pair, Synthesis
-from wavehax.files import replacing
+from wavehax.files.outputs import replacing
 
 _EXAMPLES = 6  # of each group: the worst files, with sound and spectrograms; half a MB each
 _MAX_SECONDS = 15.0  # of an example

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from wavehax.files import replacing
+from wavehax.files.outputs import replacing
 
 
 def cached_score(

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from typing import Any
 
-from wavehax import batch
 from wavehax.errors import ignore_import_warnings
 from wavehax.evaluate import metrics, pitch
 from wavehax.evaluate.items import Item
@@ -16,6 +15,7 @@ from wavehax.evaluate.naturalness import naturalness
 from wavehax.evaluate.scores import with_differences
 from wavehax.evaluate.synthesis import Pair, Synthesis
 from wavehax.evaluate.texture import texture
+from wavehax.files import batch
 
 
 def score_all(

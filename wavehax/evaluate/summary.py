@@ -21,7 +21,7 @@ from wavehax.evaluate.scores import (
     shown_measures,
     shown_scores,
 )
-from wavehax.files import replacing
+from wavehax.files.outputs import replacing
 
 _RANKING = ("pesq_wb", "mel_l1", "f0_rmse_cents")  # the first that a file has tells how bad it is
 # characters; there are more measures than scores

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 import wavehax
-from wavehax.audio import read_audio, resample
 from wavehax.evaluate import pitch
 from wavehax.evaluate.items import Item
-from wavehax.features import frame_count, log_mel
-from wavehax.world import resynthesise
+from wavehax.files.sound import read_audio, resample
+from wavehax.mel.features import frame_count, log_mel
+from wavehax.mel.world import resynthesise
 
 _FRAMING = ("sample_rate", "hop_length", "padding")  # what decides where a frame lies
 _OTHER_SEED = 1  # the default is 0

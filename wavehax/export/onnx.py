@@ -18,9 +18,9 @@ from wavehax.export.lags import Lags
 from wavehax.export.network import Network
 from wavehax.export.prior import prior
 from wavehax.export.timeline import Streaming, Timeline, Whole
-from wavehax.export.transforms import analyse, inverse_stft, stft, synthesize
+from wavehax.export.transforms import analyse, inverse_stft, stft, synthesise
 from wavehax.export.verify import verify
-from wavehax.files import refuse_existing, replacing
+from wavehax.files.outputs import refuse_existing, replacing
 
 _WHOLE_TEXT = "Log-mel-spectrogram, F0 and noise to waveform."
 _STREAM_TEXT = (
@@ -105,7 +105,7 @@ def _wave(time: Timeline, model: Model, mel: Tensor, f0: Tensor, noise: Tensor) 
         wave = analyse(time, wave, weights["filter_bank.analysis.weight"])
     wave = inverse_stft(time, Network(time, model)(mel, stft(time, wave)))
     if config.num_streams > 1:
-        wave = synthesize(time, wave, weights["filter_bank.synthesis.weight"])
+        wave = synthesise(time, wave, weights["filter_bank.synthesis.weight"])
     half = config.hop_length // 2 if time.centred and not time.streaming else 0
     return wave.slice(2, half, -half or None).reshape(0, -1)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wavehax.config import NOISE_STD, PRIOR_POWER, PRIOR_RMS, GeneratorConfig
+from wavehax.config import NOISE_STD, PRIOR_RMS, GeneratorConfig
 from wavehax.export.graph import Tensor
 from wavehax.export.lags import SAWTOOTH_OVERSAMPLING, SAWTOOTH_REACH
 from wavehax.export.timeline import Reach, Timeline
@@ -71,7 +71,7 @@ def _num_harmonics(f0: Tensor, voiced: Tensor, sample_rate: int) -> Tensor:
 
 
 def _pcph(frames: _Frames, cycles: Tensor) -> Tensor:
-    return (frames.relative * 2).op("Sqrt") * PRIOR_POWER * _sine_sum(cycles, frames.count)
+    return (frames.relative * 2).op("Sqrt") * PRIOR_RMS["pcph"] * sine_sum(cycles, frames.count)
 
 
 def _pcph_linear_decay(frames: _Frames, cycles: Tensor) -> Tensor:
@@ -82,18 +82,18 @@ def _pcph_linear_decay(frames: _Frames, cycles: Tensor) -> Tensor:
     )
     # power is 0 at f0 = sample_rate / 2 alone, where the one harmonic has amplitude 0.
     heard = frames.voiced.op("And", power > 0)
-    amplitude = heard.where((2 / power).op("Sqrt") * PRIOR_POWER, 0)
-    return amplitude * (_sine_sum(cycles, count) - relative * _weighted_sine_sum(cycles, count))
+    amplitude = heard.where((2 / power).op("Sqrt") * PRIOR_RMS["pcph_linear_decay"], 0)
+    return amplitude * (sine_sum(cycles, count) - relative * weighted_sine_sum(cycles, count))
 
 
-def _sine_sum(cycles: Tensor, count: Tensor) -> Tensor:
+def sine_sum(cycles: Tensor, count: Tensor) -> Tensor:
     """sum_{k=1..count} sin(2 pi k cycles)."""
     half = cycles * math.pi
     numerator = (count * half).op("Sin") * ((count + 1) * half).op("Sin")
     return cycles.op("Equal", 0).where(0, numerator / half.op("Sin"))
 
 
-def _weighted_sine_sum(cycles: Tensor, count: Tensor) -> Tensor:
+def weighted_sine_sum(cycles: Tensor, count: Tensor) -> Tensor:
     """sum_{k=1..count} k sin(2 pi k cycles)."""
     half = cycles * math.pi
     sine, middle = half.op("Sin"), count + 0.5
@@ -125,11 +125,11 @@ def _decimated(time: Timeline, wave: Tensor) -> Tensor:
     after = SAWTOOTH_REACH - (SAWTOOTH_OVERSAMPLING - 1)
     wait = time.lags.prior * SAWTOOTH_OVERSAMPLING
     wave = time.window(wave, "sawtooth", (1, -1), Reach(SAWTOOTH_REACH, after, wait))
-    wave = wave.op("Conv", _lowpass()[None, None], strides=[SAWTOOTH_OVERSAMPLING])
+    wave = wave.op("Conv", decimation_filter()[None, None], strides=[SAWTOOTH_OVERSAMPLING])
     return time.keep(wave, (1, -1), time.lags.prior, time.config.hop_length)
 
 
-def _lowpass() -> np.ndarray:
+def decimation_filter() -> np.ndarray:
     """Windowed sinc of 15 zero crossings a side, at 0.99 of half the sample rate: float32
     [taps]."""
     t = 0.99 * np.arange(-SAWTOOTH_REACH, SAWTOOTH_REACH + 1) / SAWTOOTH_OVERSAMPLING

@@ -1,4 +1,5 @@
-"""STFT, its inverse and the filter banks as convolutions. Twins of nn/stft.py and nn/filters.py."""
+"""STFT, its inverse and the filter banks as convolutions. Twins of nn/stft.py and
+nn/filter_bank.py."""
 
 from __future__ import annotations
 
@@ -60,7 +61,7 @@ def analyse(time: Timeline, wave: Tensor, weight: np.ndarray) -> Tensor:
     return time.keep(x, (streams, -1), lags.streams, config.stream_hop)
 
 
-def synthesize(time: Timeline, waves: Tensor, weight: np.ndarray) -> Tensor:
+def synthesise(time: Timeline, waves: Tensor, weight: np.ndarray) -> Tensor:
     """Streams [B, S, N / S] to a wave [B, 1, N]; weight [1, S, taps]."""
     config, streams = time.config, time.config.num_streams
     if config.stream_filter == "dwt":

@@ -164,5 +164,5 @@ class Baseline(WaveGenerator):
         self.name = name
         self.add_module(name, BASELINES[name](config))
 
-    def synthesize(self, mel: Tensor, prior: Tensor) -> Tensor:
+    def synthesise(self, mel: Tensor, prior: Tensor) -> Tensor:
         return self.get_submodule(self.name)(mel).float()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from wavehax.config import FeatureConfig, GeneratorConfig
-from wavehax.features import interpolation, mel_filterbank, mel_frequencies
+from wavehax.mel.features import interpolation, mel_filterbank, mel_frequencies
 
 
 def envelope_weights(

@@ -18,7 +18,7 @@ from wavehax.config import (
 )
 from wavehax.nn import prior as priors
 from wavehax.nn.envelope import envelope_weights
-from wavehax.nn.layers import NORM_LAYERS, ConvNeXtBlock, FrameConv, init_weights
+from wavehax.nn.layers import NORM_LAYERS, ConvNeXtBlock, Projection, init_weights
 from wavehax.nn.stft import STFT
 
 
@@ -26,7 +26,7 @@ class WaveGenerator(nn.Module):
     """What every generator shares, others' too (wavehax.nn.baselines): inputs, prior, mean of the
     mel, place of frames.
 
-    A subclass is what it does in `synthesize`.
+    A subclass is what it does in `synthesise`.
     """
 
     mel_mean: Tensor
@@ -67,9 +67,9 @@ class WaveGenerator(nn.Module):
         mel = (mel.clamp(min=self.mel_floor) - self.mel_mean[:, None]) / self.mel_scale[:, None]
         prior = self.make_prior(f0) if prior is None else prior
         if not self.centred:
-            return self.synthesize(mel, prior)
+            return self.synthesise(mel, prior)
         half = self.config.hop_length // 2
-        return self.synthesize(_repeat_last(mel), prior)[..., half:-half]
+        return self.synthesise(_repeat_last(mel), prior)[..., half:-half]
 
     @property
     def centred(self) -> bool:
@@ -85,7 +85,7 @@ class WaveGenerator(nn.Module):
         ends."""
         return (frames + self.centred) * self.config.hop_length
 
-    def synthesize(self, mel: Tensor, prior: Tensor) -> Tensor:
+    def synthesise(self, mel: Tensor, prior: Tensor) -> Tensor:
         """Waveform [B, 1, N] from the normalised mel [B, n_mels, T] and the prior [B, 1, N]."""
         raise NotImplementedError
 
@@ -169,8 +169,8 @@ class Generator(BaseGenerator):
 
     def __init__(self, config: GeneratorConfig, log_floor: float = 0.0) -> None:
         super().__init__(config, log_floor, in_channels=5, out_channels=2)
-        self.prior_proj = FrameConv(config.num_bins, config.num_bins, config)
-        self.cond_proj = FrameConv(config.n_mels, config.num_bins, config)
+        self.prior_proj = Projection(config.num_bins, config.num_bins, config)
+        self.cond_proj = Projection(config.n_mels, config.num_bins, config)
         self.apply(init_weights)
         if config.output == "excitation":
             self.env_proj = nn.Conv1d(config.n_mels, config.num_bins, 1)
@@ -182,7 +182,7 @@ class Generator(BaseGenerator):
             # the network starts as no change to the prior
             nn.init.trunc_normal_(self.output_proj.weight, std=1e-3)
 
-    def synthesize(self, mel: Tensor, prior: Tensor) -> Tensor:
+    def synthesise(self, mel: Tensor, prior: Tensor) -> Tensor:
         re, im = self.stft(prior[:, 0])  # [B, F, T] each
         if self.config.output == "excitation":
             re, im = re / self.prior_gain, im / self.prior_gain

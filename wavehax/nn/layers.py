@@ -12,7 +12,7 @@ from torch import Tensor, distributed, nn
 from torch.nn import functional
 
 from wavehax.config import NORM_EPSILON, PROJECTION_TAPS, GeneratorConfig
-from wavehax.nn import kernels
+from wavehax.nn import cpu
 
 INIT_STD = 0.02
 
@@ -41,7 +41,7 @@ def pad_time(x: Tensor, before: int, after: int, mode: str) -> Tensor:
     return functional.pad(x, padding, mode="reflect")
 
 
-class FrameConv(nn.Conv1d):
+class Projection(nn.Conv1d):
     """Convolution over time of [B, C, T] that keeps T (`prior_proj`, `cond_proj`).
 
     Output t sees inputs t-6+lookahead .. t+lookahead with causal padding, t-3 .. t+3 with
@@ -171,7 +171,7 @@ class DepthwiseConv(nn.Conv2d):
         self.before = frames - self.after
 
     def forward(self, x: Tensor) -> Tensor:
-        if (cuda := kernels.cuda_module()) and cuda.usable(x, self.weight):
+        if (cuda := cpu.cuda_module()) and cuda.usable(x, self.weight):
             return cuda.depthwise(self._padded(x), self.weight)
         x = pad_time(x.permute(0, 3, 1, 2), self.before, self.after, self.time_padding)
         x = functional.pad(x, (0, 0, self.bins, self.bins), mode="reflect")
@@ -188,9 +188,9 @@ class DepthwiseConv(nn.Conv2d):
         return x.index_select(2, index)
 
     def with_moments(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """The same by `wavehax.nn.kernels.depthwise`, with the output's moments, and x for the
+        """The same by `wavehax.nn.cpu.depthwise`, with the output's moments, and x for the
         residual."""
-        return kernels.depthwise(x, self.weight, self.before, self.time_padding == "causal")
+        return cpu.depthwise(x, self.weight, self.before, self.time_padding == "causal")
 
 
 class ConvNeXtBlock(nn.Module):
@@ -206,7 +206,7 @@ class ConvNeXtBlock(nn.Module):
         self.gamma = nn.Parameter(torch.full((channels,), 1 / config.num_blocks))
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.training and kernels.usable(x, self.gamma):
+        if self.training and cpu.usable(x, self.gamma):
             return self._forward_with_kernels(x)
         y = self.norm(self.dwconv(x))
         y = self.pwconv2(functional.gelu(self.pwconv1(y)))
@@ -227,7 +227,7 @@ class ConvNeXtBlock(nn.Module):
             w1, b1 = w1 * scale, torch.addmv(b1, w1, shift)
         else:
             y = self.norm(y)
-        return kernels.mlp(y, w1, b1, self.gamma[:, None] * w2, self.gamma * b2, residual=x)
+        return cpu.mlp(y, w1, b1, self.gamma[:, None] * w2, self.gamma * b2, residual=x)
 
 
 def init_weights(module: nn.Module) -> None:

@@ -11,11 +11,12 @@ import torch
 
 from wavehax.checkpoint import Model, load_model, save_model
 from wavehax.config import FeatureConfig
-from wavehax.files import refuse_existing, replacing
+from wavehax.data.config import DataConfig
+from wavehax.data.segments import Batch, SegmentDataset
+from wavehax.files.outputs import refuse_existing, replacing
 from wavehax.nn import BaseGenerator, build_generator
 from wavehax.nn.layers import BatchNorm
-from wavehax.train.config import DataConfig, config_from_dict
-from wavehax.train.data import Batch, SegmentDataset
+from wavehax.train.config import config_from_dict
 from wavehax.train.f0 import copy_predictor
 from wavehax.train.state import load_state, unflatten
 from wavehax.vocoder import Vocoder

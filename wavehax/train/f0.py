@@ -14,10 +14,10 @@ from torch.nn import functional
 
 from wavehax.checkpoint import F0Model, Model, load_model, save_model
 from wavehax.config import F0Config, FeatureConfig
-from wavehax.files import refuse_existing, replacing
+from wavehax.data.segments import SegmentDataset
+from wavehax.files.outputs import refuse_existing, replacing
+from wavehax.files.progress import Progress
 from wavehax.nn.f0 import F0Predictor
-from wavehax.progress import Progress
-from wavehax.train.data import SegmentDataset
 from wavehax.train.f0_data import SEGMENTS, datasets, noisy_mel, smoothed_mel, white_noise_bands
 from wavehax.train.optim import cosine, ramp, set_learning_rate, update
 from wavehax.vocoder import Vocoder

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from wavehax.config import FeatureConfig
-from wavehax.features import mel_filterbank
-from wavehax.train.config import DataConfig
-from wavehax.train.data import SegmentDataset
+from wavehax.data.config import DataConfig
+from wavehax.data.segments import SegmentDataset
+from wavehax.mel.features import mel_filterbank
 
 SEGMENTS = {
     "batch_size": 32,

@@ -8,7 +8,7 @@ from typing import Any
 
 from wavehax.checkpoint import load_model
 from wavehax.config import FEATURES, ConfigError, FeatureConfig, GeneratorConfig, from_dict, to_dict
-from wavehax.locate import model_path
+from wavehax.models.locate import model_path
 from wavehax.train.config import config_from_dict
 from wavehax.train.state import checkpoint_of, is_run, load_values, newest
 

@@ -12,13 +12,13 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from wavehax.data.resident import ResidentDataset, ahead
+from wavehax.data.segments import Batch, SegmentDataset
 from wavehax.nn import BaseGenerator
 from wavehax.train import distributed
 from wavehax.train.config import TrainConfig, config_from_dict, config_to_dict
-from wavehax.train.data import Batch, SegmentDataset
 from wavehax.train.monitor import Monitor
 from wavehax.train.optim import load_optimizer
-from wavehax.train.resident import ResidentDataset, ahead
 from wavehax.train.start import (
     initialize,
     initialize_discriminators,

@@ -13,15 +13,16 @@ import torch
 from torch import Tensor
 
 from wavehax.config import FeatureConfig
-from wavehax.features import log_mel
+from wavehax.data.config import DataConfig
+from wavehax.data.segments import Batch, SegmentDataset
+from wavehax.files.progress import Progress
+from wavehax.mel.features import log_mel
 from wavehax.nn import build_generator
 from wavehax.nn.discriminators import DiscriminatorConfig
-from wavehax.progress import Progress
-from wavehax.train.config import DataConfig, TrainConfig
-from wavehax.train.data import Batch, SegmentDataset
+from wavehax.train.config import TrainConfig
 
 _SCORES = (
-    *("mel", "log_magnitude", "feature_matching", "adversarial"),
+    *("mel", "log_magnitude", "unvoiced", "feature_matching", "adversarial"),
     *("discriminator_real", "discriminator_fake", "win_rate"),
 )
 

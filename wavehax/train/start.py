@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from wavehax.checkpoint import load_model
-from wavehax.locate import model_path
+from wavehax.models.locate import model_path
 from wavehax.nn import BaseGenerator, build_generator
 from wavehax.train.adversary import Adversary
 from wavehax.train.config import TrainConfig

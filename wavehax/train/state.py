@@ -23,7 +23,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from wavehax.locate import MODEL_FILE, shipped_models
+from wavehax.models.locate import MODEL_FILE, shipped_models
 
 _PIECE_BYTES = 15 * 2**20
 _PREFIX = "step-"
