@@ -56,7 +56,10 @@ def test_loading_imports_nothing_but_numpy_and_the_standard_library(tmp_path):
 
 
 def test_loading_leaves_out_what_other_commands_are_made_of(tmp_path):
-    code = "import sys, wavehax; wavehax.load(); print(*(n for n in sys.modules if n.startswith('wavehax.')))"
+    code = (
+        "import sys, wavehax; wavehax.load();"
+        "print(*(n for n in sys.modules if n.startswith('wavehax.')))"
+    )
     loaded = {name.split(".")[1] for name in output_of(code, tmp_path).split()}
     assert "_engine" in loaded
     assert not loaded & {"bench", "cli", "evaluate", "export", "nn", "official", "train"}

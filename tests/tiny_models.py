@@ -18,13 +18,16 @@ from wavehax.official.convert import convert_official
 
 DATA = Path(__file__).parent / "data"
 LARGE_FIXTURES = os.environ.get("WAVEHAX_FIXTURES", "")
-"""The folder of the authors' models of full size, 6 MB, which are too large to commit; empty: there is none."""
+"""The folder of the authors' models of full size (6 MB, too large to commit), or empty."""
 TINY = ("tiny_wavehax", "tiny_wavehax_frame", "tiny_mswavehax")
 FIXTURES = (*TINY, "official_wavehax_v1", "official_wavehax_v1_framewise", "official_mswavehax")
 
 
 def read_fixture(name: str) -> tuple[dict, dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """The authors' configuration (`_target_` and arguments), their weights, and the arrays cond, f0, prior, wave."""
+    """The authors' configuration, their weights, and the arrays cond, f0, prior and wave.
+
+    The configuration has `_target_` and the arguments of the generator.
+    """
     if name not in TINY and not LARGE_FIXTURES:
         pytest.skip(
             f"needs {name}.npz in the folder that the environment variable WAVEHAX_FIXTURES names"
@@ -43,10 +46,11 @@ def read_fixture(name: str) -> tuple[dict, dict[str, np.ndarray], dict[str, np.n
 
 
 def recording_features() -> dict[str, np.ndarray]:
-    """The authors' features of the first 160 hops of tests/data/recording.wav, and these samples as `wave`.
+    """The authors' features of the first 160 hops of tests/data/recording.wav.
 
-    `mel` is that of the preset wavehax-24k, `mel_vocos_24k` that of vocos-24k, `f0_harvest` in Hz; `mel_loss` is what
-    the authors' loss is between `noisy_wave` and `wave`.
+    `wave` is these samples, `mel` their mel of the preset wavehax-24k, `mel_vocos_24k` that of
+    vocos-24k, `f0_harvest` their F0 in Hz. `mel_loss` is the authors' loss between `noisy_wave`
+    and `wave`.
     """
     with np.load(DATA / "recording_features.npz") as file:
         arrays = dict(file)

@@ -1,4 +1,4 @@
-"""Only the kernels use instructions beyond the baseline; elsewhere one would crash older processors."""
+"""Only kernels use instructions beyond the baseline, which would crash older processors."""
 
 from __future__ import annotations
 

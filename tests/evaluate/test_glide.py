@@ -1,4 +1,7 @@
-"""Energy off the harmonics in the prior of a glide: no aliasing, but steps of its definition (docs/design.md#prior)."""
+"""Energy off the harmonics in the prior of a glide (docs/design.md#prior).
+
+There is no aliasing, but there are the steps of its definition.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far ahead an output sample sees, which makes a stream possible and sets its delay (docs/design.md#delay)."""
+"""How far ahead an output sample sees, which sets the delay of a stream (docs/design.md#delay)."""
 
 from __future__ import annotations
 

@@ -194,5 +194,7 @@ GENERATORS = {
     ),
     "mswavehax": GeneratorConfig(channels=64, n_fft=120, norm="frame", num_streams=4),
 }
-"""The published shapes (docs/design.md#published-shapes); 622,951, 600,759, 2,018,727 and 332,324 trained
-parameters."""
+"""The published shapes (docs/design.md#published-shapes).
+
+They have 622,951, 600,759, 2,018,727 and 332,324 trained parameters.
+"""

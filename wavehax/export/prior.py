@@ -1,4 +1,4 @@
-"""The prior as operators (docs/design.md#prior), in float64. Twin of nn/prior.py, which explains the formulas."""
+"""The prior as operators in float64; nn/prior.py explains the formulas (docs/design.md#prior)."""
 
 from __future__ import annotations
 

@@ -20,13 +20,13 @@ class Progress:
         Args:
             total: how many things (files, utterances, steps) there are to do.
             done: how many of them an earlier run did, which this one takes up.
-            logged: whether a line a minute, and a last one, are written where standard error is a file.
+            logged: whether standard error, where it is a file, gets a line a minute and a last one.
         """
         self.total, self.first, self.logged = total, done, logged
         self.started = self.written = time.monotonic()
 
     def rate(self, done: int) -> float:
-        """Things a second since the start, with `done` of all done; more than `done` at the start."""
+        """Things a second since the start, with `done` of all done."""
         return (done - self.first) / (time.monotonic() - self.started)
 
     def show(self, done: int, said: str = "") -> None:

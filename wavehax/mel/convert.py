@@ -210,13 +210,13 @@ def _spectrum(mel: np.ndarray, features: FeatureConfig) -> np.ndarray:
 
 @functools.cache
 def _bands_to_bins(features: FeatureConfig) -> np.ndarray:
-    """[bins, n_mels]: linear interpolation over frequency between the centres of bands, held beyond them."""
+    """[bins, n_mels]: linear interpolation between the centres of bands, held beyond them."""
     return interpolation(_bins(features), mel_frequencies(features)[1:-1])
 
 
 @functools.cache
 def _spectrum_to_bands(source: FeatureConfig, target: FeatureConfig) -> np.ndarray:
-    """[n_mels of target, bins of source]: magnitudes to the bands that `target` makes of such a spectrum."""
+    """[n_mels of target, bins of source]: from magnitudes of `source` to bands of `target`."""
     between = interpolation(_bins(target), _bins(source))
     gain = target.n_fft / source.n_fft  # of magnitudes, with the sum of the window
     return gain * mel_filterbank(target) @ between

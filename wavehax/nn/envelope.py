@@ -1,4 +1,4 @@
-"""The spectral envelope that a log-mel-spectrogram describes, as a linear map (docs/design.md#excitation)."""
+"""The spectral envelope that a log-mel describes, as a linear map (docs/design.md#excitation)."""
 
 from __future__ import annotations
 

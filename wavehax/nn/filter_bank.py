@@ -1,4 +1,4 @@
-"""Filter banks that split a waveform into decimated streams and put it together again (docs/design.md#multi-stream)."""
+"""Filter banks: a waveform to decimated streams and back (docs/design.md#multi-stream)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Short-time Fourier transforms with one frame per hop (docs/design.md#stft), and log magnitudes of windows inside."""
+"""Short-time Fourier transforms with one frame per hop (docs/design.md#stft).
+
+Beside them the log magnitudes of windows that lie inside a waveform.
+"""
 
 from __future__ import annotations
 

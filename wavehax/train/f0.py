@@ -31,7 +31,8 @@ _TARGET_BINS = 1.0  # standard deviation of the target around the true pitch: 25
 _VOICED_WEIGHT = 0.5
 _SHIFTED_EVERY = 4  # batches, of which one is of the voices at another pitch
 _REPORT_STEPS = 100  # whose mean losses are shown
-_MAX_DISAGREEING = 0.02  # share of frames in which engine and PyTorch may see another peak or voicing: they round apart
+# Share of frames in which engine and PyTorch may see another peak or voicing: they round apart.
+_MAX_DISAGREEING = 0.02
 
 
 def add_predictor(
