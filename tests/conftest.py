@@ -55,7 +55,7 @@ def pytest_testnodedown(node, error) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     if count := config.stash.get(SLOW_LEFT_OUT, 0):
-        terminalreporter.write_line(f"{count} slow tests were left out; `pytest` without `-m` runs them too", yellow=True)
+        terminalreporter.write_line(f"{count} slow tests were left out; without `-m` they run too", yellow=True)
 
 
 @pytest.fixture
