@@ -56,6 +56,7 @@ def run_block(block: Block, page: str, folder: Path, names: dict[str, object]) -
         raise AssertionError(f"{where}: a block of {block.language or 'no language'} that is not marked as not run")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_block_of_a_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for extra, module in NEEDED.items():

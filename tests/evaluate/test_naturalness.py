@@ -82,6 +82,7 @@ def test_both_sounds_are_scored_once_by_each_network_that_is_installed(monkeypat
     assert heard == [RATE] * 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("package", "score"), [("distillmos", "distillmos"), ("speechmos", "dnsmos")])
 def test_the_network_itself_hears_noise(package: str, score: str) -> None:
     if not naturalness.installed(package):
