@@ -90,6 +90,7 @@ def test_both_sounds_are_scored_once_by_each_network_that_is_installed(
     assert heard == [RATE] * 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("package", "score"), [("distillmos", "distillmos"), ("speechmos", "dnsmos")]
 )

@@ -200,6 +200,7 @@ def test_discriminators_start_from_those_of_another_run(
     assert done.returncode == 1 and "exists already" in done.stderr
 
 
+@pytest.mark.slow
 def test_two_processes_and_two_parts_give_the_numbers_of_one(
     write_config: Config, environment: dict[str, str], finished: Path, tmp_path: Path
 ) -> None:
