@@ -26,14 +26,14 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def test_a_file_gets_a_line_a_minute_and_the_last(
     clock: Clock, capsys: pytest.CaptureFixture
 ) -> None:
-    progress = Progress(40, 10)
+    progress = Progress(40, 10, "step")
     for done in range(11, 41):
         clock.now += 9
-        progress.show(done, "utterances")
+        progress.show(done, "mel 0.3")
     progress.end()
     lines = capsys.readouterr().err.splitlines()
-    assert lines[0] == "17/40  utterances  3.5 min left"  # the 7th after 63 s; 23 * 9 s are left
-    assert lines[-1] == "40/40  utterances  0.0 min left"
+    assert lines[0] == "step 17/40  mel 0.3  3.5 min left"  # the 7th after 63 s; 23 * 9 s are left
+    assert lines[-1] == "step 40/40  mel 0.3  0.0 min left"
     assert len(lines) == 30 // 7 + 1
 
 

@@ -184,14 +184,14 @@ def _writer(
 
 def _fill(writer: Writer, recordings: Sequence[Recording], pool: Executor) -> None:
     """Analyse the recordings that the writer does not have yet, and complete its folder."""
-    progress = Progress(len(recordings), len(writer.utterances))
+    progress = Progress(len(recordings), len(writer.utterances), "utterance")
     if progress.first:
         print(f"taking up after {progress.first} of {progress.total} utterances", file=sys.stderr)
     filtered = any(utterance["without_rumble"] for utterance in writer.planned)
     analyse = partial(_analyse, writer.features, "mel_shifted" in writer.names, filtered)
     for arrays in pool.map(analyse, recordings[progress.first :], chunksize=4):
         writer.add(arrays)
-        progress.show(len(writer.utterances), "utterances")
+        progress.show(len(writer.utterances))
     progress.end()
     writer.finish()
     hours = writer.num_frames * writer.features.hop_length / writer.features.sample_rate / 3600

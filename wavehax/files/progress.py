@@ -10,19 +10,20 @@ _SECONDS = 60.0  # between lines where standard error goes to a file
 
 
 class Progress:
-    """The line of one command, such as `[###...] 12/40  0.5 min left`.
+    """The line of one command, such as `[###...] step 12/40  0.5 min left`.
 
     Where there is one thing to do nothing is shown.
     """
 
-    def __init__(self, total: int, done: int = 0, *, logged: bool = True) -> None:
+    def __init__(self, total: int, done: int = 0, thing: str = "", *, logged: bool = True) -> None:
         """
         Args:
             total: how many things (files, utterances, steps) there are to do.
             done: how many of them an earlier run did, which this one takes up.
+            thing: the word before the number of those that are done, such as `step`.
             logged: whether standard error, where it is a file, gets a line a minute and a last one.
         """
-        self.total, self.first, self.logged = total, done, logged
+        self.total, self.first, self.thing, self.logged = total, done, thing, logged
         self.started = self.written = time.monotonic()
 
     def rate(self, done: int) -> float:
@@ -38,7 +39,8 @@ class Progress:
             if done > self.first
             else ""
         )
-        text = "  ".join(filter(None, (f"{done}/{self.total}", said, left)))
+        count = f"{self.thing} {done}/{self.total}".strip()
+        text = "  ".join(filter(None, (count, said, left)))
         if sys.stderr.isatty():
             filled = _BAR_WIDTH * done // self.total
             bar = "#" * filled + "." * (_BAR_WIDTH - filled)

@@ -106,7 +106,7 @@ def train(
     parameters = list(predictor.parameters())
     optimizer = torch.optim.AdamW(parameters, _LEARNING_RATE, weight_decay=_WEIGHT_DECAY)
     noise_gain = torch.from_numpy(white_noise_bands(features)).float()
-    progress, recent = Progress(steps), deque(maxlen=_REPORT_STEPS)
+    progress, recent = Progress(steps, thing="step"), deque(maxlen=_REPORT_STEPS)
     for step in range(steps):
         set_learning_rate(
             optimizer, _LEARNING_RATE * ramp(step, 0, _WARMUP_STEPS) * cosine(step, 0, steps)

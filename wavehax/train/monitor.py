@@ -52,7 +52,7 @@ class Monitor:
         self.run_dir, self.fields = Path(config.run_dir), fields(config)
         self.active = fabric.is_global_zero
         self.device = fabric.device
-        self.progress = Progress(config.max_steps, step)
+        self.progress = Progress(config.max_steps, step, "step")
 
     def __enter__(self) -> Monitor:
         if self.active:
