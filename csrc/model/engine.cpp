@@ -123,7 +123,7 @@ std::int64_t Engine::samples_after(std::int64_t frames) const {
   const std::int64_t spectra = stft.complete(samples);
   const std::int64_t projected = filter_bank ? std::min(spectra, behind(frames, look_right)) : behind(spectra, look_right);
   const std::int64_t predicted = behind(projected, latency());
-  samples = behind(predicted * stft.hop(), stft.pad());
+  samples = behind(predicted * stft.hop(), stft.margin());
   return behind(filter_bank ? filter_bank->synthesised(samples) : samples, margin());
 }
 

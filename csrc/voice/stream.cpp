@@ -10,9 +10,6 @@
 namespace wavehax {
 namespace {
 
-constexpr float kLogFloor = 1e-10f;      // power below which the log-magnitude is clipped
-constexpr float kMagnitudeLimit = 100.0f;  // of what log-magnitude models may put out
-
 // Adds its lifetime to a stage of a profile, if there is one.
 class StageTimer {
  public:
@@ -229,12 +226,12 @@ void Stream::analyse() {
           im[f] *= gain;
         } else if (e.config.use_logmag_phase) {
           const float power = re[f] * re[f] + im[f] * im[f], phase = std::atan2(im[f], re[f] + 0.0f);  // -0 is silence too
-          re[f] = std::log(std::sqrt(std::max(power, kLogFloor)));
+          re[f] = std::log(std::sqrt(std::max(power, kMinPower)));
           im[f] = phase;
         }
       }
     }
-  for (int s = 0; s < e.config.num_streams; ++s) source(s).drop(until * e.stft.hop() - e.stft.pad());
+  for (int s = 0; s < e.config.num_streams; ++s) source(s).drop(until * e.stft.hop() - e.stft.margin());
   if (!first.ended() || until < received_) return;
   for (FrameRing& ring : spectra_) ring.end();
 }
@@ -276,7 +273,7 @@ void Stream::finish_spectrum(float* re, float* im) const {
     }
   } else if (e.config.use_logmag_phase) {
     for (int f = 0; f < e.bins; ++f) {
-      const float magnitude = std::min(std::exp(re[f]), kMagnitudeLimit), phase = im[f];
+      const float magnitude = std::min(std::exp(re[f]), kMaxMagnitude), phase = im[f];
       re[f] = magnitude * std::cos(phase);
       im[f] = magnitude * std::sin(phase);
     }
