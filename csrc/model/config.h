@@ -24,6 +24,8 @@ struct Config {
   std::string time_padding = "reflect", frame_alignment = "same", output = "spectrum", stream_filter = "learned";
   bool use_logmag_phase = false;
 
+  // Planes that go into the blocks: spectrum of the prior, its projections, projected mel; or the last and spectra by stream.
+  int planes() const { return num_streams == 1 ? 5 : 3 * num_streams; }
   int stream_hop() const { return hop_length / num_streams; }  // samples of one stream
   bool causal() const { return time_padding == "causal"; }
   bool centred() const { return frame_alignment == "centre"; }
