@@ -52,8 +52,8 @@ void Stream::assemble(std::int64_t t, std::int64_t i, float* row) {
 // exp(env_proj(mel)); zeros for a silent frame, so that silence stays silence.
 void Stream::add_envelopes(std::int64_t first, int rows) {
   const Engine& e = *engine_;
-  std::array<const float*, kProjectedFrames> mels;
-  std::array<float*, kProjectedFrames> envelopes;
+  std::array<const float*, kProjectedFrames> mels{};
+  std::array<float*, kProjectedFrames> envelopes{};
   for (int i = 0; i < rows; ++i) {
     mels[i] = mel_.at(first + i);
     envelopes[i] = envelope_.push();
