@@ -162,8 +162,10 @@ class GeneratorConfig:
 
     @property
     def voice_values(self) -> int:
-        """Float32 values that a voice keeps at most, in any precision; csrc/engine.cpp says the
-        same."""
+        """Float32 values that a voice keeps at most, in any precision.
+
+        csrc/model/config.cpp computes the same.
+        """
         # a block mirrors `bins` of the spectrum, and keeps `frames` of it and a tile
         bins, frames = self.kernel_size
         row = (3 * self.num_bins + 2 * bins + 106) * (self.channels + 15) // 2
