@@ -16,6 +16,7 @@ from wavehax.checkpoint import Model, save_model
 from wavehax.cli import main
 
 ROOT = Path(__file__).parents[1]
+SLOW_LEFT_OUT = pytest.StashKey[int]()
 os.environ["PYTHONSAFEPATH"] = (
     "1"  # for processes that tests start: the folder `wavehax` here must not hide the package
 )
@@ -35,6 +36,36 @@ def pytest_configure(config: pytest.Config) -> None:
         pytest.exit(
             "CI tests the installed package, and this is the source tree: install it; run pytest,"
             " not python -m pytest"
+        )
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    """Counts the slow tests that `-m` leaves out, in each worker of pytest-xdist."""
+    slow = sum(item.get_closest_marker("slow") is not None for item in items)
+    if slow:
+        stash = items[0].config.stash
+        stash[SLOW_LEFT_OUT] = stash.get(SLOW_LEFT_OUT, 0) + slow
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(
+        session.config, "workeroutput"
+    ):  # a worker of pytest-xdist, which tells its controller
+        session.config.workeroutput["slow_left_out"] = session.config.stash.get(SLOW_LEFT_OUT, 0)
+
+
+@pytest.hookimpl(optionalhook=True)  # called by pytest-xdist, which may not be installed
+def pytest_testnodedown(node, error) -> None:
+    """Every worker selects among all tests, so that the count of any is that of the run."""
+    node.config.stash[SLOW_LEFT_OUT] = getattr(node, "workeroutput", {}).get("slow_left_out", 0)
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    if count := config.stash.get(SLOW_LEFT_OUT, 0):
+        terminalreporter.write_line(
+            f"{count} slow tests were left out; without `-m` they run too", yellow=True
         )
 
 

@@ -10,7 +10,7 @@ from tiny_models import with_f0
 import wavehax
 from wavehax.checkpoint import Model, save_model
 from wavehax.config import FEATURES, parameter_shapes
-from wavehax.files import batch
+from wavehax.files.progress import Progress
 from wavehax.files.sound import pcm16, read_audio
 from wavehax.mel.features import frame_count, log_mel
 
@@ -164,11 +164,11 @@ def test_a_progress_bar_is_drawn_on_a_terminal_alone(
     for i in range(3):
         np.savez(tmp_path / f"{i}.npz", mel=mel, f0=f0)
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
-    bar = batch._Bar(3)
+    bar = Progress(3)
     bar.show(3)
     bar.clear()
     assert "[##############################] 3/3" in capsys.readouterr().err
-    batch._Bar(1).show(1)
+    Progress(1).show(1)
     assert capsys.readouterr().err == ""
 
 

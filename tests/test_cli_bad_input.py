@@ -355,6 +355,7 @@ def test_control_characters_of_a_file_name_are_shown_escaped(command, model_file
         assert err[:-1].isprintable() and err.count("\n") == 1 and err.count("no such file") == 1
 
 
+@pytest.mark.slow
 def test_what_torch_warns_of_a_file_is_not_shown(model_file, tmp_path):
     torch = pytest.importorskip("torch", reason="the extra [train] brings torch")
     with warnings.catch_warnings():

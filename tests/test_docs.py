@@ -20,9 +20,7 @@ import pytest
 from processes import ENVIRONMENT
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted(
-    [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/*.md")]
-)
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 FENCE = re.compile(
     r"(?:^<!-- not run: (?P<reason>[^\n]+) -->\n)?^```(?P<language>\w*)\n(?P<code>.*?)^```$",
     re.MULTILINE | re.DOTALL,
@@ -65,6 +63,7 @@ def run_block(block: Block, page: str, folder: Path, names: dict[str, object]) -
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_block_of_a_page_runs(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -113,3 +112,20 @@ def test_links_lead_to_files_and_headings_that_are_there(page: Path) -> None:
         file = (page.parent / path).resolve() if path else page
         assert file.exists(), target
         assert not anchor or anchor in anchors(file), target
+
+
+def test_every_page_that_the_code_cites_has_the_cited_heading() -> None:
+    """A citation is a page of docs, with or without a heading; of the specification, with one."""
+    citation = re.compile(r"\bdocs/([\w-]+\.md)\b(?:#([\w-]+))?")
+    kinds = {".py", ".h", ".cpp", ".c", ".md", ".yaml"}
+    folders = [ROOT / name for name in ("wavehax", "csrc", "recipes", "tests")]
+    files = [path for folder in folders for path in folder.rglob("*") if path.suffix in kinds]
+    texts = {path: path.read_text(encoding="utf-8") for path in files}
+    cited = {(*found, path) for path, text in texts.items() for found in citation.findall(text)}
+    assert len({path for page, _, path in cited if page == "design.md"}) > 20
+    for page, anchor, path in sorted(cited):
+        assert (ROOT / "docs" / page).is_file(), f"{path}: docs/{page}"
+        assert anchor or page != "design.md", f"{path}: docs/{page} without a heading"
+        assert not anchor or anchor in anchors(ROOT / "docs" / page), (
+            f"{path}: docs/{page}#{anchor}"
+        )

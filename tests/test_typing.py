@@ -38,6 +38,7 @@ def run(*command: str | Path, cwd: Path, **environment: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_stubtest_finds_the_stubs_true(tmp_path: Path) -> None:
     stubs, allowed = tmp_path / "wavehax", tmp_path / "allowed.txt"
     for name in COMPILED:
@@ -51,6 +52,7 @@ def test_stubtest_finds_the_stubs_true(tmp_path: Path) -> None:
     run("mypy.stubtest", *modules, "--allowlist", allowed, cwd=tmp_path, **paths)
 
 
+@pytest.mark.slow
 def test_the_public_interface_is_typed(tmp_path: Path) -> None:
     run("mypy", "--cache-dir", tmp_path, cwd=ROOT)  # of the files that pyproject.toml names
 

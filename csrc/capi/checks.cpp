@@ -3,7 +3,7 @@
 #include <cstdarg>
 #include <cstdio>
 
-#include "../inputs.h"
+#include "../model/inputs.h"
 
 namespace wavehax {
 namespace {
@@ -42,6 +42,11 @@ wavehax_status check_f0(const float* f0, std::int64_t frames, std::int64_t first
   if (bad == frames) return WAVEHAX_OK;
   return fail(error, WAVEHAX_ERROR_ARGUMENT, "f0 is %g in frame %lld: expected at least %g Hz, or 0 where unvoiced",
               static_cast<double>(f0[bad]), static_cast<long long>(first + bad), static_cast<double>(kMinF0));
+}
+
+wavehax_status check_size(std::size_t size, std::size_t known, const char* argument, wavehax_error* error) {
+  if (size >= known) return WAVEHAX_OK;
+  return fail(error, WAVEHAX_ERROR_ARGUMENT, "%s.size is %zu: expected sizeof, %zu or more", argument, size, known);
 }
 
 wavehax_status check_room(std::int64_t samples, const float* wave, std::int64_t capacity, wavehax_error* error) {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -172,6 +173,14 @@ def test_an_output_with_other_settings_or_without_resume_is_refused(tmp_path):
         output.begin({"seed": 0, "model": None}, resume=False)
     with pytest.raises(ValueError, match="was made with seed 0, not 1: choose another folder"):
         output.begin({"seed": 1, "model": None}, resume=True)
+
+
+def test_without_ray_the_command_says_what_to_install(command, mels, tmp_path, monkeypatch):
+    for name in ("ray", "ray.data"):
+        monkeypatch.setitem(sys.modules, name, None)  # importing it fails
+    code, _, said = command("corpus", mels, "-o", tmp_path / "out")
+    assert (code, said) == (1, "wavehax: a corpus needs ray.data: pip install 'wavehax[ray]'\n")
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("row_id", ["/etc/x", "../x", "a/../../x", "x" * 300, ""])

@@ -1,5 +1,4 @@
-"""No instruction beyond the baseline outside the kernels: one shared by the linker would crash
-older processors."""
+"""Only kernels use instructions beyond the baseline, which would crash older processors."""
 
 from __future__ import annotations
 
@@ -61,9 +60,9 @@ def test_kernels_of_an_instruction_set_are_seen_by_no_other_file(
         ["nm", "--defined-only", objects[compiled]], check=True, capture_output=True, text=True
     ).stdout
     kinds = {name: kind for _, kind, name in (line.split() for line in listing.splitlines())}
-    shared = {name for name, kind in kinds.items() if not kind.islower() or kind in "uvw"}
-    assert shared == {f"_ZN7wavehax{len(compiled) + 8}{compiled}_kernelsEv"}
-    assert not shared & functions_beyond_the_baseline(objects[compiled])
+    exported = {name for name, kind in kinds.items() if not kind.islower() or kind in "uvw"}
+    assert exported == {f"_ZN7wavehax{len(compiled) + 8}{compiled}_kernelsEv"}
+    assert not exported & functions_beyond_the_baseline(objects[compiled])
 
 
 def test_the_compiled_engine_uses_no_newer_instruction_elsewhere() -> None:

@@ -139,6 +139,7 @@ def test_world_keeps_the_pitch_of_a_clean_voice_and_scales_it(
         assert ("pesq_wb" in of_file) == ("fold_voiced_1k" in of_file) == scored
 
 
+@pytest.mark.slow
 def test_folders_are_compared_file_by_file_in_processes(command, tmp_path: Path) -> None:
     for folder in ("natural", "made"):
         (tmp_path / folder).mkdir()

@@ -1,5 +1,7 @@
-"""What the prior of a glide has off its harmonics: no aliasing, but steps that its definition asks
-for (DESIGN 2.1)."""
+"""Energy off the harmonics in the prior of a glide (docs/design.md#prior).
+
+There is no aliasing, but there are the steps of its definition.
+"""
 
 from __future__ import annotations
 
@@ -61,6 +63,7 @@ def test_the_prior_of_a_glide_has_what_its_definition_has() -> None:
     assert off_the_harmonics(wave, centred)[0] == pytest.approx(by_definition, abs=1)
 
 
+@pytest.mark.slow
 def test_half_is_the_top_harmonic_that_goes_at_once_and_half_the_steps_of_f0() -> None:
     as_defined, high = off_the_harmonics(harmonics(contour(held=True), fade=0), contour(held=True))
     faded, _ = off_the_harmonics(harmonics(contour(held=True), fade=600), contour(held=True))

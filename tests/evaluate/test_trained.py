@@ -69,6 +69,7 @@ def test_a_run_sounds_as_its_model_file(tmp_path: Path, alignment: str) -> None:
     np.testing.assert_allclose(*waves, atol=1e-4 * np.abs(waves[1]).max())
 
 
+@pytest.mark.slow
 def test_every_kind_of_run_is_measured_beside_a_model(command, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(measure, "TONES", np.array([100.0, 1000.0]))
     monkeypatch.setattr(measure, "_GLIDE_SECONDS", 0.5)

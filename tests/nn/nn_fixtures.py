@@ -3,8 +3,6 @@ variant."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import torch
 from tiny_models import read_fixture
@@ -12,8 +10,6 @@ from tiny_models import read_fixture
 from wavehax.config import GeneratorConfig
 from wavehax.nn import BaseGenerator, build_generator
 from wavehax.official.convert import convert_official
-
-SHARED = Path(__file__).parents[3] / "shared"
 
 SMALL = {
     "n_mels": 6,

@@ -56,6 +56,7 @@ def test_the_normalisation_of_the_mel_is_inside(name: str) -> None:
     torch.testing.assert_close(model(moved, f0), expected, rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BASELINES)
 def test_a_frame_is_heard_around_its_sample(name: str) -> None:
     """The energy that a change of one frame moves is centred nearer to its sample than to any other

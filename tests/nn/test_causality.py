@@ -1,5 +1,4 @@
-"""How far ahead an output sample sees: what makes a stream possible, and its delay what it is
-(DESIGN 7)."""
+"""How far ahead an output sample sees, which sets the delay of a stream (docs/design.md#delay)."""
 
 from __future__ import annotations
 

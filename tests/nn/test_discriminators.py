@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from tiny_models import DATA
 
 from wavehax.nn.discriminators import Discriminator, DiscriminatorConfig
 from wavehax.train.losses import discriminator_loss, feature_matching_loss, generator_loss
 
-FIXTURE = Path(__file__).parents[3] / "shared" / "fixtures" / "official_discriminator_small.npz"
 NARROW = DiscriminatorConfig(period_channels=4, max_period_channels=16, spectral_channels=4)
 
 
 @pytest.fixture(scope="module")
 def official() -> dict[str, np.ndarray]:
-    if not FIXTURE.exists():
-        pytest.skip(f"needs {FIXTURE}")
-    return dict(np.load(FIXTURE))
+    return dict(np.load(DATA / "official_discriminator_small.npz"))
 
 
 @pytest.fixture(scope="module")
@@ -154,6 +152,8 @@ def test_wrong_configurations_are_refused() -> None:
         DiscriminatorConfig(periods=(), resolutions=())
     with pytest.raises(ValueError, match=r"log_resolutions\[0\] is \(64, 128\)"):
         DiscriminatorConfig(log_resolutions=((64, 128),))
+    with pytest.raises(ValueError, match=r"log_lowest is 0.5"):
+        DiscriminatorConfig(log_lowest=0.5)
 
 
 LOG = DiscriminatorConfig(
@@ -175,6 +175,28 @@ def test_log_discriminators_see_the_log_magnitude_and_the_place_of_single_bins()
     np.testing.assert_allclose(
         place, np.repeat(np.linspace(-1, 1, 129)[:, None], len(frames), 1), atol=1e-6
     )
+
+
+def test_log_discriminators_see_bins_from_the_lowest_on_at_their_place() -> None:
+    """A tone in bin 4 of 64 leaks to bin 5 (Hann) and no further: from bin 7 on it is not seen."""
+    tone = torch.cos(2 * torch.pi * 4 / 128 * torch.arange(1024))[None, None]
+    noise = 0.01 * torch.randn(1, 1, 1024, generator=torch.Generator().manual_seed(0))
+    log_resolutions = ((128, 32),)
+    whole, upper = (
+        Discriminator(replace(LOG, log_resolutions=log_resolutions, log_lowest=lowest))
+        for lowest in (0.0, 6.5 / 128)
+    )
+    upper.load_state_dict(whole.state_dict())
+    seen: dict[Discriminator, torch.Tensor] = {}
+    for model in (whole, upper):
+        first = model.mlrd.discriminators[0].convs[0]
+        first.register_forward_pre_hook(lambda _, x, model=model: seen.update({model: x[0]}))
+        model(noise)
+    torch.testing.assert_close(seen[upper], seen[whole][:, :, 7:])
+    (quiet,), (loud,) = (upper(wave)[0] for wave in (noise, noise + tone))
+    torch.testing.assert_close(loud, quiet, rtol=1e-3, atol=1e-5)
+    (quiet,), (loud,) = (whole(wave)[0] for wave in (noise, noise + tone))
+    assert (loud - quiet).abs().max() > 1e-3
 
 
 def test_log_discriminators_judge_item_by_item_any_length_that_holds_a_window() -> None:

@@ -8,7 +8,8 @@ import math
 import numpy as np
 import pytest
 import torch
-from nn_fixtures import SHARED, SMALL
+from nn_fixtures import SMALL
+from tiny_models import recording_features
 
 from wavehax.config import FEATURES, GENERATORS, GeneratorConfig
 from wavehax.mel.features import log_mel, mel_filterbank, mel_frequencies
@@ -63,12 +64,7 @@ def test_white_noise_comes_back_at_its_level(preset, level):
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_whispered_speech_comes_back_at_its_level(preset):
-    path = SHARED / "fixtures" / "official_features.npz"
-    if not path.exists():
-        pytest.skip(
-            "there is no folder shared/fixtures beside the repository, which holds the recording"
-        )
-    mel = log_mel(np.load(path)["wave"], FEATURES[preset])
+    mel = log_mel(recording_features()["wave"], FEATURES[preset])
     again = log_mel(whisper(preset, mel), FEATURES[preset])[:, : mel.shape[1]]
     loud = mel > mel.max() - 6
     assert (again - mel)[loud].mean() == pytest.approx(NOISE_LOSS, abs=0.15)

@@ -36,6 +36,7 @@ def energy_config(write: Config, folder: Path, **changes: object) -> Path:
         "log_weight": 5,
         "repulsion": 1,
     }
+    loss |= {"unvoiced_n_ffts": [128], "unvoiced_weight": 2}
     adversary = {"discriminator": "log", "start_step": START, "alone_steps": ALONE, "ramp_steps": 2}
     adversary |= {"normalize_features": True, "win_rate": 0.55, "learning_rate": 1e-3}
     data = {
@@ -199,6 +200,7 @@ def test_discriminators_start_from_those_of_another_run(
     assert done.returncode == 1 and "exists already" in done.stderr
 
 
+@pytest.mark.slow
 def test_two_processes_and_two_parts_give_the_numbers_of_one(
     write_config: Config, environment: dict[str, str], finished: Path, tmp_path: Path
 ) -> None:
@@ -258,6 +260,16 @@ def test_without_a_largest_win_rate_the_rate_never_falls(
     ("override", "message"),
     [
         ("loss.repulsion=1.5", r"loss.repulsion=1.5: expected a number, 0 or more and at most 1"),
+        (
+            "loss.unvoiced_weight=0",
+            r"unvoiced_weight=0.0, unvoiced_n_ffts=\(128,\): expected both or none",
+        ),
+        (
+            "adversary.from_hz=12000",
+            r"adversary.from_hz=12000.*: expected below half the sample rate",
+        ),
+        ("adversary.from_hz=-1", r"adversary.from_hz=-1.0: expected a number, 0 or more"),
+        ("loss.repulsion=0", r"loss.unvoiced_weight: expected 0 without loss.repulsion"),
         ("loss.log_weight=0", r"log_weight=0.0, log_n_ffts=\(64, 256\): expected both or none"),
         ("data.shift_samples=-1", r"data.shift_samples=-1: expected an integer of at least 0"),
         (

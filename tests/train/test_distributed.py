@@ -20,6 +20,7 @@ def curve(run_dir: Path, name: str) -> list[float]:
         return [float(row[name]) for row in csv.DictReader(file) if row[name]]
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_loss_curve_of_one_for_the_same_global_batch(
     write_config: Callable[..., Path], environment: dict[str, str], tmp_path: Path
 ) -> None:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
+from tiny_models import recording_features
 
 from wavehax.config import FeatureConfig
 from wavehax.mel.features import log_mel
-from wavehax.train.losses import EnergyScore, LogMagnitude, LogMel, mel_views
-
-FIXTURE = Path(__file__).parents[3] / "shared" / "fixtures" / "official_features.npz"
+from wavehax.train.losses import EnergyScore, LogMagnitude, LogMel, UnvoicedScore, mel_views
 
 
 def pair(samples: int = 6000) -> np.ndarray:
@@ -20,9 +17,7 @@ def pair(samples: int = 6000) -> np.ndarray:
 
 
 def test_mel_loss_equals_the_official_value() -> None:
-    if not FIXTURE.exists():
-        pytest.skip(f"needs {FIXTURE}")
-    official = np.load(FIXTURE)
+    official = recording_features()
     loss = EnergyScore([LogMel(24000, 1024, 256, 100, 1e-5)], 0)
     made = loss(
         torch.from_numpy(official["noisy_wave"])[None, None],
@@ -112,3 +107,60 @@ def test_outputs_that_vary_as_recordings_do_score_best_only_with_repulsion() -> 
     assert l1(varied, target).item() == pytest.approx(1.128, abs=0.01)
     assert score(median, target).item() == pytest.approx(0.798, abs=0.01)
     assert score(varied, target).item() == pytest.approx(0.564, abs=0.01)
+
+
+def white(count: int, seed: int) -> torch.Tensor:
+    return torch.randn(count, 60_000, generator=torch.Generator().manual_seed(seed))
+
+
+def test_unvoiced_outputs_that_share_a_fifth_of_their_noise_score_worse_than_independent_ones() -> (
+    None
+):
+    """E|a| of a complex gaussian of power p is sqrt(pi p) / 2.
+
+    In that unit the score is sqrt(2) - sqrt(2 (1 - share)) / 2.
+    """
+    target, common, own = white(1, 0), white(1, 1), white(2, 2)
+    score, nothing_voiced = UnvoicedScore(24000, 512, 1000.0), torch.zeros(1, 60_000)
+    shares = {
+        share: np.sqrt(share) * common + np.sqrt(1 - share) * own for share in (0.0, 0.2, 1.0)
+    }
+    scores = {
+        share: score(waves[None], target, nothing_voiced).item() for share, waves in shares.items()
+    }
+    expected = {share: np.sqrt(2) - np.sqrt(2 * (1 - share)) / 2 for share in shares}
+    assert scores[0.0] < scores[0.2] < scores[1.0]
+    for share in (
+        0.2,
+        1.0,
+    ):  # 3 %: the power nearby, which scales a bin, has the bin itself among 45
+        assert scores[share] / scores[0.0] == pytest.approx(
+            expected[share] / expected[0.0], rel=0.03
+        )
+
+
+def test_unvoiced_score_is_numpys_and_hears_no_window_with_a_voiced_sample() -> None:
+    target, waves = white(1, 0)[:, :4096], white(2, 1)[None, :, :4096]
+    voiced = torch.zeros(1, 4096)
+    voiced[0, 2000:2100] = 220.0
+    n_fft, first = 256, 11  # bins from 1,031 Hz on
+    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)
+
+    def spectrum(wave: torch.Tensor) -> np.ndarray:
+        frames = np.lib.stride_tricks.sliding_window_view(wave.numpy().astype(np.float64), n_fft)[
+            ::64
+        ]
+        return np.fft.rfft(frames * window)[:, first:].T
+
+    x, y, z = (spectrum(wave) for wave in (target[0], waves[0, 0], waves[0, 1]))
+    power = np.zeros(x.shape)
+    for k, t in np.ndindex(x.shape):
+        near = x[max(0, k - 4) : k + 5, max(0, t - 2) : t + 3]
+        power[k, t] = np.mean(np.abs(near) ** 2)
+    begins = np.arange(x.shape[1]) * 64
+    heard = (begins + n_fft <= 2000) | (begins >= 2100)
+    cost = 0.5 * (np.abs(x - y) + np.abs(x - z) - np.abs(y - z)) / np.sqrt(power + 1e-8 * n_fft)
+    made = UnvoicedScore(24000, n_fft, 1000.0)(waves, target, voiced).item()
+    assert made == pytest.approx((cost * heard).mean(), rel=1e-4)
+    everything = UnvoicedScore(24000, n_fft, 1000.0)(waves, target, torch.ones(1, 4096))
+    assert everything.item() == 0

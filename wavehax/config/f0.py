@@ -16,8 +16,7 @@ _F0_HIGHEST = 10_000  # Hz
 
 @dataclass(frozen=True)
 class F0Config:
-    """The shape of a predictor of F0 from the mel (DESIGN section 3), which a model file may hold
-    too."""
+    """The shape of a predictor of F0, which a model may hold (docs/design.md#f0-from-the-mel)."""
 
     channels: int = 128
     num_blocks: int = 3  # of which number i is dilated by 2**i frames

@@ -75,6 +75,9 @@ FEATURES = {
         log_floor=1e-5,
     ),
 }
-"""Feature definitions by name (DESIGN section 3). `hifigan-22k` is that of HiFi-GAN and Matcha-TTS,
-`nsf-hifigan-44k` that of DiffSinger and its relatives, but for the first and last two frames: they
-reflect the recording at its ends, where this has zeros."""
+"""Feature definitions by name (docs/design.md#features).
+
+`hifigan-22k` is that of HiFi-GAN and Matcha-TTS, `nsf-hifigan-44k` that of DiffSinger and its
+relatives, but for the first and last two frames: they reflect the recording at its ends, where this
+has zeros.
+"""

@@ -44,8 +44,10 @@ MIN_POWER = 1e-10
 
 @dataclass(frozen=True)
 class GeneratorConfig:
-    """The shape of a generator (DESIGN section 2; paper section III; `num_streams` > 1 is
-    MS-Wavehax)."""
+    """The shape of a generator (docs/design.md#the-generator; paper section III).
+
+    With `num_streams` > 1 it is MS-Wavehax.
+    """
 
     n_mels: int = 100  # bands of the conditioning mel
     channels: int = 32  # hidden channels, C
@@ -160,8 +162,10 @@ class GeneratorConfig:
 
     @property
     def voice_values(self) -> int:
-        """Float32 values that a voice keeps at most, in any precision; csrc/engine.cpp says the
-        same."""
+        """Float32 values that a voice keeps at most, in any precision.
+
+        csrc/model/config.cpp computes the same.
+        """
         # a block mirrors `bins` of the spectrum, and keeps `frames` of it and a tile
         bins, frames = self.kernel_size
         row = (3 * self.num_bins + 2 * bins + 106) * (self.channels + 15) // 2
@@ -192,5 +196,7 @@ GENERATORS = {
     ),
     "mswavehax": GeneratorConfig(channels=64, n_fft=120, norm="frame", num_streams=4),
 }
-"""The published shapes (DESIGN section 2); 622,951, 600,759, 2,018,727 and 332,324 trained
-parameters."""
+"""The published shapes (docs/design.md#published-shapes).
+
+They have 622,951, 600,759, 2,018,727 and 332,324 trained parameters.
+"""

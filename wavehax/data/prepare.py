@@ -29,7 +29,6 @@ import os
 import signal
 import sys
 import threading
-import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
@@ -44,12 +43,12 @@ from wavehax.data.arrays import Arrays, Writer
 from wavehax.data.corpus import Recording, write_manifest
 from wavehax.data.shifted import random_factor, shifted_mel
 from wavehax.errors import exit_code, ignore_import_warnings
+from wavehax.files.progress import Progress
 from wavehax.files.sound import nearest_int16, read_audio
 from wavehax.mel.features import f0_from_audio, log_mel
 
 _RUMBLE_HZ = (30.0, 55.0)  # the lowest voices of the corpus begin at 60 Hz
 _MIN_FRAMES = 8  # anything shorter carries no speech
-_REPORT_SECONDS = 60  # between lines of progress where it goes to a file
 
 
 def main(
@@ -185,12 +184,15 @@ def _writer(
 
 def _fill(writer: Writer, recordings: Sequence[Recording], pool: Executor) -> None:
     """Analyse the recordings that the writer does not have yet, and complete its folder."""
-    progress = _Progress(len(writer.utterances), len(recordings))
+    progress = Progress(len(recordings), len(writer.utterances), "utterance")
+    if progress.first:
+        print(f"taking up after {progress.first} of {progress.total} utterances", file=sys.stderr)
     filtered = any(utterance["without_rumble"] for utterance in writer.planned)
     analyse = partial(_analyse, writer.features, "mel_shifted" in writer.names, filtered)
     for arrays in pool.map(analyse, recordings[progress.first :], chunksize=4):
         writer.add(arrays)
         progress.show(len(writer.utterances))
+    progress.end()
     writer.finish()
     hours = writer.num_frames * writer.features.hop_length / writer.features.sample_rate / 3600
     gigabytes = sum(path.stat().st_size for path in writer.out.iterdir() if path.is_file()) / 1e9
@@ -264,25 +266,3 @@ def high_passed(audio: np.ndarray, sample_rate: int) -> np.ndarray:
     return np.fft.irfft(spectrum * (0.5 - 0.5 * np.cos(np.pi * rising)), 2 * len(audio))[
         : len(audio)
     ]
-
-
-class _Progress:
-    """Utterances done and minutes left, on standard error."""
-
-    def __init__(self, done: int, total: int) -> None:
-        self.first, self.total = done, total
-        self.started = time.monotonic()
-        self.shown = self.started
-        if done:
-            print(f"taking up after {done} of {total} utterances", file=sys.stderr)
-
-    def show(self, done: int) -> None:
-        now = time.monotonic()
-        terminal = sys.stderr.isatty()
-        if not terminal and now - self.shown < _REPORT_SECONDS:
-            return
-        self.shown = now
-        minutes = (now - self.started) / (done - self.first) * (self.total - done) / 60
-        text = f"{done}/{self.total} utterances, {minutes:.0f} min left"
-        end = "\n" if not terminal or done == self.total else ""
-        print(f"\r{text}  " if terminal else text, end=end, file=sys.stderr, flush=True)

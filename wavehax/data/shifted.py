@@ -13,8 +13,8 @@ from __future__ import annotations
 import numpy as np
 
 from wavehax.config import FeatureConfig
-from wavehax.errors import optional_module
 from wavehax.mel.features import log_mel
+from wavehax.mel.world import resynthesise
 
 FACTOR_MIN, FACTOR_MAX = 0.55, 2.1
 """Range of pitch factors: an octave and a little more."""
@@ -44,12 +44,5 @@ def shifted_mel(
         factor: of the pitch, more than 0.
         features: of the mel.
     """
-    pyworld = optional_module("pyworld", "shifted mels", "wavehax[f0]")
-    rate, hop = features.sample_rate, features.hop_length
-    samples, pitch = np.ascontiguousarray(audio, np.float64), np.ascontiguousarray(f0, np.float64)
-    times = np.arange(len(pitch)) * hop / rate
-    envelope = pyworld.cheaptrick(samples, pitch, times, rate)
-    aperiodicity = pyworld.d4c(samples, pitch, times, rate)
-    wave = pyworld.synthesize(factor * pitch, envelope, aperiodicity, rate, 1000 * hop / rate)
-    wave = np.pad(wave, (0, max(0, len(samples) - len(wave))))[: len(samples)]
-    return log_mel(wave.astype(np.float32), features)[:, : len(pitch)]
+    wave = resynthesise(audio, f0, factor, features.sample_rate, features.hop_length)
+    return log_mel(wave, features)[:, : len(f0)]

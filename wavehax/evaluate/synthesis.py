@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 import wavehax
-from wavehax.errors import optional_module
 from wavehax.evaluate import pitch
 from wavehax.evaluate.items import Item
 from wavehax.files.sound import read_audio, resample
 from wavehax.mel.features import frame_count, log_mel
+from wavehax.mel.world import resynthesise
 
 _FRAMING = ("sample_rate", "hop_length", "padding")  # what decides where a frame lies
 _OTHER_SEED = 1  # the default is 0
@@ -88,18 +88,11 @@ class WorldSynthesis:
     f0_scale: float = 1.0
 
     def __call__(self, item: Item) -> Pair:
-        pyworld = optional_module("pyworld", "WORLD", "wavehax[f0]")
         rate, hop = pitch.FRAMES.sample_rate, pitch.FRAMES.hop_length
         wave, _ = read_audio(item.natural, rate)
         f0 = pitch.harvest(wave, rate, item.f0_range)
-        samples, contour = wave.astype(np.float64), f0.astype(np.float64)
-        times = np.arange(len(f0)) * hop / rate
-        envelope = pyworld.cheaptrick(samples, contour, times, rate)
-        aperiodicity = pyworld.d4c(samples, contour, times, rate)
-        made = pyworld.synthesize(
-            contour * self.f0_scale, envelope, aperiodicity, rate, 1000 * hop / rate
-        )
-        return _pair(item, wave, made.astype(np.float32), rate, f0, hop, self.f0_scale)
+        made = resynthesise(wave, f0, self.f0_scale, rate, hop)
+        return _pair(item, wave, made, rate, f0, hop, self.f0_scale)
 
 
 @dataclass(frozen=True)

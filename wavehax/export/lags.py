@@ -1,4 +1,4 @@
-"""By how much every stage of a streaming graph lags behind the frames given (csrc/engine.cpp,
+"""By how much every stage of a streaming graph lags behind the frames given (csrc/model/engine.cpp,
 samples_after)."""
 
 from __future__ import annotations

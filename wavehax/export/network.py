@@ -103,7 +103,7 @@ class Network:
         return longer.reshape(-1, inputs, 0).op("Conv", weight, bias).reshape(-1, channels, 0), x
 
     def _refine(self, x: Tensor) -> Tensor:
-        """[B, planes, T, F] to [B, planes, T, F] (DESIGN 2.4 to 2.6)."""
+        """[B, planes, T, F] to [B, planes, T, F] (docs/design.md#network)."""
         x = self._normalise(
             x.op("Conv", _pointwise(self.weights["input_proj.weight"])), "input_norm"
         )

@@ -1,5 +1,4 @@
-"""The prior as operators (DESIGN 2.1), in float64. Twin of nn/prior.py, which explains the
-formulas."""
+"""The prior as operators in float64; nn/prior.py explains the formulas (docs/design.md#prior)."""
 
 from __future__ import annotations
 

@@ -6,7 +6,6 @@ import functools
 import glob
 import itertools
 import os
-import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -15,8 +14,8 @@ from typing import TypeVar
 
 from wavehax.errors import EXPECTED_ERRORS, UsageError, report, say
 from wavehax.files.outputs import exit_now
+from wavehax.files.progress import Progress
 
-_BAR_WIDTH = 30  # characters
 _Result = TypeVar("_Result")
 
 
@@ -150,7 +149,8 @@ def collect(
     """
     results: list[_Result | None] = [None] * len(tasks)
     unexpected: BaseException | None = None
-    bar = _Bar(len(tasks))
+    bar = Progress(len(tasks), logged=False)
+    bar.show(0)
     futures = {pool.submit(work, *task): i for i, task in enumerate(tasks)}
     try:
         for done, future in enumerate(as_completed(futures), 1):
@@ -171,27 +171,3 @@ def collect(
     if unexpected is not None:
         raise unexpected
     return results
-
-
-class _Bar:
-    """How many files are done, on standard error where that is a terminal and there is more than
-    one."""
-
-    def __init__(self, total: int) -> None:
-        self.total = total
-        self.shown = total > 1 and sys.stderr.isatty()
-        self.show(0)
-
-    def show(self, done: int) -> None:
-        if self.shown:
-            filled = _BAR_WIDTH * done // self.total
-            print(
-                f"\r[{'#' * filled}{'.' * (_BAR_WIDTH - filled)}] {done}/{self.total}",
-                end="",
-                file=sys.stderr,
-                flush=True,
-            )
-
-    def clear(self) -> None:
-        if self.shown:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)

@@ -17,7 +17,7 @@ import numpy as np
 
 from wavehax.checks import checked_mel
 from wavehax.config import FeatureConfig
-from wavehax.mel.features import frame_count, mel_filterbank, mel_frequencies
+from wavehax.mel.features import frame_count, interpolation, mel_filterbank, mel_frequencies
 
 LOGS = {"e": 1.0, "10": math.log(10), "dB": math.log(10) / 20}
 """Logarithms by name: what one of it, of a magnitude, is as a natural one."""
@@ -210,20 +210,14 @@ def _spectrum(mel: np.ndarray, features: FeatureConfig) -> np.ndarray:
 
 @functools.cache
 def _bands_to_bins(features: FeatureConfig) -> np.ndarray:
-    """[bins, n_mels]: linear interpolation over frequency between the centres of bands, held beyond
-    them."""
-    centres = mel_frequencies(features)[1:-1]
-    return np.stack(
-        [np.interp(_bins(features), centres, one) for one in np.eye(len(centres))], axis=1
-    )
+    """[bins, n_mels]: linear interpolation between the centres of bands, held beyond them."""
+    return interpolation(_bins(features), mel_frequencies(features)[1:-1])
 
 
 @functools.cache
 def _spectrum_to_bands(source: FeatureConfig, target: FeatureConfig) -> np.ndarray:
-    """[n_mels of target, bins of source]: magnitudes to the bands that `target` makes of such a
-    spectrum."""
-    bins = _bins(source)
-    between = np.stack([np.interp(_bins(target), bins, one) for one in np.eye(len(bins))], axis=1)
+    """[n_mels of target, bins of source]: from magnitudes of `source` to bands of `target`."""
+    between = interpolation(_bins(target), _bins(source))
     gain = target.n_fft / source.n_fft  # of magnitudes, with the sum of the window
     return gain * mel_filterbank(target) @ between
 

@@ -119,6 +119,14 @@ def mel_frequencies(features: FeatureConfig) -> np.ndarray:
     return _mel_to_hz(np.linspace(low, high, features.n_mels + 2), features.mel_scale)
 
 
+def interpolation(wanted: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Linear interpolation as a matrix [len(wanted), len(known)] over values at `known`.
+
+    `known` ascends; the outermost values are held beyond its ends.
+    """
+    return np.stack([np.interp(wanted, known, unit) for unit in np.eye(len(known))], axis=1)
+
+
 # Slaney's Auditory Toolbox scale: linear up to 1 kHz (15 mel), then 27 steps for a factor of 6.4.
 _SLANEY_HZ_PER_MEL = 200 / 3
 _SLANEY_LOG_STEP = np.log(6.4) / 27

@@ -14,7 +14,7 @@ import functools
 import numpy as np
 
 from wavehax.config import FeatureConfig
-from wavehax.mel.features import mel_frequencies
+from wavehax.mel.features import interpolation, mel_frequencies
 
 _GRID_HZ = 10.0  # between points of the linear axis on which bands are smoothed
 STEPS = 24  # F0 is rounded to an octave over this: the triangle need not be exact to more than 3 %
@@ -62,4 +62,4 @@ def _linear_axis(features: FeatureConfig) -> tuple[np.ndarray, np.ndarray]:
     beyond the ends."""
     grid = np.arange(features.f_min - HIGHEST, features.f_max + HIGHEST, _GRID_HZ)
     centres = mel_frequencies(features)[1:-1]
-    return grid, np.stack([np.interp(grid, centres, unit) for unit in np.eye(len(centres))], axis=1)
+    return grid, interpolation(grid, centres)

@@ -1,4 +1,4 @@
-"""The discriminators of adversarial training (DESIGN section 4).
+"""The discriminators of adversarial training (docs/design.md#discriminators).
 
 Multi-period (HiFi-GAN), multi-resolution on linear magnitudes (UnivNet), and our own on log
 magnitudes.
@@ -11,6 +11,7 @@ discriminator, the first 1x1 one among them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -54,6 +55,7 @@ class DiscriminatorConfig:
     log_resolutions: tuple[tuple[int, int], ...] = ()
     """(n_fft, hop) in samples, of log magnitudes."""
     log_channels: int = 16  # of the first two convolutions; the others have twice as many
+    log_lowest: float = 0.0  # cycles per sample; bins of log magnitudes below are not seen
 
     PRESETS: ClassVar[tuple[str, ...]] = ("univnet", "light", "spectral", "log", "log_light")
 
@@ -61,6 +63,8 @@ class DiscriminatorConfig:
         for name in ("period_channels", "max_period_channels", "spectral_channels", "log_channels"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; expected at least 1")
+        if not 0 <= self.log_lowest < 0.5:
+            raise ValueError(f"log_lowest is {self.log_lowest}; expected 0 or more, below 0.5")
         if not self.periods and not self.resolutions and not self.log_resolutions:
             raise ValueError(
                 "periods, resolutions and log_resolutions are all empty; expected at least one"
@@ -132,7 +136,7 @@ class Discriminator(nn.Module):
             for n_fft, hop_length in config.resolutions
         )
         self.mlrd = _Group(
-            LogSpectralDiscriminator(n_fft, hop_length, config.log_channels)
+            LogSpectralDiscriminator(n_fft, hop_length, config.log_channels, config.log_lowest)
             for n_fft, hop_length in config.log_resolutions
         )
 
@@ -223,14 +227,16 @@ class LogSpectralDiscriminator(nn.Module):
     """Sees the log magnitude of single bins, beside a plane with each bin's place from -1 to 1.
 
     On log magnitudes a fault 40 dB below full scale weighs as much as one at full scale. The plane
-    tells where in the spectrum a convolution is. Windows lie inside the waveform.
+    tells where in the spectrum a convolution is. Windows lie inside the waveform. Bins below
+    `lowest`, in cycles per sample, are left out.
     """
 
     window: Tensor
 
-    def __init__(self, n_fft: int, hop_length: int, channels: int) -> None:
+    def __init__(self, n_fft: int, hop_length: int, channels: int, lowest: float) -> None:
         super().__init__()
         self.n_fft, self.hop_length = n_fft, hop_length
+        self.first_bin = math.ceil(lowest * n_fft)
         self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
         widths = [2, *(channels * width for width in LOG_WIDTHS)]
         self.convs = nn.ModuleList(
@@ -245,7 +251,7 @@ class LogSpectralDiscriminator(nn.Module):
             LOG_SLOPE * log_magnitude(wave[:, 0].float(), self.window, self.hop_length) + LOG_OFFSET
         )
         place = torch.linspace(-1, 1, seen.shape[1], device=seen.device)[:, None]
-        planes = torch.stack([seen, place.expand_as(seen)], dim=1)
+        planes = torch.stack([seen, place.expand_as(seen)], dim=1)[:, :, self.first_bin :]
         # On a CPU convolutions of few channels take half the time in this memory format.
         maps = _run(self.convs, planes.contiguous(memory_format=torch.channels_last))
         return self.output_conv(maps[-1]), maps

@@ -1,4 +1,4 @@
-"""F0 from a log-mel-spectrogram, for callers that have nothing else (DESIGN section 3).
+"""F0 from a log-mel-spectrogram, for callers without another (docs/design.md#f0-from-the-mel).
 
 Dilated convolutions over the frames up to the present one give a distribution over pitch bins and a
 logit of voicing. F0 is the mean of the bins around the likeliest one, as in CREPE (Kim et al.,

@@ -1,5 +1,4 @@
-"""Filter banks that split a waveform into decimated streams and put it together again (DESIGN 2,
-multi-stream)."""
+"""Filter banks: a waveform to decimated streams and back (docs/design.md#multi-stream)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The Wavehax generator (DESIGN section 2; arXiv 2411.06807): mel and F0 in, waveform out."""
+"""The Wavehax generator: mel and F0 in, waveform out (arXiv 2411.06807).
+
+docs/design.md#the-generator specifies it.
+"""
 
 from __future__ import annotations
 
@@ -92,7 +95,7 @@ class WaveGenerator(nn.Module):
     def make_prior(
         self, f0: Tensor, *, noise: Tensor | bool = True, phase: Tensor | bool = True
     ) -> Tensor:
-        """Prior [B, 1, prior_length(T)] of the model's kind for `f0` [B, 1, T] in Hz (DESIGN 2.1).
+        """Prior [B, 1, prior_length(T)] of the model's kind for `f0` [B, 1, T] in Hz.
 
         `noise` [B, 1, prior_length(T)] and `phase` [B] as in `wavehax.nn.prior.make_prior`.
         """
@@ -157,7 +160,7 @@ class BaseGenerator(WaveGenerator):
         self.output_proj = nn.Linear(config.channels, out_channels)
 
     def refine(self, x: Tensor) -> Tensor:
-        """The network: [B, F, T, in_channels] to [B, F, T, out_channels] (DESIGN 2.4 to 2.6)."""
+        """[B, F, T, in_channels] to [B, F, T, out_channels] (docs/design.md#network)."""
         x = self.input_norm(self.input_proj(x))
         for block in self.blocks:
             x = block(x)
@@ -165,7 +168,7 @@ class BaseGenerator(WaveGenerator):
 
 
 class Generator(BaseGenerator):
-    """Wavehax: one STFT, two channels out; every variant of DESIGN section 2 with one stream."""
+    """Wavehax: one STFT, two channels out; every variant with one stream."""
 
     def __init__(self, config: GeneratorConfig, log_floor: float = 0.0) -> None:
         super().__init__(config, log_floor, in_channels=5, out_channels=2)

@@ -1,4 +1,4 @@
-"""Layers of the generators (DESIGN 2.3 to 2.6).
+"""Layers of the generators (docs/design.md#network).
 
 Hidden activations are [B, F, T, C], contiguous: pointwise layers are then `nn.Linear`, and the [B,
 C, F, T] view that a depthwise convolution takes is in PyTorch's channels_last memory format, in
@@ -194,7 +194,7 @@ class DepthwiseConv(nn.Conv2d):
 
 
 class ConvNeXtBlock(nn.Module):
-    """x + gamma * pw2(GELU(pw1(norm(dw(x))))) on [B, F, T, C] (DESIGN 2.5)."""
+    """x + gamma * pw2(GELU(pw1(norm(dw(x))))) on [B, F, T, C] (docs/design.md#blocks)."""
 
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()

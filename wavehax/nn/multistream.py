@@ -1,5 +1,7 @@
-"""The MS-Wavehax generator (DESIGN section 2; arXiv 2506.03554): the same network on the spectra of
-S streams."""
+"""The MS-Wavehax generator (arXiv 2506.03554; docs/design.md#multi-stream).
+
+It is the same network on the spectra of S streams.
+"""
 
 from __future__ import annotations
 

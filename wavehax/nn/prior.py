@@ -1,4 +1,4 @@
-"""Prior waveforms synthesised from F0 (DESIGN 2.1), band-limited by construction.
+"""Prior waveforms synthesised from F0 (docs/design.md#prior), band-limited by construction.
 
 All functions are pure: F0 in, waveform out. F0 is held over the `hop_length` samples of its frame,
 and the phase is accumulated in float64 in cycles, so that long utterances keep their pitch.

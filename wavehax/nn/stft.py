@@ -1,5 +1,7 @@
-"""Short-time Fourier transforms: with one frame per hop (DESIGN 2.2 and 2.7), and log magnitudes of
-windows inside."""
+"""Short-time Fourier transforms with one frame per hop (docs/design.md#stft).
+
+Beside them the log magnitudes of windows that lie inside a waveform.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-_MIN_POWER = 1e-8
+MIN_POWER = 1e-8
 """Added to the power of a bin: magnitudes below 1e-4 of a full-scale noise count as silence."""
 
 
@@ -25,7 +27,7 @@ def log_magnitude(wave: Tensor, window: Tensor, hop_length: int) -> Tensor:
     n_fft = len(window)
     spectrum = torch.stft(wave, n_fft, hop_length, window=window, center=False, return_complex=True)
     power = (spectrum.real**2 + spectrum.imag**2) / (3 / 8 * n_fft)  # by the energy of the window
-    return 0.5 * torch.log(power + _MIN_POWER)
+    return 0.5 * torch.log(power + MIN_POWER)
 
 
 class STFT(nn.Module):

@@ -20,7 +20,7 @@ from typing import Any
 import wavehax
 from wavehax.errors import one_line, optional_module
 from wavehax.ray.deaths import Deaths
-from wavehax.ray.progress import Progress
+from wavehax.ray.progress import Hours
 from wavehax.ray.rows import Row, list_rows
 from wavehax.ray.shards import Output, shard_name
 from wavehax.ray.vocode import Vocode
@@ -77,11 +77,11 @@ def _follow(
 ) -> list[dict[str, Any]]:
     """Go through a run that has begun with these `counts`, or begin it; its failed rows."""
     total, left = counts or run.begin()
-    progress = Progress(total, total - left, cores)
+    hours = Hours(total, total - left, cores)
     while (lines := run.next()) is not None:
         for line in lines:
-            progress.add(line["duration"], line["error"])
-    progress.end()
+            hours.add(line["duration"], line["error"])
+    hours.end()
     return run.finish()
 
 

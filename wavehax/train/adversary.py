@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -27,9 +28,12 @@ class Adversary:
     still.
     """
 
-    def __init__(self, config: AdversaryConfig, fabric: Any, max_steps: int) -> None:
+    def __init__(
+        self, config: AdversaryConfig, fabric: Any, max_steps: int, sample_rate: int
+    ) -> None:
         self.config, self.max_steps = config, max_steps
-        self.bare = Discriminator(DiscriminatorConfig.preset(config.discriminator))
+        preset = DiscriminatorConfig.preset(config.discriminator)
+        self.bare = Discriminator(replace(preset, log_lowest=config.from_hz / sample_rate))
         self.model = fabric.setup_module(self.bare, move_to_device=True)
         captured = distributed.on_one_gpu(fabric)
         self.optimizer = discriminator_optimizer(self.bare, config, captured)

@@ -30,9 +30,12 @@ class LossConfig:
     log_n_ffts: tuple[int, ...] = ()  # samples; hops are a quarter
     repulsion: float = 0.0  # 1: two outputs a segment must differ as recordings do; 0: one output
     repulsion_from: float = 0.0  # Hz, the lowest band in which they must
+    unvoiced_weight: float = 0.0  # of complex spectra without a voice, from repulsion_from on
+    unvoiced_n_ffts: tuple[int, ...] = ()  # samples; hops are a quarter
 
     def __post_init__(self) -> None:
-        for name, least in (("n_ffts", 4), ("n_mels", 1), ("log_n_ffts", 4)):
+        windows = (("n_ffts", 4), ("n_mels", 1), ("log_n_ffts", 4), ("unvoiced_n_ffts", 4))
+        for name, least in windows:
             values = getattr(self, name)
             if not isinstance(values, tuple):
                 raise ConfigError(f"loss.{name}={repr(values)[:40]}: expected a list of integers")
@@ -44,17 +47,23 @@ class LossConfig:
         check_number("loss.mel_weight", self.mel_weight, positive=True)
         check_number("loss.floor", self.floor, positive=True)
         check_number("loss.log_weight", self.log_weight)
+        check_number("loss.unvoiced_weight", self.unvoiced_weight)
         check_number("loss.repulsion", self.repulsion, most=1)
         check_number("loss.repulsion_from", self.repulsion_from)
         if len(self.n_ffts) != len(self.n_mels) or not self.n_ffts:
             raise ConfigError(
-                f"n_ffts={self.n_ffts}, n_mels={self.n_mels}: expected as many of each, at least"
-                " one"
+                f"n_ffts={self.n_ffts}, n_mels={self.n_mels}:"
+                " expected as many of each, at least one"
             )
-        if bool(self.log_weight) != bool(self.log_n_ffts):
+        for name in ("log", "unvoiced"):
+            weight, n_ffts = getattr(self, f"{name}_weight"), getattr(self, f"{name}_n_ffts")
+            if bool(weight) != bool(n_ffts):
+                raise ConfigError(
+                    f"loss.{name}_weight={weight}, {name}_n_ffts={n_ffts}: expected both or none"
+                )
+        if self.unvoiced_weight and not self.repulsion:
             raise ConfigError(
-                f"loss.log_weight={self.log_weight}, log_n_ffts={self.log_n_ffts}: expected both"
-                " or none"
+                "loss.unvoiced_weight: expected 0 without loss.repulsion, it needs two outputs"
             )
 
 
@@ -86,6 +95,7 @@ class AdversaryConfig:
 
     discriminator: str = "light"  # a preset of wavehax.nn.discriminators.DiscriminatorConfig
     init_from: str = ""  # a run or a checkpoint whose discriminators these start from
+    from_hz: float = 0.0  # the lowest frequency that discriminators `log` see; others see all
     loss: str = "hinge"  # or "least_squares"
     start_step: int = 0  # until then spectral losses alone
     alone_steps: int = 0  # from then on the discriminators learn and the generator stands still
@@ -104,6 +114,12 @@ class AdversaryConfig:
 
     def __post_init__(self) -> None:
         check_choice("adversary.discriminator", self.discriminator, DISCRIMINATORS)
+        check_number("adversary.from_hz", self.from_hz)
+        if self.from_hz and self.discriminator != "log":
+            raise ConfigError(
+                f"adversary.from_hz={self.from_hz}: expected 0"
+                f" for discriminator {self.discriminator}"
+            )
         check_choice("adversary.loss", self.loss, ("hinge", "least_squares"))
         check_choice("adversary.precision", self.precision, PRECISIONS)
         check_count("adversary.start_step", self.start_step, 0)
@@ -178,6 +194,10 @@ class TrainConfig:
                 f"adversary.start_step={self.adversary.start_step}: expected below"
                 f" max_steps={self.max_steps}"
             )
+        if self.adversary and self.adversary.from_hz >= self.generator.sample_rate / 2:
+            raise ConfigError(
+                f"adversary.from_hz={self.adversary.from_hz}: expected below half the sample rate"
+            )
         alone = self.adversary.start_step + self.adversary.alone_steps if self.adversary else 0
         if alone >= self.max_steps:
             raise ConfigError(
@@ -200,7 +220,7 @@ class TrainConfig:
         frames, shift = self.data.segment_frames, self.data.shift_samples
         heard = frames * self.generator.hop_length - shift
         longest = max(self.loss.n_ffts)
-        inside = max(self.loss.log_n_ffts, default=0)
+        inside = max((*self.loss.log_n_ffts, *self.loss.unvoiced_n_ffts), default=0)
         if heard <= longest // 2 or heard < inside:
             what = f"data.segment_frames={frames}" + (f", shift_samples={shift}" if shift else "")
             raise ConfigError(

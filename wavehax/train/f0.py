@@ -4,8 +4,7 @@ one core."""
 from __future__ import annotations
 
 import dataclasses
-import sys
-import time
+from collections import deque
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from wavehax.checkpoint import F0Model, Model, load_model, save_model
 from wavehax.config import F0Config, FeatureConfig
 from wavehax.data.segments import SegmentDataset
 from wavehax.files.outputs import refuse_existing, replacing
+from wavehax.files.progress import Progress
 from wavehax.nn.f0 import F0Predictor
 from wavehax.train.f0_data import SEGMENTS, datasets, noisy_mel, smoothed_mel, white_noise_bands
 from wavehax.train.optim import cosine, ramp, set_learning_rate, update
@@ -30,8 +30,8 @@ _TARGET_BINS = 1.0  # standard deviation of the target around the true pitch: 25
 # of voiced frames in the loss of voicing: doubtful ones have no pitch worth following
 _VOICED_WEIGHT = 0.5
 _SHIFTED_EVERY = 4  # batches, of which one is of the voices at another pitch
-_REPORT_STEPS = 100
-# share of frames in which engine and PyTorch may see another peak or voicing: they round apart
+_REPORT_STEPS = 100  # whose mean losses are shown
+# Share of frames in which engine and PyTorch may see another peak or voicing: they round apart.
 _MAX_DISAGREEING = 0.02
 
 
@@ -106,7 +106,7 @@ def train(
     parameters = list(predictor.parameters())
     optimizer = torch.optim.AdamW(parameters, _LEARNING_RATE, weight_decay=_WEIGHT_DECAY)
     noise_gain = torch.from_numpy(white_noise_bands(features)).float()
-    progress = _Progress(steps)
+    progress, recent = Progress(steps, thing="step"), deque(maxlen=_REPORT_STEPS)
     for step in range(steps):
         set_learning_rate(
             optimizer, _LEARNING_RATE * ramp(step, 0, _WARMUP_STEPS) * cosine(step, 0, steps)
@@ -116,7 +116,10 @@ def train(
         pitch, voicing = losses(predictor(mel), torch.from_numpy(batch.f0), config)
         (pitch + voicing).backward()
         update(optimizer, parameters, _MAX_GRAD_NORM)
-        progress.add(pitch.item(), voicing.item())
+        recent.append((pitch.item(), voicing.item()))
+        means = np.mean(recent, axis=0)
+        progress.show(step + 1, f"pitch {means[0]:.4f}  voicing {means[1]:.4f}")
+    progress.end()
     return predictor.eval()
 
 
@@ -154,26 +157,3 @@ def verify(model: Model, predictor: F0Predictor, data: SegmentDataset) -> None:
         raise ValueError(
             f"engine differs from PyTorch in {differs.sum()} of {differs.size} frames of F0"
         )
-
-
-class _Progress:
-    """Mean losses and time left, on standard error."""
-
-    def __init__(self, steps: int) -> None:
-        self.steps, self.started = steps, time.monotonic()
-        self.losses: list[tuple[float, float]] = []
-        self.step = 0
-
-    def add(self, *losses: float) -> None:
-        self.step += 1
-        self.losses.append(losses)
-        if self.step % _REPORT_STEPS and self.step != self.steps:
-            return
-        pitch, voicing = np.mean(self.losses, axis=0)
-        self.losses.clear()
-        minutes = (time.monotonic() - self.started) / self.step * (self.steps - self.step) / 60
-        text = (
-            f"step {self.step}/{self.steps}  pitch {pitch:.4f}  voicing {voicing:.4f} "
-            f" {minutes:.1f} min left"
-        )
-        print(text, file=sys.stderr, flush=True)

@@ -1,5 +1,5 @@
 """Spectral losses on waveforms, alone and as an energy score over several outputs of one input; and
-adversarial and feature-matching losses (DESIGN section 4).
+adversarial and feature-matching losses (docs/design.md#adversarial-losses).
 
 The adversarial ones are sums over sub-discriminators (and layers) of means over the elements of one
 tensor, as in the authors' code: the weights of a recipe (mel 45, feature matching 2, adversarial 1)
@@ -8,6 +8,7 @@ are for sums.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,7 +18,7 @@ from torch.nn import functional
 
 from wavehax.config import FeatureConfig
 from wavehax.mel.features import mel_filterbank, mel_frequencies
-from wavehax.nn.stft import log_magnitude
+from wavehax.nn.stft import MIN_POWER, log_magnitude
 
 KINDS = ("hinge", "least_squares")
 
@@ -124,6 +125,62 @@ class EnergyScore(nn.Module):
         if not self.repulsion:
             return error
         return error - 0.5 * self.repulsion * (share * (made[0] - made[1]).abs()).mean()
+
+
+class UnvoicedScore(nn.Module):
+    """The energy score of complex unvoiced spectra: two outputs must not share their noise.
+
+    `EnergyScore` compares magnitudes, and two outputs of which a fifth is the same wave have nearly
+    the magnitudes of two that share nothing. Their difference as waves tells: for outputs y, y' and
+    the recording x, E|Y - X| - 1/2 E|Y - Y'| over complex bins is least, among waves of the
+    recording's power, where y and y' are independent. In voiced places it is not asked: there the
+    phases of both outputs follow one F0.
+    """
+
+    window: Tensor
+
+    def __init__(self, sample_rate: int, n_fft: int, from_hz: float) -> None:
+        """
+        Args:
+            n_fft: samples of a window, with a hop of a quarter.
+            from_hz: bins below are not scored.
+        """
+        super().__init__()
+        self.n_fft, self.first = n_fft, math.ceil(from_hz * n_fft / sample_rate)
+        self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
+
+    def forward(self, waves: Tensor, target: Tensor, voiced: Tensor) -> Tensor:
+        """The score of two outputs [B, 2, N] for recordings [B, N].
+
+        Bins count relative to the recording's power nearby (a window of 9 bins and 5 frames).
+
+        Args:
+            voiced: [B, N], above 0 at samples of voiced frames; windows that hold one score 0.
+        """
+        one, other, expected = (self._spectrum(x) for x in (waves[:, 0], waves[:, 1], target))
+        power = functional.avg_pool2d(
+            expected.square().sum(-1), (9, 5), 1, (4, 2), count_include_pad=False
+        )
+        weight = self._unvoiced(voiced) / torch.sqrt(power + MIN_POWER * self.n_fft)
+        error = 0.5 * (_modulus(one - expected) + _modulus(other - expected))
+        return (weight * (error - 0.5 * _modulus(one - other))).mean()
+
+    def _spectrum(self, wave: Tensor) -> Tensor:
+        """[B, bins, frames, 2] of [B, N]."""
+        spectrum = torch.stft(
+            wave, self.n_fft, self.n_fft // 4, window=self.window, center=False, return_complex=True
+        )
+        return torch.view_as_real(spectrum[:, self.first :])
+
+    def _unvoiced(self, voiced: Tensor) -> Tensor:
+        """[B, 1, frames]: 1 for windows without a voiced sample, else 0."""
+        held = functional.max_pool1d(voiced[:, None], self.n_fft, self.n_fft // 4)
+        return (held == 0).to(voiced.dtype)
+
+
+def _modulus(parts: Tensor) -> Tensor:
+    # The square root's slope is infinite at 0; 1e-6 is below the spectrum of 16-bit rounding.
+    return torch.sqrt(parts.square().sum(-1) + 1e-12)
 
 
 def mel_views(

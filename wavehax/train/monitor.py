@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import csv
 import os
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +15,14 @@ from torch import Tensor
 from wavehax.config import FeatureConfig
 from wavehax.data.config import DataConfig
 from wavehax.data.segments import Batch, SegmentDataset
+from wavehax.files.progress import Progress
 from wavehax.mel.features import log_mel
 from wavehax.nn import build_generator
 from wavehax.nn.discriminators import DiscriminatorConfig
 from wavehax.train.config import TrainConfig
 
 _SCORES = (
-    *("mel", "log_magnitude", "feature_matching", "adversarial"),
+    *("mel", "log_magnitude", "unvoiced", "feature_matching", "adversarial"),
     *("discriminator_real", "discriminator_fake", "win_rate"),
 )
 
@@ -53,7 +52,7 @@ class Monitor:
         self.run_dir, self.fields = Path(config.run_dir), fields(config)
         self.active = fabric.is_global_zero
         self.device = fabric.device
-        self.started = time.monotonic()
+        self.progress = Progress(config.max_steps, step, "step")
 
     def __enter__(self) -> Monitor:
         if self.active:
@@ -72,7 +71,7 @@ class Monitor:
             self.file.close()
             if self.events:
                 self.events.close()
-            print(file=sys.stderr)
+            self.progress.end()
 
     def log(self, step: int, row: dict[str, float], seconds: float) -> None:
         """Write the numbers of one step."""
@@ -86,20 +85,8 @@ class Monitor:
         if self.events and step % _SCALAR_STEPS == 0:
             for name, value in row.items():
                 self.events.add_scalar(name, value, step)
-        self._show_progress(step, row)
-
-    def _show_progress(self, step: int, row: dict[str, float]) -> None:
-        last = self.config.max_steps
-        rate = (step - self.first_step) / (time.monotonic() - self.started)
         losses = "  ".join(f"{name} {row[name]:.4f}" for name in _SCORES if name in row)
-        text = (
-            f"step {step}/{last}  {losses}  {rate:.2f} steps/s  {(last - step) / rate / 60:.1f}"
-            " min left"
-        )
-        if sys.stderr.isatty():
-            print(f"\r{text}  ", end="", file=sys.stderr, flush=True)
-        elif step % 50 == 0 or step == last:
-            print(text, file=sys.stderr, flush=True)
+        self.progress.show(step, f"{losses}  {self.progress.rate(step):.2f} steps/s")
 
     def _samples(self) -> Batch:
         """Segments to listen to, the same throughout the run."""

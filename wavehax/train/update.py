@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from wavehax.data.segments import Batch
 from wavehax.nn import BaseGenerator
@@ -14,7 +15,7 @@ from wavehax.train import distributed
 from wavehax.train.adversary import Adversary
 from wavehax.train.capture import Captured
 from wavehax.train.config import TrainConfig
-from wavehax.train.losses import EnergyScore, LogMagnitude, mel_views
+from wavehax.train.losses import EnergyScore, LogMagnitude, UnvoicedScore, mel_views
 from wavehax.train.optim import (
     average_weight,
     cosine,
@@ -52,8 +53,12 @@ class Update:
         repulsion = loss.repulsion, loss.repulsion_from
         self.mel_score = EnergyScore(mels, *repulsion).to(fabric.device)
         self.log_score = EnergyScore(bins, *repulsion).to(fabric.device) if bins else None
+        unvoiced = [
+            UnvoicedScore(rate, n_fft, loss.repulsion_from) for n_fft in loss.unvoiced_n_ffts
+        ]
+        self.unvoiced_scores = nn.ModuleList(unvoiced).to(fabric.device)
         adversary = config.adversary
-        self.adversary = Adversary(adversary, fabric, config.max_steps) if adversary else None
+        self.adversary = Adversary(adversary, fabric, config.max_steps, rate) if adversary else None
         self.model = fabric.setup_module(bare)
         self.ema = {name: value.clone() for name, value in bare.state_dict().items()}
         self.average_weight = torch.zeros((), device=fabric.device)
@@ -149,7 +154,7 @@ class Update:
         target, waves = (self._heard(batch, x) for x in (batch.audio, made))
         terms, sources, gradients = {}, [], []
         if mode.generates:
-            terms, total = self._scores(waves, target)
+            terms, total = self._scores(batch, waves, target)
             sources, gradients = [total / parts], [None]
         if mode.judged:
             first = waves[:, :1]
@@ -161,15 +166,26 @@ class Update:
             torch.autograd.backward(sources, gradients)
         return terms
 
-    def _scores(self, waves: Tensor, target: Tensor) -> tuple[dict[str, Tensor], Tensor]:
-        """The spectral scores of outputs [B, S, N] for recordings [B, N], and their weighted
-        sum."""
+    def _scores(
+        self, batch: Batch, waves: Tensor, target: Tensor
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """The spectral scores of outputs [B, S, N] for recordings [B, N], and their sum."""
         loss, mel = self.config.loss, self.mel_score(waves, target)
         terms, total = {"mel": mel}, loss.mel_weight * mel
         if self.log_score:
             terms["log_magnitude"] = self.log_score(waves, target)
             total = total + loss.log_weight * terms["log_magnitude"]
+        if self.unvoiced_scores:
+            voiced = self._heard(batch, self._voiced(batch.f0))
+            scores = [score(waves, target, voiced) for score in self.unvoiced_scores]
+            terms["unvoiced"] = torch.stack(scores).mean()
+            total = total + loss.unvoiced_weight * terms["unvoiced"]
         return terms, total
+
+    def _voiced(self, f0: Tensor) -> Tensor:
+        """[B, N], above 0 at samples within a frame of a voiced one; F0 is [B, 1, T]."""
+        near = functional.max_pool1d(f0, 3, stride=1, padding=1)[:, 0]
+        return near.repeat_interleave(self.config.generator.hop_length, dim=-1)
 
     def _heard(self, batch: Batch, waves: Tensor) -> Tensor:
         """The samples of [B, ..., N] that the losses hear, from each segment's own first one on."""

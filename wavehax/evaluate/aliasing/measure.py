@@ -36,7 +36,7 @@ TONES = LOWEST * 2 ** (np.arange(0, 12 * OCTAVES + 1, 2) / 12)
 _WINDOW_SECONDS = 1.0
 # left out at both ends: the models look back 0.5 s at most, with falling weight
 _EDGE_SECONDS = 0.3
-_NOISE = NOISE_STD["pcph"]  # of the prior where voiced (DESIGN 2.1)
+_NOISE = NOISE_STD["pcph"]  # of the prior where voiced (docs/design.md#prior)
 _KAISER_BETA = 20.0  # side lobes below -150 dB: those of a harmonic must not count as off it
 _HALF_WIDTH = 6.5  # bins of that window's main lobe on either side: sqrt(1 + (beta / pi)^2)
 _RETUNED_SEMITONES = 2

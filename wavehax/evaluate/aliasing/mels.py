@@ -35,7 +35,7 @@ harmonics."""
 
 _TILT_HZ = 500.0
 _VOICE_HZ = 300.0  # F0 of voices whose harmonics are smoothed away, and of lower ones
-_RMS = PRIOR_RMS["pcph"]  # of the harmonics (DESIGN 2.1)
+_RMS = PRIOR_RMS["pcph"]  # of the harmonics (docs/design.md#prior)
 
 
 def neutral_mel(voc: Synthesiser, noise: float = 0.0) -> MelOf:

@@ -1,0 +1,135 @@
+#include "engine.h"
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+#include <type_traits>
+
+#include "../kernels/cpu.h"
+
+namespace wavehax {
+namespace {
+
+std::unique_ptr<FilterBank> make_filter_bank(const Config& config, Weights& weights) {
+  const int streams = config.num_streams;
+  if (streams == 1) return nullptr;
+  const bool wavelet = config.stream_filter == "dwt";
+  const int taps = wavelet ? streams : kFilterTaps;
+  const FilterBorder border = config.stream_filter == "pqmf"        ? FilterBorder::kMute
+                              : wavelet || config.causal() ? FilterBorder::kZeros
+                                                           : FilterBorder::kReflect;
+  const float* analysis = weights.take("filter_bank.analysis.weight", {streams, 1, taps});
+  const float* synthesis = weights.take("filter_bank.synthesis.weight", {1, streams, taps});
+  return std::make_unique<FilterBank>(streams, taps, wavelet, border, analysis, synthesis);
+}
+
+}  // namespace
+
+std::vector<std::string> available_precisions(const Kernels& kernels) {
+  std::vector<std::string> names = {"fp32", "bf16"};
+  if (tile_kernels(kernels) != nullptr) names.push_back("mixed");
+  return names;
+}
+
+Precision choose_precision(const std::string& name, const Kernels& kernels) {
+  for (const Precision precision : {Precision::kFp32, Precision::kBf16})  // without asking for tiles that nobody wants
+    if (name == precision_name(precision)) return precision;
+  const std::vector<std::string> names = available_precisions(kernels);
+  const std::string wanted = name == "auto" ? names.back() : name;
+  std::string list;
+  for (const Precision precision : {Precision::kFp32, Precision::kBf16, Precision::kMixed}) {
+    if (static_cast<std::size_t>(precision) >= names.size()) break;
+    if (wanted == precision_name(precision)) return precision;
+    list += std::string(list.empty() ? "" : ", ") + precision_name(precision);
+  }
+  throw std::invalid_argument("precision='" + name + "': expected 'auto' or one that this machine has with isa '" + kernels.isa +
+                              "': " + list);
+}
+
+const char* precision_name(Precision precision) {
+  return precision == Precision::kFp32 ? "fp32" : precision == Precision::kBf16 ? "bf16" : "mixed";
+}
+
+Engine::Engine(const Config& c, Weights weights, const Kernels& kernels_, Precision precision_, double log_floor)
+    : kernels(kernels_),
+      precision(precision_),
+      config(checked(c)),
+      causal(c.causal()),
+      centred(c.centred()),
+      excitation(c.excitation()),
+      streamable(c.norm != "utterance" && c.outer_norm != "utterance"),
+      prior(prior_kind(c.prior)),
+      bins(c.n_fft / 2 + 1),
+      width(padded(c.channels)),
+      mirrored(c.kernel_bins / 2),
+      look_right(causal ? c.lookahead : kProjectionTaps / 2),
+      block_right(causal ? 0 : c.kernel_frames / 2),
+      stft(c.n_fft, c.stream_hop()),
+      excitation_gain(prior_rms(prior) * std::sqrt(stft.window_energy())),
+      mel_floor(wavehax::mel_floor(log_floor)) {
+  const float* mean = weights.take("mel_mean", {c.n_mels});
+  const float* scale = weights.take("mel_scale", {c.n_mels});
+  mel_mean.assign(mean, mean + c.n_mels);
+  mel_scale.assign(scale, scale + c.n_mels);
+  const auto silent = static_cast<float>(std::log(log_floor) + kFloorTolerance);
+  for (int k = 0; k < c.n_mels; ++k) silence.push_back((silent - mel_mean[k]) / mel_scale[k]);
+  const int streams = c.num_streams;
+  filter_bank = make_filter_bank(c, weights);
+  take_projections(weights);
+  if (excitation) env_proj = std::make_unique<Projection>(weights, "env_proj", bins, c.n_mels, 1, Precision::kFp32);
+  const NormKind outer = norm_kind("outer_norm", c.outer_norm), inner = norm_kind("norm", c.norm);
+  input = std::make_unique<InputLayer>(weights, c.planes(), c.channels, outer);
+  const BlockSize size = {c.channels, c.channels * c.mult_channels, c.kernel_bins, c.kernel_frames, bins};
+  for (int i = 0; i < c.num_blocks; ++i) blocks.emplace_back(weights, "blocks." + std::to_string(i), inner, size);
+  output = std::make_unique<OutputLayer>(weights, 2 * streams, c.channels, outer);
+  weights.check_all_taken();
+  if (precision != Precision::kFp32) weights.check_bf16();
+  for (const Block& block : blocks)
+    if (tiles) tiles->blocks.emplace_back(block);
+}
+
+void Engine::take_projections(Weights& weights) {
+  const int streams = config.num_streams;
+  const auto take = [&](auto& projection, const char* name, int outputs, int inputs, auto... options) {
+    using Layer = typename std::remove_reference_t<decltype(projection)>::value_type;
+    projection = by_tap<Layer>(weights, name, outputs, inputs, kProjectionTaps, options...);
+  };
+  if (precision == Precision::kMixed) {
+    tiles.reset(new TileLayers{*tile_kernels(kernels), {}, {}, {}});
+    if (streams == 1) take(tiles->prior_proj, "prior_proj", bins, bins);
+    take(tiles->cond_proj, "cond_proj", streams * bins, config.n_mels);
+  } else {
+    if (streams == 1) take(prior_proj, "prior_proj", bins, bins, precision);
+    take(cond_proj, "cond_proj", streams * bins, config.n_mels, precision);
+  }
+}
+
+// Half a window, and filters that look ahead.
+int Engine::spectrum_lag() const {
+  const int taps = filter_bank ? filter_bank->taps() : 0;
+  return (config.n_fft * config.num_streams + taps + Prior::lag(prior)) / config.hop_length + 2;
+}
+
+// The spectra of the prior reach back as far as they lag, and so does the overlap-add.
+int Engine::history() const {
+  return config.num_blocks * block_left() + kProjectionTaps - 1 - look_right + 2 * spectrum_lag();
+}
+
+// The stages of Stream, in their order: what each has ready once `frames` frames have come and more may follow.
+std::int64_t Engine::samples_after(std::int64_t frames) const {
+  const auto behind = [](std::int64_t count, std::int64_t lag) { return std::max<std::int64_t>(0, count - lag); };
+  std::int64_t samples = behind(frames * config.hop_length, Prior::lag(prior));
+  if (filter_bank) samples = filter_bank->analysed(samples);
+  const std::int64_t spectra = stft.complete(samples);
+  const std::int64_t projected = filter_bank ? std::min(spectra, behind(frames, look_right)) : behind(spectra, look_right);
+  const std::int64_t predicted = behind(projected, latency());
+  samples = behind(predicted * stft.hop(), stft.margin());
+  return behind(filter_bank ? filter_bank->synthesised(samples) : samples, margin());
+}
+
+int Engine::delay() const {
+  const std::int64_t frames = latency() + 2 * kProjectionTaps + 4 * config.n_fft + 2 * kFilterTaps;  // past every start-up
+  return static_cast<int>(frames * config.hop_length - samples_after(frames));
+}
+
+}  // namespace wavehax

@@ -1,0 +1,71 @@
+// F0 from the mel: nn/f0.py in the same order, a frame as soon as it has come.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "../model/engine.h"
+
+namespace wavehax {
+
+// Fields and defaults as in wavehax.config.F0Config, which explains them; n_mels is that of the generator.
+struct F0Config {
+  int n_mels, channels = 128, num_blocks = 3, kernel_size = 3, num_bins = 207;
+  double f0_min = 55.0, bin_cents = 25.0;
+};
+
+// As for_each_field of the generator's Config; n_mels is left out.
+template <typename C, typename Visitor>  // C: F0Config or const F0Config
+void for_each_f0_field(C& c, Visitor& visitor) {
+  visitor.size("channels", c.channels);
+  visitor.size("num_blocks", c.num_blocks);
+  visitor.size("kernel_size", c.kernel_size);
+  visitor.size("num_bins", c.num_bins);
+  visitor.number("f0_min", c.f0_min);
+  visitor.number("bin_cents", c.bin_cents);
+}
+
+// As for the generator's Config.
+const F0Config& checked(const F0Config& config);
+
+// Checked, packed, immutable, shared by any number of voices and threads.
+struct F0Predictor {
+  // `log_floor` as of the Engine. Throws std::invalid_argument for a config that names no predictor, or weights that are not
+  // its own.
+  F0Predictor(const F0Config& config, Weights weights, const Kernels& kernels, double log_floor);
+
+  const Kernels& kernels;
+  const F0Config config;
+  const float mel_floor;
+  Floats mel_mean, mel_scale;
+  std::vector<Projection> convolutions;  // input_proj and the blocks
+  std::vector<int> dilations;            // frames between the taps of each
+  std::unique_ptr<Projection> output_proj;
+};
+
+// One voice. After construction no method allocates, locks or throws. Not safe for two threads at once.
+class F0Stream {
+ public:
+  explicit F0Stream(std::shared_ptr<const F0Predictor> predictor);
+
+  const F0Predictor& predictor() const { return *predictor_; }
+  void reset();
+
+  // Takes frames of mel and writes as many values of F0 in Hz, 0 where unvoiced.
+  void push(MelView mel, std::int64_t frames, float* f0);
+
+ private:
+  void take(MelView mel, int count);
+  void convolve(std::size_t layer, int count);
+  void decode(int count, float* f0);
+  float peak_f0(const float* logits) const;
+
+  std::shared_ptr<const F0Predictor> predictor_;
+  Floats ring_storage_, zeros_, logits_;
+  std::vector<FrameRing> rings_;  // the normalised mel, and the output of each convolution
+  std::vector<const float*> inputs_;
+  std::vector<float*> outputs_;
+};
+
+}  // namespace wavehax

@@ -1,0 +1,54 @@
+#include "projections.h"
+
+#include <algorithm>
+
+namespace wavehax {
+namespace {
+
+// Frames summed ahead. Among 2 to 7, 4 reads the fewest weights for a stream of single frames: 13 / 4 taps a frame.
+constexpr std::int64_t kAhead = 4;
+
+}  // namespace
+
+// Planes of streams are read in whole vectors: hence the room behind cond_.
+RunningProjection::RunningProjection(const Engine& engine, Network& network)
+    : engine_(engine),
+      network_(network),
+      cond_(kProjectedFrames * engine.cond_columns() + kLane),
+      prior_(engine.filter_bank ? 0 : kProjectedFrames * 2 * padded(engine.bins)) {}
+
+void RunningProjection::complete(std::int64_t first, std::int64_t count, const FrameRing& mel,
+                                 const std::vector<FrameRing>& spectra) {
+  const FrameRing& input = engine_.filter_bank ? mel : spectra[0];
+  std::int64_t until = first + std::max(count, kAhead);
+  for (int tap = 0; tap < kProjectionTaps; ++tap) {
+    const std::int64_t from = std::max(first, summed_[tap]);
+    until = std::min(until, input.ended() ? input.count() : input.count() - offset(tap));
+    if (from < first + count) add_tap(tap, first, from, until, mel, spectra);
+    until = std::min(until, summed_[tap]);  // no frame gets a tap before those that precede it
+  }
+}
+
+// To frames `from` .. until - 1.
+void RunningProjection::add_tap(int tap, std::int64_t first, std::int64_t from, std::int64_t until, const FrameRing& mel,
+                                const std::vector<FrameRing>& spectra) {
+  const int rows = static_cast<int>(until - from);
+  const std::int64_t at = from - first;
+  std::array<const float*, 2 * kProjectedFrames> inputs;
+  for (int i = 0; i < rows; ++i) inputs[i] = mel.at(from + i + offset(tap));
+  network_.project_mel(tap, inputs.data(), rows, cond_.data() + at * engine_.cond_columns());
+  summed_[tap] = until;
+  if (engine_.filter_bank) return;
+  for (int i = 0; i < rows; ++i)
+    for (int part = 0; part < 2; ++part) inputs[2 * i + part] = spectra[part].at(from + i + offset(tap));
+  network_.project_prior(tap, inputs.data(), rows, prior_.data() + 2 * at * padded(engine_.bins));
+}
+
+void RunningProjection::drop(std::int64_t first, std::int64_t count) {
+  const std::int64_t begun = summed_[0] - first - count;
+  const auto keep = [&](Floats& sums, int row) { std::copy_n(sums.data() + count * row, begun * row, sums.data()); };
+  keep(cond_, engine_.cond_columns());
+  if (!engine_.filter_bank) keep(prior_, 2 * padded(engine_.bins));
+}
+
+}  // namespace wavehax
