@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import hashlib
 import json
 import logging
 import os
@@ -19,6 +20,7 @@ from typing import Any
 
 import wavehax
 from wavehax.errors import one_line, optional_module
+from wavehax.models.locate import model_path
 from wavehax.ray.deaths import Deaths
 from wavehax.ray.progress import Hours
 from wavehax.ray.rows import Row, list_rows
@@ -157,7 +159,9 @@ class _Holder:
 
 def _settings(output: Output, options: dict[str, Any]) -> dict[str, Any]:
     """What the samples and their form depend on: an unfinished run goes on with no other."""
-    return {"wavehax": wavehax.__version__, "form": output.form, **options}
+    model = hashlib.sha256(model_path(options["model"]).read_bytes()).hexdigest()
+    made_by = {"wavehax": wavehax.__version__, "model_sha256": model}
+    return {**made_by, "form": output.form, **options}
 
 
 def _shards(rows: Sequence[Row], count: int, done: set[str]) -> list[tuple[str, list[Row]]]:

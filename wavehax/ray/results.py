@@ -30,6 +30,12 @@ class Result:
     """float32 [T] in Hz, 0 where unvoiced: what the sound was made with."""
     error: str | None = None
 
+    def made(self) -> tuple[bytes, np.ndarray]:
+        """The sound and its F0; ValueError where there is none."""
+        if self.audio is None or self.f0 is None:
+            raise ValueError(f"row {self.id!r} has no sound: {self.error}")
+        return self.audio, self.f0
+
     def line(self) -> dict[str, Any]:
         """The row in a manifest: without its sound, and with the median of its voiced F0."""
         voiced = self.f0[self.f0 > 0] if self.f0 is not None else ()

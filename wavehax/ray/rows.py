@@ -14,7 +14,7 @@ import json
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from wavehax.mel.files import SUFFIXES as MEL_SUFFIXES
 
@@ -84,7 +84,8 @@ def list_rows(source: str, resynth: bool) -> list[Row]:
 
 
 def _unique(rows: Iterable[Row], source: str) -> list[Row]:
-    listed, seen = [], {}
+    listed: list[Row] = []
+    seen: dict[str, str] = {}
     for row in rows:
         if row.id in seen:
             other = seen[row.id]
@@ -137,7 +138,7 @@ def _file_rows(files: list[Path], suffixes: tuple[str, ...]) -> Iterator[Row]:
             )
 
 
-def _text(path: Path):
+def _text(path: Path) -> TextIO:
     return (
         gzip.open(path, "rt", encoding="utf-8")
         if path.suffix == ".gz"

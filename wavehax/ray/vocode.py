@@ -112,8 +112,8 @@ class Vocode:
             content = row.content()
         except Exception as error:
             return Result(row.id, error=_message(error, row.path))
-        part = {"start": row.start, "duration": row.duration, "channel": row.channel}
-        return self.row(row.id, row.path if content is None else None, content, **part)
+        path = row.path if content is None else None
+        return self.row(row.id, path, content, row.start, row.duration, row.channel)
 
     def row(
         self,
@@ -152,8 +152,9 @@ class Vocode:
         channel: int | None,
     ) -> tuple[np.ndarray, np.ndarray]:
         features = self.vocoder.features
-        part = {"start": start or 0.0, "duration": duration, "channel": channel}
-        audio, _ = read_audio(path, features.sample_rate, **part)
+        audio, _ = read_audio(
+            path, features.sample_rate, start=start or 0.0, duration=duration, channel=channel
+        )
         mel = log_mel(audio, features)
         measured = None if self.f0 is not None else f0_from_audio(audio, features)
         wave, f0 = self._vocoded(row_id, mel, measured)

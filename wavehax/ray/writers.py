@@ -28,7 +28,7 @@ class Files:
         """Write the file of a row; where it lies."""
         path = self._folder / (_relative_path(result.id) + self._suffix)
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, self._unfinished, result.audio)
+        write_whole(path, self._unfinished, result.made()[0])
         return path
 
 
@@ -68,10 +68,11 @@ class TarShard:
 
     def add(self, result: Result) -> None:
         """Write the members of a row."""
-        key, f0 = _tar_key(result.id), io.BytesIO()
-        np.save(f0, result.f0)
-        self._add_member(key + self._suffix, result.audio)
-        self._add_member(f"{key}.f0.npy", f0.getvalue())
+        key, f0_file = _tar_key(result.id), io.BytesIO()
+        audio, f0 = result.made()
+        np.save(f0_file, f0)
+        self._add_member(key + self._suffix, audio)
+        self._add_member(f"{key}.f0.npy", f0_file.getvalue())
         self._add_member(f"{key}.json", json.dumps(result.line()).encode())
 
     def _add_member(self, name: str, content: bytes) -> None:
