@@ -1,4 +1,5 @@
-// Python's view of the engine: arrays, the interpreter lock and errors; no arithmetic. The only file that knows Python.
+// Python's view of the engine: arrays, the interpreter lock and errors; no arithmetic. The only
+// file that knows Python.
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
@@ -34,7 +35,8 @@ struct DictReader {
   const py::dict& values;
 
   py::object field(const char* name) const {
-    if (!values.contains(name)) throw std::invalid_argument(std::string("config: missing field '") + name + "'");
+    if (!values.contains(name))
+      throw std::invalid_argument(std::string("config: missing field '") + name + "'");
     return values[name];
   }
   void size(const char* name, int& value) const { value = field(name).cast<int>(); }
@@ -60,21 +62,22 @@ Weights to_weights(const py::dict& arrays, std::vector<DenseArray>& kept) {
   for (const auto& item : arrays) {
     kept.push_back(item.second.cast<DenseArray>());
     const DenseArray& array = kept.back();
-    tensors[item.first.cast<std::string>()] = {std::vector<long>(array.shape(), array.shape() + array.ndim()), array.data()};
+    tensors[item.first.cast<std::string>()] = {
+        std::vector<long>(array.shape(), array.shape() + array.ndim()), array.data()};
   }
   return Weights(std::move(tensors));
 }
 
-EnginePtr make_engine(const py::dict& config, const py::dict& arrays, const std::string& isa, const std::string& precision,
-                      double log_floor) {
+EnginePtr make_engine(const py::dict& config, const py::dict& arrays, const std::string& isa,
+                      const std::string& precision, double log_floor) {
   std::vector<DenseArray> kept;
   const Kernels& kernels = choose_kernels(isa);
-  return std::make_shared<Engine>(to_config(config), to_weights(arrays, kept), kernels, choose_precision(precision, kernels),
-                                  log_floor);
+  return std::make_shared<Engine>(to_config(config), to_weights(arrays, kept), kernels,
+                                  choose_precision(precision, kernels), log_floor);
 }
 
-F0PredictorPtr make_f0_predictor(int n_mels, const py::dict& config, const py::dict& arrays, const std::string& isa,
-                                 double log_floor) {
+F0PredictorPtr make_f0_predictor(int n_mels, const py::dict& config, const py::dict& arrays,
+                                 const std::string& isa, double log_floor) {
   F0Config c{};
   c.n_mels = n_mels;
   const DictReader reader{config};
@@ -93,10 +96,12 @@ std::int64_t check(const Array& mel, int n_mels) {
 }
 
 // The frames of f0, after checking that mel, f0 and prior belong together.
-std::int64_t check(const Engine& engine, const Array& mel, const DenseArray& f0, const DenseArray* prior) {
+std::int64_t check(const Engine& engine, const Array& mel, const DenseArray& f0,
+                   const DenseArray* prior) {
   const std::int64_t frames = check(mel, engine.config.n_mels);
   if (f0.ndim() != 1 || f0.shape(0) != frames)
-    throw std::invalid_argument("f0: expected one value for each of the " + std::to_string(frames) + " frames of mel");
+    throw std::invalid_argument("f0: expected one value for each of the " + std::to_string(frames) +
+                                " frames of mel");
   const std::int64_t samples = engine.prior_length(frames);
   if (prior != nullptr && (prior->ndim() != 1 || prior->shape(0) != samples))
     throw std::invalid_argument("prior: expected " + std::to_string(samples) + " samples");
@@ -174,7 +179,9 @@ Array py_prior(const Engine& engine, const DenseArray& f0, std::uint64_t seed, b
 }
 
 std::unique_ptr<Stream> py_stream(const EnginePtr& engine, std::uint64_t seed) {
-  if (!engine->streamable) throw std::invalid_argument("norm 'utterance' needs the whole utterance: this model cannot stream");
+  if (!engine->streamable)
+    throw std::invalid_argument(
+        "norm 'utterance' needs the whole utterance: this model cannot stream");
   auto stream = std::make_unique<Stream>(engine, Stream::kTile);
   stream->reset(seed);
   return stream;
@@ -217,24 +224,34 @@ Array py_push_f0(F0Stream& stream, const Array& mel) {
 PYBIND11_MODULE(_engine, m) {
   using namespace wavehax;
   m.doc() = "The C++ engine; see wavehax.vocoder for the documented interface.";
-  m.def("available_isas", &available_isas, "Instruction sets that this machine can run, fastest first.");
-  m.def("available_precisions", [](const std::string& isa) { return available_precisions(choose_kernels(isa)); },
-        py::arg("isa") = "auto", "Precisions that this machine has with an instruction set, slowest first.");
+  m.def("available_isas", &available_isas,
+        "Instruction sets that this machine can run, fastest first.");
+  m.def(
+      "available_precisions",
+      [](const std::string& isa) { return available_precisions(choose_kernels(isa)); },
+      py::arg("isa") = "auto",
+      "Precisions that this machine has with an instruction set, slowest first.");
   m.def("first_not_finite", &py_first_not_finite, py::arg("mel"),
-        "frame * n_mels + band of the first value that is not finite; the size of mel where all are.");
+        "frame * n_mels + band of the first value that is not finite; the size of mel where all "
+        "are.");
   m.def("first_no_pitch", &py_first_no_pitch, py::arg("f0"),
-        "The first frame whose F0 is neither 0 nor finite and at least 1 Hz; the size of f0 where there is none.");
+        "The first frame whose F0 is neither 0 nor finite and at least 1 Hz; the size of f0 where "
+        "there is none.");
   m.def("multiply_adds", &py_multiply_adds, py::arg("isa"), py::arg("rounds"),
-        "Do so many rounds of multiply-adds and nothing else; the floating-point operations they are.");
+        "Do so many rounds of multiply-adds and nothing else; the floating-point operations they "
+        "are.");
   py::class_<Engine, EnginePtr>(m, "Engine")
       .def(py::init(&make_engine), py::arg("config"), py::arg("weights"), py::arg("isa") = "auto",
            py::arg("precision") = "fp32", py::arg("log_floor") = 0.0)
-      .def_property_readonly("isa", [](const Engine& engine) { return std::string(engine.kernels.isa); })
-      .def_property_readonly("precision", [](const Engine& engine) { return precision_name(engine.precision); })
+      .def_property_readonly("isa",
+                             [](const Engine& engine) { return std::string(engine.kernels.isa); })
+      .def_property_readonly("precision",
+                             [](const Engine& engine) { return precision_name(engine.precision); })
       .def_readonly("streamable", &Engine::streamable)
-      .def("vocode", &py_vocode, py::arg("mel"), py::arg("f0"), py::arg("seed"), py::arg("prior") = py::none(),
-           py::arg("threads") = 1)
-      .def("profile", &py_profile, py::arg("mel"), py::arg("f0"), "Seconds by stage, on one thread.")
+      .def("vocode", &py_vocode, py::arg("mel"), py::arg("f0"), py::arg("seed"),
+           py::arg("prior") = py::none(), py::arg("threads") = 1)
+      .def("profile", &py_profile, py::arg("mel"), py::arg("f0"),
+           "Seconds by stage, on one thread.")
       .def("prior", &py_prior, py::arg("f0"), py::arg("seed"), py::arg("noise") = true)
       .def("stream", &py_stream, py::arg("seed"));
   py::class_<Stream>(m, "Stream")
@@ -244,9 +261,10 @@ PYBIND11_MODULE(_engine, m) {
       .def_property_readonly("memory", &Stream::memory)
       .def_property_readonly("delay", [](const Stream& stream) { return stream.engine().delay(); });
   py::class_<F0Predictor, F0PredictorPtr>(m, "F0Predictor")
-      .def(py::init(&make_f0_predictor), py::arg("n_mels"), py::arg("config"), py::arg("weights"), py::arg("isa") = "auto",
-           py::arg("log_floor") = 0.0)
-      .def("stream", [](const F0PredictorPtr& predictor) { return std::make_unique<F0Stream>(predictor); });
+      .def(py::init(&make_f0_predictor), py::arg("n_mels"), py::arg("config"), py::arg("weights"),
+           py::arg("isa") = "auto", py::arg("log_floor") = 0.0)
+      .def("stream",
+           [](const F0PredictorPtr& predictor) { return std::make_unique<F0Stream>(predictor); });
   py::class_<F0Stream>(m, "F0Stream")
       .def("push", &py_push_f0, py::arg("mel"))
       .def("reset", &F0Stream::reset);

@@ -8,7 +8,8 @@
 namespace wavehax {
 namespace {
 
-constexpr std::int64_t kMaxFrames = std::int64_t{1} << 40;  // products of it with sizes of a model stay within 64 bits
+constexpr std::int64_t kMaxFrames =
+    std::int64_t{1} << 40;  // products of it with sizes of a model stay within 64 bits
 
 }  // namespace
 
@@ -27,29 +28,39 @@ wavehax_status null(wavehax_error* error, const char* argument) {
   return fail(error, WAVEHAX_ERROR_ARGUMENT, "%s is null", argument);
 }
 
-wavehax_status check_mel(const float* mel, std::int64_t frames, int n_mels, std::int64_t first, wavehax_error* error) {
+wavehax_status check_mel(const float* mel, std::int64_t frames, int n_mels, std::int64_t first,
+                         wavehax_error* error) {
   if (frames < 0 || frames > kMaxFrames)
-    return fail(error, WAVEHAX_ERROR_ARGUMENT, "frames is %lld: expected 0 to 2**40", static_cast<long long>(frames));
+    return fail(error, WAVEHAX_ERROR_ARGUMENT, "frames is %lld: expected 0 to 2**40",
+                static_cast<long long>(frames));
   if (mel == nullptr && frames > 0) return null(error, "mel");
   const std::int64_t bad = first_not_finite({mel, 1, n_mels}, frames, n_mels);
   if (bad == frames * n_mels) return WAVEHAX_OK;
-  return fail(error, WAVEHAX_ERROR_ARGUMENT, "mel is %g in band %d of frame %lld: expected finite values",
-              static_cast<double>(mel[bad]), static_cast<int>(bad % n_mels), static_cast<long long>(first + bad / n_mels));
+  return fail(error, WAVEHAX_ERROR_ARGUMENT,
+              "mel is %g in band %d of frame %lld: expected finite values",
+              static_cast<double>(mel[bad]), static_cast<int>(bad % n_mels),
+              static_cast<long long>(first + bad / n_mels));
 }
 
-wavehax_status check_f0(const float* f0, std::int64_t frames, std::int64_t first, wavehax_error* error) {
+wavehax_status check_f0(const float* f0, std::int64_t frames, std::int64_t first,
+                        wavehax_error* error) {
   const std::int64_t bad = f0 == nullptr ? frames : first_no_pitch(f0, frames);
   if (bad == frames) return WAVEHAX_OK;
-  return fail(error, WAVEHAX_ERROR_ARGUMENT, "f0 is %g in frame %lld: expected at least %g Hz, or 0 where unvoiced",
-              static_cast<double>(f0[bad]), static_cast<long long>(first + bad), static_cast<double>(kMinF0));
+  return fail(error, WAVEHAX_ERROR_ARGUMENT,
+              "f0 is %g in frame %lld: expected at least %g Hz, or 0 where unvoiced",
+              static_cast<double>(f0[bad]), static_cast<long long>(first + bad),
+              static_cast<double>(kMinF0));
 }
 
-wavehax_status check_size(std::size_t size, std::size_t known, const char* argument, wavehax_error* error) {
+wavehax_status check_size(std::size_t size, std::size_t known, const char* argument,
+                          wavehax_error* error) {
   if (size >= known) return WAVEHAX_OK;
-  return fail(error, WAVEHAX_ERROR_ARGUMENT, "%s.size is %zu: expected sizeof, %zu or more", argument, size, known);
+  return fail(error, WAVEHAX_ERROR_ARGUMENT, "%s.size is %zu: expected sizeof, %zu or more",
+              argument, size, known);
 }
 
-wavehax_status check_room(std::int64_t samples, const float* wave, std::int64_t capacity, wavehax_error* error) {
+wavehax_status check_room(std::int64_t samples, const float* wave, std::int64_t capacity,
+                          wavehax_error* error) {
   if (capacity < samples)
     return fail(error, WAVEHAX_ERROR_ARGUMENT, "capacity is %lld: expected room for %lld samples",
                 static_cast<long long>(capacity), static_cast<long long>(samples));

@@ -76,7 +76,8 @@ class Scanner {
 
  private:
   [[noreturn]] void fail(const char* problem) const {
-    throw std::invalid_argument("JSON: " + std::string(problem) + " at byte " + std::to_string(at_));
+    throw std::invalid_argument("JSON: " + std::string(problem) + " at byte " +
+                                std::to_string(at_));
   }
 
   char peek() const { return at_ < text_.size() ? text_[at_] : '\0'; }
@@ -85,18 +86,27 @@ class Scanner {
     if (!take(c)) fail((std::string("expected '") + c + "'").c_str());
   }
   void space() {
-    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\t' || text_[at_] == '\n' || text_[at_] == '\r')) ++at_;
+    while (at_ < text_.size() &&
+           (text_[at_] == ' ' || text_[at_] == '\t' || text_[at_] == '\n' || text_[at_] == '\r'))
+      ++at_;
   }
 
   Json::Kind scan() {
     switch (peek()) {
-      case '{': return scan_object(), Json::Kind::kObject;
-      case '[': return array([](const Json&) {}), Json::Kind::kArray;
-      case '"': return scan_string(nullptr), Json::Kind::kString;
-      case 't': return word("true"), Json::Kind::kBoolean;
-      case 'f': return word("false"), Json::Kind::kBoolean;
-      case 'n': return word("null"), Json::Kind::kNull;
-      default: return number(), Json::Kind::kNumber;
+      case '{':
+        return scan_object(), Json::Kind::kObject;
+      case '[':
+        return array([](const Json&) {}), Json::Kind::kArray;
+      case '"':
+        return scan_string(nullptr), Json::Kind::kString;
+      case 't':
+        return word("true"), Json::Kind::kBoolean;
+      case 'f':
+        return word("false"), Json::Kind::kBoolean;
+      case 'n':
+        return word("null"), Json::Kind::kNull;
+      default:
+        return number(), Json::Kind::kNumber;
     }
   }
 
@@ -120,7 +130,8 @@ class Scanner {
     object([&](std::string key, const Json&) { keys.push_back(std::move(key)); });
     std::sort(keys.begin(), keys.end());
     const auto repeated = std::adjacent_find(keys.begin(), keys.end());
-    if (repeated != keys.end()) throw std::invalid_argument("JSON repeats the key " + in_quotes(*repeated));
+    if (repeated != keys.end())
+      throw std::invalid_argument("JSON repeats the key " + in_quotes(*repeated));
   }
 
   void word(std::string_view expected) {
@@ -179,14 +190,16 @@ class Scanner {
     std::uint32_t result = 0;
     for (int i = 0; i < 4; ++i, ++at_) {
       const char c = peek();
-      const std::size_t digit = kDigits.find(c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c);
+      const std::size_t digit =
+          kDigits.find(c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c);
       if (digit == std::string_view::npos) fail("expected four hexadecimal digits");
       result = result << 4 | static_cast<std::uint32_t>(digit);
     }
     return result;
   }
 
-  // The next code point of the text, which must be UTF-8: shortest form, no surrogates (RFC 3629 section 3).
+  // The next code point of the text, which must be UTF-8: shortest form, no surrogates (RFC 3629
+  // section 3).
   std::uint32_t character() {
     const auto lead = static_cast<unsigned char>(text_[at_]);
     if (lead < 0x20) fail("a control character in a string");
@@ -219,7 +232,9 @@ Json parse_json(std::string_view text) {
 
 std::vector<std::pair<std::string, Json>> members(const Json& object) {
   std::vector<std::pair<std::string, Json>> result;
-  Scanner(object.text).object([&](std::string key, const Json& value) { result.emplace_back(std::move(key), value); });
+  Scanner(object.text).object([&](std::string key, const Json& value) {
+    result.emplace_back(std::move(key), value);
+  });
   return result;
 }
 
@@ -240,7 +255,8 @@ std::optional<std::int64_t> integer(const Json& value) {
   const bool negative = value.text[0] == '-';
   std::int64_t result = 0;
   for (const char c : value.text.substr(negative ? 1 : 0)) {
-    if (!is_digit(c) || result > (std::numeric_limits<std::int64_t>::max() - (c - '0')) / 10) return std::nullopt;
+    if (!is_digit(c) || result > (std::numeric_limits<std::int64_t>::max() - (c - '0')) / 10)
+      return std::nullopt;
     result = 10 * result + (c - '0');
   }
   return negative ? -result : result;
@@ -257,7 +273,8 @@ std::optional<double> real(const Json& value) {
 }
 
 std::string in_quotes(std::string_view text) {
-  return "'" + std::string(text.substr(0, kLongestQuoted)) + (text.size() > kLongestQuoted ? "...'" : "'");
+  return "'" + std::string(text.substr(0, kLongestQuoted)) +
+         (text.size() > kLongestQuoted ? "...'" : "'");
 }
 
 }  // namespace wavehax

@@ -1,5 +1,5 @@
-// Strict reader of JSON (RFC 8259) for text from anywhere: nothing is built but what is asked for, depth is bounded, and
-// repeated keys, NaN and what is not UTF-8 are refused.
+// Strict reader of JSON (RFC 8259) for text from anywhere: nothing is built but what is asked for,
+// depth is bounded, and repeated keys, NaN and what is not UTF-8 are refused.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,8 @@ struct Json {
   bool is(Kind wanted) const { return kind == wanted; }
 };
 
-// Checks all of `text`. Throws std::invalid_argument with the byte at which it is no JSON, or the key that is repeated.
+// Checks all of `text`. Throws std::invalid_argument with the byte at which it is no JSON, or the
+// key that is repeated.
 Json parse_json(std::string_view text);
 
 // Of an object, in order. Keys are unescaped.
@@ -34,7 +35,8 @@ std::optional<std::vector<Json>> elements(const Json& array, std::size_t most);
 // A string's characters in UTF-8, escapes resolved.
 std::string unescaped(const Json& string);
 
-// The value of a number written without fraction and exponent; nothing for any other value, or one beyond 64 bits.
+// The value of a number written without fraction and exponent; nothing for any other value, or one
+// beyond 64 bits.
 std::optional<std::int64_t> integer(const Json& value);
 
 // The value of a number; infinite beyond the range of double. Nothing for any other value.

@@ -9,7 +9,8 @@
 namespace wavehax {
 namespace {
 
-constexpr int kMaxSampleRate = 768000, kMaxFeatureFft = 65536, kMaxMels = 1024;  // more would only cost memory
+constexpr int kMaxSampleRate = 768000, kMaxFeatureFft = 65536,
+              kMaxMels = 1024;  // more would only cost memory
 
 // The fields of one JSON object, each taken at most once; those left over are refused.
 class Fields {
@@ -69,7 +70,8 @@ class Fields {
   int to_size(const char* name, const Json& json, int least = 1) const {
     const std::optional<std::int64_t> value = integer(json);
     if (!value || *value < least || *value > std::numeric_limits<int>::max())
-      refuse(name, json, least > 0 ? "a positive integer below 2**31" : "an integer, 0 or more, below 2**31");
+      refuse(name, json,
+             least > 0 ? "a positive integer below 2**31" : "an integer, 0 or more, below 2**31");
     return static_cast<int>(*value);
   }
   double to_number(const char* name, const Json& json) const {
@@ -83,11 +85,13 @@ class Fields {
   }
 
   void end() const {
-    if (!values_.empty()) throw std::invalid_argument(owner_ + ": unknown field " + in_quotes(values_.begin()->first));
+    if (!values_.empty())
+      throw std::invalid_argument(owner_ + ": unknown field " + in_quotes(values_.begin()->first));
   }
 
   [[noreturn]] void refuse(const char* name, const Json& json, const std::string& expected) const {
-    throw std::invalid_argument(owner_ + "." + name + "=" + in_quotes(json.text) + ": expected " + expected);
+    throw std::invalid_argument(owner_ + "." + name + "=" + in_quotes(json.text) + ": expected " +
+                                expected);
   }
 
  private:
@@ -108,7 +112,8 @@ void refuse_unless(bool ok, const std::string& problem) {
   if (!ok) throw std::invalid_argument("features." + problem);
 }
 
-// The floor of the features. The engine computes none: they are checked, and must be the generator's.
+// The floor of the features. The engine computes none: they are checked, and must be the
+// generator's.
 double checked_log_floor(const Json& json, const Config& c) {
   Fields fields("features", json);
   const auto size = [&](const char* name) { return fields.to_size(name, fields.need(name)); };
@@ -116,24 +121,31 @@ double checked_log_floor(const Json& json, const Config& c) {
   const auto choice = [&](const char* name, const char* first, const char* second) {
     const Json value = fields.need(name);
     const std::string text = fields.to_text(name, value);
-    if (text != first && text != second) fields.refuse(name, value, std::string(first) + " or " + second);
+    if (text != first && text != second)
+      fields.refuse(name, value, std::string(first) + " or " + second);
   };
   fields.to_text("name", fields.need("name"));
-  const int rate = size("sample_rate"), hop = size("hop_length"), n_fft = size("n_fft"), n_mels = size("n_mels");
+  const int rate = size("sample_rate"), hop = size("hop_length"), n_fft = size("n_fft"),
+            n_mels = size("n_mels");
   const double f_min = number("f_min"), f_max = number("f_max"), floor = number("log_floor");
   choice("mel_scale", "slaney", "htk");
   choice("mel_norm", "slaney", "none");
   choice("padding", "same", "centre");
   fields.end();
-  refuse_unless(floor > 0 && floor <= std::numeric_limits<double>::max(), "log_floor: expected a positive magnitude");
-  refuse_unless(0 <= f_min && f_min < f_max && f_max <= rate / 2.0, "f_min, f_max: expected 0 <= f_min < f_max <= rate / 2");
-  refuse_unless(n_fft >= hop && (n_fft - hop) % 2 == 0, "n_fft: expected hop_length plus an even number");
-  refuse_unless(rate <= kMaxSampleRate, "sample_rate: expected at most " + std::to_string(kMaxSampleRate));
-  refuse_unless(n_fft <= kMaxFeatureFft, "n_fft: expected at most " + std::to_string(kMaxFeatureFft));
+  refuse_unless(floor > 0 && floor <= std::numeric_limits<double>::max(),
+                "log_floor: expected a positive magnitude");
+  refuse_unless(0 <= f_min && f_min < f_max && f_max <= rate / 2.0,
+                "f_min, f_max: expected 0 <= f_min < f_max <= rate / 2");
+  refuse_unless(n_fft >= hop && (n_fft - hop) % 2 == 0,
+                "n_fft: expected hop_length plus an even number");
+  refuse_unless(rate <= kMaxSampleRate,
+                "sample_rate: expected at most " + std::to_string(kMaxSampleRate));
+  refuse_unless(n_fft <= kMaxFeatureFft,
+                "n_fft: expected at most " + std::to_string(kMaxFeatureFft));
   refuse_unless(n_mels <= kMaxMels, "n_mels: expected at most " + std::to_string(kMaxMels));
   const auto same = [](const char* name, int ours, int theirs) {
-    refuse_unless(ours == theirs,
-                  std::string(name) + " is " + std::to_string(theirs) + ", and in generator " + std::to_string(ours));
+    refuse_unless(ours == theirs, std::string(name) + " is " + std::to_string(theirs) +
+                                      ", and in generator " + std::to_string(ours));
   };
   same("sample_rate", c.sample_rate, rate);
   same("hop_length", c.hop_length, hop);
@@ -181,7 +193,8 @@ ModelConfig parse_config(std::string_view text) {
 }
 
 Shapes parameter_shapes(const Config& c) {
-  const long bins = c.n_fft / 2 + 1, mels = c.n_mels, streams = c.num_streams, channels = c.channels;
+  const long bins = c.n_fft / 2 + 1, mels = c.n_mels, streams = c.num_streams,
+             channels = c.channels;
   Shapes shapes = {{"mel_mean", {mels}}, {"mel_scale", {mels}}};
   if (streams == 1) {
     shapes["prior_proj.weight"] = {bins, bins, kProjectionTaps};

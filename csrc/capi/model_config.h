@@ -18,11 +18,12 @@ struct ModelConfig {
   std::optional<F0Config> f0;
 };
 
-// `text`: {"generator": {...}, "features": {...}, "provenance": {...}}, perhaps with "f0": {...}. Throws
-// std::invalid_argument, naming field, value and what was expected, for what names no model.
+// `text`: {"generator": {...}, "features": {...}, "provenance": {...}}, perhaps with "f0": {...}.
+// Throws std::invalid_argument, naming field, value and what was expected, for what names no model.
 ModelConfig parse_config(std::string_view text);
 
-// Names and shapes of the tensors that a model of this configuration has; wavehax.config says the same.
+// Names and shapes of the tensors that a model of this configuration has; wavehax.config says the
+// same.
 using Shapes = std::map<std::string, std::vector<long>>;
 Shapes parameter_shapes(const Config& config);
 Shapes f0_parameter_shapes(const F0Config& config);

@@ -13,7 +13,8 @@
 
 #include "json.h"
 
-static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "model files are little-endian and read as they are");
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+              "model files are little-endian and read as they are");
 
 namespace wavehax {
 namespace {
@@ -35,7 +36,8 @@ struct Span {
 template <typename Integer>
 std::string text(const std::vector<Integer>& values) {
   std::string result = "[";
-  for (std::size_t i = 0; i < values.size(); ++i) result += (i == 0 ? "" : ", ") + std::to_string(values[i]);
+  for (std::size_t i = 0; i < values.size(); ++i)
+    result += (i == 0 ? "" : ", ") + std::to_string(values[i]);
   return result + "]";
 }
 
@@ -53,9 +55,11 @@ std::string read_header(std::uint64_t size, const Read& read) {
 std::vector<std::int64_t> integers(const std::string& name, const Json& json) {
   const auto values = json.is(Json::Kind::kArray) ? elements(json, kMaxAxes) : std::nullopt;
   std::vector<std::int64_t> result;
-  for (const Json& value : values.value_or(std::vector<Json>{})) result.push_back(integer(value).value_or(-1));
+  for (const Json& value : values.value_or(std::vector<Json>{}))
+    result.push_back(integer(value).value_or(-1));
   if (!values || std::any_of(result.begin(), result.end(), [](std::int64_t n) { return n < 0; }))
-    refuse("tensor " + in_quotes(name) + ": shape and data_offsets are lists of integers, 0 or more");
+    refuse("tensor " + in_quotes(name) +
+           ": shape and data_offsets are lists of integers, 0 or more");
   return result;
 }
 
@@ -71,33 +75,39 @@ Span span(const std::string& name, const Json& entry) {
   std::map<std::string, Json> fields;
   if (entry.is(Json::Kind::kObject))
     for (auto& member : members(entry)) fields.emplace(std::move(member));
-  if (fields.size() != 3 || !fields.count("dtype") || !fields.count("shape") || !fields.count("data_offsets"))
+  if (fields.size() != 3 || !fields.count("dtype") || !fields.count("shape") ||
+      !fields.count("data_offsets"))
     refuse("tensor " + in_quotes(name) + ": expected dtype, shape and data_offsets");
   const Json dtype = fields.at("dtype");
   if (!dtype.is(Json::Kind::kString) || unescaped(dtype) != "F32")
-    refuse("tensor " + in_quotes(name) + " has dtype " + in_quotes(dtype.text) + ": expected 'F32'");
-  const auto shape = integers(name, fields.at("shape")), offsets = integers(name, fields.at("data_offsets"));
+    refuse("tensor " + in_quotes(name) + " has dtype " + in_quotes(dtype.text) +
+           ": expected 'F32'");
+  const auto shape = integers(name, fields.at("shape")),
+             offsets = integers(name, fields.at("data_offsets"));
   const std::int64_t values = count(shape);
   if (offsets.size() != 2 || values < 0 || offsets[1] - offsets[0] != 4 * values)
-    refuse("tensor " + in_quotes(name) + ": shape " + text(shape) + " does not fill the bytes " + text(offsets));
+    refuse("tensor " + in_quotes(name) + ": shape " + text(shape) + " does not fill the bytes " +
+           text(offsets));
   return {offsets[0], offsets[1], name, std::vector<long>(shape.begin(), shape.end())};
 }
 
 // The tensors in the order of the file; together they cover all its `size` bytes, without overlap.
-std::vector<Span> spans(const std::vector<std::pair<std::string, Json>>& header, std::int64_t size) {
+std::vector<Span> spans(const std::vector<std::pair<std::string, Json>>& header,
+                        std::int64_t size) {
   std::vector<Span> result;
   for (const auto& [name, entry] : header)
     if (name != "__metadata__") result.push_back(span(name, entry));
-  std::sort(result.begin(), result.end(),
-            [](const Span& a, const Span& b) { return std::tie(a.begin, a.end, a.name) < std::tie(b.begin, b.end, b.name); });
+  std::sort(result.begin(), result.end(), [](const Span& a, const Span& b) {
+    return std::tie(a.begin, a.end, a.name) < std::tie(b.begin, b.end, b.name);
+  });
   std::int64_t position = 0;
   for (const Span& s : result) {
     if (s.begin != position)
-      refuse("tensor " + in_quotes(s.name) + " begins at byte " + std::to_string(s.begin) + ": expected " +
-             std::to_string(position) + ", where the one before it ends");
+      refuse("tensor " + in_quotes(s.name) + " begins at byte " + std::to_string(s.begin) +
+             ": expected " + std::to_string(position) + ", where the one before it ends");
     if (s.end > size)
-      refuse("tensor " + in_quotes(s.name) + " ends at byte " + std::to_string(s.end) + ": the file has " +
-             std::to_string(size) + " bytes of tensors; truncated?");
+      refuse("tensor " + in_quotes(s.name) + " ends at byte " + std::to_string(s.end) +
+             ": the file has " + std::to_string(size) + " bytes of tensors; truncated?");
     position = s.end;
   }
   if (position != size) refuse(std::to_string(size - position) + " bytes behind the last tensor");
@@ -115,12 +125,14 @@ std::string config_text(const std::vector<std::pair<std::string, Json>>& header)
 }
 
 // `tensors` are those of `shapes`; `prefix` begins their names in messages.
-void check_shapes(const std::map<std::string, Tensor>& tensors, const Shapes& shapes, const std::string& prefix) {
+void check_shapes(const std::map<std::string, Tensor>& tensors, const Shapes& shapes,
+                  const std::string& prefix) {
   for (const auto& [name, shape] : shapes) {
     const auto found = tensors.find(name);
     if (found == tensors.end()) refuse("missing tensor '" + prefix + name + "'");
     if (found->second.shape != shape)
-      refuse("tensor '" + prefix + name + "' has shape " + text(found->second.shape) + ": expected " + text(shape));
+      refuse("tensor '" + prefix + name + "' has shape " + text(found->second.shape) +
+             ": expected " + text(shape));
   }
   for (const auto& [name, tensor] : tensors)
     if (shapes.count(name) == 0) refuse("unexpected tensor " + in_quotes(prefix + name));
@@ -133,14 +145,16 @@ bool ends_with(const std::string& name, const std::string& end) {
 // Of value number `i` in C order.
 std::vector<long> index(const std::vector<long>& shape, long i) {
   std::vector<long> result(shape.size());
-  for (std::size_t axis = shape.size(); axis-- > 0; i /= shape[axis]) result[axis] = i % shape[axis];
+  for (std::size_t axis = shape.size(); axis-- > 0; i /= shape[axis])
+    result[axis] = i % shape[axis];
   return result;
 }
 
 void check_values(const std::map<std::string, Tensor>& tensors, const std::string& prefix) {
   for (const auto& [name, tensor] : tensors) {
     const bool scale = ends_with(name, "mel_scale"), variance = ends_with(name, ".running_var");
-    const long size = std::accumulate(tensor.shape.begin(), tensor.shape.end(), 1L, std::multiplies<long>());
+    const long size =
+        std::accumulate(tensor.shape.begin(), tensor.shape.end(), 1L, std::multiplies<long>());
     for (long i = 0; i < size; ++i) {
       const float value = tensor.data[i];
       const char* expected = !std::isfinite(value)       ? "finite values"
@@ -148,8 +162,8 @@ void check_values(const std::map<std::string, Tensor>& tensors, const std::strin
                              : variance && !(value >= 0) ? "at least 0"
                                                          : nullptr;
       if (expected != nullptr)
-        refuse("tensor '" + prefix + name + "' is " + std::to_string(value) + " at " + text(index(tensor.shape, i)) +
-               ": expected " + expected);
+        refuse("tensor '" + prefix + name + "' is " + std::to_string(value) + " at " +
+               text(index(tensor.shape, i)) + ": expected " + expected);
     }
   }
 }
@@ -165,9 +179,11 @@ void check_shapes(const ModelFile& file) {
   const Config& c = file.config.generator;
   const std::size_t tensors = file.generator.size();
   if (static_cast<std::size_t>(c.num_blocks) > tensors)  // before a hostile number costs any time
-    refuse("num_blocks=" + std::to_string(c.num_blocks) + ", but the file has " + std::to_string(tensors) + " tensors");
+    refuse("num_blocks=" + std::to_string(c.num_blocks) + ", but the file has " +
+           std::to_string(tensors) + " tensors");
   check_shapes(file.generator, parameter_shapes(c), "");
-  if (file.config.f0) check_shapes(file.f0, f0_parameter_shapes(*file.config.f0), std::string(kF0Prefix));
+  if (file.config.f0)
+    check_shapes(file.f0, f0_parameter_shapes(*file.config.f0), std::string(kF0Prefix));
 }
 
 // Configuration and tensors, these without their values.
@@ -189,7 +205,8 @@ ModelFile read_model(std::uint64_t size, const Read& read) {
   const auto bytes = static_cast<std::size_t>(tensors.back().end);
   file.values.resize(bytes / sizeof(float));
   read(file.values.data(), bytes);
-  for (const Span& span : tensors) entry(file, span.name).data = file.values.data() + span.begin / sizeof(float);
+  for (const Span& span : tensors)
+    entry(file, span.name).data = file.values.data() + span.begin / sizeof(float);
   check_values(file.generator, "");
   check_values(file.f0, std::string(kF0Prefix));
   return file;

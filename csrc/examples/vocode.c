@@ -1,5 +1,6 @@
 /* Mel to sound, whole or streaming: vocode MODEL.safetensors MEL.f32 OUT.wav [FRAMES]
- * MEL.f32 is raw float32, little-endian, [frames][n_mels]; F0 is predicted from it. With FRAMES, so many at a time. */
+ * MEL.f32 is raw float32, little-endian, [frames][n_mels]; F0 is predicted from it. With FRAMES, so
+ * many at a time. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -31,25 +32,30 @@ static float* read_floats(const char* path, size_t* count) {
   return values;
 }
 
-/* A header of 32-bit floating-point mono (format tag 3), and the samples; the machine is little-endian. */
+/* A header of 32-bit floating-point mono (format tag 3), and the samples; the machine is
+ * little-endian. */
 static int write_wav(const char* path, const float* wave, size_t samples, uint32_t rate) {
   const uint32_t bytes = (uint32_t)(samples * sizeof(float));
-  const uint32_t words[] = {0x46464952, 36 + bytes, 0x45564157,   0x20746d66, 16,   1 << 16 | 3,
-                            rate,       4 * rate,   32 << 16 | 4, 0x61746164, bytes}; /* "RIFF" "WAVE" "fmt " ... "data" */
+  const uint32_t words[] = {
+      0x46464952, 36 + bytes, 0x45564157,   0x20746d66, 16,   1 << 16 | 3,
+      rate,       4 * rate,   32 << 16 | 4, 0x61746164, bytes}; /* "RIFF" "WAVE" "fmt " ... "data"
+                                                                 */
   FILE* file = fopen(path, "wb");
   if (file == NULL) return 0;
-  const int written = fwrite(words, sizeof words, 1, file) == 1 && fwrite(wave, sizeof(float), samples, file) == samples;
+  const int written = fwrite(words, sizeof words, 1, file) == 1 &&
+                      fwrite(wave, sizeof(float), samples, file) == samples;
   return fclose(file) == 0 && written;
 }
 
-static void stream_all(const wavehax_model* model, int n_mels, const float* mel, int64_t frames, int64_t step, float* wave,
-                       int64_t room) {
+static void stream_all(const wavehax_model* model, int n_mels, const float* mel, int64_t frames,
+                       int64_t step, float* wave, int64_t room) {
   wavehax_stream* stream;
   int64_t samples = 0, done = 0;
   check(wavehax_stream_new(model, 0, &stream, &error));
   for (int64_t t = 0; t < frames; t += step, done += samples) {
     const int64_t count = frames - t < step ? frames - t : step;
-    check(wavehax_stream_push(stream, mel + t * n_mels, NULL, count, wave + done, room - done, &samples, &error));
+    check(wavehax_stream_push(stream, mel + t * n_mels, NULL, count, wave + done, room - done,
+                              &samples, &error));
   }
   check(wavehax_stream_flush(stream, wave + done, room - done, &samples, &error));
   wavehax_stream_free(stream);
@@ -59,7 +65,8 @@ int main(int argc, char** argv) {
   wavehax_model* model;
   wavehax_info info = {.size = sizeof info};
   size_t count = 0;
-  if (argc < 4) return fprintf(stderr, "usage: vocode MODEL.safetensors MEL.f32 OUT.wav [FRAMES]\n"), 2;
+  if (argc < 4)
+    return fprintf(stderr, "usage: vocode MODEL.safetensors MEL.f32 OUT.wav [FRAMES]\n"), 2;
   float* mel = read_floats(argv[2], &count);
   if (mel == NULL) return fprintf(stderr, "vocode: %s cannot be read\n", argv[2]), 1;
   check(wavehax_model_load(argv[1], NULL, &model, &error));

@@ -1,4 +1,5 @@
-// Bytes as the configuration of a model: refused with a message, or one whose tensors all have a size.
+// Bytes as the configuration of a model: refused with a message, or one whose tensors all have a
+// size.
 #include <algorithm>
 #include <cstring>
 #include <stdexcept>
@@ -21,8 +22,10 @@ void check(const wavehax::Shapes& shapes) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   try {
-    wavehax::ModelConfig config = wavehax::parse_config({reinterpret_cast<const char*>(data), size});
-    config.generator.num_blocks = std::min(config.generator.num_blocks, 3);  // the reader has bounded them by the tensors
+    wavehax::ModelConfig config =
+        wavehax::parse_config({reinterpret_cast<const char*>(data), size});
+    config.generator.num_blocks =
+        std::min(config.generator.num_blocks, 3);  // the reader has bounded them by the tensors
     check(wavehax::parameter_shapes(config.generator));
     if (config.f0) check(wavehax::f0_parameter_shapes(*config.f0));
   } catch (const std::invalid_argument& refusal) {
@@ -31,11 +34,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   return 0;
 }
 
-extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size, std::size_t most, unsigned seed) {
+extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size,
+                                               std::size_t most, unsigned seed) {
   std::minstd_rand rng(seed);
   const wavehax::F0Config f0 = {1, 1, 1, 1, 2, 50.0, 25.0};
   std::string text(reinterpret_cast<const char*>(data), size);
-  if (text.empty() || rng() % kRestart == 0) text = wavehax::config_json(wavehax::smallest_config(), rng() % 2 ? &f0 : nullptr);
+  if (text.empty() || rng() % kRestart == 0)
+    text = wavehax::config_json(wavehax::smallest_config(), rng() % 2 ? &f0 : nullptr);
   if (rng() % 2)
     mutate(text);
   else

@@ -1,5 +1,5 @@
-// Runs a fuzz target without libFuzzer: -runs=N executions of inputs made from -seed=S, number -first=F on. A failure names its
-// number, and -first=NUMBER -runs=1 repeats it.
+// Runs a fuzz target without libFuzzer: -runs=N executions of inputs made from -seed=S, number
+// -first=F on. A failure names its number, and -first=NUMBER -runs=1 repeats it.
 #include <algorithm>
 #include <csignal>
 #include <cstdint>
@@ -13,11 +13,15 @@
 #include <unistd.h>
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
-extern "C" __attribute__((weak)) std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size, std::size_t most,
+extern "C" __attribute__((weak)) std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data,
+                                                                     std::size_t size,
+                                                                     std::size_t most,
                                                                      unsigned seed);
 
 // Of a single allocation: no input is as large as 64 kB, so none may cost more than this.
-extern "C" const char* __asan_default_options() { return "max_allocation_size_mb=256:detect_leaks=1"; }
+extern "C" const char* __asan_default_options() {
+  return "max_allocation_size_mb=256:detect_leaks=1";
+}
 
 namespace {
 
@@ -28,8 +32,8 @@ std::mt19937_64 rng;
 std::uint64_t seed = 1, number = 0;
 
 void name_input() {
-  std::fprintf(stderr, "repeat with -seed=%llu -first=%llu -runs=1\n", static_cast<unsigned long long>(seed),
-               static_cast<unsigned long long>(number));
+  std::fprintf(stderr, "repeat with -seed=%llu -first=%llu -runs=1\n",
+               static_cast<unsigned long long>(seed), static_cast<unsigned long long>(number));
 }
 
 void hang(int) {
@@ -58,16 +62,21 @@ std::size_t make_input(std::vector<std::uint8_t>& data) {
 
 std::uint64_t option(const char* argument, const char* name, std::uint64_t value) {
   const std::size_t length = std::strlen(name);
-  return std::strncmp(argument, name, length) == 0 ? std::strtoull(argument + length, nullptr, 10) : value;
+  return std::strncmp(argument, name, length) == 0 ? std::strtoull(argument + length, nullptr, 10)
+                                                   : value;
 }
 
 }  // namespace
 
-// One edit, as libFuzzer's function of this name: a byte changed, or a few removed, repeated or put in.
+// One edit, as libFuzzer's function of this name: a byte changed, or a few removed, repeated or put
+// in.
 extern "C" std::size_t LLVMFuzzerMutate(std::uint8_t* data, std::size_t size, std::size_t most) {
-  const std::size_t at = size > 0 ? rng() % size : 0, count = std::min<std::size_t>(1 + rng() % 8, size - at);
+  const std::size_t at = size > 0 ? rng() % size : 0,
+                    count = std::min<std::size_t>(1 + rng() % 8, size - at);
   switch (rng() % 4) {
-    case 0: std::memmove(data + at, data + at + count, size - at - count); return size - count;
+    case 0:
+      std::memmove(data + at, data + at + count, size - at - count);
+      return size - count;
     case 1:
       if (size + count > most) break;
       std::memmove(data + at + count, data + at, size - at);
@@ -75,7 +84,8 @@ extern "C" std::size_t LLVMFuzzerMutate(std::uint8_t* data, std::size_t size, st
     case 2:
       if (size > 0) data[at] ^= static_cast<std::uint8_t>(1u << rng() % 8);
       return size;
-    default: break;
+    default:
+      break;
   }
   if (size > 0) data[at] = static_cast<std::uint8_t>(rng());
   return size;
@@ -95,8 +105,9 @@ int main(int argc, char** argv) {
   for (number = first; number < first + runs; ++number) {
     alarm(kHang);
     const std::size_t size = make_input(data);
-    const std::vector<std::uint8_t> input(data.begin(),
-                                          data.begin() + static_cast<std::ptrdiff_t>(size));  // its ends are watched
+    const std::vector<std::uint8_t> input(
+        data.begin(),
+        data.begin() + static_cast<std::ptrdiff_t>(size));  // its ends are watched
     LLVMFuzzerTestOneInput(input.data(), input.size());
   }
   std::printf("%llu runs\n", static_cast<unsigned long long>(runs));

@@ -19,11 +19,15 @@ constexpr unsigned kRestart = 16;  // of so many mutations one begins anew
 void use(wavehax_model* model) {
   wavehax_info info = {};
   info.size = sizeof info;
-  require(wavehax_model_info(model, &info, nullptr) == WAVEHAX_OK, "a loaded model tells what it is");
-  require(std::strstr(wavehax_model_config(model), "generator") != nullptr, "a loaded model has its configuration");
-  const std::vector<float> mel(static_cast<std::size_t>(kFrames) * info.n_mels, 0.5f), f0(kFrames, 100.0f);
+  require(wavehax_model_info(model, &info, nullptr) == WAVEHAX_OK,
+          "a loaded model tells what it is");
+  require(std::strstr(wavehax_model_config(model), "generator") != nullptr,
+          "a loaded model has its configuration");
+  const std::vector<float> mel(static_cast<std::size_t>(kFrames) * info.n_mels, 0.5f),
+      f0(kFrames, 100.0f);
   std::vector<float> wave(static_cast<std::size_t>(kFrames) * info.hop_length);
-  require(wavehax_vocode(model, mel.data(), f0.data(), kFrames, nullptr, wave.data(), nullptr) == WAVEHAX_OK,
+  require(wavehax_vocode(model, mel.data(), f0.data(), kFrames, nullptr, wave.data(), nullptr) ==
+              WAVEHAX_OK,
           "a loaded model computes");
 }
 
@@ -42,7 +46,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 }
 
 // The parts of a file apart, so that a longer header does not only spoil the length before it.
-extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size, std::size_t most, unsigned seed) {
+extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size,
+                                               std::size_t most, unsigned seed) {
   std::minstd_rand rng(seed);
   std::string file(reinterpret_cast<const char*>(data), size);
   const wavehax::F0Config f0 = {1, 1, 1, 1, 2, 50.0, 25.0};
@@ -57,10 +62,17 @@ extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t s
     return std::min(result.size(), most);
   };
   switch (rng() % 8) {
-    case 0: mutate(file); return put(file);
-    case 1: mutate(tensors); break;
-    case 2: mutate(header); break;
-    default: change_number(header, rng);
+    case 0:
+      mutate(file);
+      return put(file);
+    case 1:
+      mutate(tensors);
+      break;
+    case 2:
+      mutate(header);
+      break;
+    default:
+      change_number(header, rng);
   }
   length = header.size();
   return put(std::string(reinterpret_cast<const char*>(&length), kLength) + header + tensors);

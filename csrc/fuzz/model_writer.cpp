@@ -66,8 +66,8 @@ std::string escaped(const std::string& json) {
 }
 
 // Adds tensors to a header and to the bytes behind it.
-void add_tensors(const Shapes& shapes, const std::string& prefix, std::minstd_rand& rng, std::string& header,
-                 std::string& data) {
+void add_tensors(const Shapes& shapes, const std::string& prefix, std::minstd_rand& rng,
+                 std::string& header, std::string& data) {
   std::uniform_real_distribution<float> uniform(0.05f, 0.3f);
   for (const auto& [name, shape] : shapes) {
     std::string axes;
@@ -81,8 +81,9 @@ void add_tensors(const Shapes& shapes, const std::string& prefix, std::minstd_ra
       const float value = uniform(rng);
       data.append(reinterpret_cast<const char*>(&value), sizeof value);
     }
-    header += ",\"" + prefix + name + "\":{\"dtype\":\"F32\",\"shape\":[" + axes + "],\"data_offsets\":[" +
-              std::to_string(begin) + "," + std::to_string(data.size()) + "]}";
+    header += ",\"" + prefix + name + "\":{\"dtype\":\"F32\",\"shape\":[" + axes +
+              "],\"data_offsets\":[" + std::to_string(begin) + "," + std::to_string(data.size()) +
+              "]}";
   }
 }
 
@@ -90,7 +91,8 @@ void add_tensors(const Shapes& shapes, const std::string& prefix, std::minstd_ra
 
 Config smallest_config() {
   Config c{};
-  c.n_mels = c.channels = c.mult_channels = c.kernel_bins = c.kernel_frames = c.num_blocks = c.num_streams = 1;
+  c.n_mels = c.channels = c.mult_channels = c.kernel_bins = c.kernel_frames = c.num_blocks =
+      c.num_streams = 1;
   c.n_fft = 4;
   c.hop_length = 2;
   c.sample_rate = 8000;
@@ -104,13 +106,16 @@ Config smallest_config() {
 }
 
 std::string config_json(const Config& config, const F0Config* f0) {
-  const std::string text = "{\"generator\": " + generator_json(config) + ", \"features\": " + features_json(config);
+  const std::string text =
+      "{\"generator\": " + generator_json(config) + ", \"features\": " + features_json(config);
   return text + (f0 == nullptr ? "" : ", \"f0\": " + f0_json(*f0)) + ", \"provenance\": {}}";
 }
 
 std::string model_file(const Config& config, const F0Config* f0, std::uint32_t seed) {
   checked(config);
-  std::string header = "{\"__metadata__\":{\"wavehax\":\"" + escaped(config_json(config, f0)) + "\"}", data;
+  std::string header =
+                  "{\"__metadata__\":{\"wavehax\":\"" + escaped(config_json(config, f0)) + "\"}",
+              data;
   std::minstd_rand rng(seed);
   add_tensors(parameter_shapes(config), "", rng, header, data);
   if (f0 != nullptr) add_tensors(f0_parameter_shapes(*f0), "f0.", rng, header, data);

@@ -14,7 +14,8 @@ Config smallest_config();
 // The configuration of a model file, as JSON. `f0` may be null.
 std::string config_json(const Config& config, const F0Config* f0);
 
-// `f0` may be null; its n_mels is the generator's. Throws std::invalid_argument for a config that names no model.
+// `f0` may be null; its n_mels is the generator's. Throws std::invalid_argument for a config that
+// names no model.
 std::string model_file(const Config& config, const F0Config* f0, std::uint32_t seed);
 
 }  // namespace wavehax

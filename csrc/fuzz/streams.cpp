@@ -1,5 +1,6 @@
-// Input bytes as a small configuration and a sequence of calls: the model loads, and whatever is called in whatever order, a
-// stream gives the samples of the whole utterance bit for bit or an error that leaves it as it was.
+// Input bytes as a small configuration and a sequence of calls: the model loads, and whatever is
+// called in whatever order, a stream gives the samples of the whole utterance bit for bit or an
+// error that leaves it as it was.
 #include <algorithm>
 #include <cstring>
 #include <limits>
@@ -41,24 +42,29 @@ wavehax::Config read_config(Bytes& bytes) {
 }
 
 float read_f0(Bytes& bytes) {
-  return bytes.pick({0.0f, 1.0f, 55.0f, 100.0f, 440.0f, 12000.0f, 1e6f, std::numeric_limits<float>::max()});
+  return bytes.pick(
+      {0.0f, 1.0f, 55.0f, 100.0f, 440.0f, 12000.0f, 1e6f, std::numeric_limits<float>::max()});
 }
 
 float read_bad_value(Bytes& bytes) {
-  return bytes.pick({std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),
+  return bytes.pick({std::numeric_limits<float>::quiet_NaN(),
+                     std::numeric_limits<float>::infinity(),
                      -std::numeric_limits<float>::infinity()});
 }
 
 bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
-  return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0);
+  return a.size() == b.size() &&
+         (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0);
 }
 
 // A voice, and all that was fed to it and came out since the last reset.
 class Voice {
  public:
-  Voice(const wavehax_model* model, const wavehax_info& info, std::uint64_t seed) : model_(model), info_(info), seed_(seed) {
+  Voice(const wavehax_model* model, const wavehax_info& info, std::uint64_t seed)
+      : model_(model), info_(info), seed_(seed) {
     const wavehax_status status = wavehax_stream_new(model, seed, &stream_, nullptr);
-    require((status == WAVEHAX_OK) == (info.streamable == 1), "a model streams if and only if it says so");
+    require((status == WAVEHAX_OK) == (info.streamable == 1),
+            "a model streams if and only if it says so");
   }
   ~Voice() { wavehax_stream_free(stream_); }
   Voice(const Voice&) = delete;
@@ -66,24 +72,32 @@ class Voice {
 
   void call(Bytes& bytes) {
     switch (bytes.below(16)) {
-      case 0: return flush();
-      case 1: return reset(static_cast<std::uint64_t>(bytes.byte()) << 56 | 1);
-      case 2: return push_bad(bytes);
-      case 3: return push_into_little_room();
-      default: return push(bytes);
+      case 0:
+        return flush();
+      case 1:
+        return reset(static_cast<std::uint64_t>(bytes.byte()) << 56 | 1);
+      case 2:
+        return push_bad(bytes);
+      case 3:
+        return push_into_little_room();
+      default:
+        return push(bytes);
     }
   }
 
   void flush() {
     std::vector<float> wave(static_cast<std::size_t>(info_.delay));
     std::int64_t samples = -1;
-    const wavehax_status status = wavehax_stream_flush(stream_, wave.data(), info_.delay, &samples, nullptr);
+    const wavehax_status status =
+        wavehax_stream_flush(stream_, wave.data(), info_.delay, &samples, nullptr);
     if (stream_ == nullptr) return require(status == WAVEHAX_ERROR_ARGUMENT, "null is refused");
-    require(status == (flushed_ ? WAVEHAX_ERROR_STATE : WAVEHAX_OK), "a stream is flushed once, into `delay` samples");
+    require(status == (flushed_ ? WAVEHAX_ERROR_STATE : WAVEHAX_OK),
+            "a stream is flushed once, into `delay` samples");
     if (flushed_) return;
     flushed_ = true;
     wave_.insert(wave_.end(), wave.begin(), wave.begin() + samples);
-    require(wave_.size() == static_cast<std::size_t>(frames_) * info_.hop_length, "every frame gives its hop");
+    require(wave_.size() == static_cast<std::size_t>(frames_) * info_.hop_length,
+            "every frame gives its hop");
     compare();
   }
 
@@ -100,7 +114,8 @@ class Voice {
   }
 
   void push(Bytes& bytes) {
-    const std::int64_t frames = std::min(bytes.pick({0, 1, 1, 1, 2, 3, 8, 9, 11}), kMaxFrames - frames_);
+    const std::int64_t frames =
+        std::min(bytes.pick({0, 1, 1, 1, 2, 3, 8, 9, 11}), kMaxFrames - frames_);
     const bool predicted = frames_ == 0 ? bytes.below(2) == 1 : predicted_;
     std::vector<float> mel(static_cast<std::size_t>(frames * info_.n_mels)),
         f0(predicted ? 0 : static_cast<std::size_t>(frames));
@@ -110,44 +125,51 @@ class Voice {
     const std::int64_t room = frames * info_.hop_length;
     std::vector<float> wave(static_cast<std::size_t>(room));
     std::int64_t samples = -1;
-    const wavehax_status status =
-        wavehax_stream_push(stream_, mel.data(), predicted ? nullptr : (f0.empty() ? &held : f0.data()), frames, wave.data(),
-                            room, &samples, nullptr);
+    const wavehax_status status = wavehax_stream_push(
+        stream_, mel.data(), predicted ? nullptr : (f0.empty() ? &held : f0.data()), frames,
+        wave.data(), room, &samples, nullptr);
     if (stream_ == nullptr || (frames > 0 && predicted && !info_.predicts_f0 && !flushed_))
       return require(status == WAVEHAX_ERROR_ARGUMENT, "what is missing is refused");
-    require(status == (flushed_ ? WAVEHAX_ERROR_STATE : WAVEHAX_OK), "frames are taken, with room for a hop each");
+    require(status == (flushed_ ? WAVEHAX_ERROR_STATE : WAVEHAX_OK),
+            "frames are taken, with room for a hop each");
     if (flushed_) return;
     if (frames > 0) predicted_ = predicted;
     frames_ += static_cast<int>(frames);
     mel_.insert(mel_.end(), mel.begin(), mel.end());
     f0_.insert(f0_.end(), f0.begin(), f0.end());
     wave_.insert(wave_.end(), wave.begin(), wave.begin() + samples);
-    require(wave_.size() == static_cast<std::size_t>(std::max(0, frames_ * info_.hop_length - info_.delay)),
+    require(wave_.size() ==
+                static_cast<std::size_t>(std::max(0, frames_ * info_.hop_length - info_.delay)),
             "the delay is exact");
   }
 
   void push_bad(Bytes& bytes) {
-    std::vector<float> mel(static_cast<std::size_t>(info_.n_mels), 0.5f), wave(static_cast<std::size_t>(info_.hop_length));
+    std::vector<float> mel(static_cast<std::size_t>(info_.n_mels), 0.5f),
+        wave(static_cast<std::size_t>(info_.hop_length));
     float f0 = 100.0f;
     if (bytes.below(2) == 0)
       mel[static_cast<std::size_t>(bytes.below(info_.n_mels))] = read_bad_value(bytes);
     else
       f0 = bytes.below(2) == 0 ? read_bad_value(bytes) : bytes.pick({-1.0f, 0.5f, -0.001f});
     std::int64_t samples = -1;
-    const wavehax_status status =
-        wavehax_stream_push(stream_, mel.data(), &f0, 1, wave.data(), info_.hop_length, &samples, nullptr);
-    require(status == (flushed_ ? WAVEHAX_ERROR_STATE : WAVEHAX_ERROR_ARGUMENT), "values of no use are refused");
+    const wavehax_status status = wavehax_stream_push(stream_, mel.data(), &f0, 1, wave.data(),
+                                                      info_.hop_length, &samples, nullptr);
+    require(status == (flushed_ ? WAVEHAX_ERROR_STATE : WAVEHAX_ERROR_ARGUMENT),
+            "values of no use are refused");
   }
 
   void push_into_little_room() {
-    const std::vector<float> mel(static_cast<std::size_t>(kMaxFrames) * info_.n_mels, 0.5f), f0(kMaxFrames, 100.0f);
+    const std::vector<float> mel(static_cast<std::size_t>(kMaxFrames) * info_.n_mels, 0.5f),
+        f0(kMaxFrames, 100.0f);
     std::int64_t samples = -1;
     float wave = 0.0f;
     for (const std::int64_t frames : {std::int64_t{-1}, std::int64_t{1} << 62})
-      require(wavehax_stream_push(stream_, mel.data(), f0.data(), frames, &wave, 1, &samples, nullptr) != WAVEHAX_OK,
+      require(wavehax_stream_push(stream_, mel.data(), f0.data(), frames, &wave, 1, &samples,
+                                  nullptr) != WAVEHAX_OK,
               "absurd numbers of frames are refused");
     if (kMaxFrames * info_.hop_length > info_.delay + 1)
-      require(wavehax_stream_push(stream_, mel.data(), f0.data(), kMaxFrames, &wave, 1, &samples, nullptr) != WAVEHAX_OK,
+      require(wavehax_stream_push(stream_, mel.data(), f0.data(), kMaxFrames, &wave, 1, &samples,
+                                  nullptr) != WAVEHAX_OK,
               "too little room is refused");
   }
 
@@ -156,7 +178,8 @@ class Voice {
     const float* f0 = predicted_ ? nullptr : f0_.data();
     if (frames_ == 0) return;
     const wavehax_vocode_options options = {sizeof options, seed_, 1 + frames_ % 3};
-    require(wavehax_vocode(model_, mel_.data(), f0, frames_, &options, whole.data(), nullptr) == WAVEHAX_OK,
+    require(wavehax_vocode(model_, mel_.data(), f0, frames_, &options, whole.data(), nullptr) ==
+                WAVEHAX_OK,
             "what streams can be computed whole");
     require(same_bits(whole, wave_), "a stream gives the samples of the whole utterance");
   }
@@ -175,16 +198,22 @@ class Voice {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   Bytes bytes(data, size);
   const wavehax::Config config = read_config(bytes);
-  const wavehax::F0Config f0 = {
-      config.n_mels, bytes.pick({1, 3, 17}), bytes.pick({1, 2, 3}), bytes.pick({1, 2, 3}), bytes.pick({1, 5, 40}), 55.0, 25.0};
-  const std::string file =
-      wavehax::model_file(config, bytes.below(2) == 1 ? &f0 : nullptr, static_cast<std::uint32_t>(bytes.byte()));
+  const wavehax::F0Config f0 = {config.n_mels,
+                                bytes.pick({1, 3, 17}),
+                                bytes.pick({1, 2, 3}),
+                                bytes.pick({1, 2, 3}),
+                                bytes.pick({1, 5, 40}),
+                                55.0,
+                                25.0};
+  const std::string file = wavehax::model_file(config, bytes.below(2) == 1 ? &f0 : nullptr,
+                                               static_cast<std::uint32_t>(bytes.byte()));
   wavehax_model* model = nullptr;
   const char* precision = bytes.pick({"fp32", "bf16", "auto"});
   const char* isa = bytes.pick<const char*>({nullptr, "portable"});
   const wavehax_load_options options = {sizeof options, isa, precision};
-  require(wavehax_model_load_memory(file.data(), file.size(), &options, &model, nullptr) == WAVEHAX_OK,
-          "a valid model loads");
+  require(
+      wavehax_model_load_memory(file.data(), file.size(), &options, &model, nullptr) == WAVEHAX_OK,
+      "a valid model loads");
   wavehax_info info = {};
   info.size = sizeof info;
   wavehax_model_info(model, &info, nullptr);

@@ -14,8 +14,9 @@ constexpr bool kWeightsInRegisters = true;
 #include "bf16.h"
 #include "body.h"
 
-constexpr Kernels kKernels = {"avx512", project, project_bf16, depthwise, mlp, block, mix, unmix, affine,
-                             sum, sum_squares, sine_ratios, gaussians, multiply_adds, gelu_all};
+constexpr Kernels kKernels = {"avx512",    project,     project_bf16, depthwise,     mlp,
+                              block,       mix,         unmix,        affine,        sum,
+                              sum_squares, sine_ratios, gaussians,    multiply_adds, gelu_all};
 
 }  // namespace
 }  // namespace wavehax

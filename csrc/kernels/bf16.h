@@ -1,5 +1,5 @@
-// Pairs of bfloat16 as float32, which has the same exponent and ends in zeros; in the compiler's own vectors, which every target
-// has. Included as body.h is, before it.
+// Pairs of bfloat16 as float32, which has the same exponent and ends in zeros; in the compiler's
+// own vectors, which every target has. Included as body.h is, before it.
 
 using Pairs = Bf16Pair __attribute__((vector_size(sizeof(Vec))));
 

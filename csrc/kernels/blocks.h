@@ -1,11 +1,15 @@
 // A block, of body.h, which includes this: depthwise convolution, and the two products around gelu.
 
-constexpr int kRestBins = 5;  // what 61, 257 and 481 bins leave of tiles of 7 or 14; of 8, 61 leave 5, and 241 and 513 one
-static_assert(kRestBins <= kDepthwiseBins && kDepthwiseBins <= kMaxTileBins, "a rest lies within a tile, a tile in the scratch");
+constexpr int kRestBins = 5;  // what 61, 257 and 481 bins leave of tiles of 7 or 14; of 8, 61 leave
+                              // 5, and 241 and 513 one
+static_assert(kRestBins <= kDepthwiseBins && kDepthwiseBins <= kMaxTileBins,
+              "a rest lies within a tile, a tile in the scratch");
 
-// B bins of one vector of channels, for any number of taps: a weight is loaded once for all of them.
+// B bins of one vector of channels, for any number of taps: a weight is loaded once for all of
+// them.
 template <int B>
-static void depthwise_any(const float* const* rows, int frames, int taps, const float* weight, int channels, long offset, float* out) {
+static void depthwise_any(const float* const* rows, int frames, int taps, const float* weight,
+                          int channels, long offset, float* out) {
   Vec acc[B];
   for (int b = 0; b < B; ++b) acc[b] = splat(0.0f);
   for (int j = 0; j < frames; ++j) {
@@ -20,34 +24,45 @@ static void depthwise_any(const float* const* rows, int frames, int taps, const 
 
 // The same for K taps, by add_taps; the order of the additions is that of depthwise_any.
 template <int K, int B>
-static void depthwise_fixed(const float* const* rows, int frames, int, const float* weight, int channels, long offset, float* out) {
+static void depthwise_fixed(const float* const* rows, int frames, int, const float* weight,
+                            int channels, long offset, float* out) {
   Vec acc[B];
   WAVEHAX_UNROLL
   for (int b = 0; b < B; ++b) acc[b] = splat(0.0f);
-  for (int j = 0; j < frames; ++j, weight += K * channels) add_taps<K>(acc, rows[j] + offset, weight, channels);
+  for (int j = 0; j < frames; ++j, weight += K * channels)
+    add_taps<K>(acc, rows[j] + offset, weight, channels);
   WAVEHAX_UNROLL
   for (int b = 0; b < B; ++b) store(out + b * channels, acc[b]);
 }
 
-using DepthwiseTile = void (*)(const float* const* rows, int frames, int taps, const float* weight, int channels, long offset, float* out);
+using DepthwiseTile = void (*)(const float* const* rows, int frames, int taps, const float* weight,
+                               int channels, long offset, float* out);
 
 // The function for tiles of B bins.
 template <int B>
 static DepthwiseTile depthwise_tile(int taps) {
   switch (kWeightsInRegisters ? taps : 0) {
-    case 3: return depthwise_fixed<3, B>;
-    case 5: return depthwise_fixed<5, B>;
-    case 7: return depthwise_fixed<7, B>;
-    case 9: return depthwise_fixed<9, B>;
-    case 11: return depthwise_fixed<11, B>;
-    case 13: return depthwise_fixed<13, B>;
-    case 15: return depthwise_fixed<15, B>;
-    default: return depthwise_any<B>;
+    case 3:
+      return depthwise_fixed<3, B>;
+    case 5:
+      return depthwise_fixed<5, B>;
+    case 7:
+      return depthwise_fixed<7, B>;
+    case 9:
+      return depthwise_fixed<9, B>;
+    case 11:
+      return depthwise_fixed<11, B>;
+    case 13:
+      return depthwise_fixed<13, B>;
+    case 15:
+      return depthwise_fixed<15, B>;
+    default:
+      return depthwise_any<B>;
   }
 }
 
-// All bins in tiles of kDepthwiseBins, and one of kRestBins where that is enough for what they leave; the last tile begins early
-// and computes some bins again rather than one by one.
+// All bins in tiles of kDepthwiseBins, and one of kRestBins where that is enough for what they
+// leave; the last tile begins early and computes some bins again rather than one by one.
 struct BinTiles {
   const int bins, whole, rest;
   const DepthwiseTile of_whole, of_rest;
@@ -64,22 +79,27 @@ struct BinTiles {
   DepthwiseTile convolve(int first) const { return bins - first <= rest ? of_rest : of_whole; }
 };
 
-// Tile by tile of bins, for all frames: what they share of the rows is then read once into the first-level cache.
-static void depthwise(const float* const* rows, int count, const BlockShape& s, const float* weight, float* const* outs) {
+// Tile by tile of bins, for all frames: what they share of the rows is then read once into the
+// first-level cache.
+static void depthwise(const float* const* rows, int count, const BlockShape& s, const float* weight,
+                      float* const* outs) {
   const BinTiles tiles(s.bins, s.taps);
   for (int f = 0; f < s.bins; f += tiles.size(f)) {
     const DepthwiseTile convolve = tiles.convolve(f);
     for (int c = 0; c < s.channels; c += kWidth) {
       const long offset = static_cast<long>(tiles.begin(f)) * s.channels + c;
-      for (int i = 0; i < count; ++i) convolve(rows + i, s.frames, s.taps, weight + c, s.channels, offset, outs[i] + offset);
+      for (int i = 0; i < count; ++i)
+        convolve(rows + i, s.frames, s.taps, weight + c, s.channels, offset, outs[i] + offset);
     }
   }
 }
 
-// acc[r][v] += sum over k of x[r * x_stride + k] * w[k][v], with `stride` floats between the rows of w. A pointer serves three
-// rows, 0, 1 and 2 strides from it: with one for each, fourteen would not fit the registers and be loaded again for every k.
+// acc[r][v] += sum over k of x[r * x_stride + k] * w[k][v], with `stride` floats between the rows
+// of w. A pointer serves three rows, 0, 1 and 2 strides from it: with one for each, fourteen would
+// not fit the registers and be loaded again for every k.
 template <int R, int V>
-static inline void accumulate_rows(Vec (&acc)[R][V], const float* x, long x_stride, const float* w, int depth, int stride) {
+static inline void accumulate_rows(Vec (&acc)[R][V], const float* x, long x_stride, const float* w,
+                                   int depth, int stride) {
   constexpr int kPointers = (R + 2) / 3;
   const float* from[kPointers];
   WAVEHAX_UNROLL
@@ -100,74 +120,86 @@ static inline void accumulate_rows(Vec (&acc)[R][V], const float* x, long x_stri
   }
 }
 
-// One register tile of a product over `depth` with weights [depth][stride]: R rows, V vectors of columns. The result goes to
-// `hidden` through gelu, or to `out` with the residual where there is no hidden.
+// One register tile of a product over `depth` with weights [depth][stride]: R rows, V vectors of
+// columns. The result goes to `hidden` through gelu, or to `out` with the residual where there is
+// no hidden.
 template <int R, int V, bool kHidden>
-static inline void mlp_tile(const float* x, int x_stride, const float* w, const float* bias, int depth, int stride, float* hidden,
-                            const float* residual, float* out) {
+static inline void mlp_tile(const float* x, int x_stride, const float* w, const float* bias,
+                            int depth, int stride, float* hidden, const float* residual,
+                            float* out) {
   Vec acc[R][V];
   WAVEHAX_UNROLL
-  for (int r = 0; r < R; ++r)
-    WAVEHAX_UNROLL
-    for (int v = 0; v < V; ++v) acc[r][v] = load(bias + v * kWidth);
+  for (int r = 0; r < R; ++r) WAVEHAX_UNROLL
+  for (int v = 0; v < V; ++v) acc[r][v] = load(bias + v * kWidth);
   accumulate_rows<R, V>(acc, x, x_stride, w, depth, stride);
   WAVEHAX_UNROLL
-  for (int r = 0; r < R; ++r)
-    WAVEHAX_UNROLL
-    for (int v = 0; v < V; ++v) {
-      const long at = static_cast<long>(r) * stride + v * kWidth;
-      if (kHidden)
-        store(hidden + at, gelu(acc[r][v]));
-      else
-        store(out + at, add(acc[r][v], load(residual + at)));
-    }
+  for (int r = 0; r < R; ++r) WAVEHAX_UNROLL
+  for (int v = 0; v < V; ++v) {
+    const long at = static_cast<long>(r) * stride + v * kWidth;
+    if (kHidden)
+      store(hidden + at, gelu(acc[r][v]));
+    else
+      store(out + at, add(acc[r][v], load(residual + at)));
+  }
 }
 
 // V vectors of columns for all rows, in register tiles as high as fit.
 template <int V, bool kHidden>
-static inline void mlp_columns(const float* x, int x_stride, int rows, const float* w, const float* bias, int depth, int stride,
-                               float* hidden, const float* residual, float* out) {
+static inline void mlp_columns(const float* x, int x_stride, int rows, const float* w,
+                               const float* bias, int depth, int stride, float* hidden,
+                               const float* residual, float* out) {
   constexpr int kRows = kAccumulators / V < kDepthwiseBins ? kAccumulators / V : kDepthwiseBins;
-  constexpr int kEven = kDepthwiseBins / ((kDepthwiseBins + kRows - 1) / kRows);  // tiles of kDepthwiseBins rows split evenly
+  constexpr int kEven = kDepthwiseBins / ((kDepthwiseBins + kRows - 1) /
+                                          kRows);  // tiles of kDepthwiseBins rows split evenly
   int r = 0;
   for (; r + kEven <= rows; r += kEven) {
     const long at = static_cast<long>(r) * stride;
-    mlp_tile<kEven, V, kHidden>(x + r * x_stride, x_stride, w, bias, depth, stride, hidden + at, residual + at, out + at);
+    mlp_tile<kEven, V, kHidden>(x + r * x_stride, x_stride, w, bias, depth, stride, hidden + at,
+                                residual + at, out + at);
   }
   constexpr int kRest = kEven < kRestBins ? kEven : kRestBins;
   for (; r + kRest <= rows; r += kRest) {
     const long at = static_cast<long>(r) * stride;
-    mlp_tile<kRest, V, kHidden>(x + r * x_stride, x_stride, w, bias, depth, stride, hidden + at, residual + at, out + at);
+    mlp_tile<kRest, V, kHidden>(x + r * x_stride, x_stride, w, bias, depth, stride, hidden + at,
+                                residual + at, out + at);
   }
   for (; r < rows; ++r) {
     const long at = static_cast<long>(r) * stride;
-    mlp_tile<1, V, kHidden>(x + r * x_stride, x_stride, w, bias, depth, stride, hidden + at, residual + at, out + at);
+    mlp_tile<1, V, kHidden>(x + r * x_stride, x_stride, w, bias, depth, stride, hidden + at,
+                            residual + at, out + at);
   }
 }
 
 template <bool kHidden>
-static inline void mlp_product(const float* x, int x_stride, int rows, const float* w, const float* bias, int depth, int columns,
-                               float* hidden, const float* residual, float* out) {
+static inline void mlp_product(const float* x, int x_stride, int rows, const float* w,
+                               const float* bias, int depth, int columns, float* hidden,
+                               const float* residual, float* out) {
   int c = 0;
   for (; c + kMlpVecs * kWidth <= columns; c += kMlpVecs * kWidth)
-    mlp_columns<kMlpVecs, kHidden>(x, x_stride, rows, w + c, bias + c, depth, columns, hidden + c, residual + c, out + c);
+    mlp_columns<kMlpVecs, kHidden>(x, x_stride, rows, w + c, bias + c, depth, columns, hidden + c,
+                                   residual + c, out + c);
   for (; c + 2 * kWidth <= columns; c += 2 * kWidth)
-    mlp_columns<2, kHidden>(x, x_stride, rows, w + c, bias + c, depth, columns, hidden + c, residual + c, out + c);
+    mlp_columns<2, kHidden>(x, x_stride, rows, w + c, bias + c, depth, columns, hidden + c,
+                            residual + c, out + c);
   for (; c < columns; c += kWidth)
-    mlp_columns<1, kHidden>(x, x_stride, rows, w + c, bias + c, depth, columns, hidden + c, residual + c, out + c);
+    mlp_columns<1, kHidden>(x, x_stride, rows, w + c, bias + c, depth, columns, hidden + c,
+                            residual + c, out + c);
 }
 
 // At most kDepthwiseBins rows, so that their expansion stays in the first-level cache.
-static inline void mlp_rows(const float* x, int rows, const BlockShape& s, const BlockWeights& w, const float* residual,
-                            float* out, float* hidden) {
+static inline void mlp_rows(const float* x, int rows, const BlockShape& s, const BlockWeights& w,
+                            const float* residual, float* out, float* hidden) {
   mlp_product<true>(x, s.channels, rows, w.weight1, w.bias1, s.depth, s.expanded, hidden, x, out);
-  mlp_product<false>(hidden, s.expanded, rows, w.weight2, w.bias2, s.used, s.channels, hidden, residual, out);
+  mlp_product<false>(hidden, s.expanded, rows, w.weight2, w.bias2, s.used, s.channels, hidden,
+                     residual, out);
 }
 
-static void mlp(const float* x, const BlockShape& s, const BlockWeights& w, const float* residual, float* out, float* scratch) {
+static void mlp(const float* x, const BlockShape& s, const BlockWeights& w, const float* residual,
+                float* out, float* scratch) {
   for (int f = 0; f < s.bins; f += kDepthwiseBins) {
     const long at = static_cast<long>(f) * s.channels;
-    mlp_rows(x + at, s.bins - f < kDepthwiseBins ? s.bins - f : kDepthwiseBins, s, w, residual + at, out + at, scratch);
+    mlp_rows(x + at, s.bins - f < kDepthwiseBins ? s.bins - f : kDepthwiseBins, s, w, residual + at,
+             out + at, scratch);
   }
 }
 

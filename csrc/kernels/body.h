@@ -1,16 +1,19 @@
-// Every kernel, once. Included inside the target region of an instruction set, in an anonymous namespace, after
+// Every kernel, once. Included inside the target region of an instruction set, in an anonymous
+// namespace, after
 //   the header of simd/ that defines its vectors (simd/portable.h says what there is);
 //   bf16.h;
-//   the register tiles: kAccumulators (Vecs that sum while weights and inputs still fit the registers), kMlpVecs,
-//   kProjectRows, kDepthwiseBins and kWeightsInRegisters (whether kDepthwiseBins + 15 weights + 1 input fit the registers).
-// Nothing here calls a function outside the region: an inlined copy compiled for a newer processor must never be shared.
-// See table.h for what each kernel computes and for the layouts.
+//   the register tiles: kAccumulators (Vecs that sum while weights and inputs still fit the
+//   registers), kMlpVecs, kProjectRows, kDepthwiseBins and kWeightsInRegisters (whether
+//   kDepthwiseBins + 15 weights + 1 input fit the registers).
+// Nothing here calls a function outside the region: an inlined copy compiled for a newer processor
+// must never be shared. See table.h for what each kernel computes and for the layouts.
 
 #include "../simd/taps.h"
 
-// gelu(x) = max(x, 0) + n * Q(-n) with n = -|x| and Q the upper tail of the normal distribution: a polynomial to the power 32,
-// minimax fit of degree 5 for n in [-5.5, 0], at whose end the product has fallen to 1e-7. No division, no exponential; the
-// error stays below 1.2e-6, float32 rounding included, and below 1.2e-6 of |x| near 0.
+// gelu(x) = max(x, 0) + n * Q(-n) with n = -|x| and Q the upper tail of the normal distribution: a
+// polynomial to the power 32, minimax fit of degree 5 for n in [-5.5, 0], at whose end the product
+// has fallen to 1e-7. No division, no exponential; the error stays below 1.2e-6, float32 rounding
+// included, and below 1.2e-6 of |x| near 0.
 static inline Vec gelu(Vec x) {
   const Vec n = max(negative_abs(x), splat(-5.5f));
   Vec q = splat(1.2939670341438614e-05f);
@@ -42,19 +45,20 @@ static inline void add_term(Vec (&acc)[R][V], const float* const* x, int k, cons
 
 #include "projections.h"
 
-static void mix(const float* const* planes, int count, const float* weight, const float* bias, int bins, int channels,
-                float* out) {
+static void mix(const float* const* planes, int count, const float* weight, const float* bias,
+                int bins, int channels, float* out) {
   for (int f = 0; f < bins; ++f, out += channels) {
     for (int c = 0; c < channels; c += kWidth) {
       Vec acc = load(bias + c);
-      for (int i = 0; i < count; ++i) acc = fma(splat(planes[i][f]), load(weight + i * channels + c), acc);
+      for (int i = 0; i < count; ++i)
+        acc = fma(splat(planes[i][f]), load(weight + i * channels + c), acc);
       store(out + c, acc);
     }
   }
 }
 
-static void unmix(const float* x, const float* weight, const float* bias, int count, int bins, int channels,
-                  float* const* out) {
+static void unmix(const float* x, const float* weight, const float* bias, int count, int bins,
+                  int channels, float* const* out) {
   for (int f = 0; f < bins; ++f, x += channels) {
     for (int i = 0; i < count; ++i) {
       const float* w = weight + i * channels;
@@ -69,7 +73,8 @@ static void unmix(const float* x, const float* weight, const float* bias, int co
 
 static void affine(float* x, const float* scale, const float* shift, int bins, int channels) {
   for (int f = 0; f < bins; ++f, x += channels)
-    for (int c = 0; c < channels; c += kWidth) store(x + c, fma(load(x + c), load(scale + c), load(shift + c)));
+    for (int c = 0; c < channels; c += kWidth)
+      store(x + c, fma(load(x + c), load(scale + c), load(shift + c)));
 }
 
 // Partial sums stay short (kLane a vector, one frame), so float32 lanes lose nothing that matters.

@@ -23,12 +23,15 @@ std::vector<const Kernels*> compiled_kernels() {
 }
 
 #if defined(__x86_64__) && defined(__linux__)
-// Tiles are 8 KB of state that Linux saves only for processes which ask (Documentation/arch/x86/xstate.rst).
+// Tiles are 8 KB of state that Linux saves only for processes which ask
+// (Documentation/arch/x86/xstate.rst).
 bool tiles_lent() {
   constexpr unsigned kTileBf16 = 1u << 22, kTile = 1u << 24;  // CPUID leaf 7, EDX
-  constexpr int kRequestPermission = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+  constexpr int kRequestPermission = 0x1023,
+                kTileData = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
   unsigned a = 0, b = 0, c = 0, d = 0;
-  if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0 || (d & kTileBf16) == 0 || (d & kTile) == 0) return false;
+  if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0 || (d & kTileBf16) == 0 || (d & kTile) == 0)
+    return false;
   if (!__builtin_cpu_supports("avx512bw") || !__builtin_cpu_supports("avx512vl")) return false;
   return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
 }
@@ -43,7 +46,9 @@ std::vector<std::string> available_isas() {
   return names;
 }
 
-const Kernels& choose_kernels(const std::string& isa) { return choose_table(compiled_kernels(), isa); }
+const Kernels& choose_kernels(const std::string& isa) {
+  return choose_table(compiled_kernels(), isa);
+}
 
 const TileKernels* tile_kernels([[maybe_unused]] const Kernels& kernels) {
 #if defined(__x86_64__) && defined(__linux__)

@@ -1,4 +1,5 @@
-// Instruction sets by name, for every table of kernels: what this machine runs, and which one is meant.
+// Instruction sets by name, for every table of kernels: what this machine runs, and which one is
+// meant.
 #pragma once
 
 #include <cstdlib>
@@ -11,8 +12,9 @@ namespace wavehax {
 // Whether processor and operating system run `isa`.
 bool isa_supported(const std::string& isa);
 
-// The table of `isa` among `tables` (fastest first), or the fastest that runs here for "auto", where WAVEHAX_ISA in the
-// environment may name another. Throws std::invalid_argument for a name that is unknown or not available here.
+// The table of `isa` among `tables` (fastest first), or the fastest that runs here for "auto",
+// where WAVEHAX_ISA in the environment may name another. Throws std::invalid_argument for a name
+// that is unknown or not available here.
 template <typename Table>
 const Table& choose_table(const std::vector<const Table*>& tables, const std::string& isa) {
   std::string wanted = isa;
@@ -26,7 +28,8 @@ const Table& choose_table(const std::vector<const Table*>& tables, const std::st
     if (wanted == "auto" || wanted == table->isa) return *table;
     names += (names.empty() ? "" : ", ") + std::string(table->isa);
   }
-  throw std::invalid_argument("isa='" + wanted + "': expected 'auto' or one that this machine has: " + names);
+  throw std::invalid_argument("isa='" + wanted +
+                              "': expected 'auto' or one that this machine has: " + names);
 }
 
 }  // namespace wavehax

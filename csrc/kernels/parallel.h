@@ -10,9 +10,10 @@
 
 namespace wavehax {
 
-// Calls make_worker() once on each of `threads` threads, the caller's among them, and then worker(i) until every item
-// 0 <= i < items has been done once; with fewer threads where no more can be had. An exception of any thread is thrown here,
-// after all have ended. One thread allocates and locks nothing.
+// Calls make_worker() once on each of `threads` threads, the caller's among them, and then
+// worker(i) until every item 0 <= i < items has been done once; with fewer threads where no more
+// can be had. An exception of any thread is thrown here, after all have ended. One thread allocates
+// and locks nothing.
 template <typename MakeWorker>
 void parallel(long items, int threads, const MakeWorker& make_worker) {
   std::atomic<long> next{0};
@@ -27,7 +28,8 @@ void parallel(long items, int threads, const MakeWorker& make_worker) {
       error = std::current_exception();
     }
   };
-  // Threads of a few milliseconds: starting one takes some 20 microseconds, and none survives to be forgotten by a fork.
+  // Threads of a few milliseconds: starting one takes some 20 microseconds, and none survives to be
+  // forgotten by a fork.
   std::vector<std::thread> others;
   try {
     for (long i = 1; i < threads && i < items; ++i) others.emplace_back(run);

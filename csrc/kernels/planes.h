@@ -1,27 +1,32 @@
-// The layers without a large product, on planes (tiles.h). Included inside the target region of a processor with tiles and
-// AVX-512, after it has defined Vec, load, store, splat and fma.
+// The layers without a large product, on planes (tiles.h). Included inside the target region of a
+// processor with tiles and AVX-512, after it has defined Vec, load, store, splat and fma.
 
-static void mix(const float* const* planes, int count, const float* weight, const float* bias, const TileShape& s, float* out) {
+static void mix(const float* const* planes, int count, const float* weight, const float* bias,
+                const TileShape& s, float* out) {
   for (int f = 0; f < s.columns(); f += kTileSide)
     for (int c = 0; c < s.channels; ++c, out += kTileSide) {
       Vec sum = splat(bias[c]);
-      for (int i = 0; i < count; ++i) sum = fma(load(planes[i] + f), splat(weight[i * s.channels + c]), sum);
+      for (int i = 0; i < count; ++i)
+        sum = fma(load(planes[i] + f), splat(weight[i * s.channels + c]), sum);
       store(out, sum);
     }
 }
 
-static void unmix(const float* x, const float* weight, const float* bias, int count, const TileShape& s, float* const* out) {
+static void unmix(const float* x, const float* weight, const float* bias, int count,
+                  const TileShape& s, float* const* out) {
   for (int f = 0; f < s.columns(); f += kTileSide, x += s.channels * kTileSide)
     for (int i = 0; i < count; ++i) {
       Vec sum = splat(bias[i]);
-      for (int c = 0; c < s.channels; ++c) sum = fma(load(x + c * kTileSide), splat(weight[i * s.channels + c]), sum);
+      for (int c = 0; c < s.channels; ++c)
+        sum = fma(load(x + c * kTileSide), splat(weight[i * s.channels + c]), sum);
       store(out[i] + f, sum);
     }
 }
 
 static void affine(float* x, const float* scale, const float* shift, const TileShape& s) {
   for (int f = 0; f < s.columns(); f += kTileSide)
-    for (int c = 0; c < s.channels; ++c, x += kTileSide) store(x, fma(load(x), splat(scale[c]), splat(shift[c])));
+    for (int c = 0; c < s.channels; ++c, x += kTileSide)
+      store(x, fma(load(x), splat(scale[c]), splat(shift[c])));
 }
 
 // The bins of a column of tiles that are not padding.
@@ -32,7 +37,8 @@ static inline __mmask16 real_bins(const TileShape& s, int f) {
 static double sum(const float* x, const TileShape& s) {
   Vec acc = splat(0.0f);
   for (int f = 0; f < s.columns(); f += kTileSide, x += s.channels * kTileSide)
-    for (int c = 0; c < s.depth; ++c) acc = _mm512_add_ps(acc, _mm512_maskz_loadu_ps(real_bins(s, f), x + c * kTileSide));
+    for (int c = 0; c < s.depth; ++c)
+      acc = _mm512_add_ps(acc, _mm512_maskz_loadu_ps(real_bins(s, f), x + c * kTileSide));
   return _mm512_reduce_add_ps(acc);
 }
 

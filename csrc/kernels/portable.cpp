@@ -15,8 +15,9 @@ constexpr bool kWeightsInRegisters = false;
 }  // namespace
 
 const Kernels& portable_kernels() {
-  static constexpr Kernels kernels = {"portable", project, project_bf16, depthwise, mlp, block, mix, unmix, affine,
-                             sum, sum_squares, sine_ratios, gaussians, multiply_adds, gelu_all};
+  static constexpr Kernels kernels = {
+      "portable", project, project_bf16, depthwise,   mlp,       block,         mix,     unmix,
+      affine,     sum,     sum_squares,  sine_ratios, gaussians, multiply_adds, gelu_all};
   return kernels;
 }
 

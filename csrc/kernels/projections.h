@@ -1,8 +1,10 @@
 // Products over time of body.h, which includes this.
 
-// The terms that the next weights of P panels, of V vectors each and `panel` apart, belong to; their number.
+// The terms that the next weights of P panels, of V vectors each and `panel` apart, belong to;
+// their number.
 template <int R, int V, int P>
-static inline int add_weights(Vec (&acc)[R][P * V], const float* const* x, int k, const float* weight, long panel) {
+static inline int add_weights(Vec (&acc)[R][P * V], const float* const* x, int k,
+                              const float* weight, long panel) {
   Vec row[P * V];
   for (int v = 0; v < P * V; ++v) row[v] = load(weight + v / V * panel + v % V * kWidth);
   add_term<R, P * V>(acc, x, k, row);
@@ -10,7 +12,8 @@ static inline int add_weights(Vec (&acc)[R][P * V], const float* const* x, int k
 }
 
 template <int R, int V, int P>
-static inline int add_weights(Vec (&acc)[R][P * V], const float* const* x, int k, const Bf16Pair* weight, long panel) {
+static inline int add_weights(Vec (&acc)[R][P * V], const float* const* x, int k,
+                              const Bf16Pair* weight, long panel) {
   Pairs pairs[P * V];
   Vec row[P * V];
   for (int v = 0; v < P * V; ++v) pairs[v] = load(weight + v / V * panel + v % V * kWidth);
@@ -21,14 +24,15 @@ static inline int add_weights(Vec (&acc)[R][P * V], const float* const* x, int k
   return 2;
 }
 
-// R rows and P panels of V vectors. Few rows take several panels at once: one alone has too few sums to hide the latency of an
-// addition, and waits for its weights, which are then fetched ahead.
+// R rows and P panels of V vectors. Few rows take several panels at once: one alone has too few
+// sums to hide the latency of an addition, and waits for its weights, which are then fetched ahead.
 template <int R, int V, int P, typename W>
-static void project_tile(const float* const* inputs, int taps, int depth, const W* weight, long panel, const float* bias,
-                         float* const* outputs, int column) {
+static void project_tile(const float* const* inputs, int taps, int depth, const W* weight,
+                         long panel, const float* bias, float* const* outputs, int column) {
   Vec acc[R][P * V];
   for (int r = 0; r < R; ++r)
-    for (int v = 0; v < P * V; ++v) acc[r][v] = load((bias != nullptr ? bias : outputs[r]) + column + v * kWidth);
+    for (int v = 0; v < P * V; ++v)
+      acc[r][v] = load((bias != nullptr ? bias : outputs[r]) + column + v * kWidth);
   for (int j = 0; j < taps; ++j) {
     const float* x[R];
     for (int r = 0; r < R; ++r) x[r] = inputs[r * taps + j];
@@ -44,36 +48,52 @@ static void project_tile(const float* const* inputs, int taps, int depth, const 
 
 // R rows of all columns; `column_size` weights a column.
 template <int R, typename W>
-static void project_rows(const float* const* inputs, int taps, int depth, const W* weight, long column_size, const float* bias,
-                         int columns, float* const* outputs) {
-  constexpr int kVecs = kPanelWidth / kWidth, kFit = kAccumulators / (R * kVecs), kPanels = kFit > 4 ? 4 : kFit > 1 ? kFit : 1;
+static void project_rows(const float* const* inputs, int taps, int depth, const W* weight,
+                         long column_size, const float* bias, int columns, float* const* outputs) {
+  constexpr int kVecs = kPanelWidth / kWidth, kFit = kAccumulators / (R * kVecs),
+                kPanels = kFit > 4   ? 4
+                          : kFit > 1 ? kFit
+                                     : 1;
   const long panel = column_size * kPanelWidth;
   int column = 0;
   for (; column + kPanels * kPanelWidth <= columns; column += kPanels * kPanelWidth)
-    project_tile<R, kVecs, kPanels>(inputs, taps, depth, weight + column * column_size, panel, bias, outputs, column);
+    project_tile<R, kVecs, kPanels>(inputs, taps, depth, weight + column * column_size, panel, bias,
+                                    outputs, column);
   for (; column + kPanelWidth <= columns; column += kPanelWidth)
-    project_tile<R, kVecs, 1>(inputs, taps, depth, weight + column * column_size, panel, bias, outputs, column);
+    project_tile<R, kVecs, 1>(inputs, taps, depth, weight + column * column_size, panel, bias,
+                              outputs, column);
   if (column < columns)
-    project_tile<R, kLane / kWidth, 1>(inputs, taps, depth, weight + column * column_size, panel, bias, outputs, column);
+    project_tile<R, kLane / kWidth, 1>(inputs, taps, depth, weight + column * column_size, panel,
+                                       bias, outputs, column);
 }
 
 template <typename W>
-static void project_all(const float* const* inputs, int rows, int taps, int depth, const W* weight, long column_size,
-                        const float* bias, int columns, float* const* outputs) {
+static void project_all(const float* const* inputs, int rows, int taps, int depth, const W* weight,
+                        long column_size, const float* bias, int columns, float* const* outputs) {
   int r = 0;
   for (; r + kProjectRows <= rows; r += kProjectRows)
-    project_rows<kProjectRows>(inputs + r * taps, taps, depth, weight, column_size, bias, columns, outputs + r);
-  for (; r + 4 <= rows; r += 4) project_rows<4>(inputs + r * taps, taps, depth, weight, column_size, bias, columns, outputs + r);
-  for (; r + 2 <= rows; r += 2) project_rows<2>(inputs + r * taps, taps, depth, weight, column_size, bias, columns, outputs + r);
-  for (; r < rows; ++r) project_rows<1>(inputs + r * taps, taps, depth, weight, column_size, bias, columns, outputs + r);
+    project_rows<kProjectRows>(inputs + r * taps, taps, depth, weight, column_size, bias, columns,
+                               outputs + r);
+  for (; r + 4 <= rows; r += 4)
+    project_rows<4>(inputs + r * taps, taps, depth, weight, column_size, bias, columns,
+                    outputs + r);
+  for (; r + 2 <= rows; r += 2)
+    project_rows<2>(inputs + r * taps, taps, depth, weight, column_size, bias, columns,
+                    outputs + r);
+  for (; r < rows; ++r)
+    project_rows<1>(inputs + r * taps, taps, depth, weight, column_size, bias, columns,
+                    outputs + r);
 }
 
-static void project(const float* const* inputs, int rows, int taps, int depth, const float* weight, const float* bias,
-                    int columns, float* const* outputs) {
-  project_all(inputs, rows, taps, depth, weight, static_cast<long>(taps) * depth, bias, columns, outputs);
+static void project(const float* const* inputs, int rows, int taps, int depth, const float* weight,
+                    const float* bias, int columns, float* const* outputs) {
+  project_all(inputs, rows, taps, depth, weight, static_cast<long>(taps) * depth, bias, columns,
+              outputs);
 }
 
-static void project_bf16(const float* const* inputs, int rows, int taps, int depth, const Bf16Pair* weight, const float* bias,
-                         int columns, float* const* outputs) {
-  project_all(inputs, rows, taps, depth, weight, static_cast<long>(taps) * depth / 2, bias, columns, outputs);
+static void project_bf16(const float* const* inputs, int rows, int taps, int depth,
+                         const Bf16Pair* weight, const float* bias, int columns,
+                         float* const* outputs) {
+  project_all(inputs, rows, taps, depth, weight, static_cast<long>(taps) * depth / 2, bias, columns,
+              outputs);
 }

@@ -1,14 +1,14 @@
 // Products over time of amx.cpp, which includes this.
 
 // Sixteen rows and at most four tiles of columns, whose sums hide each other's latency.
-#define ADD_PRODUCT(sum, i)                      \
-  if (i < results) {                             \
-    _tile_loadd(RIGHT, weight + i * step, 64);   \
-    _tile_dpbf16ps(sum, LEFT, RIGHT);            \
+#define ADD_PRODUCT(sum, i)                    \
+  if (i < results) {                           \
+    _tile_loadd(RIGHT, weight + i * step, 64); \
+    _tile_dpbf16ps(sum, LEFT, RIGHT);          \
   }
 
-static inline void project_four(const Bf16* x, int depth, const Bf16* weight, int results, const float* start,
-                                long start_stride, long stride, float* out) {
+static inline void project_four(const Bf16* x, int depth, const Bf16* weight, int results,
+                                const float* start, long start_stride, long stride, float* out) {
   const long step = static_cast<long>(depth) * kTileSide;
   _tile_loadd(SUM0, start, start_stride);
   if (results > 1) _tile_loadd(SUM1, start + kTileSide, start_stride);
@@ -29,14 +29,17 @@ static inline void project_four(const Bf16* x, int depth, const Bf16* weight, in
 
 #undef ADD_PRODUCT
 
-static void project(const Bf16* x, int rows, int depth, const Bf16* weight, const float* bias, int columns, float* out) {
+static void project(const Bf16* x, int rows, int depth, const Bf16* weight, const float* bias,
+                    int columns, float* out) {
   const long stride = columns * static_cast<long>(sizeof(float));
-  for (int first = 0; first < rows; first += kTileSide, x += kTileSide * depth, out += kTileSide * columns) {
+  for (int first = 0; first < rows;
+       first += kTileSide, x += kTileSide * depth, out += kTileSide * columns) {
     set_up(rows - first < kTileSide ? rows - first : kTileSide);
     for (int n = 0; n < columns; n += 4 * kTileSide) {
       const int results = (columns - n) / kTileSide < 4 ? (columns - n) / kTileSide : 4;
       const float* start = (bias != nullptr ? bias : out) + n;
-      project_four(x, depth, weight + static_cast<long>(n) * depth, results, start, bias != nullptr ? 0 : stride, stride, out + n);
+      project_four(x, depth, weight + static_cast<long>(n) * depth, results, start,
+                   bias != nullptr ? 0 : stride, stride, out + n);
     }
   }
   _tile_release();

@@ -1,7 +1,8 @@
 // Sines and Gaussian noise for the prior, of body.h, which includes this.
 
-// sin(2 pi u) for u in cycles, -0.5 <= u <= 0.5: the quarter next to zero holds the same values, and there an odd polynomial of
-// degree 9 is within 5e-9 of x. What remains is the rounding of u, 2^-26 of a cycle.
+// sin(2 pi u) for u in cycles, -0.5 <= u <= 0.5: the quarter next to zero holds the same values,
+// and there an odd polynomial of degree 9 is within 5e-9 of x. What remains is the rounding of u,
+// 2^-26 of a cycle.
 static inline Vec sine(Vec u) {
   const Vec t = min(max(u, sub(splat(-0.5f), u)), sub(splat(0.5f), u)), s = mul(t, t);
   Vec p = fma(splat(39.76164245605469f), s, splat(-76.5813980102539f));
@@ -10,11 +11,13 @@ static inline Vec sine(Vec u) {
   return mul(t, fma(p, s, splat(6.2831854820251465f)));
 }
 
-static inline Vec load_cycles(const std::int32_t* angle) { return mul(load_ints(angle), splat(0x1p-32f)); }
+static inline Vec load_cycles(const std::int32_t* angle) {
+  return mul(load_ints(angle), splat(0x1p-32f));
+}
 
 // c = 0 gives 0 without a branch: the smallest other sine is 1.5e-9, whose square drowns 1e-30.
-static void sine_ratios(const std::int32_t* a, const std::int32_t* b, const std::int32_t* c, float amplitude, int count,
-                        float* out) {
+static void sine_ratios(const std::int32_t* a, const std::int32_t* b, const std::int32_t* c,
+                        float amplitude, int count, float* out) {
   for (int i = 0; i < count; i += kWidth) {
     const Vec divisor = sine(load_cycles(c + i));
     const Vec product = mul(mul(sine(load_cycles(a + i)), sine(load_cycles(b + i))), divisor);
@@ -22,7 +25,8 @@ static void sine_ratios(const std::int32_t* a, const std::int32_t* b, const std:
   }
 }
 
-// log(x) for normal x > 0, to 1e-7 of max(1, |log x|): minimax polynomial of degree 8 in the mantissa about 1.5.
+// log(x) for normal x > 0, to 1e-7 of max(1, |log x|): minimax polynomial of degree 8 in the
+// mantissa about 1.5.
 static inline Vec logarithm(Vec x) {
   const Vec t = sub(mantissa(x), splat(1.5f));
   Vec p = fma(splat(-0.006299951579421759f), t, splat(0.010243890807032585f));
@@ -36,10 +40,12 @@ static inline Vec logarithm(Vec x) {
   return fma(exponent(x), splat(0.6931471805599453f), p);
 }
 
-static void gaussians(const std::int32_t* uniform, const std::int32_t* angle, int count, float* cosine, float* sine_out) {
+static void gaussians(const std::int32_t* uniform, const std::int32_t* angle, int count,
+                      float* cosine, float* sine_out) {
   for (int i = 0; i < count; i += kWidth) {
     const Vec log = logarithm(mul(load_ints(uniform + i), splat(0x1p-24f)));
-    const Vec radius = sqrt(max(mul(splat(-2.0f), log), splat(0.0f)));  // rounding near 1 must not turn negative
+    const Vec radius =
+        sqrt(max(mul(splat(-2.0f), log), splat(0.0f)));  // rounding near 1 must not turn negative
     const Vec u = load_cycles(angle + i);
     const Vec quarter_on = sub(splat(0.25f), abs(u));  // cos x = sin(pi / 2 - |x|)
     store(cosine + i, mul(radius, sine(quarter_on)));

@@ -15,9 +15,9 @@ std::unique_ptr<FilterBank> make_filter_bank(const Config& config, Weights& weig
   if (streams == 1) return nullptr;
   const bool wavelet = config.stream_filter == "dwt";
   const int taps = wavelet ? streams : kFilterTaps;
-  const FilterBorder border = config.stream_filter == "pqmf"        ? FilterBorder::kMute
-                              : wavelet || config.causal() ? FilterBorder::kZeros
-                                                           : FilterBorder::kReflect;
+  const FilterBorder border = config.stream_filter == "pqmf" ? FilterBorder::kMute
+                              : wavelet || config.causal()   ? FilterBorder::kZeros
+                                                             : FilterBorder::kReflect;
   const float* analysis = weights.take("filter_bank.analysis.weight", {streams, 1, taps});
   const float* synthesis = weights.take("filter_bank.synthesis.weight", {1, streams, taps});
   return std::make_unique<FilterBank>(streams, taps, wavelet, border, analysis, synthesis);
@@ -32,7 +32,8 @@ std::vector<std::string> available_precisions(const Kernels& kernels) {
 }
 
 Precision choose_precision(const std::string& name, const Kernels& kernels) {
-  for (const Precision precision : {Precision::kFp32, Precision::kBf16})  // without asking for tiles that nobody wants
+  for (const Precision precision :
+       {Precision::kFp32, Precision::kBf16})  // without asking for tiles that nobody wants
     if (name == precision_name(precision)) return precision;
   const std::vector<std::string> names = available_precisions(kernels);
   const std::string wanted = name == "auto" ? names.back() : name;
@@ -42,15 +43,17 @@ Precision choose_precision(const std::string& name, const Kernels& kernels) {
     if (wanted == precision_name(precision)) return precision;
     list += std::string(list.empty() ? "" : ", ") + precision_name(precision);
   }
-  throw std::invalid_argument("precision='" + name + "': expected 'auto' or one that this machine has with isa '" + kernels.isa +
-                              "': " + list);
+  throw std::invalid_argument("precision='" + name +
+                              "': expected 'auto' or one that this machine has with isa '" +
+                              kernels.isa + "': " + list);
 }
 
 const char* precision_name(Precision precision) {
   return precision == Precision::kFp32 ? "fp32" : precision == Precision::kBf16 ? "bf16" : "mixed";
 }
 
-Engine::Engine(const Config& c, Weights weights, const Kernels& kernels_, Precision precision_, double log_floor)
+Engine::Engine(const Config& c, Weights weights, const Kernels& kernels_, Precision precision_,
+               double log_floor)
     : kernels(kernels_),
       precision(precision_),
       config(checked(c)),
@@ -76,11 +79,15 @@ Engine::Engine(const Config& c, Weights weights, const Kernels& kernels_, Precis
   const int streams = c.num_streams;
   filter_bank = make_filter_bank(c, weights);
   take_projections(weights);
-  if (excitation) env_proj = std::make_unique<Projection>(weights, "env_proj", bins, c.n_mels, 1, Precision::kFp32);
+  if (excitation)
+    env_proj =
+        std::make_unique<Projection>(weights, "env_proj", bins, c.n_mels, 1, Precision::kFp32);
   const NormKind outer = norm_kind("outer_norm", c.outer_norm), inner = norm_kind("norm", c.norm);
   input = std::make_unique<InputLayer>(weights, c.planes(), c.channels, outer);
-  const BlockSize size = {c.channels, c.channels * c.mult_channels, c.kernel_bins, c.kernel_frames, bins};
-  for (int i = 0; i < c.num_blocks; ++i) blocks.emplace_back(weights, "blocks." + std::to_string(i), inner, size);
+  const BlockSize size = {c.channels, c.channels * c.mult_channels, c.kernel_bins, c.kernel_frames,
+                          bins};
+  for (int i = 0; i < c.num_blocks; ++i)
+    blocks.emplace_back(weights, "blocks." + std::to_string(i), inner, size);
   output = std::make_unique<OutputLayer>(weights, 2 * streams, c.channels, outer);
   weights.check_all_taken();
   if (precision != Precision::kFp32) weights.check_bf16();
@@ -90,7 +97,8 @@ Engine::Engine(const Config& c, Weights weights, const Kernels& kernels_, Precis
 
 void Engine::take_projections(Weights& weights) {
   const int streams = config.num_streams;
-  const auto take = [&](auto& projection, const char* name, int outputs, int inputs, auto... options) {
+  const auto take = [&](auto& projection, const char* name, int outputs, int inputs,
+                        auto... options) {
     using Layer = typename std::remove_reference_t<decltype(projection)>::value_type;
     projection = by_tap<Layer>(weights, name, outputs, inputs, kProjectionTaps, options...);
   };
@@ -115,20 +123,25 @@ int Engine::history() const {
   return config.num_blocks * block_left() + kProjectionTaps - 1 - look_right + 2 * spectrum_lag();
 }
 
-// The stages of Stream, in their order: what each has ready once `frames` frames have come and more may follow.
+// The stages of Stream, in their order: what each has ready once `frames` frames have come and more
+// may follow.
 std::int64_t Engine::samples_after(std::int64_t frames) const {
-  const auto behind = [](std::int64_t count, std::int64_t lag) { return std::max<std::int64_t>(0, count - lag); };
+  const auto behind = [](std::int64_t count, std::int64_t lag) {
+    return std::max<std::int64_t>(0, count - lag);
+  };
   std::int64_t samples = behind(frames * config.hop_length, Prior::lag(prior));
   if (filter_bank) samples = filter_bank->analysed(samples);
   const std::int64_t spectra = stft.complete(samples);
-  const std::int64_t projected = filter_bank ? std::min(spectra, behind(frames, look_right)) : behind(spectra, look_right);
+  const std::int64_t projected =
+      filter_bank ? std::min(spectra, behind(frames, look_right)) : behind(spectra, look_right);
   const std::int64_t predicted = behind(projected, latency());
   samples = behind(predicted * stft.hop(), stft.margin());
   return behind(filter_bank ? filter_bank->synthesised(samples) : samples, margin());
 }
 
 int Engine::delay() const {
-  const std::int64_t frames = latency() + 2 * kProjectionTaps + 4 * config.n_fft + 2 * kFilterTaps;  // past every start-up
+  const std::int64_t frames =
+      latency() + 2 * kProjectionTaps + 4 * config.n_fft + 2 * kFilterTaps;  // past every start-up
   return static_cast<int>(frames * config.hop_length - samples_after(frames));
 }
 

@@ -24,9 +24,11 @@ Precision choose_precision(const std::string& name, const Kernels& kernels);
 const char* precision_name(Precision precision);
 
 struct Engine {
-  // `log_floor`: the least magnitude that the model's mel describes (features.log_floor), or 0 where it has none.
-  // Throws std::invalid_argument for a config that names no model, or weights that are not its own.
-  Engine(const Config& config, Weights weights, const Kernels& kernels, Precision precision, double log_floor);
+  // `log_floor`: the least magnitude that the model's mel describes (features.log_floor), or 0
+  // where it has none. Throws std::invalid_argument for a config that names no model, or weights
+  // that are not its own.
+  Engine(const Config& config, Weights weights, const Kernels& kernels, Precision precision,
+         double log_floor);
 
   const Kernels& kernels;
   const Precision precision;
@@ -42,25 +44,37 @@ struct Engine {
 
   const float mel_floor;  // what is below enters as if it were this
   Floats mel_mean, mel_scale;
-  Floats silence;         // normalised mel of a frame that is silent, its largest values
-  std::unique_ptr<FilterBank> filter_bank;               // several streams
-  std::vector<Projection> prior_proj, cond_proj;         // by tap; prior_proj: one stream; none in mixed precision
-  std::unique_ptr<Projection> env_proj;                  // excitation
+  Floats silence;  // normalised mel of a frame that is silent, its largest values
+  std::unique_ptr<FilterBank> filter_bank;  // several streams
+  std::vector<Projection> prior_proj,
+      cond_proj;                         // by tap; prior_proj: one stream; none in mixed precision
+  std::unique_ptr<Projection> env_proj;  // excitation
   std::unique_ptr<InputLayer> input;
   std::vector<Block> blocks;
   std::unique_ptr<OutputLayer> output;
-  std::unique_ptr<TileLayers> tiles;                     // mixed precision: projections and blocks
+  std::unique_ptr<TileLayers> tiles;  // mixed precision: projections and blocks
 
   Border border() const { return causal ? Border::kZeros : Border::kReflect; }
   int cond_columns() const { return padded(config.num_streams * bins); }  // of the projected mel
-  std::int64_t prior_length(std::int64_t frames) const { return (frames + centred) * config.hop_length; }  // samples
-  int margin() const { return centred ? config.hop_length / 2 : 0; }       // samples by which frame 0 precedes sample 0
-  int latency() const { return config.num_blocks * block_right; }        // frames that the blocks look ahead
-  int block_left() const { return config.kernel_frames - 1 - block_right; }  // frames that a block looks back
-  int spectrum_lag() const;  // frames by which the spectrum of the prior lags behind the mel, rounded up
-  int history() const;       // frames before a hop that its samples may depend on, the prior's phase aside
-  std::int64_t samples_after(std::int64_t frames) const;                 // output samples that `frames` frames complete
-  int delay() const;                                                     // samples by which the output of a stream lags
+  std::int64_t prior_length(std::int64_t frames) const {
+    return (frames + centred) * config.hop_length;
+  }  // samples
+  int margin() const {
+    return centred ? config.hop_length / 2 : 0;
+  }  // samples by which frame 0 precedes sample 0
+  int latency() const {
+    return config.num_blocks * block_right;
+  }  // frames that the blocks look ahead
+  int block_left() const {
+    return config.kernel_frames - 1 - block_right;
+  }  // frames that a block looks back
+  int spectrum_lag()
+      const;  // frames by which the spectrum of the prior lags behind the mel, rounded up
+  int history()
+      const;  // frames before a hop that its samples may depend on, the prior's phase aside
+  std::int64_t samples_after(
+      std::int64_t frames) const;  // output samples that `frames` frames complete
+  int delay() const;               // samples by which the output of a stream lags
 
  private:
   void take_projections(Weights& weights);

@@ -51,8 +51,10 @@ Norm::Norm(Weights& weights, const std::string& name, NormKind kind_, int channe
 
 Moments Norm::measure(const Kernels& kernels, const float* frame, int bins) const {
   const int width = padded(channels);
-  const double count = static_cast<double>(bins) * channels, mean = kernels.sum(frame, bins, width) / count;
-  return {count, mean, kernels.sum_squares(frame, static_cast<float>(mean), mask.data(), bins, width)};
+  const double count = static_cast<double>(bins) * channels,
+               mean = kernels.sum(frame, bins, width) / count;
+  return {count, mean,
+          kernels.sum_squares(frame, static_cast<float>(mean), mask.data(), bins, width)};
 }
 
 void Norm::apply_moments(const Moments& moments, float* scale_out, float* shift_out) const {
@@ -63,11 +65,13 @@ void Norm::apply_moments(const Moments& moments, float* scale_out, float* shift_
   }
 }
 
-Projection::Projection(const float* w, const float* b, int outputs, int inputs_, int taps_, Precision precision)
+Projection::Projection(const float* w, const float* b, int outputs, int inputs_, int taps_,
+                       Precision precision)
     : taps(taps_), inputs(inputs_), columns(padded(outputs)), bias(columns) {
   if (b != nullptr) std::copy_n(b, outputs, bias.begin());
   const auto value = [&](int n, int j, int k) {
-    return n < outputs && k < inputs ? w[(static_cast<std::size_t>(n) * inputs + k) * taps + j] : 0.0f;
+    return n < outputs && k < inputs ? w[(static_cast<std::size_t>(n) * inputs + k) * taps + j]
+                                     : 0.0f;
   };
   for (int first = 0; first < columns; first += kPanelWidth) {
     const int last = std::min(first + kPanelWidth, columns);
@@ -82,28 +86,33 @@ Projection::Projection(const float* w, const float* b, int outputs, int inputs_,
   }
 }
 
-Projection::Projection(Weights& weights, const std::string& name, int outputs, int inputs_, int taps_, Precision precision)
-    : Projection(weights.take(name + ".weight", {outputs, inputs_, taps_}), weights.take(name + ".bias", {outputs}), outputs,
-                 inputs_, taps_, precision) {}
+Projection::Projection(Weights& weights, const std::string& name, int outputs, int inputs_,
+                       int taps_, Precision precision)
+    : Projection(weights.take(name + ".weight", {outputs, inputs_, taps_}),
+                 weights.take(name + ".bias", {outputs}), outputs, inputs_, taps_, precision) {}
 
-void Projection::run(const Kernels& kernels, const float* const* rows, int count, float* const* outputs) const {
+void Projection::run(const Kernels& kernels, const float* const* rows, int count,
+                     float* const* outputs) const {
   run_from(bias.data(), kernels, rows, count, outputs);
 }
 
-void Projection::add(const Kernels& kernels, const float* const* rows, int count, float* const* outputs) const {
+void Projection::add(const Kernels& kernels, const float* const* rows, int count,
+                     float* const* outputs) const {
   run_from(nullptr, kernels, rows, count, outputs);
 }
 
-void Projection::run_from(const float* start, const Kernels& kernels, const float* const* rows, int count,
-                          float* const* outputs) const {
+void Projection::run_from(const float* start, const Kernels& kernels, const float* const* rows,
+                          int count, float* const* outputs) const {
   if (pairs.empty())
     kernels.project(rows, count, taps, inputs, weight.data(), start, columns, outputs);
   else
-    kernels.project_bf16(rows, count, taps, inputs + inputs % 2, pairs.data(), start, columns, outputs);
+    kernels.project_bf16(rows, count, taps, inputs + inputs % 2, pairs.data(), start, columns,
+                         outputs);
 }
 
-void fold(const float* scale, const float* shift, int channels, int outputs, int channel_stride, int output_stride,
-          const float* weight, const float* bias, float* folded, float* folded_bias) {
+void fold(const float* scale, const float* shift, int channels, int outputs, int channel_stride,
+          int output_stride, const float* weight, const float* bias, float* folded,
+          float* folded_bias) {
   std::copy(bias, bias + outputs, folded_bias);
   for (int c = 0; c < channels; ++c)
     for (int j = 0; j < outputs; ++j) {
@@ -114,19 +123,23 @@ void fold(const float* scale, const float* shift, int channels, int outputs, int
 }
 
 InputLayer::InputLayer(Weights& weights, int planes, int channels, NormKind norm_kind)
-    : norm(weights, "input_norm", norm_kind, channels), weight(planes * padded(channels)), bias(padded(channels)) {
+    : norm(weights, "input_norm", norm_kind, channels),
+      weight(planes * padded(channels)),
+      bias(padded(channels)) {
   const float* w = weights.take("input_proj.weight", {channels, planes});
   const int width = padded(channels);
   const bool folded = norm_kind == NormKind::kBatch;
   for (int c = 0; c < channels; ++c) {
-    for (int i = 0; i < planes; ++i) weight[i * width + c] = w[c * planes + i] * (folded ? norm.scale[c] : 1.0f);
+    for (int i = 0; i < planes; ++i)
+      weight[i * width + c] = w[c * planes + i] * (folded ? norm.scale[c] : 1.0f);
     bias[c] = folded ? norm.shift[c] : 0.0f;
   }
 }
 
 Block::Block(Weights& weights, const std::string& name, NormKind norm_kind, const BlockSize& size_)
     : size(size_),
-      dwconv(static_cast<std::size_t>(size.kernel_frames) * size.kernel_bins * padded(size.channels)),
+      dwconv(static_cast<std::size_t>(size.kernel_frames) * size.kernel_bins *
+             padded(size.channels)),
       norm(weights, name + ".norm", norm_kind, size.channels),
       weight1(static_cast<std::size_t>(size.channels) * padded(size.expanded)),
       bias1(padded_copy(weights.take(name + ".pwconv1.bias", {size.expanded}), size.expanded)),
@@ -141,7 +154,8 @@ Block::Block(Weights& weights, const std::string& name, NormKind norm_kind, cons
   const float* gamma = weights.take(name + ".gamma", {channels});
   for (int c = 0; c < channels; ++c) {
     for (int i = 0; i < taps; ++i)
-      for (int j = 0; j < frames; ++j) dwconv[(j * taps + i) * width + c] = dw[(c * taps + i) * frames + j];
+      for (int j = 0; j < frames; ++j)
+        dwconv[(j * taps + i) * width + c] = dw[(c * taps + i) * frames + j];
     for (int e = 0; e < size.expanded; ++e) {
       weight1[c * expanded + e] = w1[e * channels + c];
       weight2[e * width + c] = w2[c * size.expanded + e] * gamma[c];
@@ -150,12 +164,14 @@ Block::Block(Weights& weights, const std::string& name, NormKind norm_kind, cons
   }
   if (norm_kind != NormKind::kBatch) return;
   const Floats unfolded = bias1;
-  fold(norm.scale.data(), norm.shift.data(), channels, expanded, expanded, 1, weight1.data(), unfolded.data(), weight1.data(),
-       bias1.data());
+  fold(norm.scale.data(), norm.shift.data(), channels, expanded, expanded, 1, weight1.data(),
+       unfolded.data(), weight1.data(), bias1.data());
 }
 
 OutputLayer::OutputLayer(Weights& weights, int planes, int channels, NormKind norm_kind)
-    : norm(weights, "output_norm", norm_kind, channels), weight(planes * padded(channels)), bias(padded(planes)) {
+    : norm(weights, "output_norm", norm_kind, channels),
+      weight(planes * padded(channels)),
+      bias(padded(planes)) {
   const float* w = weights.take("output_proj.weight", {planes, channels});
   const float* b = weights.take("output_proj.bias", {planes});
   const int width = padded(channels);
@@ -165,8 +181,8 @@ OutputLayer::OutputLayer(Weights& weights, int planes, int channels, NormKind no
   }
   if (norm_kind != NormKind::kBatch) return;
   const Floats unfolded = bias;
-  fold(norm.scale.data(), norm.shift.data(), channels, planes, 1, width, weight.data(), unfolded.data(), weight.data(),
-       bias.data());
+  fold(norm.scale.data(), norm.shift.data(), channels, planes, 1, width, weight.data(),
+       unfolded.data(), weight.data(), bias.data());
 }
 
 }  // namespace wavehax

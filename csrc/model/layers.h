@@ -1,5 +1,5 @@
-// Layers as the engine holds them: packed for the kernels, norms of the `batch` kind folded away. Same names and order as
-// nn/layers.py and nn/generator.py.
+// Layers as the engine holds them: packed for the kernels, norms of the `batch` kind folded away.
+// Same names and order as nn/layers.py and nn/generator.py.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +13,9 @@
 
 namespace wavehax {
 
-// bf16: the weights of the projections, which are most of a model, are bfloat16: a stream of single frames waits for them.
-// mixed: the factors of projections and blocks are, inputs too. All else, and every sum, is float32.
+// bf16: the weights of the projections, which are most of a model, are bfloat16: a stream of single
+// frames waits for them. mixed: the factors of projections and blocks are, inputs too. All else,
+// and every sum, is float32.
 enum class Precision { kFp32, kBf16, kMixed };
 
 // The nearest bfloat16, ties to even.
@@ -26,7 +27,8 @@ struct Moments {
   void add(const Moments& other);
 };
 
-// A norm is always applied as scale and shift per channel: known from the start (batch), or measured.
+// A norm is always applied as scale and shift per channel: known from the start (batch), or
+// measured.
 struct Norm {
   Norm(Weights& weights, const std::string& name, NormKind kind, int channels);
 
@@ -42,32 +44,39 @@ struct Norm {
   void apply_moments(const Moments& moments, float* scale, float* shift) const;
 };
 
-// Conv1d over time with bins as channels, packed for Kernels::project. A generator keeps its own tap by tap (by_tap).
+// Conv1d over time with bins as channels, packed for Kernels::project. A generator keeps its own
+// tap by tap (by_tap).
 struct Projection {
   // weight: [outputs][inputs][taps]; bias: [outputs] or null
-  Projection(const float* weight, const float* bias, int outputs, int inputs, int taps, Precision precision);
-  Projection(const float* weight, const float* bias, int outputs, int inputs, Precision precision)  // of one tap
+  Projection(const float* weight, const float* bias, int outputs, int inputs, int taps,
+             Precision precision);
+  Projection(const float* weight, const float* bias, int outputs, int inputs,
+             Precision precision)  // of one tap
       : Projection(weight, bias, outputs, inputs, 1, precision) {}
-  Projection(Weights& weights, const std::string& name, int outputs, int inputs, int taps, Precision precision);
+  Projection(Weights& weights, const std::string& name, int outputs, int inputs, int taps,
+             Precision precision);
 
   int taps, inputs, columns;  // columns: outputs, padded
   Floats weight, bias;
   Aligned<Bf16Pair> pairs;  // in place of `weight`
 
   // In bf16 a row of an odd number of inputs is followed by a finite value.
-  void run(const Kernels& kernels, const float* const* rows, int count, float* const* outputs) const;
+  void run(const Kernels& kernels, const float* const* rows, int count,
+           float* const* outputs) const;
   // The same on top of what `outputs` hold, without the bias.
-  void add(const Kernels& kernels, const float* const* rows, int count, float* const* outputs) const;
+  void add(const Kernels& kernels, const float* const* rows, int count,
+           float* const* outputs) const;
 
  private:
   void run_from(const float* start, const Kernels& kernels, const float* const* rows, int count,
                 float* const* outputs) const;
 };
 
-// A convolution over time as one product for each tap, of which the first has the bias: P is Projection or TileProjection.
-// Added in their order they give the same bits as all at once.
+// A convolution over time as one product for each tap, of which the first has the bias: P is
+// Projection or TileProjection. Added in their order they give the same bits as all at once.
 template <typename P, typename... Options>
-std::vector<P> by_tap(Weights& weights, const std::string& name, int outputs, int inputs, int taps, Options... options) {
+std::vector<P> by_tap(Weights& weights, const std::string& name, int outputs, int inputs, int taps,
+                      Options... options) {
   const float* weight = weights.take(name + ".weight", {outputs, inputs, taps});
   const float* bias = weights.take(name + ".bias", {outputs});
   std::vector<float> of_tap(static_cast<std::size_t>(outputs) * inputs);
@@ -102,10 +111,12 @@ struct Block {
   Floats weight2, bias2;  // [padded expanded][padded channels]
 
   BlockShape shape() const {
-    return {size.kernel_frames, size.kernel_bins, size.bins, padded(size.channels), size.channels, padded(size.expanded),
-            size.expanded};
+    return {size.kernel_frames, size.kernel_bins,      size.bins,    padded(size.channels),
+            size.channels,      padded(size.expanded), size.expanded};
   }
-  BlockWeights weights() const { return {dwconv.data(), weight1.data(), bias1.data(), weight2.data(), bias2.data()}; }
+  BlockWeights weights() const {
+    return {dwconv.data(), weight1.data(), bias1.data(), weight2.data(), bias2.data()};
+  }
 };
 
 // The norm after the blocks and the 1x1 convolution from channels to planes.
@@ -117,9 +128,10 @@ struct OutputLayer {
 };
 
 // A product whose input was normalised, as a product of the input itself:
-// folded(c, j) = weight(c, j) * scale[c], folded_bias[j] = bias[j] + sum over c of weight(c, j) * shift[c].
-// weight(c, j) lies at c * channel_stride + j * output_stride; `folded` may be `weight`.
-void fold(const float* scale, const float* shift, int channels, int outputs, int channel_stride, int output_stride,
-          const float* weight, const float* bias, float* folded, float* folded_bias);
+// folded(c, j) = weight(c, j) * scale[c], folded_bias[j] = bias[j] + sum over c of weight(c, j) *
+// shift[c]. weight(c, j) lies at c * channel_stride + j * output_stride; `folded` may be `weight`.
+void fold(const float* scale, const float* shift, int channels, int outputs, int channel_stride,
+          int output_stride, const float* weight, const float* bias, float* folded,
+          float* folded_bias);
 
 }  // namespace wavehax

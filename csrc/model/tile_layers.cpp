@@ -25,7 +25,9 @@ Aligned<Bf16> left_tiles(const Floats& weight, int depth, int outputs) {
   Aligned<Bf16> result;
   for (int n = 0; n < outputs; n += kTileSide)
     for (int k = 0; k < depth; k += kTileDepth)
-      append_left(result, [&](int r, int i) { return k + i < depth ? weight[(k + i) * outputs + n + r] : 0.0f; });
+      append_left(result, [&](int r, int i) {
+        return k + i < depth ? weight[(k + i) * outputs + n + r] : 0.0f;
+      });
   return result;
 }
 
@@ -42,7 +44,9 @@ Aligned<Bf16Pair> toeplitz(const Floats& dwconv, const TileShape& s) {
     for (int j = 0; j < s.frames; ++j)
       for (int d = 0; d < s.diagonals(); ++d) {
         const int first = s.diagonals() - kTileSide - d;
-        const auto tap = [&](int i) { return i >= 0 && i < s.taps ? to_bf16(dwconv[(j * s.taps + i) * s.channels + c]) : 0u; };
+        const auto tap = [&](int i) {
+          return i >= 0 && i < s.taps ? to_bf16(dwconv[(j * s.taps + i) * s.channels + c]) : 0u;
+        };
         result[(c * s.frames + j) * s.diagonals() + d] = tap(first) | tap(first + 1) << 16;
       }
   return result;
@@ -52,14 +56,18 @@ Floats padded_taps(const Floats& dwconv, const TileShape& s) {
   Floats result(static_cast<std::size_t>(s.channels) * s.frames * padded(s.taps));
   for (int c = 0; c < s.channels; ++c)
     for (int j = 0; j < s.frames; ++j)
-      for (int i = 0; i < s.taps; ++i) result[(c * s.frames + j) * padded(s.taps) + i] = dwconv[(j * s.taps + i) * s.channels + c];
+      for (int i = 0; i < s.taps; ++i)
+        result[(c * s.frames + j) * padded(s.taps) + i] = dwconv[(j * s.taps + i) * s.channels + c];
   return result;
 }
 
 }  // namespace
 
 TileProjection::TileProjection(const float* w, const float* b, int outputs, int inputs_)
-    : inputs(inputs_), depth(tiles(inputs_, kTileDepth) * kTileDepth), columns(padded(outputs)), bias(columns) {
+    : inputs(inputs_),
+      depth(tiles(inputs_, kTileDepth) * kTileDepth),
+      columns(padded(outputs)),
+      bias(columns) {
   if (b != nullptr) std::copy_n(b, outputs, bias.begin());
   for (int n = 0; n < columns; n += kTileSide)
     for (int k = 0; k < depth; k += kTileDepth)
@@ -69,16 +77,19 @@ TileProjection::TileProjection(const float* w, const float* b, int outputs, int 
       });
 }
 
-void TileProjection::run(const TileKernels& kernels, const float* const* rows, int count, Bf16* rounded, float* out) const {
+void TileProjection::run(const TileKernels& kernels, const float* const* rows, int count,
+                         Bf16* rounded, float* out) const {
   run_from(bias.data(), kernels, rows, count, rounded, out);
 }
 
-void TileProjection::add(const TileKernels& kernels, const float* const* rows, int count, Bf16* rounded, float* out) const {
+void TileProjection::add(const TileKernels& kernels, const float* const* rows, int count,
+                         Bf16* rounded, float* out) const {
   run_from(nullptr, kernels, rows, count, rounded, out);
 }
 
-void TileProjection::run_from(const float* start, const TileKernels& kernels, const float* const* rows, int count,
-                              Bf16* rounded, float* out) const {
+void TileProjection::run_from(const float* start, const TileKernels& kernels,
+                              const float* const* rows, int count, Bf16* rounded,
+                              float* out) const {
   for (int i = 0; i < count; ++i) {
     Bf16* to = rounded + static_cast<std::ptrdiff_t>(i) * depth;
     kernels.round(rows[i], padded(inputs), to);
@@ -88,7 +99,7 @@ void TileProjection::run_from(const float* start, const TileKernels& kernels, co
 }
 
 TileBlock::TileBlock(const Block& block)
-    : shape{block.size.kernel_frames, block.size.kernel_bins,       block.size.bins,
+    : shape{block.size.kernel_frames, block.size.kernel_bins,      block.size.bins,
             block.size.channels,      padded(block.size.channels), padded(block.size.expanded)},
       dwconv(toeplitz(block.dwconv, shape)),
       weight2(left_tiles(block.weight2, shape.expanded, shape.channels)),

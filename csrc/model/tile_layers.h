@@ -18,14 +18,17 @@ struct TileProjection {
   Aligned<Bf16> weight;
   Floats bias;
 
-  // rows: [count], each padded(inputs) floats; rounded: [count][depth], scratch; out: [count][columns].
-  void run(const TileKernels& kernels, const float* const* rows, int count, Bf16* rounded, float* out) const;
+  // rows: [count], each padded(inputs) floats; rounded: [count][depth], scratch; out:
+  // [count][columns].
+  void run(const TileKernels& kernels, const float* const* rows, int count, Bf16* rounded,
+           float* out) const;
   // The same on top of what `out` holds, without the bias.
-  void add(const TileKernels& kernels, const float* const* rows, int count, Bf16* rounded, float* out) const;
+  void add(const TileKernels& kernels, const float* const* rows, int count, Bf16* rounded,
+           float* out) const;
 
  private:
-  void run_from(const float* start, const TileKernels& kernels, const float* const* rows, int count, Bf16* rounded,
-                float* out) const;
+  void run_from(const float* start, const TileKernels& kernels, const float* const* rows, int count,
+                Bf16* rounded, float* out) const;
 };
 
 struct TileBlock {

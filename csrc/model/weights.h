@@ -20,8 +20,8 @@ class Weights {
   // Throws std::invalid_argument, naming the tensor, where it is missing or of another shape.
   const float* take(const std::string& name, const std::vector<long>& shape);
 
-  // Of tensors that were all taken. Throws std::invalid_argument, naming the tensor, where a value is larger than the
-  // largest of bfloat16: rounded, it may be infinite.
+  // Of tensors that were all taken. Throws std::invalid_argument, naming the tensor, where a value
+  // is larger than the largest of bfloat16: rounded, it may be infinite.
   void check_bf16() const;
 
   // Throws std::invalid_argument where a tensor was given that no layer took.

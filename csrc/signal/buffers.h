@@ -1,5 +1,6 @@
-// Storage of one voice: frames and samples in the order of time, of which only the part still needed is kept.
-// All memory is taken when a buffer is made; nothing here allocates, locks or throws afterwards.
+// Storage of one voice: frames and samples in the order of time, of which only the part still
+// needed is kept. All memory is taken when a buffer is made; nothing here allocates, locks or
+// throws afterwards.
 #pragma once
 
 #include <cassert>
@@ -19,10 +20,10 @@ namespace wavehax {
 #endif
 #endif
 
-// 64 bytes: a cache line and the widest register. A block is a plain one with room to align within: glibc finds no use
-// for a freed block where an aligned one of the same size is wanted (2.36, measured), and 200 voices closed and opened
-// at random came to take three times their memory. AddressSanitizer would not see what is read from that room: there,
-// blocks are exact.
+// 64 bytes: a cache line and the widest register. A block is a plain one with room to align within:
+// glibc finds no use for a freed block where an aligned one of the same size is wanted (2.36,
+// measured), and 200 voices closed and opened at random came to take three times their memory.
+// AddressSanitizer would not see what is read from that room: there, blocks are exact.
 template <typename T>
 struct AlignedAllocator {
   static constexpr std::size_t kAlignment = 64;
@@ -31,7 +32,9 @@ struct AlignedAllocator {
   template <typename U>
   AlignedAllocator(const AlignedAllocator<U>&) {}
 #ifdef WAVEHAX_EXACT_BLOCKS
-  T* allocate(std::size_t n) { return static_cast<T*>(::operator new(n * sizeof(T), std::align_val_t(kAlignment))); }
+  T* allocate(std::size_t n) {
+    return static_cast<T*>(::operator new(n * sizeof(T), std::align_val_t(kAlignment)));
+  }
   void deallocate(T* p, std::size_t) { ::operator delete(p, std::align_val_t(kAlignment)); }
 #else
   T* allocate(std::size_t n) {
@@ -94,8 +97,11 @@ class FrameRing {
     return storage_ + t % capacity_ * width_;
   }
 
-  // Frames that can be convolved: those whose `right` followers are here, or all once the last has come.
-  std::int64_t ready(int right) const { return ended_ ? count_ : (count_ > right ? count_ - right : 0); }
+  // Frames that can be convolved: those whose `right` followers are here, or all once the last has
+  // come.
+  std::int64_t ready(int right) const {
+    return ended_ ? count_ : (count_ > right ? count_ - right : 0);
+  }
 
  private:
   float* storage_ = nullptr;
@@ -127,7 +133,8 @@ class SampleBuffer {
   float* extend(std::int64_t n) {
     const std::int64_t held = end_ - begin_;
     if (offset_ + held + n > static_cast<std::int64_t>(data_.size())) {
-      std::memmove(data_.data(), data_.data() + offset_, static_cast<std::size_t>(held) * sizeof(float));
+      std::memmove(data_.data(), data_.data() + offset_,
+                   static_cast<std::size_t>(held) * sizeof(float));
       offset_ = 0;
     }
     assert(offset_ + held + n <= static_cast<std::int64_t>(data_.size()));
@@ -148,7 +155,9 @@ class SampleBuffer {
     const std::int64_t first = i < 0 ? 0 : i, last = i + n < end_ ? i + n : end_;
     assert(first >= begin_ || first >= last);
     for (std::int64_t k = i; k < first && k < i + n; ++k) out[k - i] = 0.0f;
-    if (last > first) std::memcpy(out + (first - i), from(first), static_cast<std::size_t>(last - first) * sizeof(float));
+    if (last > first)
+      std::memcpy(out + (first - i), from(first),
+                  static_cast<std::size_t>(last - first) * sizeof(float));
     for (std::int64_t k = last > first ? last : first; k < i + n; ++k) out[k - i] = 0.0f;
   }
 

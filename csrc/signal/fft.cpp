@@ -57,10 +57,12 @@ inline void butterfly<4>(Complex (&x)[4]) {
 
 template <>
 inline void butterfly<5>(Complex (&x)[5]) {
-  constexpr float kCos1 = 0.30901699437494745f, kCos2 = -0.8090169943749475f;  // cos(2 pi / 5), cos(4 pi / 5)
+  constexpr float kCos1 = 0.30901699437494745f,
+                  kCos2 = -0.8090169943749475f;  // cos(2 pi / 5), cos(4 pi / 5)
   constexpr float kSin1 = 0.9510565162951535f, kSin2 = 0.5877852522924731f;
   const Complex s1 = x[1] + x[4], s2 = x[2] + x[3], d1 = turn(x[1] - x[4]), d2 = turn(x[2] - x[3]);
-  const Complex m1 = x[0] + scale(s1, kCos1) + scale(s2, kCos2), m2 = x[0] + scale(s1, kCos2) + scale(s2, kCos1);
+  const Complex m1 = x[0] + scale(s1, kCos1) + scale(s2, kCos2),
+                m2 = x[0] + scale(s1, kCos2) + scale(s2, kCos1);
   const Complex r1 = scale(d1, kSin1) + scale(d2, kSin2), r2 = scale(d1, kSin2) - scale(d2, kSin1);
   x[0] = x[0] + s1 + s2;
   x[1] = m1 + r1;
@@ -69,10 +71,11 @@ inline void butterfly<5>(Complex (&x)[5]) {
   x[4] = m1 - r1;
 }
 
-// Stockham's step: inputs of one butterfly lie groups * stride apart, outputs stride apart, so that nothing is reordered after.
+// Stockham's step: inputs of one butterfly lie groups * stride apart, outputs stride apart, so that
+// nothing is reordered after.
 template <int R>
-void run_radix(int groups, int stride, const float* cos, const float* sin, const float* re, const float* im, float* out_re,
-               float* out_im) {
+void run_radix(int groups, int stride, const float* cos, const float* sin, const float* re,
+               const float* im, float* out_re, float* out_im) {
   for (int p = 0; p < groups; ++p) {
     for (int q = 0; q < stride; ++q) {
       Complex x[R];
@@ -121,15 +124,21 @@ RealFft::RealFft(int size) : size_(size) {
   }
 }
 
-void RealFft::run(const Stage& stage, const float* re, const float* im, float* out_re, float* out_im) {
+void RealFft::run(const Stage& stage, const float* re, const float* im, float* out_re,
+                  float* out_im) {
   const int groups = stage.groups, stride = stage.stride, radix = stage.radix;
   const float *cos = stage.cos.data(), *sin = stage.sin.data();
   switch (radix) {
-    case 2: return run_radix<2>(groups, stride, cos, sin, re, im, out_re, out_im);
-    case 3: return run_radix<3>(groups, stride, cos, sin, re, im, out_re, out_im);
-    case 4: return run_radix<4>(groups, stride, cos, sin, re, im, out_re, out_im);
-    case 5: return run_radix<5>(groups, stride, cos, sin, re, im, out_re, out_im);
-    default: break;
+    case 2:
+      return run_radix<2>(groups, stride, cos, sin, re, im, out_re, out_im);
+    case 3:
+      return run_radix<3>(groups, stride, cos, sin, re, im, out_re, out_im);
+    case 4:
+      return run_radix<4>(groups, stride, cos, sin, re, im, out_re, out_im);
+    case 5:
+      return run_radix<5>(groups, stride, cos, sin, re, im, out_re, out_im);
+    default:
+      break;
   }
   for (int p = 0; p < groups; ++p)
     for (int q = 0; q < stride; ++q)
@@ -140,7 +149,8 @@ void RealFft::run(const Stage& stage, const float* re, const float* im, float* o
           const float c = stage.root_cos[root], s = stage.root_sin[root];
           sum = sum + Complex{re[from] * c - im[from] * s, re[from] * s + im[from] * c};
         }
-        const float c = r == 0 ? 1.0f : cos[(r - 1) * groups + p], s = r == 0 ? 0.0f : sin[(r - 1) * groups + p];
+        const float c = r == 0 ? 1.0f : cos[(r - 1) * groups + p],
+                    s = r == 0 ? 0.0f : sin[(r - 1) * groups + p];
         const int at = q + stride * (radix * p + r);
         out_re[at] = sum.re * c - sum.im * s;
         out_im[at] = sum.re * s + sum.im * c;
@@ -177,7 +187,8 @@ void RealFft::forward(const float* x, float* re, float* im, float* scratch) cons
     re[k] = even.re + (odd.re * cos_[k] - odd.im * sin_[k]);
     im[k] = even.im + (odd.re * sin_[k] + odd.im * cos_[k]);
   }
-  im[0] = im[half] = 0.0f;  // exactly and positive: a phase taken of them must not depend on rounding
+  im[0] = im[half] =
+      0.0f;  // exactly and positive: a phase taken of them must not depend on rounding
 }
 
 // The forward transform of the conjugate is the conjugate of the inverse, up to 1 / size.
@@ -189,7 +200,8 @@ void RealFft::inverse(const float* re, const float* im, float* x, float* scratch
     const float br = re[half - k], bi = k == 0 ? 0.0f : -im[half - k];
     const Complex even = {0.5f * (ar + br), 0.5f * (ai + bi)};
     const Complex rotated = {0.5f * (ar - br), 0.5f * (ai - bi)};
-    const Complex odd = {rotated.re * cos_[k] + rotated.im * sin_[k], rotated.im * cos_[k] - rotated.re * sin_[k]};
+    const Complex odd = {rotated.re * cos_[k] + rotated.im * sin_[k],
+                         rotated.im * cos_[k] - rotated.re * sin_[k]};
     zr[k] = even.re - odd.im;
     zi[k] = -(even.im + odd.re);
   }

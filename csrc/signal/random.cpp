@@ -21,10 +21,12 @@ void Noise::normal(std::int64_t first, std::int64_t count, float* out) const {
   for (std::int64_t at = first & ~std::int64_t{3}; at < first + count; at += 2 * kPairs) {
     for (int i = 0; i < kPairs; i += 2) {
       const auto index = static_cast<std::uint64_t>((at + 2 * i) / 4);
-      std::uint32_t word[4] = {static_cast<std::uint32_t>(index), static_cast<std::uint32_t>(index >> 32), 0, 0};
+      std::uint32_t word[4] = {static_cast<std::uint32_t>(index),
+                               static_cast<std::uint32_t>(index >> 32), 0, 0};
       philox(word, key0_, key1_);
       for (int j = 0; j < 2; ++j) {
-        uniform[i + j] = static_cast<std::int32_t>((word[2 * j] >> 8) + 1);  // (0, 2^24]: the logarithm is finite
+        uniform[i + j] = static_cast<std::int32_t>((word[2 * j] >> 8) +
+                                                   1);  // (0, 2^24]: the logarithm is finite
         angle[i + j] = static_cast<std::int32_t>(word[2 * j + 1]);
       }
     }

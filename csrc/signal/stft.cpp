@@ -21,7 +21,8 @@ std::int64_t Stft::complete(std::int64_t samples) const {
   return room < 0 ? 0 : room / hop_ + 1;
 }
 
-void Stft::forward(const SampleBuffer& samples, std::int64_t t, float* re, float* im, float* scratch) const {
+void Stft::forward(const SampleBuffer& samples, std::int64_t t, float* re, float* im,
+                   float* scratch) const {
   samples.copy(t * hop_ - margin(), n_fft(), scratch);
   for (int n = 0; n < n_fft(); ++n) scratch[n] *= window_[n];
   fft_.forward(scratch, re, im, scratch + n_fft());
@@ -68,7 +69,8 @@ void OverlapAdd::finish(SampleBuffer& out) {
 
 // The first `count` samples held; those before the utterance are dropped.
 void OverlapAdd::emit(std::int64_t count, SampleBuffer& out) {
-  const std::int64_t start = (frames_ - 1) * stft_->hop() - stft_->margin(), skip = start < 0 ? std::min(-start, count) : 0;
+  const std::int64_t start = (frames_ - 1) * stft_->hop() - stft_->margin(),
+                     skip = start < 0 ? std::min(-start, count) : 0;
   float* to = out.extend(count - skip);
   for (std::int64_t n = skip; n < count; ++n) to[n - skip] = sum_[n] / weight_[n];
 }

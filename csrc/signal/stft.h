@@ -8,7 +8,8 @@
 
 namespace wavehax {
 
-// Frame t covers samples t * hop - margin .. t * hop - margin + n_fft, with margin = (n_fft - hop) / 2. Immutable.
+// Frame t covers samples t * hop - margin .. t * hop - margin + n_fft, with margin = (n_fft - hop)
+// / 2. Immutable.
 class Stft {
  public:
   Stft(int n_fft, int hop);
@@ -23,7 +24,8 @@ class Stft {
   // Frames whose window lies within the first `samples` samples.
   std::int64_t complete(std::int64_t samples) const;
   // Spectrum of frame t, zeros outside the samples there are; re, im: [n_fft / 2 + 1].
-  void forward(const SampleBuffer& samples, std::int64_t t, float* re, float* im, float* scratch) const;
+  void forward(const SampleBuffer& samples, std::int64_t t, float* re, float* im,
+               float* scratch) const;
   // Windowed samples of one frame, [n_fft].
   void inverse(const float* re, const float* im, float* samples, float* scratch) const;
 
@@ -38,9 +40,12 @@ class OverlapAdd {
  public:
   explicit OverlapAdd(const Stft& stft);
   void reset();
-  std::size_t memory() const { return (sum_.size() + weight_.size() + squared_window_.size()) * sizeof(float); }
+  std::size_t memory() const {
+    return (sum_.size() + weight_.size() + squared_window_.size()) * sizeof(float);
+  }
 
-  // Adds the next frame and appends to `out` the hop that is now final; `finish` appends the rest of the last hop.
+  // Adds the next frame and appends to `out` the hop that is now final; `finish` appends the rest
+  // of the last hop.
   void add(const float* re, const float* im, SampleBuffer& out, float* scratch);
   void finish(SampleBuffer& out);
 

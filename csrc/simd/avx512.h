@@ -1,5 +1,6 @@
 // AVX-512 (F and DQ): sixteen floats, thirty-two registers.
-// Opens a region for this instruction set, which end.h closes: no function of it may be seen by other files.
+// Opens a region for this instruction set, which end.h closes: no function of it may be seen by
+// other files.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +8,8 @@
 #include "intrinsics.h"
 
 #if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx512f,avx512dq,avx2,fma"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512dq,avx2,fma"))), \
+                             apply_to = function)
 #else
 #pragma GCC push_options
 #pragma GCC target("avx512f,avx512dq,avx2,fma")
@@ -27,7 +29,9 @@ inline Vec sub(Vec a, Vec b) { return _mm512_sub_ps(a, b); }
 inline Vec mul(Vec a, Vec b) { return _mm512_mul_ps(a, b); }
 inline Vec abs(Vec a) { return _mm512_abs_ps(a); }
 inline Vec negative_abs(Vec a) { return _mm512_or_ps(a, _mm512_set1_ps(-0.0f)); }
-inline Vec with_sign(Vec a, Vec b) { return _mm512_or_ps(a, _mm512_and_ps(b, _mm512_set1_ps(-0.0f))); }
+inline Vec with_sign(Vec a, Vec b) {
+  return _mm512_or_ps(a, _mm512_and_ps(b, _mm512_set1_ps(-0.0f)));
+}
 inline Vec fma(Vec a, Vec b, Vec c) { return _mm512_fmadd_ps(a, b, c); }
 inline Vec min(Vec a, Vec b) { return _mm512_min_ps(a, b); }
 inline Vec max(Vec a, Vec b) { return _mm512_max_ps(a, b); }

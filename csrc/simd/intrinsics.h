@@ -1,4 +1,5 @@
-// The processor's vector operations, without what GCC 12 has to say of its own headers in every build (its bug 105593).
+// The processor's vector operations, without what GCC 12 has to say of its own headers in every
+// build (its bug 105593).
 #pragma once
 
 #if defined(__GNUC__) && !defined(__clang__)

@@ -27,7 +27,8 @@ inline Vec div(Vec a, Vec b) { return vdivq_f32(a, b); }
 inline Vec sqrt(Vec a) { return vsqrtq_f32(a); }
 inline Vec load_ints(const std::int32_t* p) { return vcvtq_f32_s32(vld1q_s32(p)); }
 inline Vec exponent(Vec a) {
-  return vcvtq_f32_s32(vsubq_s32(vreinterpretq_s32_u32(vshrq_n_u32(vreinterpretq_u32_f32(a), 23)), vdupq_n_s32(127)));
+  return vcvtq_f32_s32(vsubq_s32(vreinterpretq_s32_u32(vshrq_n_u32(vreinterpretq_u32_f32(a), 23)),
+                                 vdupq_n_s32(127)));
 }
 inline Vec mantissa(Vec a) {
   const uint32x4_t bits = vandq_u32(vreinterpretq_u32_f32(a), vdupq_n_u32(0x7fffff));

@@ -1,5 +1,5 @@
-// Vectors of four floats in the compiler's own extension, which it maps to any baseline vector unit. Multiply and add stay two
-// roundings (-ffp-contract=off).
+// Vectors of four floats in the compiler's own extension, which it maps to any baseline vector
+// unit. Multiply and add stay two roundings (-ffp-contract=off).
 //
 // The header of every instruction set defines the same, in an anonymous namespace:
 //   Vec, kWidth        a vector of floats; how many, a divisor of kLane
@@ -40,7 +40,8 @@ inline Vec min(Vec a, Vec b) { return a < b ? a : b; }
 inline Vec max(Vec a, Vec b) { return a > b ? a : b; }
 inline Vec div(Vec a, Vec b) { return a / b; }
 inline Vec sqrt(Vec a) {
-  return Vec{__builtin_sqrtf(a[0]), __builtin_sqrtf(a[1]), __builtin_sqrtf(a[2]), __builtin_sqrtf(a[3])};
+  return Vec{__builtin_sqrtf(a[0]), __builtin_sqrtf(a[1]), __builtin_sqrtf(a[2]),
+             __builtin_sqrtf(a[3])};
 }
 inline Vec load_ints(const std::int32_t* p) {
   Ints a;

@@ -7,8 +7,9 @@
 #define WAVEHAX_UNROLL _Pragma("GCC unroll 64")
 #endif
 
-// acc[b] += sum over i of x[b + i] * weight[i], of vectors `channels` floats apart, in the order of inputs. The K weights are held
-// in registers, so that every input is loaded once for all the outputs it meets.
+// acc[b] += sum over i of x[b + i] * weight[i], of vectors `channels` floats apart, in the order of
+// inputs. The K weights are held in registers, so that every input is loaded once for all the
+// outputs it meets.
 template <int K, int B>
 static inline void add_taps(Vec (&acc)[B], const float* x, const float* weight, int channels) {
   Vec w[K];

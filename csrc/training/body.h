@@ -1,15 +1,17 @@
-// Every training kernel, once. Included inside the target region of an instruction set, in an anonymous namespace, after the
-// header of simd/ that defines its vectors (simd/portable.h says what there is) and the register tiles:
-//   kPositions x kTaps   kPositions + kTaps + 1 registers; kPositions divides kTile, kTaps is at most 7
-//   kRows x kVecs        (kRows + 1) * kVecs + 1 registers; kRows divides kTile
+// Every training kernel, once. Included inside the target region of an instruction set, in an
+// anonymous namespace, after the header of simd/ that defines its vectors (simd/portable.h says
+// what there is) and the register tiles:
+//   kPositions x kTaps   kPositions + kTaps + 1 registers; kPositions divides kTile, kTaps is at
+//   most 7 kRows x kVecs        (kRows + 1) * kVecs + 1 registers; kRows divides kTile
 // See table.h for what each kernel computes.
 
 #include "../simd/taps.h"
 
-// One tile of outputs and K taps from `tap` on. Later groups of taps add to what the first has stored.
+// One tile of outputs and K taps from `tap` on. Later groups of taps add to what the first has
+// stored.
 template <int K>
-static void convolve_taps(const float* const* rows, const float* const* weights, int count, int tap, long offset,
-                          int channel, int channels, float* out) {
+static void convolve_taps(const float* const* rows, const float* const* weights, int count, int tap,
+                          long offset, int channel, int channels, float* out) {
   Vec acc[kPositions];
   for (int t = 0; t < kPositions; ++t) acc[t] = tap == 0 ? splat(0.0f) : load(out + t * channels);
   for (int n = 0; n < count; ++n) {
@@ -19,10 +21,11 @@ static void convolve_taps(const float* const* rows, const float* const* weights,
   for (int t = 0; t < kPositions; ++t) store(out + t * channels, acc[t]);
 }
 
-// The same with the roles of weights and outputs exchanged: the tile of gradients stays in registers.
+// The same with the roles of weights and outputs exchanged: the tile of gradients stays in
+// registers.
 template <int K>
-static void correlate_taps(const float* const* rows, const float* grad, int count, int taps, int tap, long offset,
-                           int channels, float* sums) {
+static void correlate_taps(const float* const* rows, const float* grad, int count, int taps,
+                           int tap, long offset, int channels, float* sums) {
   Vec g[kPositions];
   for (int t = 0; t < kPositions; ++t) g[t] = load(grad + t * channels);
   sums += tap * channels;
@@ -44,46 +47,61 @@ static void correlate_taps(const float* const* rows, const float* grad, int coun
 }
 
 // Calls `function<K>(arguments)` for the K taps that are left from `tap` on, kTaps at most.
-#define WAVEHAX_FOR_TAPS(function, left, ...)                \
-  switch ((left) < kTaps ? (left) : kTaps) {                 \
-    case 1: function<1>(__VA_ARGS__); break;                 \
-    case 2: function<2>(__VA_ARGS__); break;                 \
-    case 3: function<3>(__VA_ARGS__); break;                 \
-    case 4: function<4>(__VA_ARGS__); break;                 \
-    case 5: function<kTaps < 5 ? 1 : 5>(__VA_ARGS__); break; \
-    case 6: function<kTaps < 6 ? 1 : 6>(__VA_ARGS__); break; \
-    case 7: function<kTaps < 7 ? 1 : 7>(__VA_ARGS__); break; \
+#define WAVEHAX_FOR_TAPS(function, left, ...)   \
+  switch ((left) < kTaps ? (left) : kTaps) {    \
+    case 1:                                     \
+      function<1>(__VA_ARGS__);                 \
+      break;                                    \
+    case 2:                                     \
+      function<2>(__VA_ARGS__);                 \
+      break;                                    \
+    case 3:                                     \
+      function<3>(__VA_ARGS__);                 \
+      break;                                    \
+    case 4:                                     \
+      function<4>(__VA_ARGS__);                 \
+      break;                                    \
+    case 5:                                     \
+      function < kTaps<5 ? 1 : 5>(__VA_ARGS__); \
+      break;                                    \
+    case 6:                                     \
+      function < kTaps<6 ? 1 : 6>(__VA_ARGS__); \
+      break;                                    \
+    case 7:                                     \
+      function < kTaps<7 ? 1 : 7>(__VA_ARGS__); \
+      break;                                    \
   }
 
-static void convolve(const float* const* rows, const float* const* weights, int count, int taps, long positions,
-                     int channels, float* out) {
+static void convolve(const float* const* rows, const float* const* weights, int count, int taps,
+                     long positions, int channels, float* out) {
   for (long t = 0; t < positions; t += kPositions)
     for (int c = 0; c < channels; c += kWidth) {
       const long offset = t * channels + c;
       for (int tap = 0; tap < taps; tap += kTaps)
-        WAVEHAX_FOR_TAPS(convolve_taps, taps - tap, rows, weights, count, tap, offset, c, channels, out + offset)
+        WAVEHAX_FOR_TAPS(convolve_taps, taps - tap, rows, weights, count, tap, offset, c, channels,
+                         out + offset)
     }
 }
 
-static void correlate(const float* const* rows, const float* grad, int count, int taps, long positions, int channels,
-                      float* sums) {
+static void correlate(const float* const* rows, const float* grad, int count, int taps,
+                      long positions, int channels, float* sums) {
   for (long t = 0; t < positions; t += kPositions)
     for (int c = 0; c < channels; c += kWidth) {
       const long offset = t * channels + c;
       for (int tap = 0; tap < taps; tap += kTaps)
-        WAVEHAX_FOR_TAPS(correlate_taps, taps - tap, rows, grad + offset, count, taps, tap, offset, channels, sums + c)
+        WAVEHAX_FOR_TAPS(correlate_taps, taps - tap, rows, grad + offset, count, taps, tap, offset,
+                         channels, sums + c)
     }
 }
 
 // A tile of out[r][n] = start[r][n] + sum over k < depth of x[r * row + k * step] * w[k][n].
 template <int V>
-static inline void product_tile(const float* x, long row, long step, int depth, const float* w, const float* start,
-                                int start_stride, int columns, float* out) {
+static inline void product_tile(const float* x, long row, long step, int depth, const float* w,
+                                const float* start, int start_stride, int columns, float* out) {
   Vec acc[kRows][V];
   WAVEHAX_UNROLL
-  for (int r = 0; r < kRows; ++r)
-    WAVEHAX_UNROLL
-    for (int v = 0; v < V; ++v) acc[r][v] = load(start + r * start_stride + v * kWidth);
+  for (int r = 0; r < kRows; ++r) WAVEHAX_UNROLL
+  for (int v = 0; v < V; ++v) acc[r][v] = load(start + r * start_stride + v * kWidth);
   for (int k = 0; k < depth; ++k, x += step, w += columns) {
     Vec weights[V];
     WAVEHAX_UNROLL
@@ -96,14 +114,14 @@ static inline void product_tile(const float* x, long row, long step, int depth, 
     }
   }
   WAVEHAX_UNROLL
-  for (int r = 0; r < kRows; ++r)
-    WAVEHAX_UNROLL
-    for (int v = 0; v < V; ++v) store(out + r * columns + v * kWidth, acc[r][v]);
+  for (int r = 0; r < kRows; ++r) WAVEHAX_UNROLL
+  for (int v = 0; v < V; ++v) store(out + r * columns + v * kWidth, acc[r][v]);
 }
 
-static void product(const float* x, long row, long step, int depth, const float* w, const float* start, int start_stride,
-                    int rows, int columns, float* out) {
-  for (int r = 0; r < rows; r += kRows, x += kRows * row, start += kRows * start_stride, out += kRows * columns) {
+static void product(const float* x, long row, long step, int depth, const float* w,
+                    const float* start, int start_stride, int rows, int columns, float* out) {
+  for (int r = 0; r < rows;
+       r += kRows, x += kRows * row, start += kRows * start_stride, out += kRows * columns) {
     int n = 0;
     for (; n + kVecs * kWidth <= columns; n += kVecs * kWidth)
       product_tile<kVecs>(x, row, step, depth, w + n, start + n, start_stride, columns, out + n);
@@ -127,22 +145,26 @@ static void column_sums(const float* x, long rows, int columns, float* sums) {
   }
 }
 
-static void column_squares(const float* x, const float* centre, long rows, int columns, float* sums) {
+static void column_squares(const float* x, const float* centre, long rows, int columns,
+                           float* sums) {
   for (int n = 0; n < columns; n += kWidth) {
     const float* at = x + n;
     const Vec middle = load(centre + n);
     Vec acc[4] = {splat(0.0f), splat(0.0f), splat(0.0f), splat(0.0f)};
     long r = 0;
     for (; r + 4 <= rows; r += 4)
-      for (int i = 0; i < 4; ++i, at += columns) acc[i] = fma(deviation(at, middle), deviation(at, middle), acc[i]);
-    for (; r < rows; ++r, at += columns) acc[0] = fma(deviation(at, middle), deviation(at, middle), acc[0]);
+      for (int i = 0; i < 4; ++i, at += columns)
+        acc[i] = fma(deviation(at, middle), deviation(at, middle), acc[i]);
+    for (; r < rows; ++r, at += columns)
+      acc[0] = fma(deviation(at, middle), deviation(at, middle), acc[0]);
     store(sums + n, add(add(acc[0], acc[1]), add(acc[2], acc[3])));
   }
 }
 
-// With a = |x|: the density of the normal distribution is exp(-a^2 / 2) / sqrt(2 pi), its upper tail Q(a) = exp(-a^2 / 2) R(a).
-// exp(-a^2 / 2) is a polynomial in a^2 (degree 5) to the power 32, R a polynomial in a (degree 9): minimax fits on [0, 5.5],
-// where a * Q(a) has fallen to 1e-7. No division, no integers; gelu and its derivative are right to 1e-6 of max(1, |x|).
+// With a = |x|: the density of the normal distribution is exp(-a^2 / 2) / sqrt(2 pi), its upper
+// tail Q(a) = exp(-a^2 / 2) R(a). exp(-a^2 / 2) is a polynomial in a^2 (degree 5) to the power 32,
+// R a polynomial in a (degree 9): minimax fits on [0, 5.5], where a * Q(a) has fallen to 1e-7. No
+// division, no integers; gelu and its derivative are right to 1e-6 of max(1, |x|).
 struct Normal {
   Vec a, exponential, tail;
 };
@@ -169,7 +191,9 @@ static inline Normal normal(Vec x) {
   return {a, e, mul(e, r)};
 }
 
-static inline Vec gelu(Vec x, const Normal& n) { return sub(max(splat(0.0f), x), mul(n.a, n.tail)); }
+static inline Vec gelu(Vec x, const Normal& n) {
+  return sub(max(splat(0.0f), x), mul(n.a, n.tail));
+}
 
 // Phi(x) + x * phi(x), which less 1/2 is odd.
 static inline Vec gelu_slope(Vec x, const Normal& n) {

@@ -9,7 +9,8 @@
 namespace wavehax::training {
 namespace {
 
-constexpr long kBlockBins = 64;  // bins of one item of work, at most: many beside kernel_bins, few beside those of a batch
+constexpr long kBlockBins =
+    64;  // bins of one item of work, at most: many beside kernel_bins, few beside those of a batch
 
 long blocks_in(const Depthwise& d) { return (d.bins + kBlockBins - 1) / kBlockBins; }
 
@@ -25,7 +26,8 @@ struct Block {
   long item, first, last;
 };
 
-// Weights as kernels read them: [kernel_bins][kernel_frames][padded channels], the frames perhaps in reverse.
+// Weights as kernels read them: [kernel_bins][kernel_frames][padded channels], the frames perhaps
+// in reverse.
 Floats pack(const Depthwise& d, const float* weight, bool reversed) {
   const int width = padded(d.channels);
   Floats packed(d.kernel_bins * d.kernel_frames * width);
@@ -42,8 +44,11 @@ Floats pack(const Depthwise& d, const float* weight, bool reversed) {
 class Input {
  public:
   Input(const Depthwise& shape, const float* x)
-      : d_(shape), x_(x), width_(padded(d_.channels)),
-        cache_(d_.kernel_bins, (round_up(d_.frames, kTile) + d_.kernel_frames - 1) * width_), seen_(d_.kernel_bins) {}
+      : d_(shape),
+        x_(x),
+        width_(padded(d_.channels)),
+        cache_(d_.kernel_bins, (round_up(d_.frames, kTile) + d_.kernel_frames - 1) * width_),
+        seen_(d_.kernel_bins) {}
 
   void clear() { cache_.clear(); }
 
@@ -62,7 +67,8 @@ class Input {
     if (d_.border == Border::kZeros) return;
     for (long t = 0; t < d_.frames + d_.kernel_frames - 1; ++t)
       if (t < d_.before || t >= d_.before + d_.frames)
-        widen(from + reflect(t - d_.before, d_.frames) * d_.channels, 1, d_.channels, row + t * width_);
+        widen(from + reflect(t - d_.before, d_.frames) * d_.channels, 1, d_.channels,
+              row + t * width_);
   }
 
   const Depthwise& d_;
@@ -72,21 +78,32 @@ class Input {
   std::vector<const float*> seen_;
 };
 
-// The gradient of the output in rows with kernel_frames - 1 zeros before and behind, and the gradient of x from it.
+// The gradient of the output in rows with kernel_frames - 1 zeros before and behind, and the
+// gradient of x from it.
 class InputGradient {
  public:
-  InputGradient(const Kernels& kernels, const Depthwise& shape, const OutputGradient& gradient, const Floats& reversed)
-      : kernels_(kernels), d_(shape), gradient_(gradient), reversed_(reversed.data()), width_(padded(d_.channels)),
+  InputGradient(const Kernels& kernels, const Depthwise& shape, const OutputGradient& gradient,
+                const Floats& reversed)
+      : kernels_(kernels),
+        d_(shape),
+        gradient_(gradient),
+        reversed_(reversed.data()),
+        width_(padded(d_.channels)),
         first_(d_.border == Border::kZeros ? d_.before : 0),
-        positions_(round_up(d_.border == Border::kZeros ? d_.frames : d_.frames + d_.kernel_frames - 1, kTile)),
-        cache_(d_.kernel_bins, (first_ + positions_ + d_.kernel_frames - 1) * width_), padded_(positions_ * width_) {}
+        positions_(round_up(
+            d_.border == Border::kZeros ? d_.frames : d_.frames + d_.kernel_frames - 1, kTile)),
+        cache_(d_.kernel_bins, (first_ + positions_ + d_.kernel_frames - 1) * width_),
+        padded_(positions_ * width_) {}
 
   void clear() { cache_.clear(); }
 
   // Bin f from its first frame on, with zeros up to a multiple of kTile.
-  const float* row(long item, long f) { return padded_row(item, f) + (d_.kernel_frames - 1) * width_; }
+  const float* row(long item, long f) {
+    return padded_row(item, f) + (d_.kernel_frames - 1) * width_;
+  }
 
-  // Bin f of the gradient of x, added to `residual`: what comes through its own place among the padded bins and its images.
+  // Bin f of the gradient of x, added to `residual`: what comes through its own place among the
+  // padded bins and its images.
   void write(long item, long f, const float* residual, float* out) {
     const long half = d_.kernel_bins / 2, image = 2 * (d_.bins - 1) - f;
     rows_.clear();
@@ -94,20 +111,21 @@ class InputGradient {
     gather(item, f + half);
     if (f > 0 && f <= half) gather(item, half - f);
     if (image >= d_.bins && image < d_.bins + half) gather(item, half + image);
-    kernels_.convolve(rows_.data(), weights_.data(), static_cast<int>(rows_.size()), d_.kernel_frames, positions_, width_,
-                      padded_.data());
+    kernels_.convolve(rows_.data(), weights_.data(), static_cast<int>(rows_.size()),
+                      d_.kernel_frames, positions_, width_, padded_.data());
     fold(residual, out);
   }
 
  private:
   const float* padded_row(long item, long f) {
-    return cache_.get(f, [&](float* row) { fill(d_.row(item, f), row + (d_.kernel_frames - 1) * width_); });
+    return cache_.get(
+        f, [&](float* row) { fill(d_.row(item, f), row + (d_.kernel_frames - 1) * width_); });
   }
 
   void fill(long at, float* __restrict row) const {
     const float* __restrict grad = gradient_.grad + at;
     const float* __restrict out = gradient_.out + at;
-    const float *__restrict offset = gradient_.offset, *__restrict slope = gradient_.slope;
+    const float* __restrict offset = gradient_.offset, * __restrict slope = gradient_.slope;
     for (long t = 0; t < d_.frames; ++t, grad += d_.channels, out += d_.channels, row += width_)
       for (int c = 0; c < d_.channels; ++c) row[c] = grad[c] + offset[c] + slope[c] * out[c];
   }
@@ -125,7 +143,8 @@ class InputGradient {
   void fold(const float* __restrict residual, float* __restrict out) const {
     const float* __restrict from = padded_.data() + (d_.before - first_) * width_;
     for (long t = 0; t < d_.frames; ++t, from += width_)
-      for (int c = 0; c < d_.channels; ++c) out[t * d_.channels + c] = residual[t * d_.channels + c] + from[c];
+      for (int c = 0; c < d_.channels; ++c)
+        out[t * d_.channels + c] = residual[t * d_.channels + c] + from[c];
     if (d_.border == Border::kZeros) return;
     for (long t = 0; t < d_.frames + d_.kernel_frames - 1; ++t) {
       if (t >= d_.before && t < d_.before + d_.frames) continue;
@@ -149,7 +168,8 @@ class InputGradient {
 struct Moments {
   explicit Moments(int width) : sum(width), squares(width) {}
 
-  // A row's squares are summed around its mean in float32, and around zero in float64: no digits are lost.
+  // A row's squares are summed around its mean in float32, and around zero in float64: no digits
+  // are lost.
   void add(const Kernels& kernels, const float* row, long frames, int width) {
     Floats mean(width), deviations(width);
     kernels.column_sums(row, frames, width, mean.data());
@@ -165,13 +185,15 @@ struct Moments {
 };
 
 // From the moments of all work items, in their order.
-void mean_and_variance(const Depthwise& d, const std::vector<Moments>& items, float* mean, float* variance) {
+void mean_and_variance(const Depthwise& d, const std::vector<Moments>& items, float* mean,
+                       float* variance) {
   const double count = static_cast<double>(d.batch * d.bins * d.frames);
   for (int c = 0; c < d.channels; ++c) {
     double sum = 0.0, squares = 0.0;
     for (const Moments& moments : items) sum += moments.sum[c], squares += moments.squares[c];
     mean[c] = static_cast<float>(sum / count);
-    variance[c] = static_cast<float>(std::max(0.0, squares / count - (sum / count) * (sum / count)));
+    variance[c] =
+        static_cast<float>(std::max(0.0, squares / count - (sum / count) * (sum / count)));
   }
 }
 
@@ -188,21 +210,22 @@ void add_up(const Depthwise& d, const Floats& sums, long items, float* grad_weig
 
 }  // namespace
 
-void depthwise_forward(const Kernels& kernels, const Depthwise& d, const float* x, const float* weight, int threads,
-                       float* out, float* mean, float* variance) {
+void depthwise_forward(const Kernels& kernels, const Depthwise& d, const float* x,
+                       const float* weight, int threads, float* out, float* mean, float* variance) {
   const Floats packed = pack(d, weight, false);
   const int width = padded(d.channels);
   const long items = d.batch * blocks_in(d), positions = round_up(d.frames, kTile);
   std::vector<const float*> weights;
-  for (int i = 0; i < d.kernel_bins; ++i) weights.push_back(packed.data() + i * d.kernel_frames * width);
+  for (int i = 0; i < d.kernel_bins; ++i)
+    weights.push_back(packed.data() + i * d.kernel_frames * width);
   std::vector<Moments> moments(items, Moments(width));
   parallel(items, threads, [&] {
     return [&, input = Input(d, x), row = Floats(positions * width)](long i) mutable {
       const Block block(d, i);
       input.clear();
       for (long f = block.first; f < block.last; ++f) {
-        kernels.convolve(input.seen_from(block.item, f), weights.data(), d.kernel_bins, d.kernel_frames, positions, width,
-                         row.data());
+        kernels.convolve(input.seen_from(block.item, f), weights.data(), d.kernel_bins,
+                         d.kernel_frames, positions, width, row.data());
         moments[i].add(kernels, row.data(), d.frames, width);
         narrow(row.data(), d.frames, d.channels, out + d.row(block.item, f));
       }
@@ -211,23 +234,26 @@ void depthwise_forward(const Kernels& kernels, const Depthwise& d, const float* 
   mean_and_variance(d, moments, mean, variance);
 }
 
-void depthwise_backward(const Kernels& kernels, const Depthwise& d, const float* x, const float* weight,
-                        const OutputGradient& gradient, const float* grad_residual, int threads, float* grad_x,
+void depthwise_backward(const Kernels& kernels, const Depthwise& d, const float* x,
+                        const float* weight, const OutputGradient& gradient,
+                        const float* grad_residual, int threads, float* grad_x,
                         float* grad_weight) {
   const Floats reversed = pack(d, weight, true);
   const int width = padded(d.channels);
   const long items = d.batch * blocks_in(d), positions = round_up(d.frames, kTile);
   Floats sums(items * reversed.size());
   parallel(items, threads, [&] {
-    return [&, input = Input(d, x), backward = InputGradient(kernels, d, gradient, reversed)](long i) mutable {
+    return [&, input = Input(d, x),
+            backward = InputGradient(kernels, d, gradient, reversed)](long i) mutable {
       const Block block(d, i);
       input.clear();
       backward.clear();
       for (long f = block.first; f < block.last; ++f) {
         const long at = d.row(block.item, f);
         backward.write(block.item, f, grad_residual + at, grad_x + at);
-        kernels.correlate(input.seen_from(block.item, f), backward.row(block.item, f), d.kernel_bins, d.kernel_frames,
-                          positions, width, sums.data() + i * reversed.size());
+        kernels.correlate(input.seen_from(block.item, f), backward.row(block.item, f),
+                          d.kernel_bins, d.kernel_frames, positions, width,
+                          sums.data() + i * reversed.size());
       }
     };
   });

@@ -8,14 +8,23 @@
 namespace wavehax::training {
 namespace {
 
-constexpr int kChunk = 32;           // positions at a time: with 16 channels, 48 expanded, all that a gradient needs fits 48 KB
-constexpr long kItem = 64 * kChunk;  // positions of one item of work: its sums are short beside its products
+constexpr int kChunk =
+    32;  // positions at a time: with 16 channels, 48 expanded, all that a gradient needs fits 48 KB
+constexpr long kItem =
+    64 * kChunk;  // positions of one item of work: its sums are short beside its products
 
 // Weights with padded channels; `t` is for transposed.
 struct Packed {
   Packed(const Mlp& m, const MlpWeights& w)
-      : width(padded(m.channels)), wide(padded(m.expanded)), w1(wide * width), w1t(width * wide),
-        w2(width * wide), w2t(wide * width), b1(wide), b2(width), zeros(wide) {
+      : width(padded(m.channels)),
+        wide(padded(m.expanded)),
+        w1(wide * width),
+        w1t(width * wide),
+        w2(width * wide),
+        w2t(wide * width),
+        b1(wide),
+        b2(width),
+        zeros(wide) {
     for (int k = 0; k < m.expanded; ++k)
       for (int c = 0; c < m.channels; ++c) {
         w1[k * width + c] = w1t[c * wide + k] = w.w1[k * m.channels + c];
@@ -52,15 +61,22 @@ void add_to_rows(const float* __restrict values, int width, float* __restrict ro
 class Forward {
  public:
   Forward(const Kernels& kernels, const Mlp& m, const Packed& weights)
-      : k_(kernels), m_(m), w_(weights), x_(kChunk * w_.width), out_(kChunk * w_.width), hidden_(kChunk * w_.wide) {}
+      : k_(kernels),
+        m_(m),
+        w_(weights),
+        x_(kChunk * w_.width),
+        out_(kChunk * w_.width),
+        hidden_(kChunk * w_.wide) {}
 
   void chunk(const float* x, const float* residual, long first, long count, float* out) {
     load_chunk(m_, x, first, count, x_);
     load_chunk(m_, residual, first, count, out_);
     add_to_rows(w_.b2.data(), w_.width, out_.data());
-    k_.product(x_.data(), w_.width, 1, m_.channels, w_.w1t.data(), w_.b1.data(), 0, kChunk, w_.wide, hidden_.data());
+    k_.product(x_.data(), w_.width, 1, m_.channels, w_.w1t.data(), w_.b1.data(), 0, kChunk, w_.wide,
+               hidden_.data());
     k_.gelu(hidden_.data(), kChunk * w_.wide);
-    k_.product(hidden_.data(), w_.wide, 1, m_.expanded, w_.w2t.data(), out_.data(), w_.width, kChunk, w_.width, out_.data());
+    k_.product(hidden_.data(), w_.wide, 1, m_.expanded, w_.w2t.data(), out_.data(), w_.width,
+               kChunk, w_.width, out_.data());
     narrow(out_.data(), count, m_.channels, out + first * m_.channels);
   }
 
@@ -73,36 +89,48 @@ class Forward {
 
 // Sums over the positions of one item of work: the gradients of the weights, w1's transposed.
 struct Sums {
-  explicit Sums(const Packed& w) : w1t(w.width * w.wide), w2(w.width * w.wide), b1(w.wide), b2(w.width) {}
+  explicit Sums(const Packed& w)
+      : w1t(w.width * w.wide), w2(w.width * w.wide), b1(w.wide), b2(w.width) {}
   Floats w1t, w2, b1, b2;
 };
 
 class Backward {
  public:
   Backward(const Kernels& kernels, const Mlp& m, const Packed& weights)
-      : k_(kernels), m_(m), w_(weights), x_(kChunk * w_.width), grad_(kChunk * w_.width), grad_x_(kChunk * w_.width),
-        hidden_(kChunk * w_.wide), grad_hidden_(kChunk * w_.wide) {}
+      : k_(kernels),
+        m_(m),
+        w_(weights),
+        x_(kChunk * w_.width),
+        grad_(kChunk * w_.width),
+        grad_x_(kChunk * w_.width),
+        hidden_(kChunk * w_.wide),
+        grad_hidden_(kChunk * w_.wide) {}
 
-  void chunk(const float* x, const float* grad_out, long first, long count, float* grad_x, Sums& sums) {
+  void chunk(const float* x, const float* grad_out, long first, long count, float* grad_x,
+             Sums& sums) {
     const int width = w_.width, wide = w_.wide;
     const float* zeros = w_.zeros.data();
     load_chunk(m_, x, first, count, x_);
     load_chunk(m_, grad_out, first, count, grad_);
-    k_.product(x_.data(), width, 1, m_.channels, w_.w1t.data(), w_.b1.data(), 0, kChunk, wide, hidden_.data());
-    k_.product(grad_.data(), width, 1, m_.channels, w_.w2.data(), zeros, 0, kChunk, wide, grad_hidden_.data());
+    k_.product(x_.data(), width, 1, m_.channels, w_.w1t.data(), w_.b1.data(), 0, kChunk, wide,
+               hidden_.data());
+    k_.product(grad_.data(), width, 1, m_.channels, w_.w2.data(), zeros, 0, kChunk, wide,
+               grad_hidden_.data());
     k_.gelu_gradient(hidden_.data(), grad_hidden_.data(), kChunk * wide);
     outer(grad_, hidden_, sums.w2);
     outer(x_, grad_hidden_, sums.w1t);
     k_.column_sums(grad_.data(), kChunk, width, sums.b2.data());
     k_.column_sums(grad_hidden_.data(), kChunk, wide, sums.b1.data());
-    k_.product(grad_hidden_.data(), wide, 1, m_.expanded, w_.w1.data(), zeros, 0, kChunk, width, grad_x_.data());
+    k_.product(grad_hidden_.data(), wide, 1, m_.expanded, w_.w1.data(), zeros, 0, kChunk, width,
+               grad_x_.data());
     narrow(grad_x_.data(), count, m_.channels, grad_x + first * m_.channels);
   }
 
  private:
   // sums[c][k] += sum over the positions p of a[p][c] * b[p][k].
   void outer(const Floats& a, const Floats& b, Floats& sums) const {
-    k_.product(a.data(), 1, w_.width, kChunk, b.data(), sums.data(), w_.wide, w_.width, w_.wide, sums.data());
+    k_.product(a.data(), 1, w_.width, kChunk, b.data(), sums.data(), w_.wide, w_.width, w_.wide,
+               sums.data());
   }
 
   const Kernels& k_;
@@ -111,9 +139,10 @@ class Backward {
   Floats x_, grad_, grad_x_, hidden_, grad_hidden_;
 };
 
-// out[r * row + c * column] = sum of the items' values at [r][c] of rows `width` wide, in the order of the items.
-void add_up(const std::vector<Sums>& items, Floats Sums::*part, int rows, int columns, int width, long row, long column,
-            float* out) {
+// out[r * row + c * column] = sum of the items' values at [r][c] of rows `width` wide, in the order
+// of the items.
+void add_up(const std::vector<Sums>& items, Floats Sums::* part, int rows, int columns, int width,
+            long row, long column, float* out) {
   for (int r = 0; r < rows; ++r)
     for (int c = 0; c < columns; ++c) {
       double total = 0.0;
@@ -124,23 +153,26 @@ void add_up(const std::vector<Sums>& items, Floats Sums::*part, int rows, int co
 
 }  // namespace
 
-void mlp_forward(const Kernels& kernels, const Mlp& m, const float* x, const MlpWeights& weights, const float* residual,
-                 int threads, float* out) {
+void mlp_forward(const Kernels& kernels, const Mlp& m, const float* x, const MlpWeights& weights,
+                 const float* residual, int threads, float* out) {
   const Packed packed(m, weights);
   parallel(items_in(m), threads, [&] {
     return [&, forward = Forward(kernels, m, packed)](long i) mutable {
-      for_chunks(m, i, [&](long first, long count) { forward.chunk(x, residual, first, count, out); });
+      for_chunks(m, i,
+                 [&](long first, long count) { forward.chunk(x, residual, first, count, out); });
     };
   });
 }
 
-void mlp_backward(const Kernels& kernels, const Mlp& m, const float* x, const MlpWeights& weights, const float* grad_out,
-                  int threads, const MlpGradients& gradients) {
+void mlp_backward(const Kernels& kernels, const Mlp& m, const float* x, const MlpWeights& weights,
+                  const float* grad_out, int threads, const MlpGradients& gradients) {
   const Packed packed(m, weights);
   std::vector<Sums> sums(items_in(m), Sums(packed));
   parallel(items_in(m), threads, [&] {
     return [&, backward = Backward(kernels, m, packed)](long i) mutable {
-      for_chunks(m, i, [&](long first, long count) { backward.chunk(x, grad_out, first, count, gradients.x, sums[i]); });
+      for_chunks(m, i, [&](long first, long count) {
+        backward.chunk(x, grad_out, first, count, gradients.x, sums[i]);
+      });
     };
   });
   add_up(sums, &Sums::w1t, m.channels, m.expanded, packed.wide, 1, m.channels, gradients.w1);

@@ -1,4 +1,5 @@
-// Rows as kernels read them (see table.h), from tensors whose channels lie side by side without padding.
+// Rows as kernels read them (see table.h), from tensors whose channels lie side by side without
+// padding.
 #pragma once
 
 #include <algorithm>
@@ -9,7 +10,8 @@
 
 namespace wavehax::training {
 
-// Copies `positions` of `channels` to where they lie padded(channels) apart. The padding is left as it is.
+// Copies `positions` of `channels` to where they lie padded(channels) apart. The padding is left as
+// it is.
 inline void widen(const float* from, long positions, int channels, float* to) {
   const int width = padded(channels);
   if (width == channels) {
@@ -29,7 +31,8 @@ inline void narrow(const float* from, long positions, int channels, float* to) {
   for (long t = 0; t < positions; ++t) std::copy_n(from + t * width, channels, to + t * channels);
 }
 
-// The latest rows that a thread has made. A convolution sees `slots` neighbouring bins, whose numbers differ modulo `slots`.
+// The latest rows that a thread has made. A convolution sees `slots` neighbouring bins, whose
+// numbers differ modulo `slots`.
 class RowCache {
  public:
   RowCache(int slots, long floats) : data_(slots * floats), held_(slots, -1), floats_(floats) {}

@@ -1,7 +1,8 @@
-// The training kernels of one instruction set: each is written once, in body.h, as those of the engine are.
+// The training kernels of one instruction set: each is written once, in body.h, as those of the
+// engine are.
 //
-// A row is [positions][channels] in float32: the frames of one bin, channels padded with zeros to a multiple of kLane and
-// positions to a multiple of kTile.
+// A row is [positions][channels] in float32: the frames of one bin, channels padded with zeros to a
+// multiple of kLane and positions to a multiple of kTile.
 #pragma once
 
 #include "../simd/lane.h"
@@ -15,20 +16,24 @@ constexpr long round_up(long n, long unit) { return (n + unit - 1) / unit * unit
 struct Kernels {
   const char* isa;
 
-  // out[t][c] = sum over n < count and j < taps of rows[n][t + j][c] * weights[n][j][c], for t < positions.
-  void (*convolve)(const float* const* rows, const float* const* weights, int count, int taps, long positions, int channels,
-                   float* out);
+  // out[t][c] = sum over n < count and j < taps of rows[n][t + j][c] * weights[n][j][c], for t <
+  // positions.
+  void (*convolve)(const float* const* rows, const float* const* weights, int count, int taps,
+                   long positions, int channels, float* out);
 
-  // sums[n][j][c] += sum over t < positions of rows[n][t + j][c] * grad[t][c].   sums: [count][taps][channels]
-  void (*correlate)(const float* const* rows, const float* grad, int count, int taps, long positions, int channels,
-                    float* sums);
+  // sums[n][j][c] += sum over t < positions of rows[n][t + j][c] * grad[t][c].   sums:
+  // [count][taps][channels]
+  void (*correlate)(const float* const* rows, const float* grad, int count, int taps,
+                    long positions, int channels, float* sums);
 
-  // out[r][n] = start[r][n] + sum over k < depth of x[r * row + k * step] * w[k][n], for r < rows (a multiple of kTile) and
-  // n < columns (of kLane). Rows of `start` lie start_stride apart: 0 for the same one each time. `out` may be `start`.
-  void (*product)(const float* x, long row, long step, int depth, const float* w, const float* start, int start_stride,
-                  int rows, int columns, float* out);
+  // out[r][n] = start[r][n] + sum over k < depth of x[r * row + k * step] * w[k][n], for r < rows
+  // (a multiple of kTile) and n < columns (of kLane). Rows of `start` lie start_stride apart: 0 for
+  // the same one each time. `out` may be `start`.
+  void (*product)(const float* x, long row, long step, int depth, const float* w,
+                  const float* start, int start_stride, int rows, int columns, float* out);
 
-  // sums[n] += sum over r < rows of x[r][n];   sums[n] = sum over r < rows of (x[r][n] - centre[n])^2.
+  // sums[n] += sum over r < rows of x[r][n];   sums[n] = sum over r < rows of (x[r][n] -
+  // centre[n])^2.
   void (*column_sums)(const float* x, long rows, int columns, float* sums);
   void (*column_squares)(const float* x, const float* centre, long rows, int columns, float* sums);
 

@@ -10,13 +10,15 @@
 namespace wavehax {
 namespace {
 
-constexpr int kTile = 8;       // frames computed together: a product reads its weights once for all of them
-constexpr int kF0PeakBins = 4;   // to either side of the likeliest bin; wavehax.config.F0_PEAK_BINS
+constexpr int kTile =
+    8;  // frames computed together: a product reads its weights once for all of them
+constexpr int kF0PeakBins = 4;  // to either side of the likeliest bin; wavehax.config.F0_PEAK_BINS
 constexpr double kHighest = 10'000.0;  // Hz, of a bin
 
 void check_within(const char* name, double value, double least, double most) {
   if (least <= value && value <= most) return;
-  throw std::invalid_argument("F0 config: " + std::string(name) + ": expected " + std::to_string(std::lround(least)) + " to " +
+  throw std::invalid_argument("F0 config: " + std::string(name) + ": expected " +
+                              std::to_string(std::lround(least)) + " to " +
                               std::to_string(std::lround(most)));
 }
 
@@ -35,29 +37,34 @@ const F0Config& checked(const F0Config& c) {
   return c;
 }
 
-F0Predictor::F0Predictor(const F0Config& c, Weights weights, const Kernels& kernels_, double log_floor)
+F0Predictor::F0Predictor(const F0Config& c, Weights weights, const Kernels& kernels_,
+                         double log_floor)
     : kernels(kernels_), config(checked(c)), mel_floor(wavehax::mel_floor(log_floor)) {
   const float* mean = weights.take("mel_mean", {c.n_mels});
   const float* scale = weights.take("mel_scale", {c.n_mels});
   mel_mean.assign(mean, mean + c.n_mels);
   mel_scale.assign(scale, scale + c.n_mels);
-  convolutions.emplace_back(weights, "input_proj", c.channels, c.n_mels, c.kernel_size, Precision::kFp32);
+  convolutions.emplace_back(weights, "input_proj", c.channels, c.n_mels, c.kernel_size,
+                            Precision::kFp32);
   dilations.push_back(1);
   for (int i = 0; i < c.num_blocks; ++i) {
-    convolutions.emplace_back(weights, "blocks." + std::to_string(i), c.channels, c.channels, c.kernel_size,
-                              Precision::kFp32);
+    convolutions.emplace_back(weights, "blocks." + std::to_string(i), c.channels, c.channels,
+                              c.kernel_size, Precision::kFp32);
     dilations.push_back(1 << i);
   }
-  output_proj = std::make_unique<Projection>(weights, "output_proj", c.num_bins + 1, c.channels, 1, Precision::kFp32);
+  output_proj = std::make_unique<Projection>(weights, "output_proj", c.num_bins + 1, c.channels, 1,
+                                             Precision::kFp32);
   weights.check_all_taken();
 }
 
-F0Stream::F0Stream(std::shared_ptr<const F0Predictor> predictor) : predictor_(std::move(predictor)) {
+F0Stream::F0Stream(std::shared_ptr<const F0Predictor> predictor)
+    : predictor_(std::move(predictor)) {
   const F0Predictor& p = *predictor_;
   const int mel_row = padded(p.config.n_mels), row = padded(p.config.channels);
   // What a convolution looks back, and a tile; the last ring is read by a product of one frame.
   std::vector<std::int64_t> capacities;
-  for (int dilation : p.dilations) capacities.push_back(kTile + (p.config.kernel_size - 1) * dilation);
+  for (int dilation : p.dilations)
+    capacities.push_back(kTile + (p.config.kernel_size - 1) * dilation);
   capacities.push_back(kTile);
   std::int64_t size = capacities[0] * mel_row;
   for (std::size_t i = 1; i < capacities.size(); ++i) size += capacities[i] * row;
@@ -82,7 +89,8 @@ void F0Stream::push(MelView mel, std::int64_t frames, float* f0) {
   for (std::int64_t first = 0; first < frames; first += kTile) {
     const int count = static_cast<int>(std::min<std::int64_t>(kTile, frames - first));
     take(mel.from(first), count);
-    for (std::size_t layer = 0; layer < predictor_->convolutions.size(); ++layer) convolve(layer, count);
+    for (std::size_t layer = 0; layer < predictor_->convolutions.size(); ++layer)
+      convolve(layer, count);
     decode(count, f0 + first);
   }
 }
@@ -92,7 +100,8 @@ void F0Stream::take(MelView mel, int count) {
   for (int t = 0; t < count; ++t) {
     float* row = rings_[0].push();
     const float* from = mel.data + t * mel.frame_stride;
-    for (int k = 0; k < p.config.n_mels; ++k) row[k] = (std::max(from[k * mel.band_stride], p.mel_floor) - p.mel_mean[k]) / p.mel_scale[k];
+    for (int k = 0; k < p.config.n_mels; ++k)
+      row[k] = (std::max(from[k * mel.band_stride], p.mel_floor) - p.mel_mean[k]) / p.mel_scale[k];
   }
 }
 
@@ -103,7 +112,8 @@ void F0Stream::convolve(std::size_t layer, int count) {
   const std::int64_t first = out.count();
   const int taps = convolution.taps, dilation = p.dilations[layer];
   for (int i = 0; i < count; ++i) {
-    for (int j = 0; j < taps; ++j) inputs_[i * taps + j] = in.at(first + i - (taps - 1 - j) * dilation);
+    for (int j = 0; j < taps; ++j)
+      inputs_[i * taps + j] = in.at(first + i - (taps - 1 - j) * dilation);
     outputs_[i] = out.push();
   }
   convolution.run(p.kernels, inputs_.data(), count, outputs_.data());
@@ -124,7 +134,8 @@ void F0Stream::decode(int count, float* f0) {
     outputs_[i] = logits_.data() + i * proj.columns;
   }
   proj.run(p.kernels, inputs_.data(), count, outputs_.data());
-  for (int i = 0; i < count; ++i) f0[i] = outputs_[i][p.config.num_bins] > 0.0f ? peak_f0(outputs_[i]) : 0.0f;
+  for (int i = 0; i < count; ++i)
+    f0[i] = outputs_[i][p.config.num_bins] > 0.0f ? peak_f0(outputs_[i]) : 0.0f;
 }
 
 // The mean of the bins around the likeliest one, weighted by their probabilities.
@@ -132,13 +143,16 @@ float F0Stream::peak_f0(const float* logits) const {
   const F0Config& c = predictor_->config;
   const int peak = static_cast<int>(std::max_element(logits, logits + c.num_bins) - logits);
   double sum = 0.0, moment = 0.0;
-  for (int bin = std::max(0, peak - kF0PeakBins); bin <= std::min(c.num_bins - 1, peak + kF0PeakBins); ++bin) {
+  for (int bin = std::max(0, peak - kF0PeakBins);
+       bin <= std::min(c.num_bins - 1, peak + kF0PeakBins); ++bin) {
     const double weight = std::exp(static_cast<double>(logits[bin]) - logits[peak]);
     sum += weight;
     moment += weight * bin;
   }
   const auto f0 = static_cast<float>(c.f0_min * std::exp2(moment / sum * c.bin_cents / 1200.0));
-  return std::isfinite(f0) ? f0 : 0.0f;  // not so only where a mel beyond all sound has made the logits overflow
+  return std::isfinite(f0)
+             ? f0
+             : 0.0f;  // not so only where a mel beyond all sound has made the logits overflow
 }
 
 }  // namespace wavehax

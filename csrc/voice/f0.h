@@ -9,7 +9,8 @@
 
 namespace wavehax {
 
-// Fields and defaults as in wavehax.config.F0Config, which explains them; n_mels is that of the generator.
+// Fields and defaults as in wavehax.config.F0Config, which explains them; n_mels is that of the
+// generator.
 struct F0Config {
   int n_mels, channels = 128, num_blocks = 3, kernel_size = 3, num_bins = 207;
   double f0_min = 55.0, bin_cents = 25.0;
@@ -31,8 +32,8 @@ const F0Config& checked(const F0Config& config);
 
 // Checked, packed, immutable, shared by any number of voices and threads.
 struct F0Predictor {
-  // `log_floor` as of the Engine. Throws std::invalid_argument for a config that names no predictor, or weights that are not
-  // its own.
+  // `log_floor` as of the Engine. Throws std::invalid_argument for a config that names no
+  // predictor, or weights that are not its own.
   F0Predictor(const F0Config& config, Weights weights, const Kernels& kernels, double log_floor);
 
   const Kernels& kernels;
@@ -44,7 +45,8 @@ struct F0Predictor {
   std::unique_ptr<Projection> output_proj;
 };
 
-// One voice. After construction no method allocates, locks or throws. Not safe for two threads at once.
+// One voice. After construction no method allocates, locks or throws. Not safe for two threads at
+// once.
 class F0Stream {
  public:
   explicit F0Stream(std::shared_ptr<const F0Predictor> predictor);

@@ -5,7 +5,8 @@
 namespace wavehax {
 namespace {
 
-// Frames summed ahead. Among 2 to 7, 4 reads the fewest weights for a stream of single frames: 13 / 4 taps a frame.
+// Frames summed ahead. Among 2 to 7, 4 reads the fewest weights for a stream of single frames: 13 /
+// 4 taps a frame.
 constexpr std::int64_t kAhead = 4;
 
 }  // namespace
@@ -30,8 +31,8 @@ void RunningProjection::complete(std::int64_t first, std::int64_t count, const F
 }
 
 // To frames `from` .. until - 1.
-void RunningProjection::add_tap(int tap, std::int64_t first, std::int64_t from, std::int64_t until, const FrameRing& mel,
-                                const std::vector<FrameRing>& spectra) {
+void RunningProjection::add_tap(int tap, std::int64_t first, std::int64_t from, std::int64_t until,
+                                const FrameRing& mel, const std::vector<FrameRing>& spectra) {
   const int rows = static_cast<int>(until - from);
   const std::int64_t at = from - first;
   std::array<const float*, 2 * kProjectedFrames> inputs;
@@ -40,13 +41,16 @@ void RunningProjection::add_tap(int tap, std::int64_t first, std::int64_t from, 
   summed_[tap] = until;
   if (engine_.filter_bank) return;
   for (int i = 0; i < rows; ++i)
-    for (int part = 0; part < 2; ++part) inputs[2 * i + part] = spectra[part].at(from + i + offset(tap));
+    for (int part = 0; part < 2; ++part)
+      inputs[2 * i + part] = spectra[part].at(from + i + offset(tap));
   network_.project_prior(tap, inputs.data(), rows, prior_.data() + 2 * at * padded(engine_.bins));
 }
 
 void RunningProjection::drop(std::int64_t first, std::int64_t count) {
   const std::int64_t begun = summed_[0] - first - count;
-  const auto keep = [&](Floats& sums, int row) { std::copy_n(sums.data() + count * row, begun * row, sums.data()); };
+  const auto keep = [&](Floats& sums, int row) {
+    std::copy_n(sums.data() + count * row, begun * row, sums.data());
+  };
   keep(cond_, engine_.cond_columns());
   if (!engine_.filter_bank) keep(prior_, 2 * padded(engine_.bins));
 }

@@ -1,4 +1,5 @@
-// The stages of a stream between the spectrum of the prior and that of the wave: projections and blocks.
+// The stages of a stream between the spectrum of the prior and that of the wave: projections and
+// blocks.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -22,17 +23,19 @@ void Stream::project() {
 void Stream::project_tile(std::int64_t first, std::int64_t count) {
   const Engine& e = *engine_;
   for (std::int64_t done = 0; done < count; done += kProjectedFrames) {
-    const std::int64_t from = first + done, frames = std::min<std::int64_t>(kProjectedFrames, count - done);
+    const std::int64_t from = first + done,
+                       frames = std::min<std::int64_t>(kProjectedFrames, count - done);
     projections_.complete(from, frames, mel_, spectra_);
-    for (std::int64_t i = 0; i < frames; ++i) assemble(from + i, i, begun_[done + i] = frames_[0].push());
+    for (std::int64_t i = 0; i < frames; ++i)
+      assemble(from + i, i, begun_[done + i] = frames_[0].push());
     if (e.excitation) add_envelopes(from, static_cast<int>(frames));
     projections_.drop(from, frames);
   }
   network_->finish_input(begun_.data(), count);
 }
 
-// Mixes the input planes of frame t (spectrum, its projections, projected mel) into `row`; `i` counts the frames of the
-// projections from the first complete one.
+// Mixes the input planes of frame t (spectrum, its projections, projected mel) into `row`; `i`
+// counts the frames of the projections from the first complete one.
 void Stream::assemble(std::int64_t t, std::int64_t i, float* row) {
   const Engine& e = *engine_;
   const float* cond = projections_.cond(i);
@@ -60,7 +63,8 @@ void Stream::add_envelopes(std::int64_t first, int rows) {
   }
   e.env_proj->run(e.kernels, mels.data(), rows, envelopes.data());
   for (int i = 0; i < rows; ++i) {
-    const bool silent = std::equal(e.silence.begin(), e.silence.end(), mels[i], std::greater_equal<float>());
+    const bool silent =
+        std::equal(e.silence.begin(), e.silence.end(), mels[i], std::greater_equal<float>());
     for (int f = 0; f < e.bins; ++f) envelopes[i][f] = silent ? 0.0f : std::exp(envelopes[i][f]);
   }
 }
@@ -69,7 +73,8 @@ void Stream::add_envelopes(std::int64_t first, int rows) {
 bool Stream::run_block(std::size_t index) {
   const Engine& e = *engine_;
   FrameRing &in = frames_[index], &out = frames_[index + 1];
-  const std::int64_t before = out.count(), until = std::min(in.ready(e.block_right), before + block_tile_);
+  const std::int64_t before = out.count(),
+                     until = std::min(in.ready(e.block_right), before + block_tile_);
   const std::int64_t blocks_after = static_cast<std::int64_t>(e.blocks.size() - 1 - index);
   const std::int64_t wanted = from_ - e.spectrum_lag() - blocks_after * e.block_left();
   while (out.count() < std::min(until, wanted)) out.push();
@@ -83,7 +88,8 @@ void Stream::run_frames(std::size_t index, std::int64_t count) {
   const Engine& e = *engine_;
   FrameRing &in = frames_[index], &out = frames_[index + 1];
   const std::int64_t first = out.count();
-  for (std::int64_t j = 0; j < e.config.kernel_frames - 1 + count; ++j) window_[j] = in.at(first + j - e.block_left());
+  for (std::int64_t j = 0; j < e.config.kernel_frames - 1 + count; ++j)
+    window_[j] = in.at(first + j - e.block_left());
   for (std::int64_t i = 0; i < count; ++i) {
     residuals_[i] = in.row(first + i);
     outs_[i] = out.push();

@@ -17,13 +17,14 @@ class TileNetwork : public Network {
   void project_prior(int tap, const float* const* inputs, int rows, float* out) override;
   void mix(const float* const* planes, int count, float* row) override;
   void finish_input(float* const* rows, std::int64_t count) override;
-  void block(std::size_t index, const float* const* rows, const float* const* residuals, std::int64_t count,
-             float* const* outs) override;
+  void block(std::size_t index, const float* const* rows, const float* const* residuals,
+             std::int64_t count, float* const* outs) override;
   void finish_output(float* const* rows, std::int64_t count) override;
   void unmix(const float* row, int count, float* const* planes) override;
 
  private:
-  void project(const TileProjection& projection, bool begins, const float* const* inputs, int rows, float* out);
+  void project(const TileProjection& projection, bool begins, const float* const* inputs, int rows,
+               float* out);
   Moments measure(const float* planes) const;
   void normalise(const Norm& norm, float* const* rows, std::int64_t count);
 

@@ -1,4 +1,5 @@
-// Counts what is allocated while `counting` is set, in the whole program: included by its one source file.
+// Counts what is allocated while `counting` is set, in the whole program: included by its one
+// source file.
 #pragma once
 
 #include <cstdlib>

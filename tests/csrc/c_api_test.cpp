@@ -1,5 +1,5 @@
-// The C interface: that pushing allocates nothing, and that every mistake has its status and its words. Prints one line per
-// failure, then "N passed, M failed".
+// The C interface: that pushing allocates nothing, and that every mistake has its status and its
+// words. Prints one line per failure, then "N passed, M failed".
 #include <cmath>
 #include <cstdio>
 #include <cstring>
@@ -27,7 +27,8 @@ wavehax_model* load(const wavehax::Config& config, bool with_f0) {
   const wavehax::F0Config f0 = {config.n_mels, 3, 2, 3, 5, 55.0, 25.0};
   const std::string file = wavehax::model_file(config, with_f0 ? &f0 : nullptr, 1);
   wavehax_model* model = nullptr;
-  check(wavehax_model_load_memory(file.data(), file.size(), nullptr, &model, &error) == WAVEHAX_OK, error.message);
+  check(wavehax_model_load_memory(file.data(), file.size(), nullptr, &model, &error) == WAVEHAX_OK,
+        error.message);
   return model;
 }
 
@@ -56,10 +57,11 @@ void test_allocations(bool predicted) {
   counting = true;
   for (int round = 0; round < 2; ++round) {
     for (int t = 0; t < kFrames; t += 8)
-      wavehax_stream_push(stream, u.mel.data() + 5 * t, predicted ? nullptr : u.f0.data() + t, 8, u.wave.data(), 1000, &samples,
-                          &error);
+      wavehax_stream_push(stream, u.mel.data() + 5 * t, predicted ? nullptr : u.f0.data() + t, 8,
+                          u.wave.data(), 1000, &samples, &error);
     u.mel[3] = NAN;
-    wavehax_stream_push(stream, u.mel.data(), u.f0.data(), 1, u.wave.data(), 1000, &samples, &error);
+    wavehax_stream_push(stream, u.mel.data(), u.f0.data(), 1, u.wave.data(), 1000, &samples,
+                        &error);
     u.mel[3] = 0.5f;
     wavehax_stream_flush(stream, u.wave.data(), 1000, &samples, &error);
     wavehax_stream_reset(stream, 4, &error);
@@ -73,22 +75,31 @@ void test_mistakes_of_loading() {
   const wavehax::Config config = small_config();
   const std::string file = wavehax::model_file(config, nullptr, 1);
   wavehax_model* model = reinterpret_cast<wavehax_model*>(&error);
-  const wavehax_load_options isa = {sizeof isa, "sse9", nullptr}, precision = {sizeof precision, nullptr, "int1"};
-  expect(wavehax_model_load(nullptr, nullptr, &model, &error), WAVEHAX_ERROR_ARGUMENT, "path is null");
+  const wavehax_load_options isa = {sizeof isa, "sse9", nullptr},
+                             precision = {sizeof precision, nullptr, "int1"};
+  expect(wavehax_model_load(nullptr, nullptr, &model, &error), WAVEHAX_ERROR_ARGUMENT,
+         "path is null");
   check(model == nullptr, "no model without a path");
-  expect(wavehax_model_load("x", nullptr, nullptr, &error), WAVEHAX_ERROR_ARGUMENT, "model is null");
-  expect(wavehax_model_load("missing", nullptr, &model, &error), WAVEHAX_ERROR_MODEL, "no such file");
+  expect(wavehax_model_load("x", nullptr, nullptr, &error), WAVEHAX_ERROR_ARGUMENT,
+         "model is null");
+  expect(wavehax_model_load("missing", nullptr, &model, &error), WAVEHAX_ERROR_MODEL,
+         "no such file");
   check(model == nullptr, "no model after a failure");
-  const std::string too_long(5000, 'a');  // as of a file that one may not see, which is not said to be none
-  expect(wavehax_model_load(too_long.c_str(), nullptr, &model, &error), WAVEHAX_ERROR_MODEL, "cannot be read: ");
+  const std::string too_long(
+      5000, 'a');  // as of a file that one may not see, which is not said to be none
+  expect(wavehax_model_load(too_long.c_str(), nullptr, &model, &error), WAVEHAX_ERROR_MODEL,
+         "cannot be read: ");
   expect(wavehax_model_load(".", nullptr, &model, &error), WAVEHAX_ERROR_MODEL, "not a file");
-  expect(wavehax_model_load_memory(nullptr, 3, nullptr, &model, &error), WAVEHAX_ERROR_ARGUMENT, "data is null");
-  expect(wavehax_model_load_memory("", 0, nullptr, &model, &error), WAVEHAX_ERROR_MODEL, "truncated");
-  expect(wavehax_model_load_memory(file.data(), file.size(), &isa, &model, &error), WAVEHAX_ERROR_ARGUMENT,
-         "isa='sse9'");
-  expect(wavehax_model_load_memory(file.data(), file.size(), &precision, &model, &error), WAVEHAX_ERROR_ARGUMENT,
-         "precision='int1'");
-  expect(wavehax_model_load_memory(file.data(), file.size() - 4, nullptr, &model, nullptr), WAVEHAX_ERROR_MODEL, "");
+  expect(wavehax_model_load_memory(nullptr, 3, nullptr, &model, &error), WAVEHAX_ERROR_ARGUMENT,
+         "data is null");
+  expect(wavehax_model_load_memory("", 0, nullptr, &model, &error), WAVEHAX_ERROR_MODEL,
+         "truncated");
+  expect(wavehax_model_load_memory(file.data(), file.size(), &isa, &model, &error),
+         WAVEHAX_ERROR_ARGUMENT, "isa='sse9'");
+  expect(wavehax_model_load_memory(file.data(), file.size(), &precision, &model, &error),
+         WAVEHAX_ERROR_ARGUMENT, "precision='int1'");
+  expect(wavehax_model_load_memory(file.data(), file.size() - 4, nullptr, &model, nullptr),
+         WAVEHAX_ERROR_MODEL, "");
 }
 
 // Structs of callers that were compiled with an earlier or a later header.
@@ -112,21 +123,27 @@ void test_sizes_of_structs() {
     wavehax_model_free(model);
     return wavehax_model_load_memory(file.data(), file.size(), &options.known, &model, &error);
   };
-  expect(load({{sizeof(LaterLoadOptions), nullptr, nullptr}, &error}), WAVEHAX_ERROR_ARGUMENT, "options has a member at byte 2");
+  expect(load({{sizeof(LaterLoadOptions), nullptr, nullptr}, &error}), WAVEHAX_ERROR_ARGUMENT,
+         "options has a member at byte 2");
   expect(load({{0, nullptr, nullptr}, nullptr}), WAVEHAX_ERROR_ARGUMENT, "options.size is 0");
-  expect(load({{sizeof(wavehax_load_options) - 1, nullptr, nullptr}, nullptr}), WAVEHAX_ERROR_ARGUMENT, "options.size is");
+  expect(load({{sizeof(wavehax_load_options) - 1, nullptr, nullptr}, nullptr}),
+         WAVEHAX_ERROR_ARGUMENT, "options.size is");
   check(model == nullptr, "no model of options that are refused");
-  check(load({{sizeof(LaterLoadOptions), "portable", "bf16"}, nullptr}) == WAVEHAX_OK, "unknown members may be zero");
+  check(load({{sizeof(LaterLoadOptions), "portable", "bf16"}, nullptr}) == WAVEHAX_OK,
+        "unknown members may be zero");
 
   LaterInfo info;
   std::memset(&info, 0xff, sizeof info);
   info.known.size = sizeof info;
   check(wavehax_model_info(model, &info.known, &error) == WAVEHAX_OK, error.message);
-  check(info.known.size == sizeof info && info.added == nullptr, "unknown members of info become zero");
-  check(std::string(info.known.isa) == "portable" && std::string(info.known.precision) == "bf16", "options are heeded");
+  check(info.known.size == sizeof info && info.added == nullptr,
+        "unknown members of info become zero");
+  check(std::string(info.known.isa) == "portable" && std::string(info.known.precision) == "bf16",
+        "options are heeded");
   info.known.size = sizeof(wavehax_info);
   info.added = "left alone";
-  check(wavehax_model_info(model, &info.known, &error) == WAVEHAX_OK && info.added != nullptr, "nothing behind info is written");
+  check(wavehax_model_info(model, &info.known, &error) == WAVEHAX_OK && info.added != nullptr,
+        "nothing behind info is written");
   info.known.size = sizeof(wavehax_info) - 1;
   expect(wavehax_model_info(model, &info.known, &error), WAVEHAX_ERROR_ARGUMENT, "info.size is");
 
@@ -136,12 +153,15 @@ void test_sizes_of_structs() {
     return wavehax_vocode(model, u.mel.data(), u.f0.data(), kFrames, options, wave, &error);
   };
   LaterVocodeOptions later = {{sizeof later, 0, 0}, 0.0};
-  check(vocode(nullptr, u.wave.data()) == WAVEHAX_OK && vocode(&later.known, other.data()) == WAVEHAX_OK, error.message);
+  check(vocode(nullptr, u.wave.data()) == WAVEHAX_OK &&
+            vocode(&later.known, other.data()) == WAVEHAX_OK,
+        error.message);
   check(u.wave == other, "zeros are the defaults");
   later.known.seed = 1;
   check(vocode(&later.known, other.data()) == WAVEHAX_OK && u.wave != other, "the seed is heeded");
   later.added = 1.0;
-  expect(vocode(&later.known, other.data()), WAVEHAX_ERROR_ARGUMENT, "options has a member at byte ");
+  expect(vocode(&later.known, other.data()), WAVEHAX_ERROR_ARGUMENT,
+         "options has a member at byte ");
   later.known.size = 8;
   expect(vocode(&later.known, other.data()), WAVEHAX_ERROR_ARGUMENT, "options.size is 8");
   wavehax_model_free(model);
@@ -150,13 +170,15 @@ void test_sizes_of_structs() {
 void test_mistakes_of_vocoding() {
   wavehax_model* model = load(small_config(), false);
   Utterance u(5);
-  const auto vocode = [&](const float* mel, const float* f0, std::int64_t frames, std::int64_t threads, float* wave) {
+  const auto vocode = [&](const float* mel, const float* f0, std::int64_t frames,
+                          std::int64_t threads, float* wave) {
     const wavehax_vocode_options options = {sizeof options, 0, threads};
     return wavehax_vocode(model, mel, f0, frames, &options, wave, &error);
   };
   const float *mel = u.mel.data(), *f0 = u.f0.data();
   float* wave = u.wave.data();
-  expect(wavehax_vocode(nullptr, mel, f0, 1, nullptr, wave, &error), WAVEHAX_ERROR_ARGUMENT, "model is null");
+  expect(wavehax_vocode(nullptr, mel, f0, 1, nullptr, wave, &error), WAVEHAX_ERROR_ARGUMENT,
+         "model is null");
   expect(vocode(nullptr, f0, 1, 1, wave), WAVEHAX_ERROR_ARGUMENT, "mel is null");
   expect(vocode(mel, f0, 0, 1, wave), WAVEHAX_ERROR_ARGUMENT, "frames is 0");
   expect(vocode(mel, f0, -1, 1, wave), WAVEHAX_ERROR_ARGUMENT, "frames is -1");
@@ -164,7 +186,8 @@ void test_mistakes_of_vocoding() {
   expect(vocode(mel, f0, 1, -1, wave), WAVEHAX_ERROR_ARGUMENT, "threads is -1");
   expect(vocode(mel, f0, 1, 1, nullptr), WAVEHAX_ERROR_ARGUMENT, "wave is null");
   expect(vocode(mel, nullptr, 1, 1, wave), WAVEHAX_ERROR_ARGUMENT, "does not predict it");
-  expect(wavehax_predict_f0(model, mel, 1, wave, &error), WAVEHAX_ERROR_ARGUMENT, "does not predict F0");
+  expect(wavehax_predict_f0(model, mel, 1, wave, &error), WAVEHAX_ERROR_ARGUMENT,
+         "does not predict F0");
   u.mel[5 * 7 + 3] = -INFINITY;
   expect(vocode(mel, f0, 8, 1, wave), WAVEHAX_ERROR_ARGUMENT, "mel is -inf in band 3 of frame 7");
   u.f0[4] = 0.5f;
@@ -183,17 +206,21 @@ void test_mistakes_of_streaming() {
   Utterance u(5);
   std::int64_t samples = 0;
   expect(wavehax_stream_new(model, 0, &stream, &error), WAVEHAX_ERROR_ARGUMENT, "cannot stream");
-  expect(wavehax_stream_push(nullptr, nullptr, nullptr, 0, nullptr, 0, &samples, &error), WAVEHAX_ERROR_ARGUMENT,
-         "stream is null");
+  expect(wavehax_stream_push(nullptr, nullptr, nullptr, 0, nullptr, 0, &samples, &error),
+         WAVEHAX_ERROR_ARGUMENT, "stream is null");
   wavehax_stream_new(with_f0, 0, &stream, &error);
   const auto push = [&](const float* f0, std::int64_t frames, std::int64_t capacity) {
-    return wavehax_stream_push(stream, u.mel.data(), f0, frames, u.wave.data(), capacity, &samples, &error);
+    return wavehax_stream_push(stream, u.mel.data(), f0, frames, u.wave.data(), capacity, &samples,
+                               &error);
   };
   check(push(u.f0.data(), 0, 0) == WAVEHAX_OK && samples == 0, "no frames, no samples");
   wavehax_model* without_f0 = load(small_config(), false);
   wavehax_stream* unpredicted = nullptr;
-  check(wavehax_stream_new(without_f0, 0, &unpredicted, &error) == WAVEHAX_OK, "a stream that needs F0");
-  check(wavehax_stream_push(unpredicted, nullptr, nullptr, 0, nullptr, 0, &samples, &error) == WAVEHAX_OK && samples == 0,
+  check(wavehax_stream_new(without_f0, 0, &unpredicted, &error) == WAVEHAX_OK,
+        "a stream that needs F0");
+  check(wavehax_stream_push(unpredicted, nullptr, nullptr, 0, nullptr, 0, &samples, &error) ==
+                WAVEHAX_OK &&
+            samples == 0,
         "no frames need no F0");
   wavehax_stream_free(unpredicted);
   wavehax_model_free(without_f0);
@@ -204,7 +231,8 @@ void test_mistakes_of_streaming() {
   u.f0[1] = NAN;
   expect(push(u.f0.data(), 2, 1000), WAVEHAX_ERROR_ARGUMENT, "f0 is nan in frame 4");
   check(wavehax_stream_flush(stream, u.wave.data(), 1000, &samples, &error) == WAVEHAX_OK, "flush");
-  expect(wavehax_stream_flush(stream, u.wave.data(), 1000, &samples, &error), WAVEHAX_ERROR_STATE, "flushed");
+  expect(wavehax_stream_flush(stream, u.wave.data(), 1000, &samples, &error), WAVEHAX_ERROR_STATE,
+         "flushed");
   expect(push(u.f0.data(), 1, 1000), WAVEHAX_ERROR_STATE, "flushed");
   check(wavehax_stream_reset(stream, 0, nullptr) == WAVEHAX_OK, "reset");
   check(push(nullptr, 3, 1000) == WAVEHAX_OK, "frames without F0");

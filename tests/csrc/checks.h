@@ -20,7 +20,8 @@ std::mt19937 rng(1);
 // |value - exact| <= terms * 2^-23 * sum of |products|: float32 rounding of a sum in any order.
 void check_close(float value, double exact, double magnitude, int terms, const std::string& what) {
   const double bound = (terms + 4) * 1.2e-7 * magnitude + 1e-30;
-  check(std::fabs(value - exact) <= bound, what + ": " + std::to_string(value) + " is not " + std::to_string(exact));
+  check(std::fabs(value - exact) <= bound,
+        what + ": " + std::to_string(value) + " is not " + std::to_string(exact));
 }
 
 Floats random_floats(std::size_t count) {
@@ -42,13 +43,22 @@ Floats random_frame(int rows, int used, int width) {
 template <class Block>
 struct TestBlock {
   TestBlock(int bins, int channels, int expanded, int taps, int frames)
-      : dw(random_floats(channels * taps * frames)), w1(random_floats(expanded * channels)), b1(random_floats(expanded)),
-        w2(random_floats(channels * expanded)), b2(random_floats(channels)), ones(channels, 1.0f),
-        weights({{"b.dwconv.weight", {{channels, 1, taps, frames}, dw.data()}}, {"b.norm.weight", {{channels}, ones.data()}},
-                 {"b.norm.bias", {{channels}, ones.data()}}, {"b.pwconv1.weight", {{expanded, channels}, w1.data()}},
-                 {"b.pwconv1.bias", {{expanded}, b1.data()}}, {"b.pwconv2.weight", {{channels, expanded}, w2.data()}},
-                 {"b.pwconv2.bias", {{channels}, b2.data()}}, {"b.gamma", {{channels}, ones.data()}}}),
-        block(wavehax::Block(weights, "b", wavehax::NormKind::kFrame, {channels, expanded, taps, frames, bins})) {}
+      : dw(random_floats(channels * taps * frames)),
+        w1(random_floats(expanded * channels)),
+        b1(random_floats(expanded)),
+        w2(random_floats(channels * expanded)),
+        b2(random_floats(channels)),
+        ones(channels, 1.0f),
+        weights({{"b.dwconv.weight", {{channels, 1, taps, frames}, dw.data()}},
+                 {"b.norm.weight", {{channels}, ones.data()}},
+                 {"b.norm.bias", {{channels}, ones.data()}},
+                 {"b.pwconv1.weight", {{expanded, channels}, w1.data()}},
+                 {"b.pwconv1.bias", {{expanded}, b1.data()}},
+                 {"b.pwconv2.weight", {{channels, expanded}, w2.data()}},
+                 {"b.pwconv2.bias", {{channels}, b2.data()}},
+                 {"b.gamma", {{channels}, ones.data()}}}),
+        block(wavehax::Block(weights, "b", wavehax::NormKind::kFrame,
+                             {channels, expanded, taps, frames, bins})) {}
 
   Floats dw, w1, b1, w2, b2, ones;
   wavehax::Weights weights;

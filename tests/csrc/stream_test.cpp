@@ -1,5 +1,6 @@
-// Streams of random models of every kind, chunked and whole, for the sanitizers and the assertions of buffers.h; and that
-// the audio path allocates nothing. Prints one line per failure, then "N passed, M failed".
+// Streams of random models of every kind, chunked and whole, for the sanitizers and the assertions
+// of buffers.h; and that the audio path allocates nothing. Prints one line per failure, then "N
+// passed, M failed".
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -24,12 +25,15 @@ namespace {
 using wavehax::Config;
 using wavehax::Engine;
 
-constexpr double kLogFloor = 0.5;  // some values of a random mel are below it, and some frames of one band silent
+constexpr double kLogFloor =
+    0.5;  // some values of a random mel are below it, and some frames of one band silent
 
 std::mt19937 rng(3);
 
 int pick(std::initializer_list<int> choices) { return *(choices.begin() + rng() % choices.size()); }
-std::string pick(std::initializer_list<const char*> choices) { return *(choices.begin() + rng() % choices.size()); }
+std::string pick(std::initializer_list<const char*> choices) {
+  return *(choices.begin() + rng() % choices.size());
+}
 
 Config random_config() {
   Config c{};
@@ -57,7 +61,8 @@ Config random_config() {
 }
 
 // Tensors of the shapes given, with random values; `values` holds them.
-std::map<std::string, wavehax::Tensor> random_tensors(const wavehax::Shapes& shapes, float least, float most,
+std::map<std::string, wavehax::Tensor> random_tensors(const wavehax::Shapes& shapes, float least,
+                                                      float most,
                                                       std::vector<std::vector<float>>& values) {
   std::map<std::string, wavehax::Tensor> tensors;
   std::uniform_real_distribution<float> uniform(least, most);
@@ -71,19 +76,23 @@ std::map<std::string, wavehax::Tensor> random_tensors(const wavehax::Shapes& sha
   return tensors;
 }
 
-std::shared_ptr<const Engine> random_engine(const Config& config, const wavehax::Kernels& kernels, wavehax::Precision precision) {
+std::shared_ptr<const Engine> random_engine(const Config& config, const wavehax::Kernels& kernels,
+                                            wavehax::Precision precision) {
   std::vector<std::vector<float>> values;
   const auto tensors = random_tensors(wavehax::parameter_shapes(config), 0.05f, 0.3f, values);
-  return std::make_shared<const Engine>(config, wavehax::Weights(tensors), kernels, precision, kLogFloor);
+  return std::make_shared<const Engine>(config, wavehax::Weights(tensors), kernels, precision,
+                                        kLogFloor);
 }
 
 bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
   bool same = true;
-  for (std::size_t n = 0; n < a.size(); ++n) same = same && (a[n] == b[n] || (std::isnan(a[n]) && std::isnan(b[n])));
+  for (std::size_t n = 0; n < a.size(); ++n)
+    same = same && (a[n] == b[n] || (std::isnan(a[n]) && std::isnan(b[n])));
   return same;
 }
 
-void test_model(const Config& config, const wavehax::Kernels& kernels, wavehax::Precision precision) {
+void test_model(const Config& config, const wavehax::Kernels& kernels,
+                wavehax::Precision precision) {
   const auto engine = random_engine(config, kernels, precision);
   const int frames = pick({0, 1, 2, 5, 40, 90});
   std::vector<float> mel(static_cast<std::size_t>(frames) * config.n_mels), f0(frames);
@@ -119,17 +128,25 @@ void test_model(const Config& config, const wavehax::Kernels& kernels, wavehax::
   }
 }
 
-std::shared_ptr<wavehax::F0Predictor> random_predictor(const wavehax::F0Config& config, const wavehax::Kernels& kernels) {
+std::shared_ptr<wavehax::F0Predictor> random_predictor(const wavehax::F0Config& config,
+                                                       const wavehax::Kernels& kernels) {
   std::vector<std::vector<float>> values;
   const auto tensors = random_tensors(wavehax::f0_parameter_shapes(config), 0.1f, 0.9f, values);
-  return std::make_shared<wavehax::F0Predictor>(config, wavehax::Weights(tensors), kernels, kLogFloor);
+  return std::make_shared<wavehax::F0Predictor>(config, wavehax::Weights(tensors), kernels,
+                                                kLogFloor);
 }
 
 void test_f0(const wavehax::Kernels& kernels) {
-  const wavehax::F0Config config = {pick({1, 7, 100}), pick({1, 16, 33}), pick({1, 3, 5}), pick({1, 2, 3, 7}),
-                                    pick({1, 5, 40}), 55.0, 25.0};
+  const wavehax::F0Config config = {pick({1, 7, 100}),
+                                    pick({1, 16, 33}),
+                                    pick({1, 3, 5}),
+                                    pick({1, 2, 3, 7}),
+                                    pick({1, 5, 40}),
+                                    55.0,
+                                    25.0};
   const int frames = pick({0, 1, 9, 90});
-  std::vector<float> mel(static_cast<std::size_t>(frames) * config.n_mels), whole(frames), streamed(frames);
+  std::vector<float> mel(static_cast<std::size_t>(frames) * config.n_mels), whole(frames),
+      streamed(frames);
   for (float& v : mel) v = static_cast<float>(rng() % 1000) * 1e-3f;
   const wavehax::MelView view = {mel.data(), frames, 1};
   wavehax::F0Stream stream(random_predictor(config, kernels));
@@ -155,7 +172,8 @@ int main(int argc, char** argv) {
     for (int i = 0; i < models; ++i) {
       const auto names = wavehax::available_precisions(wavehax::choose_kernels(isa));
       const std::string& precision = names[static_cast<std::size_t>(i) % names.size()];
-      test_model(random_config(), wavehax::choose_kernels(isa), wavehax::choose_precision(precision, wavehax::choose_kernels(isa)));
+      test_model(random_config(), wavehax::choose_kernels(isa),
+                 wavehax::choose_precision(precision, wavehax::choose_kernels(isa)));
       test_f0(wavehax::choose_kernels(isa));
     }
   return report();

@@ -1,5 +1,6 @@
-// The kernels on matrix tiles, over awkward sizes, against float64 with the same rounding of factors; nothing to do where the
-// processor has none. Prints one line per failure, then "N passed, M failed".
+// The kernels on matrix tiles, over awkward sizes, against float64 with the same rounding of
+// factors; nothing to do where the processor has none. Prints one line per failure, then "N passed,
+// M failed".
 #include <vector>
 
 #include "../../csrc/kernels/cpu.h"
@@ -9,9 +10,9 @@
 namespace {
 
 using wavehax::Bf16;
+using wavehax::padded;
 using wavehax::TileKernels;
 using wavehax::TileShape;
-using wavehax::padded;
 
 constexpr double kHalfUlp = 1.0 / 256;  // of bfloat16: the relative error of rounding
 constexpr double kGelu = 1.0e-4;        // error of gelu before its result is rounded
@@ -33,7 +34,9 @@ float to_float(Bf16 half) {
 }
 
 // Where bin f of channel c lies in planes.
-long at(const TileShape& s, int c, int f) { return (static_cast<long>(f / 16) * s.channels + c) * 16 + f % 16; }
+long at(const TileShape& s, int c, int f) {
+  return (static_cast<long>(f / 16) * s.channels + c) * 16 + f % 16;
+}
 
 // A row with random values, zero in channels that are padding.
 Floats random_row(const TileKernels& k, const TileShape& s) {
@@ -46,16 +49,21 @@ Floats random_row(const TileKernels& k, const TileShape& s) {
 }
 
 double second_part(const Floats& row, const TileShape& s, int c, int i) {
-  return to_float(reinterpret_cast<const Bf16*>(row.data() + s.planes_size())[c * s.half_columns() + i]);
+  return to_float(
+      reinterpret_cast<const Bf16*>(row.data() + s.planes_size())[c * s.half_columns() + i]);
 }
 
 void test_project(const TileKernels& k, int rows, int parts, int taps, int depth, int outputs) {
   const int width = padded(depth);
-  Floats w = random_floats(static_cast<std::size_t>(outputs) * depth * taps), b = random_floats(outputs);
-  wavehax::Weights weights({{"p.weight", {{outputs, depth, taps}, w.data()}}, {"p.bias", {{outputs}, b.data()}}});
-  const auto projections = wavehax::by_tap<wavehax::TileProjection>(weights, "p", outputs, depth, taps);
+  Floats w = random_floats(static_cast<std::size_t>(outputs) * depth * taps),
+         b = random_floats(outputs);
+  wavehax::Weights weights(
+      {{"p.weight", {{outputs, depth, taps}, w.data()}}, {"p.bias", {{outputs}, b.data()}}});
+  const auto projections =
+      wavehax::by_tap<wavehax::TileProjection>(weights, "p", outputs, depth, taps);
   const int columns = projections[0].columns;
-  const Floats x = random_floats(static_cast<std::size_t>(rows + taps - 1) * parts * width);  // also values beyond the depth
+  const Floats x = random_floats(static_cast<std::size_t>(rows + taps - 1) * parts *
+                                 width);  // also values beyond the depth
   std::vector<const float*> inputs;
   for (int r = 0; r < rows; ++r)
     for (int p = 0; p < parts; ++p)
@@ -75,7 +83,8 @@ void test_project(const TileKernels& k, int rows, int parts, int taps, int depth
       double sum = b[n], magnitude = std::fabs(b[n]);
       for (int j = 0; j < taps; ++j)
         for (int d = 0; d < depth; ++d) {
-          const double product = static_cast<double>(rounded(inputs[i * taps + j][d])) * bf16(w[(n * depth + d) * taps + j]);
+          const double product = static_cast<double>(rounded(inputs[i * taps + j][d])) *
+                                 bf16(w[(n * depth + d) * taps + j]);
           sum += product;
           magnitude += std::fabs(product);
         }
@@ -84,7 +93,8 @@ void test_project(const TileKernels& k, int rows, int parts, int taps, int depth
 }
 
 // The one bin that is alone has weights in float32.
-void check_depthwise(const TestBlock<wavehax::TileBlock>& t, const std::vector<Floats>& rows, int first, const Floats& planes) {
+void check_depthwise(const TestBlock<wavehax::TileBlock>& t, const std::vector<Floats>& rows,
+                     int first, const Floats& planes) {
   const TileShape& s = t.block.shape;
   for (int f = 0; f < s.bins; ++f)
     for (int c = 0; c < s.depth; ++c) {
@@ -102,7 +112,8 @@ void check_depthwise(const TestBlock<wavehax::TileBlock>& t, const std::vector<F
 }
 
 // Every factor that was rounded is wrong by half a unit at most.
-void check_mlp(const TestBlock<wavehax::TileBlock>& t, const Floats& x, const Floats& scale, const Floats& shift, const Floats& residual, const Floats& out) {
+void check_mlp(const TestBlock<wavehax::TileBlock>& t, const Floats& x, const Floats& scale,
+               const Floats& shift, const Floats& residual, const Floats& out) {
   const TileShape& s = t.block.shape;
   const int expanded = static_cast<int>(t.b1.size());
   for (int f = 0; f < s.bins; ++f) {
@@ -110,7 +121,8 @@ void check_mlp(const TestBlock<wavehax::TileBlock>& t, const Floats& x, const Fl
     for (int e = 0; e < expanded; ++e) {
       double sum = t.b1[e], magnitude = 0.0;
       for (int c = 0; c < s.depth; ++c) {
-        const double product = (static_cast<double>(x[at(s, c, f)]) * scale[c] + shift[c]) * bf16(t.w1[e * s.depth + c]);
+        const double product = (static_cast<double>(x[at(s, c, f)]) * scale[c] + shift[c]) *
+                               bf16(t.w1[e * s.depth + c]);
         sum += product;
         magnitude += std::fabs(product);
       }
@@ -119,7 +131,8 @@ void check_mlp(const TestBlock<wavehax::TileBlock>& t, const Floats& x, const Fl
       error[e] += kHalfUlp * (std::fabs(hidden[e]) + error[e]);
     }
     for (int c = 0; c < s.depth; ++c) {
-      double sum = static_cast<double>(t.b2[c]) + residual[at(s, c, f)], bound = 1e-5 * (std::fabs(sum) + 1.0);
+      double sum = static_cast<double>(t.b2[c]) + residual[at(s, c, f)],
+             bound = 1e-5 * (std::fabs(sum) + 1.0);
       for (int e = 0; e < expanded; ++e) {
         const double w = bf16(t.w2[c * expanded + e]);
         sum += hidden[e] * w;
@@ -134,13 +147,16 @@ void check_second_part(const TestBlock<wavehax::TileBlock>& t, const Floats& row
   const TileShape& s = t.block.shape;
   for (int c = 0; c < s.depth; ++c)
     for (int i = 0; i < s.half_columns(); ++i) {
-      const int bin = i - s.mirrored(), f = bin < 0 ? -bin : bin < s.bins ? bin : 2 * (s.bins - 1) - bin;
+      const int bin = i - s.mirrored(), f = bin < 0        ? -bin
+                                            : bin < s.bins ? bin
+                                                           : 2 * (s.bins - 1) - bin;
       const double expected = bin < s.bins + s.mirrored() ? rounded(row[at(s, c, f)]) : 0.0;
       check(second_part(row, s, c, i) == expected, "tiles mirror");
     }
 }
 
-void test_block(const TileKernels& k, int bins, int channels, int expanded, int taps, int frames, int count, bool scaled) {
+void test_block(const TileKernels& k, int bins, int channels, int expanded, int taps, int frames,
+                int count, bool scaled) {
   const TestBlock<wavehax::TileBlock> t(bins, channels, expanded, taps, frames);
   const TileShape& s = t.block.shape;
   std::vector<Floats> rows, planes(count, Floats(s.planes_size()));
@@ -150,23 +166,28 @@ void test_block(const TileKernels& k, int bins, int channels, int expanded, int 
   for (const Floats& row : rows) in.push_back(row.data());
   for (Floats& p : planes) to.push_back(p.data());
   k.depthwise(in.data(), count, s, t.block.weights(), to.data());
-  Floats scratch(s.scratch_size()), out(s.row_size()), scale = scaled ? random_floats(s.channels) : Floats(s.channels, 1.0f);
+  Floats scratch(s.scratch_size()), out(s.row_size()),
+      scale = scaled ? random_floats(s.channels) : Floats(s.channels, 1.0f);
   const Floats shift = scaled ? random_floats(s.channels) : Floats(s.channels);
   for (int i = 0; i < count; ++i) {
     check_depthwise(t, rows, i, planes[i]);
     Floats residual = rows[i];
-    k.mlp(to[i], s, t.block.weights(), scaled ? scale.data() : nullptr, shift.data(), residual.data(), out.data(), scratch.data());
+    k.mlp(to[i], s, t.block.weights(), scaled ? scale.data() : nullptr, shift.data(),
+          residual.data(), out.data(), scratch.data());
     check_mlp(t, planes[i], scale, shift, residual, out);
     check_second_part(t, out);
-    k.mlp(to[i], s, t.block.weights(), scaled ? scale.data() : nullptr, shift.data(), residual.data(), residual.data(), scratch.data());
+    k.mlp(to[i], s, t.block.weights(), scaled ? scale.data() : nullptr, shift.data(),
+          residual.data(), residual.data(), scratch.data());
     check(residual == out, "tiles mlp in place gives the same bits");
   }
 }
 
 void test_planes(const TileKernels& k, int count, int bins, int channels) {
   const TileShape s = {1, 1, bins, channels, padded(channels), 16};
-  const Floats planes = random_floats(static_cast<std::size_t>(count) * s.columns()), b = random_floats(s.channels), b2 = random_floats(count);
-  Floats w = random_floats(static_cast<std::size_t>(count) * s.channels), row(s.row_size()), back(planes.size());
+  const Floats planes = random_floats(static_cast<std::size_t>(count) * s.columns()),
+               b = random_floats(s.channels), b2 = random_floats(count);
+  Floats w = random_floats(static_cast<std::size_t>(count) * s.channels), row(s.row_size()),
+         back(planes.size());
   std::vector<const float*> in;
   std::vector<float*> to;
   for (int i = 0; i < count; ++i) {
@@ -199,20 +220,24 @@ void test_planes(const TileKernels& k, int count, int bins, int channels) {
     }
   }
   check_close(static_cast<float>(k.sum(row.data(), s)), total, magnitude, bins, "tiles sum");
-  check_close(static_cast<float>(k.sum_squares(row.data(), 0.5f, s)), squares, squares, bins * channels / 16, "tiles sum_squares");
+  check_close(static_cast<float>(k.sum_squares(row.data(), 0.5f, s)), squares, squares,
+              bins * channels / 16, "tiles sum_squares");
 }
 
 }  // namespace
 
 int main() {
-  const TileKernels* k = wavehax::tile_kernels(wavehax::choose_kernels(wavehax::available_isas().front()));
+  const TileKernels* k =
+      wavehax::tile_kernels(wavehax::choose_kernels(wavehax::available_isas().front()));
   if (k == nullptr) return report();
   for (int rows : {1, 2, 8, 9, 17})
-    for (int outputs : {1, 16, 33, 150}) test_project(*k, rows, 1 + rows % 2, 1 + rows % 3, 1 + outputs % 37, outputs);
+    for (int outputs : {1, 16, 33, 150})
+      test_project(*k, rows, 1 + rows % 2, 1 + rows % 3, 1 + outputs % 37, outputs);
   for (int channels : {1, 16, 17, 48})
     for (int bins : {1, 2, 15, 16, 17, 61, 257}) {
       const int taps = 1 + 2 * ((bins + channels) % 9);
-      test_block(*k, bins, channels, channels * (1 + bins % 4), taps / 2 < bins ? taps : 1, 1 + bins % 7, 1 + bins % 4, bins % 2 == 0);
+      test_block(*k, bins, channels, channels * (1 + bins % 4), taps / 2 < bins ? taps : 1,
+                 1 + bins % 7, 1 + bins % 4, bins % 2 == 0);
       test_planes(*k, 1 + bins % 12, bins, channels);
     }
   test_block(*k, 40, 5, 90, 33, 3, 2, true);  // a window of several tiles
