@@ -147,3 +147,33 @@ def test_a_sound_of_a_sample_rate_that_no_recording_has_is_refused_at_once(rate,
         ValueError, match=rf"a\.wav: sample rate {rate} Hz: cannot be resampled to 24000 Hz"
     ):
         read_audio(tmp_path / "a.wav", 24000)
+
+
+def test_a_part_and_a_channel_are_those_samples_of_the_file(tmp_path: Path) -> None:
+    samples = np.random.default_rng(0).uniform(-1, 1, (8000, 2)).astype(np.float32)
+    soundfile.write(tmp_path / "a.wav", samples, 8000, subtype="FLOAT")
+    wave, _ = read_audio(tmp_path / "a.wav", start=0.25, duration=0.5, channel=1)
+    np.testing.assert_array_equal(wave, samples[2000:6000, 1])
+    wave, _ = read_audio(tmp_path / "a.wav", start=0.75)
+    np.testing.assert_array_equal(wave, samples[6000:].mean(axis=1))
+    wave, _ = read_audio(tmp_path / "a.wav", start=0.5, duration=0.55)  # rounded in a manifest
+    assert len(wave) == 4000
+
+
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        ({"start": 1.0}, "start=1: expected 0 to 1 seconds"),
+        ({"start": -0.5}, "start=-0.5: expected 0 to 1 seconds"),
+        ({"duration": 0.0}, "duration=0: expected a part of its 1 seconds"),
+        ({"start": 0.5, "duration": 0.7}, "start=0.5, duration=0.7: expected a part of its 1"),
+        ({"channel": 2}, "has no channel 2: expected 0 to 1"),
+        ({"channel": -1}, "has no channel -1"),
+    ],
+)
+def test_a_part_that_a_file_does_not_have_is_refused(
+    tmp_path: Path, part: dict, message: str
+) -> None:
+    soundfile.write(tmp_path / "a.wav", np.zeros((8000, 2)), 8000)
+    with pytest.raises(ValueError, match=rf"a\.wav: .*{message}"):
+        read_audio(tmp_path / "a.wav", **part)
