@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from wavehax.config import FILTER_TAPS, GeneratorConfig
-from wavehax.nn.layers import INIT_STD, pad_time
+from wavehax.nn.layers import INIT_STD
+from wavehax.nn.padding import pad_time
 
 PQMF_CUTOFF = 0.142
 """Cutoff of the prototype over sample_rate / 2, the authors' choice for four streams."""
