@@ -49,8 +49,16 @@ class _Depthwise(torch.autograd.Function):
     ) -> tuple[Tensor, ...]:
         channels = x.shape[-1]
         out, mean, variance = torch.empty_like(x), x.new_empty(channels), x.new_empty(channels)
-        inputs, results = (_array(x), _array(weight)), _arrays(out, mean, variance)
-        _training.depthwise_forward(*inputs, before, causal, torch.get_num_threads(), *results)
+        _training.depthwise_forward(
+            _array(x),
+            _array(weight),
+            before,
+            causal,
+            torch.get_num_threads(),
+            out=_array(out),
+            mean=_array(mean),
+            variance=_array(variance),
+        )
         ctx.save_for_backward(x, weight, out, mean)
         ctx.padding = before, causal
         return out, mean, variance, x
@@ -66,7 +74,8 @@ class _Depthwise(torch.autograd.Function):
         slope = grad_variance * (2 / count)
         offset = grad_mean / count - slope * mean
         before, causal = ctx.padding
-        results = torch.empty_like(x), torch.empty_like(weight)
+        grad_in = torch.empty_like(x)
+        grad_weight = torch.empty_like(weight, memory_format=torch.contiguous_format)
         _training.depthwise_backward(
             _array(x),
             _array(weight),
@@ -78,9 +87,10 @@ class _Depthwise(torch.autograd.Function):
             before,
             causal,
             torch.get_num_threads(),
-            *_arrays(*results),
+            grad_x=_array(grad_in),
+            grad_weight=_array(grad_weight),
         )
-        return *results, None, None
+        return grad_in, grad_weight, None, None
 
 
 def mlp(x: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor, residual: Tensor) -> Tensor:
@@ -109,17 +119,24 @@ class _Mlp(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, ...]:
         x, w1, b1, w2, b2 = (_array(tensor) for tensor in ctx.saved_tensors)
         gradients = [torch.empty_like(tensor) for tensor in ctx.saved_tensors]
+        grad_x, grad_w1, grad_b1, grad_w2, grad_b2 = (_array(tensor) for tensor in gradients)
         _training.mlp_backward(
-            x, w1, b1, w2, b2, _array(grad), torch.get_num_threads(), *_arrays(*gradients)
+            x,
+            w1,
+            b1,
+            w2,
+            b2,
+            _array(grad),
+            torch.get_num_threads(),
+            grad_x,
+            grad_w1,
+            grad_b1,
+            grad_w2,
+            grad_b2,
         )
         return *gradients, grad
 
 
 def _array(tensor: Tensor) -> np.ndarray:
-    """The values in C order, in the tensor's own memory where they lie there so."""
+    """The values in C order; a contiguous tensor shares its memory, and can be written to so."""
     return tensor.detach().contiguous().numpy()
-
-
-def _arrays(*tensors: Tensor) -> list[np.ndarray]:
-    """The memory of tensors that are written to, which are contiguous."""
-    return [x.numpy() for x in tensors]

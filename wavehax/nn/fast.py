@@ -55,7 +55,8 @@ def block(layer: ConvNeXtBlock, x: Tensor) -> Tensor | None:
 
     conv, norm = layer.dwconv, layer.norm
     y, mean, variance, x = cpu.depthwise(x, conv.weight, conv.before, conv.causal)
-    w1, b1 = layer.pwconv1.weight, layer.pwconv1.bias
+    w1: Tensor = layer.pwconv1.weight
+    b1: Tensor = layer.pwconv1.bias
     if isinstance(norm, BatchNorm):
         scale, shift = _batch_affine(norm, mean, variance, count=y[..., 0].numel())
         w1, b1 = w1 * scale, torch.addmv(b1, w1, shift)
