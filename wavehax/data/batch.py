@@ -25,7 +25,7 @@ class Batch(NamedTuple):
 
     @classmethod
     def of(cls, arrays: ArrayBatch) -> Batch:
-        """Share the memory of arrays."""
+        """Make tensors that share the memory of `arrays`."""
         return cls(*map(torch.from_numpy, arrays))
 
     def inputs(self, generator: WaveGenerator) -> tuple[Tensor, Tensor, Tensor]:

@@ -99,8 +99,10 @@ def _recording(folder: Path, row: dict[str, str], place: str) -> Recording:
 
 
 def write_manifest(folder: Path, recordings: Iterable[Recording]) -> None:
-    """Write FOLDER/MANIFEST.tsv, which evaluation reads as a corpus: the paths in it are
-    absolute."""
+    """Write FOLDER/MANIFEST.tsv, which evaluation reads as a corpus.
+
+    The paths in it are absolute.
+    """
     with (
         replacing(folder / MANIFEST, overwrite=True) as temporary,
         open(temporary, "w", newline="", encoding="utf-8") as file,

@@ -18,8 +18,8 @@ from wavehax.data.segments import Draw, Draws, load_array
 from wavehax.mel import harmonics
 from wavehax.mel.features import mel_filterbank
 
-_ZERO_CROSSINGS = 24  # of the interpolating sinc on each side
-_ROLLOFF = 0.97  # its cutoff over the lower of the two Nyquist frequencies
+_ZERO_CROSSINGS = 24  # on each side of the interpolating sinc
+_ROLLOFF = 0.97  # cutoff of the sinc over the lower of the two Nyquist frequencies
 
 
 def ahead(

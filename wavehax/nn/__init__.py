@@ -1,4 +1,4 @@
-"""The generator in PyTorch: the readable specification, and what is trained.
+"""The generator in PyTorch: the readable specification, which is also what training runs.
 
 Needs the extra [train].
 """

@@ -23,7 +23,7 @@ from torch.nn.utils.parametrizations import weight_norm
 
 from wavehax.nn.stft import log_magnitude
 
-SLOPE = 0.1  # of LeakyReLU below 0
+SLOPE = 0.1  # slope of LeakyReLU below 0
 PERIOD_STRIDES = (3, 3, 3, 3, 1)
 SPECTRAL_KERNELS = ((7, 5), (5, 3), (5, 3), (3, 3), (3, 3), (3, 3))  # (bins, frames)
 SPECTRAL_STRIDES = ((2, 2), (2, 1), (2, 2), (2, 1), (2, 2), (1, 1))
@@ -31,8 +31,13 @@ LOG_KERNELS = ((7, 5), (5, 3), (5, 3), (3, 3), (3, 3))  # (bins, frames)
 LOG_STRIDES = ((2, 1), (2, 1), (2, 2), (2, 1), (1, 1))
 LOG_WIDTHS = (1, 1, 2, 2, 2)  # channels of each layer divided by log_channels
 LOG_SLOPE, LOG_OFFSET = 0.3, 1.5  # bring log magnitudes of speech to about -1 to 1.5
-LOG_RESOLUTIONS = ((2048, 512), (1024, 256), (512, 128), (256, 64), (128, 32))  # (n_fft, hop)
-
+LOG_RESOLUTIONS = (
+    (2048, 512),
+    (1024, 256),
+    (512, 128),
+    (256, 64),
+    (128, 32),
+)
 Judgement = tuple[list[Tensor], list[list[Tensor]]]
 """Outputs and feature maps, one entry for each sub-discriminator."""
 
@@ -48,14 +53,14 @@ class DiscriminatorConfig:
     """
 
     periods: tuple[int, ...] = (2, 3, 5, 7, 11)  # samples
-    period_channels: int = 32  # of the first convolution; every next one has four times that number
-    max_period_channels: int = 1024  # of any convolution
+    period_channels: int = 32  # first convolution; every next one has four times that number
+    max_period_channels: int = 1024  # at which that growth stops
     resolutions: tuple[tuple[int, int], ...] = ((1024, 256), (2048, 512), (512, 128))
     """(n_fft, hop) in samples, of linear magnitudes."""
     spectral_channels: int = 32
     log_resolutions: tuple[tuple[int, int], ...] = ()
     """(n_fft, hop) in samples, of log magnitudes."""
-    log_channels: int = 16  # of the first two convolutions; the others have twice that number
+    log_channels: int = 16  # first two convolutions; the others have twice that number
     log_lowest: float = 0.0  # cycles per sample; bins of log magnitudes below are not seen
 
     PRESETS: ClassVar[tuple[str, ...]] = ("univnet", "light", "spectral", "log", "log_light")
@@ -114,7 +119,7 @@ class DiscriminatorConfig:
 
     @property
     def names(self) -> list[str]:
-        """What each sub-discriminator looks at, such as `period_2`, `stft_1024`, `log_512`."""
+        """Names of the sub-discriminators in their order, such as `period_2`, `stft_1024`, `log_512`."""
         spectral = [f"stft_{n_fft}" for n_fft, _ in self.resolutions]
         log = [f"log_{n_fft}" for n_fft, _ in self.log_resolutions]
         return [*(f"period_{period}" for period in self.periods), *spectral, *log]

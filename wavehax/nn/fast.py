@@ -103,8 +103,8 @@ def _batch_affine(
 
     Args:
         norm: in training.
-        mean: [C], over the `count` values that each channel has in this process; every process has
-            as many.
+        mean: [C], over the `count` values that each channel has in this process. Every process has
+            the same number of values.
         variance: [C], the biased one of these values.
         count: at least 2.
     """

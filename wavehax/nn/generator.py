@@ -83,9 +83,9 @@ class WaveGenerator(nn.Module):
         return self.config.frame_alignment == "centre"
 
     def prior_length(self, frames: int) -> int:
-        """Samples of the prior of T frames.
+        """Number of samples in the prior for `frames` frames.
 
-        There are as many as in the waveform; with centred frames, half a hop more at both ends.
+        It is as long as the waveform; with centred frames, half a hop longer at either end.
         """
         return (frames + self.centred) * self.config.hop_length
 

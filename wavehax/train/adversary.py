@@ -41,7 +41,7 @@ class Adversary:
         self.model = fabric.setup_module(self.bare, move_to_device=True)
         captured = distributed.on_one_gpu(fabric)
         self.optimizer = discriminator_optimizer(self.bare, config, captured)
-        self.scale = torch.zeros((), device=fabric.device)  # of the generator's adversarial losses
+        self.scale = torch.zeros((), device=fabric.device)  # weight of the adversarial losses
 
     def active(self, step: int) -> bool:
         """Whether the discriminators take part in this step."""
@@ -106,7 +106,7 @@ class Adversary:
         return gradient, terms | self._scales(real_outputs, fake_outputs)
 
     def _scales(self, real: Sequence[Tensor], fake: Sequence[Tensor]) -> dict[str, Tensor]:
-        """The loss of each sub-discriminator, by what it looks at."""
+        """The loss of each sub-discriminator, under its name in the log."""
         losses = {}
         for name, a, b in zip(self.bare.config.names, real, fake, strict=True):
             of_real, of_fake = discriminator_loss([a.detach()], [b.detach()], self.config.loss)

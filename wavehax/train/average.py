@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _MAX_SUM_ERROR = 1e-6  # by which the sum of the weights may differ from 1
 _TRIAL_FRAMES, _TRIAL_F0 = 50, 150.0  # frames and F0 in Hz of the trial of a new model
-_SEED = 0  # of the segments on which batch norms are measured
+_SEED = 0  # decides on which segments batch norms are measured
 
 
 def average(

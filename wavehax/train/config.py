@@ -26,15 +26,16 @@ class LossConfig:
     quarter of its window.
     """
 
-    mel_weight: float = 45.0  # of the score of log-mels; adversarial losses have weights near 1
+    mel_weight: float = 45.0  # weight of the score of log-mels; adversarial losses have about 1
     n_ffts: tuple[int, ...] = (256, 512, 1024, 2048)  # samples, the windows of the mels
     n_mels: tuple[int, ...] = (32, 64, 100, 160)  # bands of the mel with each window
     floor: float = 1e-5  # least magnitude in a mel
-    log_weight: float = 0.0  # of the score of log magnitudes of single bins
+    log_weight: float = 0.0  # weight of the score of log magnitudes of single bins
     log_n_ffts: tuple[int, ...] = ()  # samples, its windows
     repulsion: float = 0.0  # 1: two outputs a segment must differ as recordings do; 0: one output
     repulsion_from: float = 0.0  # Hz, the lowest band in which they must
-    unvoiced_weight: float = 0.0  # of the score of complex unvoiced spectra, from repulsion_from on
+    # Weight of the score of complex unvoiced spectra, which sees bins from repulsion_from on.
+    unvoiced_weight: float = 0.0
     unvoiced_n_ffts: tuple[int, ...] = ()  # samples, its windows
 
     def __post_init__(self) -> None:
@@ -80,8 +81,8 @@ class OptimizerConfig:
     beta2: float = 0.99
     weight_decay: float = 0.0
     warmup_steps: int = 100
-    max_grad_norm: float = 10.0  # of the weighted sum of losses
-    ema_decay: float = 0.999  # of the averaged weights, which are the ones exported
+    max_grad_norm: float = 10.0  # greatest norm of the gradient of the weighted sum of losses
+    ema_decay: float = 0.999  # decay a step of the averaged weights, which are exported
 
     def __post_init__(self) -> None:
         check_number("optimizer.learning_rate", self.learning_rate, positive=True)
@@ -107,7 +108,7 @@ class AdversaryConfig:
     alone_steps: int = 0  # steps from start_step on in which the generator stands still
     ramp_steps: int = 0  # steps after those in which both weights below grow from 0
     adversarial_weight: float = 1.0
-    feature_weight: float = 2.0  # of feature matching
+    feature_weight: float = 2.0  # weight of feature matching
     normalize_features: bool = False  # each map's difference relative to the map's mean magnitude
     learning_rate: float = 2e-4  # cosine to zero at `max_steps`
     # Share of right judgements above which the learning rate falls; 1: it never does.
@@ -170,7 +171,8 @@ class TrainConfig:
     monitor: MonitorConfig = field(default_factory=MonitorConfig)
     # A model (file, shipped name, ...) or another run, with whose averaged weights this one starts.
     init_from: str = ""
-    precision: str = "fp32"  # of the generator; "bf16": matrix products and convolutions, for GPUs
+    # Precision of the generator; "bf16": that of matrix products and convolutions, for GPUs.
+    precision: str = "fp32"
     # Parts in which a batch passes, for less memory. Batch norm then sees one part at a time.
     accumulate: int = 1
     accelerator: str = "auto"  # "cpu", "cuda", or "auto" for a GPU if there is one

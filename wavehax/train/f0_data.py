@@ -59,7 +59,7 @@ def white_noise_bands(features: FeatureConfig) -> np.ndarray:
     It is not logarithmic. A band adds up magnitudes of bins, which are equal on average for noise.
     For a band of several bins the true value is at most 12 % (1 dB) lower.
     """
-    window_energy = 3 / 8 * features.n_fft  # of a Hann window
+    window_energy = 3 / 8 * features.n_fft  # sum of the squares of a Hann window
     return np.sqrt(window_energy) * mel_filterbank(features).sum(axis=1)
 
 

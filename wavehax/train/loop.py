@@ -63,7 +63,7 @@ class Trainer:
         """
         self.config, self.run_dir = config, Path(config.run_dir)
         self.fabric = fabric or distributed.start(config)
-        torch.manual_seed(config.seed)  # of the initial weights; nothing is drawn from it later
+        torch.manual_seed(config.seed)  # for the initial weights; nothing is drawn from it later
         self.data: SegmentDataset | ResidentDataset = self._dataset()
         model = self._build_generator()
         if config.init_from and newest(self.checkpoints) is None:

@@ -173,7 +173,7 @@ class Update:
         made = made.unflatten(0, batch.noise.shape[:2])[:, :, 0]  # [B, S, N]
         target, waves = (self._heard(batch, x) for x in (batch.audio, made))
         terms: dict[str, Tensor] = {}
-        sources: list[Tensor] = []  # of the backward pass through the generator
+        sources: list[Tensor] = []  # at which the backward pass through the generator begins
         gradients: list[Tensor | None] = []  # with respect to them; None: a loss, whose own is 1
         if mode.generates:
             scores, total = self._scores(batch, waves, target)
