@@ -31,13 +31,8 @@ LOG_KERNELS = ((7, 5), (5, 3), (5, 3), (3, 3), (3, 3))  # (bins, frames)
 LOG_STRIDES = ((2, 1), (2, 1), (2, 2), (2, 1), (1, 1))
 LOG_WIDTHS = (1, 1, 2, 2, 2)  # channels of each layer divided by log_channels
 LOG_SLOPE, LOG_OFFSET = 0.3, 1.5  # bring log magnitudes of speech to about -1 to 1.5
-LOG_RESOLUTIONS = (
-    (2048, 512),
-    (1024, 256),
-    (512, 128),
-    (256, 64),
-    (128, 32),
-)
+LOG_RESOLUTIONS = ((2048, 512), (1024, 256), (512, 128), (256, 64), (128, 32))
+
 Judgement = tuple[list[Tensor], list[list[Tensor]]]
 """Outputs and feature maps, one entry for each sub-discriminator."""
 
@@ -119,7 +114,7 @@ class DiscriminatorConfig:
 
     @property
     def names(self) -> list[str]:
-        """Names of the sub-discriminators in their order, such as `period_2`, `stft_1024`, `log_512`."""
+        """Names of the sub-discriminators in order, such as `period_2`, `stft_1024`, `log_512`."""
         spectral = [f"stft_{n_fft}" for n_fft, _ in self.resolutions]
         log = [f"log_{n_fft}" for n_fft, _ in self.log_resolutions]
         return [*(f"period_{period}" for period in self.periods), *spectral, *log]

@@ -211,10 +211,7 @@ def generator_loss(fake: Sequence[Tensor], kind: str) -> Tensor:
 
     Args:
         fake: outputs D of the sub-discriminators for generated waves.
-        kind: one of KINDS.
-
-    Raises:
-        ValueError: `kind` is another.
+        kind: one of KINDS; ValueError for another.
     """
     _check_kind(kind)
     if kind == "hinge":
@@ -233,10 +230,7 @@ def discriminator_loss(
     Args:
         real: outputs D of the sub-discriminators for recordings.
         fake: those for generated waves, which are detached from the generator.
-        kind: one of KINDS.
-
-    Raises:
-        ValueError: `kind` is another.
+        kind: one of KINDS; ValueError for another.
     """
     _check_kind(kind)
     if kind == "hinge":
@@ -284,10 +278,7 @@ def win_rate(real: Sequence[Tensor], fake: Sequence[Tensor], kind: str) -> Tenso
     """The share of right outputs, the mean over sub-discriminators; chance gives 0.5.
 
     An output is right above the middle of the targets for a recording, and below it for a generated
-    wave. The middle is 0 for `hinge` and 1/2 for `least_squares`.
-
-    Raises:
-        ValueError: `kind` is not in KINDS.
+    wave. The middle is 0 for `hinge` and 1/2 for `least_squares`. ValueError for another `kind`.
     """
     _check_kind(kind)
     middle = 0.0 if kind == "hinge" else 0.5
