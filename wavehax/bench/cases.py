@@ -11,6 +11,8 @@ depend on their values.
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import json
 import platform
 import statistics
@@ -96,30 +98,24 @@ def model_cases(
     """
     config = voc.config
     mel, f0 = inputs(config, seconds)
-    common = {
-        "seconds": len(f0) * config.hop_length / config.sample_rate,
-        "isa": voc.isa,
-        "precision": voc.precision,
-        "operations": len(f0) * operations_per_frame(config),
-    }
-    cases = [
-        Case(name, "whole", run=lambda n=n: voc(mel, f0, threads=n), threads=n, **common)
-        for n in threads
-    ]
+    length = len(f0) * config.hop_length / config.sample_rate
+    operations = len(f0) * operations_per_frame(config)
+
+    def case(
+        what: str, run: Callable[..., Any], *arguments: Any, threads: int = 1, voices: int = 1
+    ) -> Case:
+        work = functools.partial(run, *arguments)
+        return Case(
+            name, what, voices * length, work, voc.isa, voc.precision, threads, voices * operations
+        )
+
+    cases = [case("whole", functools.partial(voc, mel, f0, threads=n), threads=n) for n in threads]
     if voc.predicts_f0:
-        alone = common | {"precision": "fp32", "operations": 0.0}
-        cases.append(Case(name, "f0", run=lambda: voc.f0(mel), **alone))
-    for chunk in chunks if config.streamable else ():
-        cases.append(
-            Case(name, f"stream {chunk}", run=lambda c=chunk: _stream(voc, mel, f0, c), **common)
-        )
-    for count in voices if config.streamable else ():
-        all_of_them = common | {key: common[key] * count for key in ("seconds", "operations")}
-        cases.append(
-            Case(
-                name, f"voices {count}", run=lambda n=count: _voices(voc, mel, f0, n), **all_of_them
-            )
-        )
+        predictor = case("f0", voc.f0, mel)
+        cases.append(dataclasses.replace(predictor, precision="fp32", operations=0.0))
+    if config.streamable:
+        cases += [case(f"stream {chunk}", _stream, voc, mel, f0, chunk) for chunk in chunks]
+        cases += [case(f"voices {n}", _voices, voc, mel, f0, n, voices=n) for n in voices]
     return cases
 
 

@@ -8,7 +8,6 @@ their values.
 from __future__ import annotations
 
 import importlib.util
-import io
 import logging
 from typing import Any
 
@@ -96,9 +95,9 @@ def _onnx_case(
     if any(importlib.util.find_spec(module) is None for module in ("onnxruntime", "onnxscript")):
         return []
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    file = io.BytesIO()
-    torch.onnx.export(network.eval(), values, dynamo=True, verbose=False).save(file)
-    session = _session(file.getvalue())
+    program = torch.onnx.export(network.eval(), values, dynamo=True, verbose=False)
+    assert program is not None  # as it is with dynamo=False alone
+    session = _session(program.model_proto.SerializeToString())
     feed = {
         node.name: value.numpy() for node, value in zip(session.get_inputs(), values, strict=True)
     }

@@ -10,7 +10,7 @@ import wavehax
 from wavehax.cli import evaluate_aliasing, evaluate_f0, shared, types
 from wavehax.cli.types import Commands
 from wavehax.errors import UsageError, optional_module
-from wavehax.evaluate.items import SPLITS
+from wavehax.evaluate import SPLITS
 from wavehax.models.locate import DEFAULT_MODEL
 from wavehax.vocoder import PRECISIONS
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import wavehax
 from wavehax.cli import types
 from wavehax.errors import optional_module
-from wavehax.evaluate.items import SPLITS
+from wavehax.evaluate import SPLITS
 
 DESCRIPTION = """Score the F0 that a model predicts from the mels of recordings against WORLD
 Harvest's, over all frames of a split; then that from the same mels smoothed over bands and over

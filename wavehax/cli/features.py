@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import functools
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,6 @@ from wavehax.cli import shared
 from wavehax.cli.types import Commands
 from wavehax.config import FEATURES, FeatureConfig
 from wavehax.errors import say
-from wavehax.files import batch
 from wavehax.files.outputs import refuse_existing, replacing
 from wavehax.files.sound import read_audio
 from wavehax.mel.features import f0_from_audio, log_mel
@@ -40,6 +40,8 @@ def add(commands: Commands) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from wavehax.files import batch
+
     features = (
         FEATURES[arguments.features]
         if arguments.features
@@ -58,7 +60,8 @@ def features_file(
         raise ValueError(f"{output}: unknown file type {output.suffix!r}; expected .npz")
     refuse_existing(output, arguments.force)
     audio, _ = read_audio(path, features.sample_rate)
-    arrays = {"mel": log_mel(audio, features)}
+    # Any, for numpy's types would have keyword arguments be flags.
+    arrays: dict[str, Any] = {"mel": log_mel(audio, features)}
     try:
         arrays["f0"] = f0_from_audio(audio, features)
     except ModuleNotFoundError as error:

@@ -8,7 +8,6 @@ from typing import Any
 
 import wavehax
 from wavehax.cli import types
-from wavehax.files.yaml import read_card
 from wavehax.vocoder import PRECISIONS
 
 MODEL_HELP = (
@@ -44,6 +43,8 @@ def add_card(command: argparse.ArgumentParser) -> None:
 
 def read_fields(path: Path | None, reserved: dict[str, str]) -> dict[str, Any]:
     """What the file of --card says, where one is given."""
+    from wavehax.files.yaml import read_card
+
     return read_card(path, reserved) if path else {}
 
 

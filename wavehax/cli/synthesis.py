@@ -13,7 +13,6 @@ import numpy as np
 import wavehax
 from wavehax.cli import shared, types
 from wavehax.errors import UsageError, printable, say
-from wavehax.files import batch
 from wavehax.files.levels import Clipping, amplified, limited
 from wavehax.files.sound import finite_tiles, pcm16, saturates, write_blocks
 from wavehax.mel.files import read_f0
@@ -73,6 +72,8 @@ def check_stream(arguments: argparse.Namespace) -> None:
 
 def each(arguments: argparse.Namespace, work: Callable[..., None], suffix: str) -> int:
     """Work through all inputs with one loaded model."""
+    from wavehax.files import batch
+
     inputs = batch.expand(arguments.inputs)
     if len(inputs) > 1 and isinstance(arguments.f0, Path):
         raise UsageError(f"--f0 {arguments.f0}: one file cannot be the F0 of {len(inputs)} inputs")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import math
 import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Protocol
+from typing import Any, NoReturn, Protocol
 
 from wavehax.errors import UsageError
 
@@ -14,7 +15,7 @@ from wavehax.errors import UsageError
 class Parser(argparse.ArgumentParser):
     """Refuses in one line, and takes no abbreviations."""
 
-    def __init__(self, **options) -> None:
+    def __init__(self, **options: Any) -> None:
         super().__init__(**options, allow_abbrev=False)
         self._branches: dict[str, Parser] = {}
 
@@ -24,7 +25,9 @@ class Parser(argparse.ArgumentParser):
         self._branches[name] = branch
         return branch
 
-    def parse_known_args(self, args=None, namespace=None):
+    def parse_known_args(
+        self, args: Iterable[str] | None = None, namespace: Any = None
+    ) -> tuple[Any, list[str]]:
         """Parse as the branch that the first word names, if it does; nothing is left over."""
         words = list(sys.argv[1:] if args is None else args)
         branch = self._branches.get(words[0]) if words else None
@@ -35,7 +38,7 @@ class Parser(argparse.ArgumentParser):
             self.error(f"unrecognized arguments: {' '.join(unknown)}")
         return parsed, []
 
-    def error(self, message: str) -> None:
+    def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message}; see {self.prog} --help")
 
 

@@ -7,8 +7,9 @@ import functools
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from io import BufferedReader
 from pathlib import Path
-from typing import IO
+from typing import cast
 
 import numpy as np
 
@@ -92,7 +93,7 @@ def _vocode_pipe(arguments: argparse.Namespace) -> int:
         )
     voc = wavehax.load(arguments.model, isa=arguments.isa, precision=arguments.precision)
     if arguments.inputs == ["-"]:
-        blocks = vocode_frames(voc, sys.stdin.buffer, arguments)
+        blocks = vocode_frames(voc, cast(BufferedReader, sys.stdin.buffer), arguments)
     else:
         blocks = vocode_blocks(voc, Path(arguments.inputs[0]), arguments)
     if arguments.output == "-":
@@ -140,7 +141,7 @@ def _natural_log(
 
 
 def vocode_frames(
-    voc: Vocoder, source: IO[bytes], arguments: argparse.Namespace
+    voc: Vocoder, source: BufferedReader, arguments: argparse.Namespace
 ) -> Iterator[np.ndarray]:
     """Samples of raw frames, as soon as each chunk of them has come."""
     stream = voc.stream(arguments.seed, f0_scale=arguments.f0_scale)
@@ -158,7 +159,7 @@ def vocode_frames(
     yield stream.flush()
 
 
-def _raw_frames(source: IO[bytes], width: int, most: int) -> Iterator[np.ndarray]:
+def _raw_frames(source: BufferedReader, width: int, most: int) -> Iterator[np.ndarray]:
     """Whole frames float32 [1 to `most`, width], as many as have come."""
     size, pending, count = 4 * width, b"", 0
     while data := source.read1(most * size - len(pending)):

@@ -10,9 +10,6 @@ from wavehax.data.corpus import read_manifest
 from wavehax.files.sound import sound_type
 from wavehax.mel.features import F0_MAX, F0_MIN
 
-SPLITS = ("dev", "unseen", "singing")
-"""Those of a manifest that are scored unless others are asked for."""
-
 _ONE_A_SPEAKER = "unseen"  # the split of which each speaker's first file stands for the speaker
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 import numpy as np
@@ -51,7 +51,7 @@ def png(levels: np.ndarray) -> bytes:
     )
 
 
-def mel_height(hz: np.ndarray, sample_rate: int) -> np.ndarray:
+def mel_height(hz: np.ndarray | float, sample_rate: int) -> np.ndarray:
     """0 at 0 Hz to 1 at half the sample rate, evenly in mel (HTK): the vertical axis of the
     spectrograms."""
     return np.log1p(np.asarray(hz) / 700) / np.log1p(sample_rate / 2 / 700)
@@ -107,7 +107,10 @@ def spectrogram_figure(
 
 
 def plot(
-    curves: dict[str, tuple[Sequence[float], Sequence[float]]], low: float, high: float, title: str
+    curves: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    low: float,
+    high: float,
+    title: str,
 ) -> str:
     """SVG of curves against F0 on a logarithmic axis.
 
@@ -125,15 +128,15 @@ def plot(
         ' stroke="#888"/>'
     ]
     for level in range(int(low), int(high) + 1, 20):
-        y = height * (high - level) / (high - low)
+        at = height * (high - level) / (high - low)
         parts.append(
-            f'<path d="M0 {y:.1f}H{width}" stroke="#ddd"/><text x="{width + 4}"'
-            f' y="{y + 4:.1f}">{level} dB</text>'
+            f'<path d="M0 {at:.1f}H{width}" stroke="#ddd"/><text x="{width + 4}"'
+            f' y="{at + 4:.1f}">{level} dB</text>'
         )
     for tick in (tick for tick in (100, 200, 500, 1000, 2000) if min(hz) <= tick <= max(hz)):
-        x = width * np.log2(tick / min(hz)) / octaves
+        at = float(width * np.log2(tick / min(hz)) / octaves)
         parts.append(
-            f'<path d="M{x:.1f} 0V{height}" stroke="#ddd"/><text x="{x:.1f}"'
+            f'<path d="M{at:.1f} 0V{height}" stroke="#ddd"/><text x="{at:.1f}"'
             f' y="{height + 14}">{tick} Hz</text>'
         )
     for i, (label, (xs, values)) in enumerate(curves.items()):

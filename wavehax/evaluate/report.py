@@ -165,7 +165,8 @@ def _example(of_file: dict[str, Any], pair: Pair) -> str:
     sounds = {"recording": pair.natural[:length], "generated": pair.generated[:length]}
     levels = [pictures.spectrogram(wave, pair.sample_rate) for wave in sounds.values()]
     top = max(level.max() for level in levels)
-    ranges = (tuple(hz / pair.f0_scale for hz in pair.f0_range), pair.f0_range)
+    low, high = pair.f0_range
+    ranges = ((low / pair.f0_scale, high / pair.f0_scale), pair.f0_range)
     figures = ""
     for (name, wave), level, hz in zip(sounds.items(), levels, ranges, strict=True):
         f0 = pitch.harvest(wave, pair.sample_rate, hz)

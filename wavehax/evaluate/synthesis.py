@@ -103,6 +103,7 @@ class FilePair:
     hop_length: int | None = None
 
     def __call__(self, item: Item) -> Pair:
+        assert item.generated is not None  # `folder_items` names one for each
         natural, natural_rate = read_audio(item.natural)
         generated, generated_rate = read_audio(item.generated)
         rate = min(natural_rate, generated_rate)

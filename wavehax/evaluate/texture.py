@@ -51,7 +51,7 @@ def texture(
         with that of another seed (which a recording does not have).
     """
     classes = voicing(natural, rate, f0)
-    found = {}
+    found: dict[str, float] = {}
     for wave, suffix in ((generated, ""), (natural, "_recording")):
         measures = _fold_depths(wave, rate, hop, classes) | _contrasts(wave, rate, f0)
         if n_fft is not None:

@@ -16,9 +16,15 @@ OPSET = 20
 IR_VERSION = 9
 """The file format that came with it."""
 
+DType: TypeAlias = type[np.generic]
+"""The type of a tensor's values, such as np.float32."""
+
 _LAST = np.iinfo(np.int64).max
-_TYPES = {np.float32: TensorProto.FLOAT, np.float64: TensorProto.DOUBLE}
-_RESULTS = {
+_TYPES: dict[DType, TensorProto.DataType] = {
+    np.float32: TensorProto.FLOAT,
+    np.float64: TensorProto.DOUBLE,
+}
+_RESULTS: dict[str, DType] = {
     **dict.fromkeys(("Equal", "Greater", "Less", "LessOrEqual", "And"), np.bool_),
     **dict.fromkeys(("Shape", "ArgMax"), np.int64),
 }
@@ -29,7 +35,7 @@ class Tensor:
 
     __array_ufunc__ = None  # array + tensor is ours
 
-    def __init__(self, graph: Graph, name: str, dtype: type) -> None:
+    def __init__(self, graph: Graph, name: str, dtype: DType) -> None:
         self.graph, self.name, self.dtype = graph, name, dtype
 
     def op(self, kind: str, *others: Value, **attributes: Any) -> Tensor:
@@ -62,8 +68,8 @@ class Tensor:
 
     def where(self, yes: Value, no: Value) -> Tensor:
         """`yes` where this is true, `no` elsewhere; two numbers are float32."""
-        if not any(isinstance(value, Tensor) for value in (yes, no)):
-            yes = np.float32(yes)
+        if not isinstance(yes, Tensor) and not isinstance(no, Tensor):
+            yes = np.asarray(yes, np.float32)
         return self.op("Where", yes, no)
 
     def slice(self, axis: int, first: int, last: int | None = None) -> Tensor:
@@ -82,7 +88,7 @@ class Tensor:
         """With axes of length 1."""
         return self.op("Unsqueeze", integers(*axes))
 
-    def cast(self, dtype: type) -> Tensor:
+    def cast(self, dtype: DType) -> Tensor:
         """In another type."""
         return self.op("Cast", dtype=dtype, to=_TYPES[dtype])
 
@@ -101,7 +107,7 @@ class Graph:
         self._outputs: list[onnx.ValueInfoProto] = []
 
     def input(
-        self, name: str, shape: Sequence[int | str], text: str, dtype: type = np.float32
+        self, name: str, shape: Sequence[int | str], text: str, dtype: DType = np.float32
     ) -> Tensor:
         """Declare an input, dimensions by number or by symbol; `text` says what it holds."""
         self._inputs.append(helper.make_tensor_value_info(name, _TYPES[dtype], list(shape), text))
@@ -114,11 +120,14 @@ class Graph:
             helper.make_tensor_value_info(name, _TYPES[value.dtype], list(shape), text)
         )
 
-    def op(self, kind: str, *inputs: Value, dtype: type | None = None, **attributes: Any) -> Tensor:
+    def op(
+        self, kind: str, *inputs: Value, dtype: DType | None = None, **attributes: Any
+    ) -> Tensor:
         """Add an operator; `dtype`, of the result, where it is neither known nor that of the first
         input."""
         alike = inputs[1:] if kind == "Where" else inputs
-        taken = next(np.dtype(x.dtype).type for x in alike if hasattr(x, "dtype"))
+        typed = (x for x in alike if isinstance(x, (Tensor, np.ndarray, np.generic)))
+        taken: DType = np.dtype(next(typed).dtype).type
         name = f"{kind.lower()}_{len(self._nodes)}"
         names = [self._name(value, taken) for value in inputs]
         self._nodes.append(helper.make_node(kind, names, [name], name, **attributes))
@@ -136,12 +145,12 @@ class Graph:
         helper.set_model_props(model, metadata)
         return model
 
-    def _name(self, value: Value, dtype: type) -> str:
+    def _name(self, value: Value, dtype: DType) -> str:
         if value is None:
             return ""
         return value.name if isinstance(value, Tensor) else self._constant(value, dtype)
 
-    def _constant(self, value: np.ndarray | np.generic | float, dtype: type) -> str:
+    def _constant(self, value: np.ndarray | np.generic | float, dtype: DType) -> str:
         array = np.asarray(value, None if hasattr(value, "dtype") else dtype)
         key = (array.dtype.str, array.shape, array.tobytes())
         if key not in self._constants:

@@ -84,7 +84,12 @@ def build(model: Model, *, streaming: bool = False, f0_from_mel: bool = False) -
     mel = mel.op("Max", np.float32(math.log(model.features.log_floor)))
     time = Streaming(mel, config) if streaming else Whole(mel, config)
     f0_shape, f0_text = ["batch", "frames"], "Hz, 0 where unvoiced"
-    f0 = predicted_f0(time, mel, model.f0) if f0_from_mel else graph.input("f0", f0_shape, f0_text)
+    predictor = model.f0 if f0_from_mel else None
+    f0 = (
+        graph.input("f0", f0_shape, f0_text)
+        if predictor is None
+        else predicted_f0(time, mel, predictor)
+    )
     noise = graph.input("noise", ["batch", "noise_samples"], _noise_text(config, streaming))
     wave = _wave(time, model, mel, f0, noise)
     graph.output("waveform", wave, ["batch", "samples"], "nominally in [-1, 1]")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from wavehax.config import GeneratorConfig
-from wavehax.export.graph import Tensor, integers
+from wavehax.export.graph import DType, Tensor, integers
 from wavehax.export.lags import Lags
 
 STATE, NEXT_STATE = "state.", "next_state."
@@ -163,7 +163,8 @@ class Streaming(Timeline):
         length = reach.before + reach.wait
         if length == 0:
             return x
-        axis, sizes = _time_axis(shape), [length if size == -1 else size for size in shape]
+        axis = _time_axis(shape)
+        sizes: list[int | str] = [length if size == -1 else size for size in shape]
         longer = self._state(name, sizes, x.dtype).op("Concat", x, axis=axis)
         self._states.append((name, longer.slice(axis, -length), sizes))
         return longer.slice(axis, 0, reach.after - reach.wait or None)
@@ -183,7 +184,7 @@ class Streaming(Timeline):
     def set_phase(self, phase: Tensor) -> None:
         self._states.append(("phase", phase, []))
 
-    def _state(self, name: str, sizes: Sequence[int], dtype: type) -> Tensor:
+    def _state(self, name: str, sizes: Sequence[int | str], dtype: DType) -> Tensor:
         return self.mel.graph.input(
             STATE + name, ["batch", *sizes], "zeros for a voice that begins", dtype
         )

@@ -72,7 +72,7 @@ class _Graph:
         0."""
         if "mask" in self._inputs:
             return self._stream(mel, f0, noise)
-        results = self._results({"mel": mel, "f0": f0, "noise": noise, "phase": np.float64(0)}, {})
+        results = self._results({"mel": mel, "f0": f0, "noise": noise, "phase": np.zeros(())}, {})
         return results["waveform"][0], results["f0"][0] if "f0" in results else None
 
     def _stream(
@@ -93,9 +93,9 @@ class _Graph:
             state = {name: parts[-1][f"next_{name}"] for name in state}
             first += count
         wave = np.concatenate([part["waveform"][0] for part in parts])[delay:][: frames * hop]
-        return wave, np.concatenate([part["f0"][0] for part in parts])[:frames] if "f0" in parts[
-            0
-        ] else None
+        if "f0" not in self._outputs:
+            return wave, None
+        return wave, np.concatenate([part["f0"][0] for part in parts])[:frames]
 
     def _zeros(self, name: str) -> np.ndarray:
         node = self._inputs[name]

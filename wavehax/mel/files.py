@@ -4,7 +4,6 @@ executed."""
 from __future__ import annotations
 
 import os
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -122,6 +121,8 @@ def _read_mel_npz(path: Path, bare: str) -> dict[str, np.ndarray]:
 
 def _read_npz(path: Path, names: Sequence[str], most: int) -> dict[str, np.ndarray]:
     """Those of the arrays `names` that the file has, of at most `most` bytes each."""
+    import zipfile  # which takes as long to import as all of this package
+
     if not zipfile.is_zipfile(path):
         raise ValueError("no zip archive")
     arrays = {}

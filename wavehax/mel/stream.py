@@ -3,6 +3,8 @@ as can be."""
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 
 from wavehax.config import FeatureConfig
@@ -87,7 +89,7 @@ class MelStream:
                 if self._samples
                 else self._next(0)
             )
-        mode = "reflect" if self._centred else "constant"
+        mode: Literal["reflect", "constant"] = "reflect" if self._centred else "constant"
         end = np.pad(self._last, (0, self._padding), mode=mode)[len(self._last) :]
         self._padded = np.concatenate([self._padded, end])
         return self._next(frame_count(self._samples, self._features) - self._frames)

@@ -17,7 +17,8 @@ for aliasing, tones are also measured against whichever F0 nearby the output com
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -83,7 +84,8 @@ def curves(subject: Subject, mel: MelOf, name: str) -> list[Curve]:
     """
     voc = subject.voc
     tones = [_levels(outputs(subject, mel, steady(voc, f0)), f0, voc) for f0 in TONES]
-    return [_curve(name, "tones", TONES, tones), _curve(name, "glide", *glide_levels(subject, mel))]
+    middles, levels = glide_levels(subject, mel)
+    return [_curve(name, "tones", TONES, tones), _curve(name, "glide", middles, levels)]
 
 
 def steady(voc: Synthesiser, f0: float) -> np.ndarray:
@@ -199,11 +201,17 @@ def stripes(wave: np.ndarray, f0: float, sample_rate: int, hop_length: int) -> f
     return _decibels(energy[fixed].mean(), elsewhere.mean()) if fixed.any() else float("nan")
 
 
+def _of_each(waves: Waves, part: Callable[[np.ndarray], np.ndarray]) -> Waves:
+    """Applies `part` to every wave that is there."""
+    others = (None if wave is None else part(wave) for wave in waves[1:])
+    return Waves(part(waves.output), *others)
+
+
 def _levels(waves: Waves, f0: float, voc: Synthesiser) -> tuple[float, ...]:
     """The numbers of `Curve` for one tone."""
     rate, start = voc.sample_rate, round(_EDGE_SECONDS * voc.sample_rate)
     span = slice(start, start + round(_WINDOW_SECONDS * rate))
-    parts = Waves(*(None if wave is None else wave[span].astype(np.float64) for wave in waves))
+    parts = _of_each(waves, lambda wave: wave[span].astype(np.float64))
     steady_part = parts.output if parts.without_noise is None else parts.without_noise
     return (
         *_ratios(parts, f0, rate),
@@ -256,7 +264,7 @@ def glide_levels(subject: Subject, mel: MelOf) -> tuple[np.ndarray, list[tuple[f
     levels = []
     for middle in middles:
         span = slice(*(round((middle + side * _GLIDE_WINDOW / 2) * rate) for side in (-1, 1)))
-        parts = Waves(*(None if wave is None else _warped(wave, phase, span) for wave in waves))
+        parts = _of_each(waves, functools.partial(_warped, phase=phase, span=span))
         per_cycle = len(parts.output) / (phase[span.stop] - phase[span.start])
         levels.append((*_ratios(parts, 1.0, per_cycle), float("nan"), float("nan")))
     return np.interp(middles * rate, np.arange(len(held)), held), levels
@@ -277,8 +285,6 @@ def _warped(wave: np.ndarray, phase: np.ndarray, span: slice) -> np.ndarray:
     return cubic((position - span.start + _MARGIN) * _OVERSAMPLING)
 
 
-def _curve(
-    mel: str, movement: str, f0: Sequence[float], levels: Sequence[tuple[float, ...]]
-) -> Curve:
+def _curve(mel: str, movement: str, f0: np.ndarray, levels: Sequence[tuple[float, ...]]) -> Curve:
     columns = [[float(value) for value in column] for column in zip(*levels, strict=True)]
     return Curve(mel, movement, [float(hz) for hz in f0], *columns)

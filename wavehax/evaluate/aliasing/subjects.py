@@ -19,9 +19,17 @@ from wavehax.models.locate import MODEL_FILE, model_path
 class Synthesiser(Protocol):
     """A `wavehax.Vocoder`, or what does as one: its methods, as far as a measurement needs them."""
 
-    features: FeatureConfig
-    sample_rate: int
-    hop_length: int
+    @property
+    def features(self) -> FeatureConfig:
+        """The mel that it takes."""
+
+    @property
+    def sample_rate(self) -> int:
+        """Hz."""
+
+    @property
+    def hop_length(self) -> int:
+        """Samples of output for every frame."""
 
     def prior(self, f0: np.ndarray) -> np.ndarray:
         """Harmonics for F0 [T] without noise, as long as `__call__` wants a prior."""
@@ -48,6 +56,7 @@ def open_subject(name: str) -> Subject:
         ValueError: damaged, or a model with a prior other than those of `Subject`.
         ModuleNotFoundError: a run, and PyTorch is not installed.
     """
+    priors: tuple[str, ...] = ("pcph",)
     if Path(name).is_dir() and not (Path(name) / MODEL_FILE).is_file():
         optional_module("torch", f"{name} is a training run, which", "wavehax[train]")
         from wavehax.evaluate.aliasing.trained import TrainedRun
@@ -56,10 +65,8 @@ def open_subject(name: str) -> Subject:
         subject, priors = Subject(run, run.prior_kind, run.mean_mel), ("pcph", "noise", "none")
     else:
         voc = wavehax.load(name)
-        subject, priors = (
-            Subject(voc, voc.config.prior, load_model(model_path(name)).weights["mel_mean"]),
-            ("pcph",),
-        )
+        mean_mel = load_model(model_path(name)).weights["mel_mean"]
+        subject = Subject(voc, voc.config.prior, mean_mel)
     if subject.prior not in priors:
         expected = " or ".join(repr(prior) for prior in priors[:2])
         raise ValueError(

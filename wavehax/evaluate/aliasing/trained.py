@@ -53,10 +53,11 @@ class TrainedRun:
         """The harmonics of `pcph` from phase 0 on, whatever the run's own prior is: float32
         [prior_length(T)]."""
         held = np.append(f0, f0[-1:]) if self.generator.centred else f0
-        f0 = torch.from_numpy(held.astype(np.float64))[None, None]
-        return make_prior("pcph", f0, self.hop_length, self.sample_rate, noise=False, phase=False)[
-            0, 0
-        ].numpy()
+        frames = torch.from_numpy(held.astype(np.float64))[None, None]
+        harmonics = make_prior(
+            "pcph", frames, self.hop_length, self.sample_rate, noise=False, phase=False
+        )
+        return harmonics[0, 0].numpy()
 
     @torch.inference_mode()
     def __call__(self, mel: np.ndarray, f0: np.ndarray, *, prior: np.ndarray) -> np.ndarray:
