@@ -1,4 +1,4 @@
-"""An ONNX graph written operator by operator, with arithmetic where there is some."""
+"""Writes an ONNX graph operator by operator, with Python's arithmetic for that of ONNX."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from onnx import TensorProto, helper, numpy_helper
 import wavehax
 
 OPSET = 20
-"""Of onnx 1.15 (2023): the first with Gelu."""
+"""Version of the operators: the first with Gelu, from onnx 1.15 (2023)."""
 IR_VERSION = 9
-"""The file format that came with it."""
+"""Version of the file format: the one that came with those operators."""
 
 DType: TypeAlias = type[np.generic]
 """The type of a tensor's values, such as np.float32."""
@@ -31,15 +31,18 @@ _RESULTS: dict[str, DType] = {
 
 
 class Tensor:
-    """A result in a graph. Numbers that meet it take its type; arrays have their own."""
+    """A result in a graph.
 
-    __array_ufunc__ = None  # array + tensor is ours
+    A number in an operation with it takes its type; an array keeps its own.
+    """
+
+    __array_ufunc__ = None  # numpy leaves array + tensor to this class
 
     def __init__(self, graph: Graph, name: str, dtype: DType) -> None:
         self.graph, self.name, self.dtype = graph, name, dtype
 
     def op(self, kind: str, *others: Value, **attributes: Any) -> Tensor:
-        """The result of an operator whose first input this is; see `Graph.op`."""
+        """The result of an operator that takes this as its first input; see `Graph.op`."""
         return self.graph.op(kind, self, *others, **attributes)
 
     def __add__(self, other: Value) -> Tensor:
@@ -73,7 +76,7 @@ class Tensor:
         return self.op("Where", yes, no)
 
     def slice(self, axis: int, first: int, last: int | None = None) -> Tensor:
-        """`[first:last]` along an axis."""
+        """The values `[first:last]` along an axis."""
         if first == 0 and last is None:
             return self
         return self.op(
@@ -81,20 +84,20 @@ class Tensor:
         )
 
     def reshape(self, *shape: int) -> Tensor:
-        """0 keeps a dimension as it is, -1 stands for what is left."""
+        """The values in another shape; 0 keeps a dimension, and -1 takes all that is left."""
         return self.op("Reshape", integers(*shape))
 
     def unsqueeze(self, *axes: int) -> Tensor:
-        """With axes of length 1."""
+        """The values with axes of length 1 inserted at `axes`."""
         return self.op("Unsqueeze", integers(*axes))
 
     def cast(self, dtype: DType) -> Tensor:
-        """In another type."""
+        """The values in another type."""
         return self.op("Cast", dtype=dtype, to=_TYPES[dtype])
 
 
 Value: TypeAlias = "Tensor | np.ndarray | np.generic | float | None"
-"""What an operator takes; None is an input left out."""
+"""An input of an operator; None leaves the input out."""
 
 
 class Graph:
@@ -109,7 +112,7 @@ class Graph:
     def input(
         self, name: str, shape: Sequence[int | str], text: str, dtype: DType = np.float32
     ) -> Tensor:
-        """Declare an input, dimensions by number or by symbol; `text` says what it holds."""
+        """Declare an input, its dimensions by number or by name; `text` documents it."""
         self._inputs.append(helper.make_tensor_value_info(name, _TYPES[dtype], list(shape), text))
         return Tensor(self, name, dtype)
 
@@ -123,8 +126,11 @@ class Graph:
     def op(
         self, kind: str, *inputs: Value, dtype: DType | None = None, **attributes: Any
     ) -> Tensor:
-        """Add an operator; `dtype`, of the result, where it is neither known nor that of the first
-        input."""
+        """Add an operator, and return its result.
+
+        `dtype` is the type of the result. It is needed only where it is neither always the same nor
+        that of the first input.
+        """
         alike = inputs[1:] if kind == "Where" else inputs
         typed = (x for x in alike if isinstance(x, (Tensor, np.ndarray, np.generic)))
         taken: DType = np.dtype(next(typed).dtype).type
@@ -134,7 +140,7 @@ class Graph:
         return Tensor(self, name, dtype or _RESULTS.get(kind, taken))
 
     def model(self, text: str, metadata: dict[str, str]) -> onnx.ModelProto:
-        """The whole as a file holds it."""
+        """The finished graph as a file holds it."""
         constants = list(self._constants.values())
         graph = helper.make_graph(
             self._nodes, "wavehax", self._inputs, self._outputs, constants, text
@@ -161,5 +167,5 @@ class Graph:
 
 
 def integers(*values: int) -> np.ndarray:
-    """Numbers as operators take shapes, axes and indices."""
+    """Integers in the type in which operators take shapes, axes and indices."""
     return np.array(values, np.int64)
