@@ -340,7 +340,7 @@ def test_the_command_line_refuses_what_cannot_be_converted(
     code, _, err = command("vocode", tmp_path / "a.npz", *far)
     assert code == 1 and err.count("\n") == 1 and "mel has shape [9, 70]: expected [100, T]" in err
     code, _, err = command("vocode", "-", *far)
-    assert code == 2 and "frames on standard input are not converted" in err
+    assert code == 2 and "only files are converted, not frames on standard input" in err
     assert not (tmp_path / "a.wav").exists()
 
 

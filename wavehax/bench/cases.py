@@ -237,7 +237,8 @@ def table(rows: Sequence[dict[str, Any]], profiles: Sequence[dict[str, Any]]) ->
     """
     lines = [
         f"{'model':<18}{'what':<14}{'isa':<9}{'weights':<8}{'threads':>7}"
-        f"{'rtf':>9}{'min':>9}{'max':>9}{'x real time':>12}{'time':>8}{'GFLOP/s':>9}{'of peak':>9}  push ms p50 p99 p99.9"
+        f"{'rtf':>9}{'min':>9}{'max':>9}{'x real time':>12}{'time':>8}{'GFLOP/s':>9}{'of peak':>9}"
+        "  push ms p50 p99 p99.9"
     ]
     for row in rows:
         rtf = row["rtf"]

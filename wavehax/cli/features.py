@@ -1,4 +1,4 @@
-"""`wavehax features`: recordings to mel and F0 files."""
+"""`wavehax features`: write mel and F0 files of recordings."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from wavehax.files.sound import read_audio
 from wavehax.mel.features import f0_from_audio, log_mel
 
 DESCRIPTION = """Write mel [n_mels, T] and f0 [T] of recordings to .npz files, as vocode reads
-them; mel alone where the extra [f0] is not installed."""
+them. Where the extra [f0] is not installed, they hold the mel alone."""
 
 
 def add(commands: Commands) -> None:
@@ -55,12 +55,12 @@ def run(arguments: argparse.Namespace) -> int:
 def features_file(
     features: FeatureConfig, arguments: argparse.Namespace, path: Path, output: Path
 ) -> None:
-    """Sound file to .npz of mel and f0."""
+    """Write the mel and F0 of one sound file to an .npz."""
     if output.suffix.lower() != ".npz":
         raise ValueError(f"{output}: unknown file type {output.suffix!r}; expected .npz")
     refuse_existing(output, arguments.force)
     audio, _ = read_audio(path, features.sample_rate)
-    # Any, for numpy's types would have keyword arguments be flags.
+    # Any, because numpy's types also give savez a keyword argument that is a flag.
     arrays: dict[str, Any] = {"mel": log_mel(audio, features)}
     try:
         arrays["f0"] = f0_from_audio(audio, features)

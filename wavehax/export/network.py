@@ -26,9 +26,9 @@ from wavehax.export.transforms import window_energy
 
 
 class Network:
-    """Takes the normalised mel [B, n_mels, T] and the prior's spectra [B, S * 2F, T] to new spectra.
+    """Computes the spectra of the waves, [B, S * 2F, T].
 
-    The result are those of the waves, [B, S * 2F, T].
+    Its inputs are the normalised mel [B, n_mels, T] and the prior's spectra [B, S * 2F, T].
     """
 
     def __init__(self, time: Timeline, model: Model) -> None:

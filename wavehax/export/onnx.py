@@ -1,4 +1,4 @@
-"""Writes a model as an ONNX file, for whole utterances or for streams, checked against the engine."""
+"""Writes a model as an ONNX graph of whole utterances or of a stream, checked with the engine."""
 
 from __future__ import annotations
 
