@@ -196,7 +196,8 @@ def check_model(model: Model) -> None:
             raise ModelError(
                 f"features.{name}={getattr(features, name)}: expected at most {largest}"
             )
-    if generator.num_blocks > len(weights):  # before a hostile number of blocks costs any time
+    # Refuses a hostile number of blocks before it costs time.
+    if generator.num_blocks > len(weights):
         raise ModelError(
             f"num_blocks={generator.num_blocks}, but the file has {len(weights)} tensors"
         )

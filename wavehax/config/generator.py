@@ -79,7 +79,7 @@ class GeneratorConfig:
 
     def __post_init__(self) -> None:
         kernel = self.kernel_size
-        if isinstance(kernel, int):  # square, as in the authors' configurations
+        if isinstance(kernel, int):  # a square kernel, as the authors' configurations spell it
             kernel = (kernel, kernel)
         object.__setattr__(
             self, "kernel_size", tuple(kernel) if isinstance(kernel, list) else kernel

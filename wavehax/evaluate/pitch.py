@@ -30,7 +30,7 @@ class F0Scores:
     """
 
     rmse_cents: float  # over frames voiced in both, gross errors left out
-    median_cents: float  # of the absolute deviation, over the same frames
+    median_cents: float  # median of the absolute deviation, over the same frames
     gross_pitch_error: float  # share of frames voiced in both that are off by more than 20 %
     voicing_error: float  # share of all frames that are voiced in one and not in the other
     voicing_f1: float  # harmonic mean of precision and recall of the voiced frames

@@ -49,7 +49,7 @@ class ModelSynthesis:
 
     model: str | None = None  # as wavehax.load takes it
     f0_scale: float = 1.0
-    predict_f0: bool = False  # from the mel, by the model, in place of Harvest
+    predict_f0: bool = False  # the model predicts F0 from the mel; otherwise Harvest measures it
     precision: str = "fp32"
 
     def check(self) -> None:

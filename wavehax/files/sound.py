@@ -245,8 +245,8 @@ def resample(wave: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
     resampled = np.empty(-(-len(wave) * up // down), np.float32)
     for start in range(0, len(resampled), _BLOCK_OUTPUTS):
         position = np.arange(start, min(start + _BLOCK_OUTPUTS, len(resampled))) * down
-        # Window k holds inputs k - half ... k + half - 1; output time position/up lies between the
-        # two middle ones.
+        # Window k holds inputs k - half to k + half - 1. The time of an output in inputs,
+        # position / up, lies between the middle two of its window.
         resampled[start : start + len(position)] = np.einsum(
             "nk,nk->n", taps[position // up + 1], filters[position % up]
         )

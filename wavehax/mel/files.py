@@ -91,7 +91,7 @@ def read_stats(path: str | os.PathLike[str], n_mels: int) -> tuple[np.ndarray, n
         arrays = _read_npz(Path(path), ("mean", "scale"), _MOST_STATS_BYTES)
         mean, scale = (np.asarray(arrays[name], np.float32) for name in ("mean", "scale"))
     except Exception as error:
-        # numpy and zipfile raise nearly anything for a file that is not theirs
+        # numpy and zipfile raise nearly anything for a file that is not theirs.
         raise ValueError(
             f"{path}: expected an .npz file with arrays mean and scale ({one_line(error)})"
         ) from error
@@ -138,7 +138,7 @@ def _read_mel_npz(path: Path, bare: str) -> dict[str, np.ndarray]:
 
 def _read_npz(path: Path, names: Sequence[str], most: int) -> dict[str, np.ndarray]:
     """The arrays of these names that the file has, each of at most `most` bytes."""
-    import zipfile  # which takes as long to import as all of this package
+    import zipfile  # a slow import, which .npz files alone need
 
     if not zipfile.is_zipfile(path):
         raise ValueError("no zip archive")

@@ -132,7 +132,8 @@ def convert_official(
             ours gets no tensor.
     """
     generator = _generator_config(config)
-    if generator.num_blocks > len(weights):  # before a hostile number of blocks costs any time
+    # Refuses a hostile number of blocks before it costs time.
+    if generator.num_blocks > len(weights):
         raise ModelError(
             f"num_blocks={generator.num_blocks}, but the checkpoint has {len(weights)} tensors"
         )

@@ -54,8 +54,8 @@ def sung_mel(voc: Synthesiser, frame: np.ndarray) -> MelOf:
     features = voc.features
     bank = mel_filterbank(features)
     smooth = flatten_harmonics(frame[:, None], np.array([_VOICE_HZ]), features)[:, 0]
-    # The prior is white, of power _RMS ** 2: its STFT's magnitude is _RMS * sqrt(energy of the
-    # window).
+    # The prior is white and has power _RMS ** 2, so the magnitude of its STFT is _RMS times the
+    # square root of the window's energy.
     level = (
         smooth
         - np.log(bank.sum(axis=1))
