@@ -81,7 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Score all recordings, and print and write the scores.
 
     Returns:
-        the exit code: 0, or 1 if a file failed.
+        the exit code, 1 if a file failed and otherwise 0.
 
     Raises:
         UsageError: the arguments do not go together.

@@ -79,7 +79,7 @@ def each(arguments: argparse.Namespace, work: Callable[..., None], suffix: str) 
     """Call `work(voc, arguments, input, output)` for all inputs, with one loaded model.
 
     Returns:
-        the exit code: 0, or 1 if an input failed.
+        the exit code, 1 if an input failed and otherwise 0.
     """
     from wavehax.files import batch
 

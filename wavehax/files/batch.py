@@ -58,7 +58,7 @@ def run(work: Callable[[Path, Path], None], pairs: Sequence[tuple[Path, Path]], 
     Each pair that fails gives one line on standard error.
 
     Returns:
-        the exit code: 0, or 1 if any failed.
+        the exit code, 1 if any failed and otherwise 0.
 
     Raises:
         BaseException: as `collect`.

@@ -224,7 +224,7 @@ def resample(wave: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
         to_rate: the sample rate wanted, Hz.
 
     Returns:
-        float32 [ceil(N * to_rate / from_rate)], in step with the input: sample n stands at time
+        float32 [ceil(N * to_rate / from_rate)], in step with the input; sample n stands at time
         n / to_rate.
 
     Raises:
