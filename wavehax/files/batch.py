@@ -1,4 +1,4 @@
-"""Many files at once: which inputs, where each result goes, and how they are worked through."""
+"""Works through many files: which inputs there are, where each result goes, how they are done."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ _Result = TypeVar("_Result")
 
 
 def expand(patterns: Sequence[str]) -> list[Path]:
-    """Paths as given, and sorted matches of patterns (also `**`); what matches nothing stays, and
-    fails when read."""
+    """Replace patterns (also `**`) by their sorted matches.
+
+    A pattern that matches nothing stays, and fails when it is read.
+    """
     paths: list[Path] = []
     for pattern in patterns:
         is_pattern = glob.has_magic(pattern) and not Path(pattern).exists()
@@ -27,8 +29,9 @@ def expand(patterns: Sequence[str]) -> list[Path]:
 
 
 def output_paths(inputs: Sequence[Path], output: str, suffix: str) -> list[Path]:
-    """Where each input's result goes: `output` itself for one input, `output/<stem><suffix>` where
-    that is a folder.
+    """Where the result of each input goes.
+
+    That is `output` for one input, unless it is a folder. Otherwise it is `output/<stem><suffix>`.
 
     Raises:
         UsageError: several inputs and a file, or two inputs with the same result.
@@ -50,11 +53,12 @@ def output_paths(inputs: Sequence[Path], output: str, suffix: str) -> list[Path]
 
 
 def run(work: Callable[[Path, Path], None], pairs: Sequence[tuple[Path, Path]], jobs: int) -> int:
-    """Call `work(input, output)` for every pair, `jobs` at a time; one line on standard error for
-    each that fails.
+    """Call `work(input, output)` for every pair, `jobs` at a time.
+
+    Each pair that fails gives one line on standard error.
 
     Returns:
-        the exit code: 0, or 1 if any failed.
+        the exit code, 1 if any failed and otherwise 0.
 
     Raises:
         BaseException: as `collect`.
@@ -74,14 +78,15 @@ def _done(work: Callable[[Path, Path], None], source: Path, output: Path) -> boo
 def collect(
     pool: Executor, work: Callable[..., _Result], tasks: Sequence[tuple], names: Sequence[str]
 ) -> list[_Result | None]:
-    """Call `work(*task)` for every task in the pool; one line on standard error, with its name, for
-    each that fails.
+    """Call `work(*task)` for every task in the pool.
+
+    Each task that fails gives one line on standard error, with its name.
 
     Returns:
-        what the calls returned, in the order of the tasks; None for those that failed.
+        the results in the order of the tasks, None for each that failed.
 
     Raises:
-        BaseException: the first one that is none of EXPECTED_ERRORS, when all other tasks are done.
+        BaseException: the first one that is none of EXPECTED_ERRORS, once all other tasks are done.
     """
     results: list[_Result | None] = [None] * len(tasks)
     unexpected: BaseException | None = None
