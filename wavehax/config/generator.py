@@ -167,7 +167,7 @@ class GeneratorConfig:
 
     @property
     def voice_values(self) -> int:
-        """The most float32 values that a voice keeps in any precision, as csrc/model/config.cpp has it.
+        """The most float32 values that a voice keeps; csrc/model/config.cpp computes the same.
 
         A block keeps a row for each of `frames` and for 16 frames that are computed together. A row
         of vectors holds `num_bins + bins - 1` values a channel. One of tiles holds at most
