@@ -32,8 +32,10 @@ class LossConfig:
     floor: float = 1e-5  # least magnitude in a mel
     log_weight: float = 0.0  # weight of the score of log magnitudes of single bins
     log_n_ffts: tuple[int, ...] = ()  # samples, its windows
+    log_from: float = 0.0  # Hz, the lowest bin that it compares
     repulsion: float = 0.0  # 1: two outputs a segment must differ as recordings do; 0: one output
     repulsion_from: float = 0.0  # Hz, the lowest band in which they must
+    low_weight: float = 1.0  # weight of the mel bands below repulsion_from
     # Weight of the score of complex unvoiced spectra, which sees bins from repulsion_from on.
     unvoiced_weight: float = 0.0
     unvoiced_n_ffts: tuple[int, ...] = ()  # samples, its windows
@@ -52,6 +54,8 @@ class LossConfig:
         check_number("loss.mel_weight", self.mel_weight, positive=True)
         check_number("loss.floor", self.floor, positive=True)
         check_number("loss.log_weight", self.log_weight)
+        check_number("loss.log_from", self.log_from)
+        check_number("loss.low_weight", self.low_weight, positive=True)
         check_number("loss.unvoiced_weight", self.unvoiced_weight)
         check_number("loss.repulsion", self.repulsion, most=1)
         check_number("loss.repulsion_from", self.repulsion_from)
@@ -66,6 +70,8 @@ class LossConfig:
                 raise ConfigError(
                     f"loss.{name}_weight={weight}, {name}_n_ffts={n_ffts}: expected both or none"
                 )
+        if self.log_from and not self.log_weight:
+            raise ConfigError(f"loss.log_from={self.log_from}: expected 0 without loss.log_weight")
         if self.unvoiced_weight and not self.repulsion:
             raise ConfigError(
                 "loss.unvoiced_weight: expected 0 without loss.repulsion, as it needs two outputs"

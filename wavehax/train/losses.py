@@ -82,15 +82,21 @@ class LogMagnitude(View):
 
     window: Tensor
 
-    def __init__(self, sample_rate: int, n_fft: int) -> None:
+    def __init__(self, sample_rate: int, n_fft: int, from_hz: float = 0.0) -> None:
+        """
+        Args:
+            sample_rate: Hz.
+            n_fft: samples of a window.
+            from_hz: bins below are left out.
+        """
         super().__init__()
-        self.n_fft = n_fft
-        self.frequencies = np.arange(n_fft // 2 + 1) * sample_rate / n_fft  # Hz, of the bins
+        self.n_fft, self.first = n_fft, math.ceil(from_hz * n_fft / sample_rate)
+        self.frequencies = np.arange(self.first, n_fft // 2 + 1) * sample_rate / n_fft  # Hz
         self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
 
     def forward(self, wave: Tensor) -> Tensor:
-        """Map [B, N], N >= n_fft, to [B, n_fft // 2 + 1, frames]."""
-        return log_magnitude(wave, self.window, self.n_fft // 4)
+        """Map [B, N], N >= n_fft, to [B, bins, frames]."""
+        return log_magnitude(wave, self.window, self.n_fft // 4)[:, self.first :]
 
 
 class EnergyScore(nn.Module):
@@ -104,31 +110,39 @@ class EnergyScore(nn.Module):
     it.
     """
 
-    def __init__(self, views: Sequence[View], repulsion: float, from_hz: float = 0.0) -> None:
+    def __init__(
+        self,
+        views: Sequence[View],
+        repulsion: float,
+        from_hz: float = 0.0,
+        low_weight: float = 1.0,
+    ) -> None:
         """
         Args:
             views: the values that are compared.
             repulsion: 0 to 1.
             from_hz: bands below are scored without repulsion.
+            low_weight: weight of the error in these bands; it is 1 in the others.
         """
         super().__init__()
         self.views, self.repulsion = nn.ModuleList(views), repulsion
         for i, view in enumerate(views):
             share = torch.as_tensor(view.frequencies >= from_hz, dtype=torch.float32)[:, None]
+            weight = share + low_weight * (1 - share)
             self.register_buffer(f"share{i}", share, persistent=False)
+            self.register_buffer(f"weight{i}", weight, persistent=False)
 
     def forward(self, waves: Tensor, target: Tensor) -> Tensor:
         """Score outputs [B, S, N] for recordings [B, N]; S is 1, or 2 with a repulsion."""
-        scores = [
-            self._score(view, getattr(self, f"share{i}"), waves, target)
-            for i, view in enumerate(self.views)
-        ]
+        scores = [self._score(i, waves, target) for i in range(len(self.views))]
         return torch.stack(scores).mean()
 
-    def _score(self, view: nn.Module, share: Tensor, waves: Tensor, target: Tensor) -> Tensor:
+    def _score(self, i: int, waves: Tensor, target: Tensor) -> Tensor:
+        view, share, weight = self.views[i], getattr(self, f"share{i}"), getattr(self, f"weight{i}")
         made = [view(wave) for wave in waves.unbind(1)]
         expected = view(target)
-        error = torch.stack([functional.l1_loss(one, expected) for one in made]).mean()
+        errors = [(weight * (one - expected).abs()).mean() for one in made]
+        error = torch.stack(errors).mean()
         if not self.repulsion:
             return error
         return error - 0.5 * self.repulsion * (share * (made[0] - made[1]).abs()).mean()

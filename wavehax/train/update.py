@@ -61,9 +61,9 @@ class Update:
         self.optimizer = generator_optimizer(bare, config.optimizer, self.on_one_gpu)
         loss, rate = config.loss, config.generator.sample_rate
         mels = mel_views(rate, loss.n_ffts, loss.n_mels, loss.floor)
-        bins = [LogMagnitude(rate, n_fft) for n_fft in loss.log_n_ffts]
+        bins = [LogMagnitude(rate, n_fft, loss.log_from) for n_fft in loss.log_n_ffts]
         repulsion = loss.repulsion, loss.repulsion_from
-        self.mel_score = EnergyScore(mels, *repulsion).to(fabric.device)
+        self.mel_score = EnergyScore(mels, *repulsion, loss.low_weight).to(fabric.device)
         self.log_score = EnergyScore(bins, *repulsion).to(fabric.device) if bins else None
         unvoiced = [
             UnvoicedScore(rate, n_fft, loss.repulsion_from) for n_fft in loss.unvoiced_n_ffts
