@@ -1,11 +1,12 @@
-"""A voice through the vocoder while it speaks: microphone to mel and F0 to loudspeaker. Wear
-headphones.
+"""Send a voice through the vocoder while it speaks, from the microphone to the loudspeaker.
+
+Wear headphones, or the microphone hears the loudspeaker.
 
     pip install sounddevice
     python examples/microphone.py --f0-scale 1.5
 
-When it ends (Ctrl-C, or after --seconds) it prints the round trip: what the algorithm takes, in
-samples, and what the device takes, as its clock says for each block.
+It ends with Ctrl-C, or after --seconds. Then it prints the round trip: the delay of the algorithm,
+in samples, and the delay of the sound device, by the device's own clock.
 """
 
 from __future__ import annotations
@@ -25,19 +26,19 @@ from wavehax.mel.stream import MelStream
 
 
 class LiveVoice:
-    """Blocks of whole hops in; blocks as long out, `delay` samples behind."""
+    """Takes blocks of whole hops, and returns blocks of the same length, `delay` samples later."""
 
     def __init__(self, voc: wavehax.Vocoder, f0_scale: float = 1.0) -> None:
         self._mels = MelStream(voc.features)
         self._stream = voc.stream(f0_scale=f0_scale)
-        # refused now where F0 is not predicted
+        # raises ValueError now, not with the first block, if the model does not predict F0
         self._stream.push(np.zeros((voc.features.n_mels, 0), np.float32))
         hop = voc.hop_length
         self.delay = -(-self._mels.delay // hop) * hop + self._stream.delay  # samples
         self._ready = np.zeros(self.delay, np.float32)
 
     def __call__(self, block: np.ndarray) -> np.ndarray:
-        """The next block [n], float32; n is a multiple of the hop."""
+        """Returns the next block [n]. `block` is float32 [n], where n is a multiple of the hop."""
         made = self._stream.push(self._mels.push(block))
         samples = np.concatenate([self._ready, made])
         self._ready = samples[len(block) :]
@@ -45,12 +46,12 @@ class LiveVoice:
 
 
 class Loop:
-    """What a duplex stream calls for each block, and what it took."""
+    """Callback of a duplex stream. It keeps the times that each block took."""
 
     def __init__(self, voice: LiveVoice) -> None:
         self._voice = voice
-        self.computing: list[float] = []  # s, of each block
-        self.device: list[float] = []  # s, from microphone to loudspeaker, of each block
+        self.computing: list[float] = []  # seconds, for each block
+        self.device: list[float] = []  # seconds from microphone to loudspeaker, for each block
         self.late = 0  # blocks lost because one came too late
 
     def __call__(
@@ -78,27 +79,26 @@ class Loop:
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Microphone to loudspeaker through a vocoder.")
-    parser.add_argument("--model", help="what wavehax.load takes; it must stream and predict F0")
+    parser.add_argument("--model", help="as in wavehax.load; it must stream and predict F0")
     parser.add_argument("--f0-scale", type=positive, default=1.0, help="multiply F0 (default 1)")
-    parser.add_argument("--hops", type=count, default=1, help="of a block (default 1)")
+    parser.add_argument("--hops", type=count, default=1, help="hops of a block (default 1)")
     parser.add_argument(
-        "--seconds", type=positive, default=3600.0, help="until it ends (default an hour)"
+        "--seconds", type=positive, default=3600.0, help="time until it ends (default an hour)"
     )
     arguments = parser.parse_args(argv)
     try:
         run(arguments)
     except (OSError, OverflowError, ValueError) as error:
-        # of more hops or seconds than C has numbers for
+        # OverflowError: more hops or seconds than a C integer can hold
         parser.exit(1, f"{parser.prog}: {one_line(error)}\n")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Listen and speak until it ends.
+    """Listen and speak until Ctrl-C, or for `arguments.seconds`.
 
     Raises:
-        OSError: PortAudio, or a device as it is needed, is not there.
-        ValueError: the model does not stream or does not predict F0, or not within the range of
-            `f0_scale`.
+        OSError: PortAudio or a suitable sound device is missing.
+        ValueError: the model does not stream or does not predict F0, or `f0_scale` is out of range.
     """
     sounddevice = optional_module("sounddevice", "this example", "sounddevice")
     voc = wavehax.load(arguments.model, precision="auto")

@@ -1,14 +1,18 @@
-"""Mels in, sound out, over a WebSocket: one voice for each connection, samples as soon as their
-frames have come.
+"""Serve a vocoder over WebSockets: frames of mels come in, samples go out as soon as they can.
 
     pip install websockets
     python examples/websocket_server.py --port 8765
 
-A client sends binary messages of frames: little-endian float32, the bands of a frame, then its F0
-in Hz, as `wavehax vocode - -o -` reads them (with --f0 mel the bands alone: F0 is predicted). Each
-is answered by one of samples, little-endian signed 16 bits, mono, perhaps empty. An empty message
-ends the utterance: the answer is what was still owed, and the next message begins another. What is
-no mel closes the connection, with code 1007 and the reason.
+Each connection is one voice.
+
+- A client sends binary messages of whole frames. A frame is little-endian float32: its bands, then
+  its F0 in Hz, as `wavehax vocode - -o -` reads them. With --f0 mel a frame is the bands alone, and
+  F0 is predicted.
+- The server answers each message with a message of samples: little-endian signed 16 bits, mono. It
+  may be empty.
+- An empty message ends the utterance. The answer has the samples that are left, and the next
+  message begins another utterance.
+- A message that is no mel closes the connection, with code 1007 and the reason.
 """
 
 from __future__ import annotations
@@ -43,10 +47,10 @@ async def converse(socket: Any, voc: wavehax.Vocoder, f0_given: bool) -> None:
 
 
 def answer(stream: wavehax.Stream, message: bytes | str, bands: int, f0_given: bool) -> np.ndarray:
-    """The samples that a message completes; an empty one ends the utterance.
+    """The samples that a message completes. An empty message ends the utterance.
 
     Raises:
-        ValueError: it is text, holds part of a frame, or no mel.
+        ValueError: the message is text, holds a part of a frame, or is no mel.
     """
     if message == b"":
         samples = stream.flush()
@@ -62,7 +66,7 @@ def answer(stream: wavehax.Stream, message: bytes | str, bands: int, f0_given: b
 async def serve(arguments: argparse.Namespace) -> None:
     server = optional_module("websockets.asyncio.server", "this example", "websockets")
     voc, f0_given = wavehax.load(arguments.model), arguments.f0 != "mel"
-    voc.stream()  # refused here where the model has none, and not with every connection
+    voc.stream()  # raises now, not with every connection, if the model does not stream
     if not (f0_given or voc.predicts_f0):
         raise ValueError("--f0 mel: this model has no predictor of F0")
     handler = functools.partial(converse, voc=voc, f0_given=f0_given)
@@ -73,7 +77,7 @@ async def serve(arguments: argparse.Namespace) -> None:
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Serve a vocoder over WebSockets.")
-    parser.add_argument("--model", help="what wavehax.load takes; it must stream")
+    parser.add_argument("--model", help="as in wavehax.load; it must stream")
     parser.add_argument(
         "--f0", choices=["frames", "mel"], default="frames", help="where F0 comes from"
     )

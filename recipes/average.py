@@ -1,9 +1,9 @@
-"""The average of two models that is the most natural on `dev` among those that lose little PESQ-WB.
+"""Choose the average of two models that is most natural on `dev` and loses little PESQ-WB.
 
 python recipes/average.py FIRST SECOND --data MANIFEST -o OUT.safetensors
 
-SECOND was trained from FIRST. Every average is scored by wavehax evaluate on the split `dev` alone:
-scores of `unseen` stay those of a model that was not chosen by them.
+SECOND was trained from FIRST. `wavehax evaluate` scores every average on the split `dev` alone. The
+split `unseen` plays no part in the choice, so that its scores stay fair.
 """
 
 import argparse
@@ -24,15 +24,15 @@ from wavehax.train.average import average
 
 SPLIT = "dev"
 PESQ, NATURALNESS = "pesq_wb", "distillmos_difference"
-"""Names of the two scores in a report, of which more is better. The second is by how much more
-natural than its recording DistillMOS finds a sound."""
+"""Names of the two scores in a report. More is better for both. The second is DistillMOS of the
+output less DistillMOS of the recording."""
 
 
 @dataclass(frozen=True)
 class Candidate:
     """A model that may be chosen."""
 
-    weight: float  # of SECOND; 0: FIRST as it is
+    weight: float  # of SECOND, 0 to 1; 0 is FIRST itself
     path: Path
     pesq: float
     naturalness: float
@@ -41,7 +41,7 @@ class Candidate:
 def candidates(
     first: str, second: str, weights: Sequence[float], folder: Path, arguments: argparse.Namespace
 ) -> list[Candidate]:
-    """FIRST and its averages with SECOND, scored; what cannot be averaged is refused before that.
+    """Score FIRST and its averages with SECOND. All averages are made before the first is scored.
 
     Raises:
         ValueError, OSError: as `wavehax.train.average.average` and `scores`.
@@ -92,13 +92,13 @@ def scores(report: Path) -> tuple[float, float]:
 
 
 def choose(found: Sequence[Candidate], pesq_loss: float) -> Candidate:
-    """The most natural of those whose PESQ-WB is at most `pesq_loss` below that of the first."""
+    """The most natural candidate with a PESQ-WB at most `pesq_loss` below that of the first one."""
     allowed = [candidate for candidate in found if candidate.pesq >= found[0].pesq - pesq_loss]
     return max(allowed, key=lambda candidate: candidate.naturalness)
 
 
 def share(text: str) -> float:
-    """A weight of SECOND."""
+    """Parse a weight of SECOND."""
     value = float(text)
     if not 0 < value <= 1:
         raise argparse.ArgumentTypeError(f"{text}: expected more than 0 and at most 1")
@@ -106,7 +106,7 @@ def share(text: str) -> float:
 
 
 def loss(text: str) -> float:
-    """How much PESQ-WB may be lost."""
+    """Parse the PESQ-WB that may be lost."""
     value = float(text)
     if not 0 <= value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text}: expected 0 or more")
@@ -118,7 +118,7 @@ def parser() -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     result.add_argument("first", metavar="FIRST", help="model whose PESQ-WB is the measure")
     result.add_argument("second", metavar="SECOND", help="model that was trained from it")
-    help_text = "of SECOND, each more than 0 and at most 1 (default 0.2 0.4 0.6 0.8 1)"
+    help_text = "weights of SECOND, each above 0 and at most 1 (default 0.2 0.4 0.6 0.8 1)"
     default = [0.2, 0.4, 0.6, 0.8, 1.0]
     result.add_argument(
         "--weights", type=share, nargs="+", default=default, metavar="W", help=help_text

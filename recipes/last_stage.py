@@ -1,9 +1,9 @@
-"""What others start from: the averaged weights of a run and its discriminators, without the rest of
-its state.
+"""Write the averaged weights of a run and its discriminators, for other runs to start from.
 
 python recipes/last_stage.py runs/NAME OUT
 
-OUT is then what `init_from` and `adversary.init_from` take. It is a third of a checkpoint.
+`init_from` and `adversary.init_from` take the folder OUT. It has a third of the size of a
+checkpoint, because it leaves out the rest of the run's state.
 """
 
 import argparse
@@ -19,7 +19,7 @@ KEPT = ("ema/", "discriminator/", "discriminator_optimizer/")
 
 
 def release(run_dir: Path, out: Path) -> Path:
-    """Write OUT/checkpoints/step-N of the newest checkpoint of a run; returns its path.
+    """Write OUT/checkpoints/step-N from the newest checkpoint of a run, and return its path.
 
     Raises:
         OSError: there is no such run, or `out` exists.

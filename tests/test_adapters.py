@@ -184,7 +184,7 @@ REFUSED = {
     "48 kHz from 8 kHz": (
         HIFIGAN,
         FEATURES["wavehax-48k"],
-        "it has 0-8000 Hz, of 0-24000 Hz needed",
+        "it has 0-8000 Hz, and 0-24000 Hz are needed",
     ),
     "wide bands": (FEW_BANDS, VOCOS, "its bands begin 56 Hz apart, and harmonics are lost"),
     "empty bands": (
@@ -200,12 +200,12 @@ REFUSED = {
     "hop": (
         dataclasses.replace(VOCOS, hop_length=512),
         VOCOS,
-        "its hop is 21.3 ms, of 10.7 ms needed",
+        "its hop is 21.3 ms, and 10.7 ms are needed",
     ),
     "no low end": (
         dataclasses.replace(VOCOS, f_min=80.0),
         VOCOS,
-        "it has 80-12000 Hz, of 0-12000 Hz needed",
+        "it has 80-12000 Hz, and 0-12000 Hz are needed",
     ),
 }
 
@@ -340,7 +340,7 @@ def test_the_command_line_refuses_what_cannot_be_converted(
     code, _, err = command("vocode", tmp_path / "a.npz", *far)
     assert code == 1 and err.count("\n") == 1 and "mel has shape [9, 70]: expected [100, T]" in err
     code, _, err = command("vocode", "-", *far)
-    assert code == 2 and "frames on standard input are not converted" in err
+    assert code == 2 and "only files are converted, not frames on standard input" in err
     assert not (tmp_path / "a.wav").exists()
 
 

@@ -180,7 +180,7 @@ def test_a_peak_that_cannot_be_known_is_refused(command, model_file, mel_file, t
     code, _, err = command(
         "vocode", "--model", model_file, *arguments, "-o", tmp_path / "a.wav", "--peak", -1
     )
-    assert code == 2 and "--peak -1: of frames that are streamed the peak is not known" in err
+    assert code == 2 and "--peak -1: the peak of frames that are streamed is not known" in err
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""`python -m wavehax`."""
+"""Runs the command line as `python -m wavehax`."""
 
 from wavehax.cli import main
 

@@ -1,13 +1,13 @@
-"""Model files: one `.safetensors`, configuration inside, written whole or not at all, loaded
-exactly or refused.
+"""Model files: one `.safetensors` each, loaded exactly or refused, written whole or not at all.
 
-Layout (safetensors): 8 bytes of little-endian header length; a JSON header {name: {dtype, shape,
-data_offsets}} with `__metadata__`, a mapping of strings; the tensors' bytes. Ours holds the
-configuration as JSON text in `__metadata__["wavehax"]` = {"generator": {...}, "features": {...},
-"provenance": {...}}, and float32 tensors only. A model that predicts F0 from the mel also has "f0":
-{...} there, and the predictor's tensors under names `f0.*`.
+A safetensors file is the length of its header (8 bytes, little-endian), the header and the bytes
+of the tensors. The header is JSON, {name: {dtype, shape, data_offsets}}, in which `__metadata__` is
+a mapping of strings. A model file holds float32 tensors only, and its configuration as JSON text in
+`__metadata__["wavehax"]`: {"generator": {...}, "features": {...}, "provenance": {...}}. A model
+that predicts F0 from the mel also has "f0": {...} there, and the predictor's tensors under names
+`f0.*`.
 
-A model file is data from anywhere: whatever is in it, the worst it can do is raise ModelError.
+Model files come from anywhere. Whatever is in one, the worst it can do is raise ModelError.
 """
 
 from __future__ import annotations
@@ -34,15 +34,12 @@ from wavehax.errors import ModelError, one_line
 from wavehax.files.outputs import replacing
 from wavehax.files.safetensors import parse_json, spans
 
-# bytes, ten times the default model's: parsed JSON takes up to 40 times its text
+# Bytes. The default model's header has a tenth of it; parsed JSON takes up to 40 times its text.
 _MAX_HEADER = 1 << 17
 _METADATA_KEY = "wavehax"
 _F0_PREFIX = "f0."
-_LARGEST = {
-    "sample_rate": 768_000,
-    "n_fft": 65_536,
-    "n_mels": 1024,
-}  # of the features: more would only cost memory
+# Limits of the features: no mel needs more, and more would cost memory.
+_LARGEST = {"sample_rate": 768_000, "n_fft": 65_536, "n_mels": 1024}
 
 
 @dataclass
@@ -50,9 +47,8 @@ class F0Model:
     """A predictor of F0 from the mel."""
 
     config: F0Config
-    weights: dict[
-        str, np.ndarray
-    ]  # float32, names and shapes of f0_parameter_shapes(config, n_mels)
+    # float32, names and shapes of f0_parameter_shapes(config, n_mels)
+    weights: dict[str, np.ndarray]
 
 
 @dataclass
@@ -62,17 +58,25 @@ class Model:
     generator: GeneratorConfig
     features: FeatureConfig
     weights: dict[str, np.ndarray]  # float32, names and shapes of parameter_shapes(generator)
-    # any JSON: data, licence, training, scores
-    provenance: dict[str, Any] = field(default_factory=dict)
+    provenance: dict[str, Any] = field(default_factory=dict)  # JSON: data, licence, scores, ...
     f0: F0Model | None = None
 
 
 def load_model(path: str | os.PathLike[str]) -> Model:
-    """Read and check a model file. Refusing one takes less memory than twice its size and 6 MB.
+    """Read and check a model file.
+
+    Refusing a file takes less memory than twice its size and 6 MB.
+
+    Args:
+        path: the `.safetensors` file.
+
+    Returns:
+        the configuration, the weights, what is said of their origin, and the predictor of F0 where
+        the file has one.
 
     Raises:
-        ModelError: no such file, or not exactly what its configuration describes: tensors missing,
-            left over, of another shape or type, overlapping, values not finite, ...
+        ModelError: there is no such file, or it is not exactly what its configuration describes: a
+            tensor is missing, left over, of another shape or type, overlaps another, is not finite.
     """
     path = Path(path)
     if not path.is_file():
@@ -87,8 +91,7 @@ def load_model(path: str | os.PathLike[str]) -> Model:
 
 
 def _read_model(file: BinaryIO) -> Model:
-    """A model, of whose tensors only the place and size are checked; they are read when all else
-    is."""
+    """Reads a model, tensors last; of these only the places and sizes are checked."""
     size = os.fstat(file.fileno()).st_size
     length = int.from_bytes(file.read(8), "little")
     if not 2 <= length <= min(size - 8, _MAX_HEADER):
@@ -120,8 +123,14 @@ def _read_model(file: BinaryIO) -> Model:
 
 
 def save_model(path: str | os.PathLike[str], model: Model, *, overwrite: bool = True) -> None:
-    """Write a model file under a temporary name, then rename it; the same model gives the same
-    bytes.
+    """Write a model file under a temporary name, then rename it.
+
+    The same model gives the same bytes.
+
+    Args:
+        path: the `.safetensors` file.
+        model: what to write.
+        overwrite: replace a file that exists.
 
     Raises:
         ModelError: the model does not fit its configuration, or its provenance is not JSON.
@@ -158,7 +167,7 @@ def save_model(path: str | os.PathLike[str], model: Model, *, overwrite: bool = 
 
 
 def configuration(model: Model) -> dict[str, Any]:
-    """All that a file says of its model, as JSON."""
+    """Everything in a model's file but the tensors, as JSON."""
     config: dict[str, Any] = {
         "generator": to_dict(model.generator),
         "features": to_dict(model.features),
@@ -168,14 +177,13 @@ def configuration(model: Model) -> dict[str, Any]:
 
 
 def _tensors(model: Model) -> dict[str, np.ndarray]:
-    """By the names that a file gives them."""
+    """All tensors of a model by their names in a file."""
     f0 = {} if model.f0 is None else model.f0.weights
     return dict(model.weights) | {_F0_PREFIX + name: value for name, value in f0.items()}
 
 
 def check_model(model: Model) -> None:
-    """Raise ModelError unless features, names, shapes, types and values all fit the
-    configuration."""
+    """Raise ModelError unless features, names, shapes, types and values fit the configuration."""
     generator, features, weights = model.generator, model.features, model.weights
     for name in ("sample_rate", "hop_length", "n_mels"):
         if getattr(generator, name) != getattr(features, name):
@@ -188,7 +196,8 @@ def check_model(model: Model) -> None:
             raise ModelError(
                 f"features.{name}={getattr(features, name)}: expected at most {largest}"
             )
-    if generator.num_blocks > len(weights):  # before a hostile number of blocks costs any time
+    # Refuses a hostile number of blocks before it costs time.
+    if generator.num_blocks > len(weights):
         raise ModelError(
             f"num_blocks={generator.num_blocks}, but the file has {len(weights)} tensors"
         )
@@ -201,8 +210,10 @@ def check_model(model: Model) -> None:
 def _check_tensors(
     weights: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[int, ...]], prefix: str = ""
 ) -> None:
-    """Raise ModelError unless the tensors are those of `shapes`; `prefix` begins their names in
-    messages."""
+    """Raise ModelError unless the tensors are those of `shapes`.
+
+    Messages call them by their names with `prefix` before it.
+    """
     missing, extra = sorted(shapes.keys() - weights.keys()), sorted(weights.keys() - shapes.keys())
     if missing or extra:
         problems = [
@@ -243,7 +254,7 @@ def _metadata(header: dict[str, Any]) -> str:
 
 
 def _take_f0(config: Mapping[str, Any], tensors: dict[str, np.ndarray]) -> F0Model | None:
-    """The predictor of F0, where there is one; its tensors are taken out of `tensors`."""
+    """Removes the predictor's tensors from `tensors` and returns it; None where there is none."""
     if "f0" not in config:
         return None
     names = [name for name in tensors if name.startswith(_F0_PREFIX)]

@@ -1,5 +1,4 @@
-"""What a vocoder is given, checked: every error names the argument, the index and what was
-expected."""
+"""Checks of a vocoder's arguments; errors name the argument, the index and the expectation."""
 
 from __future__ import annotations
 
@@ -12,14 +11,17 @@ from wavehax import _engine
 from wavehax.config import FEATURES, FeatureConfig
 
 MIN_F0 = 1.0
-"""Hz. Lower is no pitch but a mistake, such as a contour smoothed into unvoiced frames; its prior
-is one huge click."""
+"""Lowest F0 of a voiced frame, Hz.
+
+A lower one is a mistake, such as a contour that was smoothed into unvoiced frames. Its prior would
+be one huge click.
+"""
 
 _FLOAT32 = np.dtype(np.float32)
 
 
 def checked_mel(mel: np.ndarray, features: FeatureConfig, first: int = 0) -> np.ndarray:
-    """`mel` as float32 [n_mels, frames]; its first frame is called `first` in messages."""
+    """`mel` as float32 [n_mels, frames]; messages count frames from `first`."""
     mel = np.asarray(mel)
     if mel.dtype.kind != "f":
         raise ValueError(f"mel is of type {mel.dtype}: expected floating point, such as float32")
@@ -43,8 +45,10 @@ def checked_mel(mel: np.ndarray, features: FeatureConfig, first: int = 0) -> np.
 def checked_f0(
     f0: np.ndarray, frames: int | None, first: int = 0, scale: float = 1.0
 ) -> np.ndarray:
-    """`f0` times `scale` as float32 [frames], any number where None; its first frame is called
-    `first` in messages."""
+    """`f0` times `scale` as float32 [frames]; messages count frames from `first`.
+
+    Where `frames` is None, any number of them is right.
+    """
     f0 = np.asarray(f0)
     if f0.dtype.kind not in "fiu":
         raise ValueError(f"f0 is of type {f0.dtype}: expected numbers in Hz")
@@ -55,16 +59,18 @@ def checked_f0(
         )
     frames = len(f0) if frames is None else frames
     if len(f0) != frames:
-        raise ValueError(f"f0 has {len(f0)} frames and mel has {frames}: expected as many")
+        raise ValueError(
+            f"f0 has {len(f0)} frames and mel has {frames}: expected the same number in both"
+        )
     given = f0
     if scale != 1:
-        # what is then not finite is refused as such
+        # In float64: a large scale would be infinite in float32, and turn 0 Hz into NaN. Values
+        # that are not finite afterwards are refused below.
         with np.errstate(over="ignore", invalid="ignore"):
-            # in float32 a large scale would be infinite, and 0 Hz become NaN
             f0 = f0 * np.float64(scale)
     f0 = np.ascontiguousarray(_as_float32(f0))
     bad = _engine.first_no_pitch(f0)
-    if f0 is not given:  # what float32 rounds to 0 is as little a pitch
+    if f0 is not given:  # a value that float32 rounds to 0 is no pitch either
         bad = min([bad, *np.flatnonzero((f0 == 0) & (given != 0))[:1]])
     if bad < frames:
         frame, value = bad, f0[bad] or given[bad]
@@ -122,7 +128,7 @@ def checked_threads(threads: int) -> int:
 def _as_float32(values: np.ndarray) -> np.ndarray:
     if values.dtype == _FLOAT32:
         return values
-    with np.errstate(over="ignore"):  # what overflows becomes infinite, and is refused as such
+    with np.errstate(over="ignore"):  # a value that overflows becomes infinite, and is refused
         return values.astype(np.float32)
 
 

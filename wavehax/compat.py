@@ -1,8 +1,7 @@
-"""Our models under the interface of Vocos (Siuzdak, arXiv 2306.00814), for code that calls it
-today. Needs PyTorch.
+"""Our models under the interface of Vocos (Siuzdak, arXiv 2306.00814). Needs PyTorch.
 
-The mel is Vocos' own: the preset `vocos-24k`. What differs: the network runs on the CPU, whatever
-device the tensors are on, and no gradient flows through it.
+For code that calls Vocos today. The mel is Vocos' own, the preset `vocos-24k`. Unlike Vocos, the
+network runs on the CPU, whatever device the tensors are on, and no gradient flows through it.
 """
 
 from __future__ import annotations
@@ -31,19 +30,19 @@ _THEIRS = {
 
 
 class Vocos(torch.nn.Module):
-    """Stands where a `vocos.Vocos` stands: `decode`, `__call__`, `feature_extractor`,
-    `from_pretrained`.
+    """Takes the place of a `vocos.Vocos`.
 
-    A module without parameters: `eval()`, `to(device)` and the like are taken, and change nothing.
+    It has `decode`, `__call__`, `feature_extractor` and `from_pretrained`. A module without
+    parameters: `eval()`, `to(device)` and the like are accepted, and change nothing.
     """
 
     def __init__(self, vocoder: Vocoder | None = None) -> None:
         """
         Args:
-            vocoder: a model of the mel `vocos-24k` that predicts F0; None: the default model.
+            vocoder: a model of the mel `vocos-24k` that predicts F0. None is the default model.
 
         Raises:
-            ValueError: it takes another mel, or needs F0, of which Vocos knows nothing.
+            ValueError: the model takes another mel, or needs F0, which Vocos is never given.
         """
         super().__init__()
         vocoder = load() if vocoder is None else vocoder
@@ -67,9 +66,12 @@ class Vocos(torch.nn.Module):
             path_or_name: what `wavehax.load` takes; None is the default model.
             revision: branch, tag or commit of a repository of the Hugging Face hub.
 
+        Returns:
+            the model, ready for use.
+
         Raises:
-            ValueError: as the constructor; the name is that of Vocos' own weights; or a revision of
-                no repository.
+            ValueError: as the constructor; or the name is that of Vocos' own weights; or
+                `revision` is given and the name is not that of a repository.
             ModelError, ModuleNotFoundError: as `wavehax.load`.
         """
         if path_or_name in _THEIRS:
@@ -90,10 +92,10 @@ class Vocos(torch.nn.Module):
 
         Args:
             audio_input: floating [B, N] or [N] at 24 kHz, nominally in [-1, 1]; N >= 1.
-            bandwidth_id: of EnCodec; refused.
+            bandwidth_id: an argument of EnCodec models; refused.
 
         Returns:
-            float32 [B, N // 256 * 256] or without B, on the same device.
+            float32 [B, N // 256 * 256], or without B where `audio_input` has none, on its device.
 
         Raises:
             ValueError: as `decode`, or the audio is not such a tensor.
@@ -104,17 +106,17 @@ class Vocos(torch.nn.Module):
     def decode(
         self, features_input: torch.Tensor, bandwidth_id: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """Waveforms of mels, F0 predicted from each.
+        """Synthesise waveforms from mels, with F0 predicted from each mel.
 
         Args:
             features_input: floating [B, 100, T] or [100, T], the log-mel `vocos-24k`, on any
                 device; T >= 1.
-            bandwidth_id: of EnCodec; refused.
+            bandwidth_id: an argument of EnCodec models; refused.
 
         Returns:
-            float32 [B, (T - 1) * 256] or without B, on the same device: as long as Vocos makes it,
-            whose frames are centred on the first sample of their hop; `Vocoder` also gives the hop
-            that the last frame begins.
+            float32 [B, (T - 1) * 256], or without B where `features_input` has none, on its
+            device. The length is that of Vocos, whose frames are centred on the first sample of
+            their hop. `Vocoder` also gives the hop that the last frame begins.
 
         Raises:
             ValueError: not such a tensor, a value that is not finite, or `bandwidth_id` is given.
@@ -128,7 +130,7 @@ class Vocos(torch.nn.Module):
         return _as_tensor(waves, features_input, features_input.dim() == 3)
 
     def codes_to_features(self, codes: torch.Tensor) -> torch.Tensor:
-        """Of Vocos' models on EnCodec tokens; raises ValueError."""
+        """Raises ValueError: there are no models on EnCodec tokens here."""
         raise ValueError(_ENCODEC)
 
 
@@ -141,8 +143,13 @@ class MelSpectrogramFeatures(torch.nn.Module):
 
     @torch.no_grad()
     def forward(self, audio: torch.Tensor) -> torch.Tensor:
-        """The log-mel of a recording at 24 kHz: floating [B, N] or [N] -> float32 [B, 100, N // 256
-        + 1] or without B.
+        """The log-mel of recordings at 24 kHz.
+
+        Args:
+            audio: floating [B, N] or [N], nominally in [-1, 1].
+
+        Returns:
+            float32 [B, 100, N // 256 + 1], or without B where `audio` has none, on its device.
 
         Raises:
             ValueError: not such a tensor, or a sample that is not finite.
@@ -165,5 +172,5 @@ def _check(name: str, tensor: torch.Tensor, dims: tuple[int, int], expected: str
 
 
 def _as_tensor(results: list[np.ndarray], like: torch.Tensor, batched: bool) -> torch.Tensor:
-    """The results of a batch, or the one there is, on the device of `like`."""
+    """Stacks the results of a batch, or takes the only one, on the device of `like`."""
     return torch.from_numpy(np.stack(results) if batched else results[0]).to(like.device)

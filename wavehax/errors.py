@@ -9,15 +9,19 @@ from collections.abc import Callable
 from types import ModuleType
 
 EXPECTED_ERRORS = (OSError, ValueError, ModuleNotFoundError, MemoryError)
-"""What a file or an argument can cause; anything else is a mistake of ours, and its traceback is
-wanted."""
+"""Errors that a file or an argument can cause.
+
+Any other is a mistake in this package, and is shown with its traceback.
+"""
 
 _LONGEST = 300  # characters of a message
 
 
 class ModelError(ValueError):
-    """A file that is no model, or a model that does not fit its configuration; the message names
-    file and tensor."""
+    """A file that is no model, or a model that does not fit its configuration.
+
+    The message names the file and, where it is about one, the tensor.
+    """
 
 
 class UsageError(Exception):
@@ -25,8 +29,10 @@ class UsageError(Exception):
 
 
 def one_line(error: BaseException) -> str:
-    """The message of an error on one line, cut where it is long; the name of its type where it has
-    none."""
+    """The message of an error on one line, at most 300 characters and "...".
+
+    An error without a message gives the name of its type.
+    """
     text = str(error)
     if isinstance(error, OSError) and error.strerror and error.filename:
         text = f"{error.filename}: {error.strerror}"
@@ -35,27 +41,31 @@ def one_line(error: BaseException) -> str:
 
 
 def printable(text: str) -> str:
-    """`text` with what a terminal would obey rather than show, such as ANSI escapes, as backslash
-    escapes."""
+    """`text` with control characters, which a terminal would obey, as backslash escapes."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def report(error: BaseException, subject: str = "") -> None:
-    """One line on standard error, which names `subject` unless the message does."""
+    """Print an error as one line on standard error, which names `subject` in any case."""
     message, subject = one_line(error), printable(subject)
     say(f"{subject}: {message}" if subject and subject not in message else message)
 
 
 def say(message: str) -> None:
-    """One line on standard error, in place of a bar that stands there: the next file that is done
-    shows it again."""
+    """Print one line on standard error, in place of a progress bar that stands there.
+
+    The bar is drawn again when the next file is done.
+    """
     clear = "\r\033[K" if sys.stderr.isatty() else ""
     print(f"{clear}wavehax: {message}", file=sys.stderr)
 
 
 def exit_code(work: Callable[[], object]) -> int:
-    """Do all of a program's work: 0 when it is done, 1 after one of EXPECTED_ERRORS in a line, 130
-    if interrupted."""
+    """Do all of a program's work, and return its exit code.
+
+    The code is 0 when the work is done, 1 after one of EXPECTED_ERRORS, which is printed as one
+    line, and 130 (128 + SIGINT, as shells have it) after an interruption.
+    """
     try:
         work()
     except KeyboardInterrupt:
@@ -70,7 +80,8 @@ def optional_module(name: str, purpose: str, package: str) -> ModuleType:
     """Import a module that the lean installation does not have.
 
     Raises:
-        ModuleNotFoundError: one line: what it is needed for and how to install it.
+        ModuleNotFoundError: it is not installed; the message says what needs it, and how to
+            install it.
     """
     try:
         return importlib.import_module(name)
@@ -79,10 +90,9 @@ def optional_module(name: str, purpose: str, package: str) -> ModuleType:
 
 
 def ignore_import_warnings() -> None:
-    """Keep a process from printing what optional modules warn of: errors and our own warnings are
-    one line each."""
+    """Keep optional modules from printing their warnings; print our own as one line each."""
     warnings.formatwarning = lambda message, *_: f"wavehax: {message}\n"
     warnings.filterwarnings("ignore", "pkg_resources is deprecated", UserWarning)  # pyworld 0.3.5
-    # torch, of old checkpoints
+    # torch warns of the pickles in old checkpoints, and of the contents of .pt files.
     warnings.filterwarnings("ignore", "Detected pickle protocol", UserWarning)
-    warnings.filterwarnings("ignore", module=r"torch\.")  # of what a .pt file holds
+    warnings.filterwarnings("ignore", module=r"torch\.")

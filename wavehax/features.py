@@ -1,4 +1,4 @@
-"""Mel and F0 of recordings, for users; `wavehax.mel.features` computes them."""
+"""Mel and F0 of recordings: the public names of `wavehax.mel.features`."""
 
 from wavehax.mel.features import (
     F0_MAX,

@@ -14,8 +14,11 @@ if TYPE_CHECKING:
 
 
 class Stream:
-    """One voice. Feed it from one thread at a time; the samples equal those of the whole utterance,
-    bit for bit."""
+    """One voice, whose frames come in pieces; `Vocoder.stream` makes it.
+
+    The samples of all pushes and of `flush`, one after the other, are bit for bit those that
+    `Vocoder.__call__` makes of the whole utterance. Only one thread at a time may use a stream.
+    """
 
     def __init__(self, vocoder: Vocoder, seed: int, f0_scale: float) -> None:
         self._vocoder = vocoder
@@ -29,30 +32,32 @@ class Stream:
 
     @property
     def delay(self) -> int:
-        """Samples by which the output lags: before `flush`, N frames give max(0, N * hop_length -
-        delay) samples."""
+        """Samples by which the output lags.
+
+        Before `flush`, N frames have given max(0, N * hop_length - delay) samples.
+        """
         return self._stream.delay
 
     @property
     def memory(self) -> int:
-        """Bytes that the voice holds, besides the vocoder that all voices share."""
+        """Bytes of memory that this voice takes, without the vocoder that all voices share."""
         return self._stream.memory
 
     def push(self, mel: np.ndarray, f0: np.ndarray | None = None) -> np.ndarray:
         """Take the next frames.
 
         Args:
-            mel: floating [n_mels, n], any number of frames.
-            f0: [n] in Hz, at least 1, or 0 where unvoiced; None, in all pushes of an utterance:
-                predicted.
+            mel: floating [n_mels, n], any number n of frames.
+            f0: [n] in Hz, at least 1, or 0 where unvoiced. Where it is None, in all pushes of an
+                utterance or in none, F0 is predicted from the mel.
 
         Returns:
-            float32 [m], the samples that these frames complete; possibly none.
+            float32 [m], the samples that these frames complete; m may be 0.
 
         Raises:
-            ValueError: as `Vocoder.__call__`, frames counted from the first push; the stream is as
-                it was before.
-            RuntimeError: after `flush`, or while another thread is inside this stream.
+            ValueError: as `Vocoder.__call__`, with frames counted from the first push; the stream
+                stays as it was before.
+            RuntimeError: the stream is flushed, or another thread is inside it.
         """
         with self._alone:
             if self._flushed:
@@ -84,7 +89,14 @@ class Stream:
         return f0
 
     def flush(self) -> np.ndarray:
-        """End the utterance: float32 [m], the samples still owed. Only `reset` may follow."""
+        """End the utterance. Only `reset` may follow.
+
+        Returns:
+            float32 [m], the rest of the samples.
+
+        Raises:
+            RuntimeError: the stream is flushed already, or another thread is inside it.
+        """
         with self._alone:
             if self._flushed:
                 raise RuntimeError(
@@ -94,7 +106,15 @@ class Stream:
             return self._stream.flush()
 
     def reset(self, seed: int | None = None) -> None:
-        """Begin a fresh utterance; by default with the seed of the last one."""
+        """Begin another utterance.
+
+        Args:
+            seed: as in `Vocoder.__call__`. None takes the seed of the last utterance.
+
+        Raises:
+            ValueError: `seed` is no such number.
+            RuntimeError: another thread is inside this stream.
+        """
         with self._alone:
             self._seed = self._seed if seed is None else checked_seed(seed)
             self._stream.reset(self._seed)
@@ -104,7 +124,7 @@ class Stream:
 
 
 class _Alone:
-    """Held by the one thread that is inside a stream; a second one is refused."""
+    """A lock that the thread inside a stream holds; a second thread is refused, and never waits."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -1,4 +1,4 @@
-"""Vocoder: checked inputs over the engine, which does the arithmetic and releases the GIL."""
+"""Vocoder: checks inputs and hands them to the engine, which computes without holding the GIL."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 PRECISIONS = ("fp32", "bf16", "mixed")
-"""Slowest first; what each rounds is said in `load`. Sums are always float32."""
+"""Precisions, slowest first. `load` says what each of them rounds; sums are float32 in all."""
 
 _MAX_F0 = float(np.finfo(np.float32).max)
 
@@ -49,20 +49,23 @@ def load(
 
     Args:
         path_or_name: a file; a folder with a model.safetensors; the name of a shipped model; or
-            "owner/name" of a repository of the Hugging Face hub with that file, perhaps pinned:
-            "owner/name@revision". What exists here is never looked for there. None takes the
-            shipped default.
-        isa: instruction set, "auto" or one of `available_isas()`; WAVEHAX_ISA in the environment
-            replaces "auto".
-        precision: "fp32"; "bf16", which rounds the weights of the projections (most of a model) and
-            nothing else, and makes streams of few frames faster; "mixed", which rounds weights and
-            inputs of all large products and needs a processor with matrix tiles (AMX); or "auto",
+            "owner/name", a repository of the Hugging Face hub with that file, perhaps at a
+            revision: "owner/name@revision". A path that exists on this machine is never looked for
+            on the hub. None is the shipped default, `vocos-24k`.
+        isa: instruction set, "auto" or one of `available_isas()`. The environment variable
+            WAVEHAX_ISA takes the place of "auto".
+        precision: "fp32" rounds nothing. "bf16" rounds the weights of the projections, which are
+            most of a model, and makes streams of few frames faster. "mixed" rounds weights and
+            inputs of all large products, and needs a processor with matrix tiles (AMX). "auto" is
             the fastest of `available_precisions(isa)`.
 
+    Returns:
+        the model, ready for use.
+
     Raises:
-        ModelError: no such model, or not exactly as its configuration describes it.
-        ModuleNotFoundError: it would come from the hub, and huggingface_hub (extra `hub`) is not
-            installed.
+        ModelError: there is no such model, or it is not exactly what its configuration describes.
+        ModuleNotFoundError: the model would come from the hub, and huggingface_hub (extra `hub`) is
+            not installed.
         ValueError: `isa` or `precision` is unknown, or this machine does not have it.
     """
     return Vocoder(load_model(model_path(path_or_name)), isa=isa, precision=precision)
@@ -74,13 +77,27 @@ def available_isas() -> list[str]:
 
 
 def available_precisions(isa: str = "auto") -> list[str]:
-    """Those of PRECISIONS that this machine can run with an instruction set."""
+    """Precisions that this machine can run with an instruction set, slowest first.
+
+    Args:
+        isa: "auto" or one of `available_isas()`.
+
+    Raises:
+        ValueError: `isa` is unknown, or this machine does not have it.
+    """
     return _engine.available_precisions(isa)
 
 
 class Vocoder:
-    """A loaded model. Immutable: any number of threads may call it at once, and make streams of
-    it."""
+    """A loaded model; `wavehax.load` makes it.
+
+    It never changes: any number of threads may call it at once, and make streams of it.
+
+    Attributes:
+        config: the shape of the generator.
+        features: the definition of the mel that the model takes.
+        provenance: what the model file says of its origin, as JSON: licence, data, scores.
+    """
 
     def __init__(self, model: Model, *, isa: str = "auto", precision: str = "fp32") -> None:
         if precision not in ("auto", *PRECISIONS):
@@ -104,12 +121,12 @@ class Vocoder:
 
     @property
     def sample_rate(self) -> int:
-        """Hz."""
+        """Samples a second of the output, Hz."""
         return self.config.sample_rate
 
     @property
     def hop_length(self) -> int:
-        """Samples of output for every frame."""
+        """Samples of output for each frame of mel."""
         return self.config.hop_length
 
     @property
@@ -124,7 +141,7 @@ class Vocoder:
 
     @property
     def predicts_f0(self) -> bool:
-        """Whether the mel is enough: the model file holds a predictor of F0."""
+        """Whether the mel is enough, because the model file holds a predictor of F0."""
         return self._f0_predictor is not None
 
     def __call__(
@@ -143,24 +160,25 @@ class Vocoder:
             mel: floating [n_mels, T], the log-mel-spectrogram that `features` defines; T >= 1.
                 float32 of any strides is read in place. A finite value below the floor of the
                 definition counts as the floor.
-            f0: [T] in Hz, at least 1, or 0 where unvoiced; None: predicted from the mel, where the
-                model can.
-            f0_scale: F0 is multiplied by it, more than 0; unless it is 1, the mel loses the
-                harmonics that it shows.
-            seed: of the prior's noise and initial phase, 0 <= seed < 2**64; the same seed gives the
-                same bits.
-            prior: a waveform in place of the prior that `f0` describes: [T * hop_length], or where
-                the model's frame_alignment is "centre" [(T + 1) * hop_length], from half a hop
-                before to half a hop after.
-            threads: at most so many share the utterance, each at least a second or so of it; the
-                samples are the same. With norm `utterance` they share the blocks, most of the work.
+            f0: [T] in Hz, at least 1, or 0 where unvoiced. None lets the model predict it from the
+                mel, which some models can.
+            f0_scale: a factor of F0, more than 0. Unless it is 1, the harmonics that the mel shows
+                are smoothed away, as they are those of the F0 before scaling.
+            seed: determines the noise and the initial phase of the prior, 0 <= seed < 2**64. The
+                same seed gives the same bits.
+            prior: floating, a waveform in place of the prior that `f0` describes. It has
+                T * hop_length samples. Where the model's frame_alignment is "centre" it has
+                (T + 1) * hop_length, from half a hop before the output to half a hop after.
+            threads: the most threads that share the work, at least 1; the samples do not depend on
+                it. Each takes about a second of the utterance or more, so short ones use fewer.
+                With norm `utterance`, which needs the whole, they share the work of each block.
 
         Returns:
             float32 [T * hop_length], nominally in [-1, 1].
 
         Raises:
-            ValueError: a shape, type or value other than these; the message names the argument and
-                the index.
+            ValueError: an argument has another shape, type or value than these, or `f0` is None and
+                the model cannot predict it; the message names the argument and the index.
         """
         mel, f0 = self.check(mel, f0, f0_scale)
         if prior is not None:
@@ -169,26 +187,31 @@ class Vocoder:
         return self._engine.vocode(mel, f0, checked_seed(seed), prior, checked_threads(threads))
 
     def prior(self, f0: np.ndarray) -> np.ndarray:
-        """The prior's harmonics alone, from phase 0 on: what `__call__` takes as `prior`, without
-        the noise.
+        """The prior's harmonics without its noise, from phase 0 on.
 
         Args:
-            f0: [T], as `__call__`.
+            f0: [T] in Hz, at least 1, or 0 where unvoiced.
 
         Returns:
-            float32, as long as `__call__` wants it.
+            float32 [T * hop_length], or [(T + 1) * hop_length] where the model's frame_alignment is
+            "centre"; `__call__` takes it as `prior`.
 
         Raises:
-            ValueError: as `__call__`.
+            ValueError: `f0` has another shape, type or value; the message names the frame.
         """
         return self._engine.prior(checked_f0(f0, None), 0, noise=False)
 
     def f0(self, mel: np.ndarray) -> np.ndarray:
-        """The F0 that the model predicts from a mel [n_mels, T]: float32 [T] in Hz, 0 where
-        unvoiced.
+        """Predict F0 from a mel.
+
+        Args:
+            mel: floating [n_mels, T], as in `__call__`.
+
+        Returns:
+            float32 [T] in Hz, 0 where unvoiced.
 
         Raises:
-            ValueError: as `__call__`, or the model does not predict F0.
+            ValueError: `mel` is not as in `__call__`, or the model does not predict F0.
         """
         mel = self._checked_whole_mel(mel)
         return self._f0_stream(1.0).push(mel)
@@ -196,8 +219,14 @@ class Vocoder:
     def check(
         self, mel: np.ndarray, f0: np.ndarray | None, f0_scale: float = 1.0
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The inputs of a whole utterance as float32, F0 predicted and scaled as need be; errors as
-        `__call__`."""
+        """Check the inputs of a whole utterance; predict and scale F0 where that is asked for.
+
+        Arguments and errors are those of `__call__`.
+
+        Returns:
+            the mel [n_mels, T], without harmonics where F0 is scaled, and F0 [T] in Hz, both
+            float32.
+        """
         mel, f0_scale = self._checked_whole_mel(mel), checked_scale(f0_scale)
         f0 = self._f0_stream(f0_scale).push(mel) if f0 is None else f0
         return self._scaled(mel, f0, f0_scale)
@@ -205,22 +234,23 @@ class Vocoder:
     def _scaled(
         self, mel: np.ndarray, f0: np.ndarray, f0_scale: float, first: int = 0
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Checked F0 times `f0_scale`; where that is not 1, the mel without the harmonics of its
-        own pitch."""
+        """The mel, without its harmonics unless `f0_scale` is 1, and F0 checked and scaled."""
         scaled = checked_f0(f0, mel.shape[1], first, f0_scale)
         if f0_scale != 1:
             mel = flatten_harmonics(mel, np.asarray(f0), self.features)
         return mel, scaled
 
     def _f0_stream(self, f0_scale: float) -> Any:
-        """The engine's predictor at the start of a voice, whose F0 can be multiplied by
-        `f0_scale`."""
+        """Makes the engine's predictor for one voice.
+
+        Raises:
+            ValueError: there is none, or its F0 times `f0_scale` would be out of range.
+        """
         if self._f0_predictor is None:
             raise ValueError(
                 "f0 is missing, and this model does not estimate it from the mel: give it (--f0),"
-                " or measure it on the"
-                " recording with wavehax.features.f0_from_audio, which needs pip install"
-                " 'wavehax[f0]'"
+                " or measure it on the recording with wavehax.features.f0_from_audio, which needs"
+                " pip install 'wavehax[f0]'"
             )
         low, high = self._f0_range
         if not MIN_F0 <= f0_scale * low <= f0_scale * high < _MAX_F0:
@@ -243,13 +273,16 @@ class Vocoder:
             seed: as in `__call__`.
             f0_scale: as in `__call__`.
 
+        Returns:
+            the voice; it takes frames with `push`.
+
         Raises:
-            ValueError: the model cannot be computed frame by frame.
+            ValueError: an argument is out of range, or the model cannot be computed frame by frame
+                because its norm needs the whole utterance.
         """
         if not self.config.streamable:
             raise ValueError(
                 "this model cannot stream: its norm takes mean and variance over the whole"
-                " utterance"
-                " (norm 'utterance'); expected a model with norm 'frame' or 'batch'"
+                " utterance (norm 'utterance'); expected a model with norm 'frame' or 'batch'"
             )
         return Stream(self, checked_seed(seed), checked_scale(f0_scale))

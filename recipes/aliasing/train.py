@@ -1,11 +1,9 @@
-"""Train one of four models that differ in nothing but what they are, to compare what they put off
-the harmonics.
+"""Train one of four models that differ in their design alone, to compare their aliasing.
 
-python recipes/aliasing/train.py NAME --data data/wavehax-24k --out runs/aliasing/NAME [key=value
-...]
+python recipes/aliasing/train.py NAME --data data/wavehax-24k --out runs/aliasing/NAME
 
-NAME: wavehax (as shipped); noise (the same, its prior mere noise); hifigan; vocos. The same command
-resumes.
+NAME is wavehax (the shipped design), noise (the same with a prior of noise alone), hifigan or
+vocos. Arguments `key=value` replace values of config.yaml. The same command resumes a run.
 """
 
 import argparse
@@ -36,14 +34,14 @@ class BaselineTrainer(Trainer):
 
 
 def trainer(name: str, config: Path, overrides: list[str]) -> Trainer:
-    """The run of one model; ValueError, OSError as `Trainer`."""
+    """The run of one model. Raises ValueError and OSError as `Trainer` does."""
     if name in BASELINES:
         return BaselineTrainer(name, load_config(config, overrides))
     return Trainer(load_config(config, [f"generator.prior={PRIORS[name]}", *overrides]))
 
 
 def main() -> int:
-    """Train, or take up the run that is in --out; returns the exit code."""
+    """Train, or resume the run in --out. Returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("name", choices=[*PRIORS, *BASELINES], help="which model")
     parser.add_argument("--data", required=True, help="prepared folder")

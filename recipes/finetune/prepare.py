@@ -15,7 +15,7 @@ SUFFIXES = (".wav", ".flac")
 
 
 def recordings(corpus: Path) -> Iterator[Recording]:
-    """Sound files at any depth, .wav or .flac; every twentieth by name is held out as `dev`."""
+    """The .wav and .flac files at any depth. Every twentieth by name is held out as `dev`."""
     paths = (path for path in find(corpus, "**/*") if path.suffix.lower() in SUFFIXES)
     return hold_out((Recording(path, "voice") for path in paths), HELD_OUT_EVERY)
 

@@ -1,4 +1,4 @@
-"""Arrays at 22.05 kHz from the corpus of the shipped models; all recordings are resampled.
+"""Arrays at 22.05 kHz from the corpus of the shipped models. All recordings are resampled.
 
 python recipes/hifigan-22k/prepare.py CORPUS data/hifigan-22k --without-rumble
 """

@@ -1,11 +1,14 @@
-"""Make a model to start from: vocos-24k hears 22.05 kHz as its own rate, played 9 % faster.
+"""Write a model to start from: vocos-24k, adapted to the mel and rate of hifigan-22k.
 
 python recipes/hifigan-22k/start.py wavehax/models/vocos-24k.safetensors data/hifigan-22k
 
-Hop and window of both mels are the same in samples, so the network, its prior and its bins stay as
-they are. What differs is how a frame is described: 80 bands to 8 kHz in the middle of a hop in
-place of 100 bands to half the rate at its start. The linear map from this description to that one,
-fitted on the prepared recordings, is multiplied into the two layers that read the mel.
+To vocos-24k, sound at 22.05 kHz is sound at its own rate, played 9 % faster. Hop and window of both
+mels are the same in samples, so the network, its prior and its bins stay as they are.
+
+What differs is how a frame is described. vocos-24k expects 100 bands up to half the rate, measured
+at the start of a hop. hifigan-22k has 80 bands up to 8 kHz, measured in the middle of a hop. A
+linear map from the second description to the first is fitted on the prepared recordings, and
+multiplied into the two layers that read the mel.
 """
 
 import argparse
@@ -21,15 +24,15 @@ from wavehax.mel.features import log_mel
 from wavehax.train.config import TrainConfig
 from wavehax.train.load import load_config
 
-RIDGE = 1e-3  # of the mean power of normalised bands
+RIDGE = 1e-3  # relative to the mean power of normalised bands, which is 1
 UTTERANCES = 400
 
 
 def start(path: Path, config: TrainConfig) -> Model:
-    """The model in `path` with the mel of `config`, fitted to the prepared folder of `config`.
+    """The model in `path`, adapted to the mel of `config` on the prepared folder of `config`.
 
     Raises:
-        ValueError: the generators differ in more than bands and sample rate.
+        ValueError: the two generators differ in more than bands and sample rate.
         OSError: a file is missing.
     """
     trained, data = (
@@ -54,9 +57,9 @@ def start(path: Path, config: TrainConfig) -> Model:
 
 
 def frames(data: SegmentDataset, trained: Model) -> tuple[np.ndarray, np.ndarray]:
-    """Normalised mels of the same frames: [frames, 2 * n_mels], and the trained model's.
+    """Two normalised mels of the same frames: as `data` defines it, and as `trained` does.
 
-    The first holds frame t beside frame t - 1.
+    The first is [frames, 2 * n_mels] and holds frame t beside frame t - 1.
     """
     here, there, hop = [], [], data.features.hop_length
     mean, scale = trained.weights["mel_mean"], trained.weights["mel_scale"]
@@ -71,7 +74,7 @@ def frames(data: SegmentDataset, trained: Model) -> tuple[np.ndarray, np.ndarray
 
 
 def fit(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Ridge regression of y [frames, outputs] on x: its matrix [outputs, inputs] and its offset."""
+    """Ridge regression of y [frames, outputs] on x: matrix [outputs, inputs], and offset."""
     x_mean, y_mean = x.mean(0), y.mean(0)
     x, y = x - x_mean, y - y_mean
     power = x.T @ x + RIDGE * len(x) * np.eye(x.shape[1])
@@ -81,23 +84,22 @@ def fit(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def fold(weights: dict, matrix: np.ndarray, offset: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The weight and bias of `cond_proj` after a linear map of frames t and t - 1.
+    """Weight and bias of `cond_proj` with a linear map of its input multiplied in.
 
-    The matrices of the two stand side by side in `matrix`.
+    The left half of `matrix` is for frame t, the right half for frame t - 1.
     """
     weight, bias = weights["cond_proj.weight"], weights["cond_proj.bias"]  # [bins, bands, taps]
     now, before = np.split(matrix, 2, axis=1)
     taken = np.einsum("fbk,bn->fnk", weight, now)
     earlier = np.einsum("fbk,bn->fnk", weight, before)
     taken[..., :-1] += earlier[..., 1:]
-    taken[..., 0] += earlier[
-        ..., 0
-    ]  # a frame further back than the taps reach: the oldest stands in
+    # The map needs one frame further back than the taps reach. The oldest tap takes its place.
+    taken[..., 0] += earlier[..., 0]
     return taken, bias + weight.sum(-1) @ offset
 
 
 def main() -> int:
-    """Write start.safetensors into the prepared folder; returns the exit code."""
+    """Write start.safetensors into the prepared folder. Returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument(
         "model", type=Path, help="a trained model with the generator of config.yaml"

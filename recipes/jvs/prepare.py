@@ -15,8 +15,10 @@ HELD_OUT_EVERY = 100  # about 150 of the 15,000 utterances, of all speakers and 
 
 
 def recordings(corpus: Path, f0_ranges: Path) -> Iterator[Recording]:
-    """jvs001/parallel100/wav24kHz16bit/*.wav and so on: speaker, style; each pair has its range of
-    F0."""
+    """The files jvs001/parallel100/wav24kHz16bit/*.wav and so on, in folders of speaker and style.
+
+    Each pair of these has its own range of F0 in `f0_ranges`.
+    """
     ranges = read_yaml(f0_ranges)
     return hold_out(
         (
@@ -28,7 +30,7 @@ def recordings(corpus: Path, f0_ranges: Path) -> Iterator[Recording]:
 
 
 def _range(ranges: dict, file: Path, speaker: str, style: str) -> tuple[float, float]:
-    """Lowest and highest F0 in Hz; (0, 0) where the file says -1, which stands for unvoiced."""
+    """Lowest and highest F0 in Hz. In the file, -1 means unvoiced; here, that is (0, 0)."""
     try:
         low, high = (float(ranges[speaker][style][bound]) for bound in ("f0_min", "f0_max"))
     except (KeyError, TypeError, ValueError) as error:

@@ -14,9 +14,9 @@ HELD_OUT_EVERY = 1000  # about 150 utterances of train-clean-100 and train-clean
 
 
 def recordings(corpus: Path) -> Iterator[Recording]:
-    """train-clean-100/SPEAKER/CHAPTER/*.wav and so on, as many train-clean subsets as there are.
+    """The files train-clean-100/SPEAKER/CHAPTER/*.wav, and those of other train-clean subsets.
 
-    dev-clean has other speakers and is kept for evaluation.
+    dev-clean has other speakers, and is held out as `unseen`.
     """
     yield from hold_out(_subset(corpus, "train-clean-*", "train"), HELD_OUT_EVERY)
     yield from _subset(corpus, "dev-clean", "unseen")

@@ -14,7 +14,7 @@ HELD_OUT_EVERY = 100  # 131 of the 13,100 clips, from all chapters
 
 
 def recordings(corpus: Path) -> Iterator[Recording]:
-    """wavs/LJ001-0001.wav and so on: chapter, clip."""
+    """The files wavs/LJ001-0001.wav and so on, named by chapter and clip."""
     return hold_out((Recording(path, "LJ") for path in find(corpus, "wavs/*.wav")), HELD_OUT_EVERY)
 
 

@@ -1,5 +1,6 @@
-"""Arrays at 44.1 kHz from the corpus of the shipped models, which has a MANIFEST.tsv; all
-recordings are resampled.
+"""Arrays at 44.1 kHz from the corpus of the shipped models, which has a MANIFEST.tsv.
+
+All recordings are resampled.
 
 python recipes/nsf-hifigan-44k/prepare.py CORPUS data/nsf-hifigan-44k
 """

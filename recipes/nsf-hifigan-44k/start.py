@@ -1,5 +1,7 @@
-"""A model file to start from: the blocks of a trained model, which know nothing of bands and bins;
-the rest untrained.
+"""Write a model to start from: blocks from a trained model, all other layers untrained.
+
+A block is a convolution over bins and frames, and does not depend on how many bands and bins there
+are.
 
 python recipes/nsf-hifigan-44k/start.py wavehax/models/vocos-24k.safetensors data/nsf-hifigan-44k
 """
@@ -20,15 +22,16 @@ from wavehax.train.load import load_config
 from wavehax.train.start import untrained
 
 OF_BINS = ("mel_", "prior_proj.", "cond_proj.", "env_proj.")
-"""Beginnings of the names of what depends on the number of bands or bins."""
+"""Beginnings of the names of tensors that depend on the number of bands or bins."""
 
 
 def start(path: Path, config: TrainConfig, folder: Path) -> Model:
-    """The model of `config`, normalised as the prepared `folder` is, with the layers of that in
-    `path` but for OF_BINS.
+    """The model of `config` with all layers of the model in `path`, except those of OF_BINS.
+
+    It is normalised as the prepared `folder` is.
 
     Raises:
-        ValueError: those layers are others.
+        ValueError: the layers of the two models have different names or shapes.
         OSError: a file is missing.
     """
     trained, manifest = load_model(path), prepared_manifest(folder, config.feature_config)
@@ -48,7 +51,7 @@ def start(path: Path, config: TrainConfig, folder: Path) -> Model:
 
 
 def layers(config: GeneratorConfig) -> dict[str, tuple[int, ...]]:
-    """Shapes by name, but for OF_BINS."""
+    """Shapes by name, without those of OF_BINS."""
     return {
         name: shape
         for name, shape in parameter_shapes(config).items()
@@ -57,7 +60,7 @@ def layers(config: GeneratorConfig) -> dict[str, tuple[int, ...]]:
 
 
 def main() -> int:
-    """Write start.safetensors into the prepared folder; returns the exit code."""
+    """Write start.safetensors into the prepared folder. Returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("model", type=Path, help="a trained model with the blocks of config.yaml")
     parser.add_argument("data", type=Path, help="prepared folder")

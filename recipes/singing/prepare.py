@@ -16,7 +16,7 @@ SUFFIXES = (".wav", ".flac")
 
 
 def recordings(corpus: Path) -> Iterator[Recording]:
-    """SINGER/**/*.wav or .flac."""
+    """The files SINGER/**/*.wav and .flac."""
     paths = [path for path in find(corpus, "*/**/*") if path.suffix.lower() in SUFFIXES]
     singers = [path.relative_to(corpus).parts[0] for path in paths]
     return hold_out(

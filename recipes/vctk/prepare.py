@@ -15,8 +15,10 @@ HELD_OUT_EVERY = 250  # about 160 utterances of the other speakers
 
 
 def recordings(corpus: Path) -> Iterator[Recording]:
-    """wav48_silence_trimmed/p225/p225_001_mic1.flac and so on; p280 and p315 have the first
-    microphone only."""
+    """The files wav48_silence_trimmed/p225/p225_001_mic1.flac and so on.
+
+    Other microphones are left out, since p280 and p315 have the first one only.
+    """
     paths = find(corpus, "wav48_silence_trimmed/*/*_mic1.flac")
     speakers = [path.parent.name for path in paths]
     splits = ["unseen" if speaker in UNSEEN else "train" for speaker in speakers]

@@ -1,5 +1,6 @@
-"""Arrays from the corpus of the shipped model, which has a MANIFEST.tsv; recordings at 48 kHz are
-resampled.
+"""Arrays from the corpus of the shipped model, which has a MANIFEST.tsv.
+
+Recordings at 48 kHz are resampled.
 
 python recipes/wavehax-24k/prepare.py CORPUS data/wavehax-24k
 """

@@ -29,6 +29,8 @@ pytest.importorskip("ray.data", reason="Ray is not installed: pip install 'waveh
 if not Path("/proc/self/stat").exists():
     pytest.skip("processes are found in /proc, which is not here", allow_module_level=True)
 
+pytestmark = pytest.mark.slow
+
 ROWS, FRAMES, SHARD_ROWS = 40, 20_000, 2
 _RAY = {
     **ENVIRONMENT,

@@ -13,7 +13,7 @@ import wavehax.config
 
 CSRC = Path(__file__).parents[2] / "csrc"
 SOURCES = [path for suffix in ("h", "cpp") for path in sorted(CSRC.rglob(f"*.{suffix}"))]
-CONSTANT = re.compile(r"^constexpr (?:float|double|int) (k\w+)(?:\[\])? = (.+?);", re.MULTILINE)
+CONSTANT = re.compile(r"^constexpr (?:float|double|int) (k\w+)(?:\[\])?\s*=\s*(.+?);", re.MULTILINE)
 
 CONFIG = (
     "MIN_POWER",

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from wavehax.evaluate.items import SPLITS, folder_items, manifest_items
+from wavehax.evaluate import SPLITS
+from wavehax.evaluate.items import folder_items, manifest_items
 from wavehax.mel.features import F0_MAX, F0_MIN
 
 ROWS = [

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from wavehax.config import GeneratorConfig
+from wavehax.nn import fast
 from wavehax.nn.layers import BatchNorm, DepthwiseConv, FrameNorm, UtteranceNorm, pad_time
 
 
@@ -90,6 +91,6 @@ def test_the_padding_for_gpus_is_that_of_the_convolution(time_padding: str, fram
     )
     conv = DepthwiseConv(config).double()
     x = torch.randn(2, 9, frames, 4, dtype=torch.float64)
-    padded = conv._padded(x).permute(0, 3, 1, 2)
+    padded = fast.padded(conv, x).permute(0, 3, 1, 2)
     convolved = torch.nn.functional.conv2d(padded, conv.weight, groups=4).permute(0, 2, 3, 1)
     torch.testing.assert_close(convolved, conv(x))

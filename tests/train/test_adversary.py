@@ -269,6 +269,8 @@ def test_without_a_largest_win_rate_the_rate_never_falls(
             r"adversary.from_hz=12000.*: expected below half the sample rate",
         ),
         ("adversary.from_hz=-1", r"adversary.from_hz=-1.0: expected a number, 0 or more"),
+        ("loss.low_weight=0", r"loss.low_weight=0.0: expected a number, more than 0"),
+        ("loss.log_from=-1", r"loss.log_from=-1.0: expected a number, 0 or more"),
         ("loss.repulsion=0", r"loss.unvoiced_weight: expected 0 without loss.repulsion"),
         ("loss.log_weight=0", r"log_weight=0.0, log_n_ffts=\(64, 256\): expected both or none"),
         ("data.shift_samples=-1", r"data.shift_samples=-1: expected an integer of at least 0"),

@@ -55,7 +55,7 @@ def test_overrides_replace_values_of_their_type(config_file: Path) -> None:
         ("features=mel", "features='mel': expected one of wavehax-24k"),
         ("features=wavehax-24k", "generator.hop_length=256: expected 240"),
         ("data.segment_frames=2", "data.segment_frames=2: too short for a loss window of 1024"),
-        ("loss.n_mels=[80]", "expected as many of each"),
+        ("loss.n_mels=[80]", "expected equally many of each"),
         ("generator.norm=layer", "norm='layer': expected one of"),
         ("run_dir={", "not YAML"),
         ("run_dir.x=1", "run_dir.x: run_dir="),

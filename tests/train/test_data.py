@@ -12,7 +12,7 @@ import pytest
 
 from wavehax.config import FEATURES, FeatureConfig, to_dict
 from wavehax.data.config import DataConfig
-from wavehax.data.segments import Batch, SegmentDataset
+from wavehax.data.segments import ArrayBatch, SegmentDataset
 from wavehax.files.sound import read_audio
 from wavehax.mel.features import f0_from_audio, log_mel, mel_frequencies
 
@@ -65,7 +65,7 @@ def test_a_batch_is_a_function_of_seed_and_step(prepared: Path) -> None:
         dataset(prepared, speed_share=0.5, disturbed_share=0.5, shift_samples=511) for _ in range(2)
     )
     second.batch(3)
-    for name in Batch._fields:
+    for name in ArrayBatch._fields:
         np.testing.assert_array_equal(getattr(first.batch(7), name), getattr(second.batch(7), name))
         assert not np.array_equal(getattr(first.batch(8), name), getattr(first.batch(7), name))
     assert not np.array_equal(dataset(prepared, seed=1).batch(7).mel, first.batch(7).mel)

@@ -58,6 +58,7 @@ def free_port() -> int:
         return server.getsockname()[1]
 
 
+@pytest.mark.slow
 def test_two_nodes_of_two_processes_that_torchrun_starts_give_the_loss_curve_of_one(
     write_config: Callable[..., Path], environment: dict[str, str], tmp_path: Path
 ) -> None:

@@ -98,6 +98,23 @@ def test_below_the_lowest_repelled_band_the_score_is_l1() -> None:
     )
 
 
+def test_bands_below_the_lowest_repelled_one_have_a_weight_of_their_own() -> None:
+    waves = torch.from_numpy(pair(3000)[:1])[:, None]
+    target = torch.from_numpy(pair(3000)[1:])
+    view = LogMagnitude(24000, 256)
+    y, x = (view(wave).double().numpy() for wave in (waves[:, 0], target))
+    weight = np.where(np.arange(129) * 24000 / 256 < 1000, 3.0, 1.0)[:, None]
+    made = EnergyScore([view], 0.0, 1000.0, low_weight=3.0)(waves, target)
+    assert made.item() == pytest.approx((weight * np.abs(y - x)).mean(), rel=1e-5)
+
+
+def test_log_magnitudes_may_begin_at_a_frequency() -> None:
+    wave = torch.from_numpy(pair())
+    whole, upper = LogMagnitude(24000, 128), LogMagnitude(24000, 128, 1000.0)
+    assert upper.frequencies[0] == 1125 == whole.frequencies[6]
+    torch.testing.assert_close(upper(wave), whole(wave)[:, 6:])
+
+
 def test_outputs_that_vary_as_recordings_do_score_best_only_with_repulsion() -> None:
     """Against gaussian noise the median, 0, has the least L1: E|x| = 0.80 and E|x - x'| = 1.13."""
     noise = torch.randn(3, 100_000, generator=torch.Generator().manual_seed(0))

@@ -1,1 +1,1 @@
-"""Speed on this machine: of models, and of others beside them."""
+"""Measures the speed of models on this machine, and that of other programs beside them."""

@@ -1,16 +1,17 @@
-"""Speed, measured in one run: every case in turn, again and again, so that a noisy machine disturbs
-all of them alike.
+"""Measures speed in rounds, in each of which every case runs once.
 
-Cases are compared round by round: a processor that changes its clock from one to the next does so
-for all of a round.
+A noisy machine then disturbs all cases alike. Cases are compared round by round, because a
+processor that changes its clock changes it for a whole round.
 
-What runs on one thread is timed in processor time, so that what else the machine does is not
-counted; several threads on the wall. A published shape is run with random weights: speed does not
-depend on their values.
+A case of one thread is timed in processor time, which leaves out the other work of the machine. One
+of several threads is timed by the wall clock. Published shapes run with random weights: speed does
+not depend on their values.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import json
 import platform
 import statistics
@@ -29,14 +30,16 @@ from wavehax.files.outputs import replacing
 from wavehax.models.locate import model_path
 from wavehax.vocoder import Vocoder
 
-_PEAK_SECONDS = 0.02  # of multiply-adds each time, at 200 GFLOP/s
+_PEAK_SECONDS = 0.02  # length of a measurement of the peak, at 200 GFLOP/s
 _PERCENTILES = (50, 99, 99.9)
 
 
 @dataclass(frozen=True)
 class Case:
-    """Something to time: `run` synthesises `seconds` of sound; a stream returns the seconds that
-    every push took."""
+    """Work to time: `run` synthesises `seconds` of sound.
+
+    The `run` of a stream returns the seconds that each push took.
+    """
 
     model: str
     what: str  # "whole", "f0", "stream 4", "PyTorch", ...
@@ -45,12 +48,11 @@ class Case:
     isa: str = ""
     precision: str = ""
     threads: int = 1
-    operations: float = 0.0  # of products, in `seconds` of sound
+    operations: float = 0.0  # floating-point operations of products in `seconds` of sound
 
 
 def named_model(name: str) -> Model:
-    """A model file, a shipped model, or one of the published shapes (`GENERATORS`) with small
-    random weights."""
+    """A model file, a shipped model, or a published shape with small random weights."""
     if name not in GENERATORS:
         return load_model(model_path(name))
     config = GENERATORS[name]
@@ -66,8 +68,10 @@ def named_model(name: str) -> Model:
 
 
 def operations_per_frame(config: GeneratorConfig) -> float:
-    """Floating-point operations of all products, two for a multiply-add; GELU, norms and transforms
-    are not counted."""
+    """Floating-point operations of all products for a frame, two for a multiply-add.
+
+    GELU, norms and transforms are not counted.
+    """
     bins, channels, mels = config.num_bins, config.channels, config.n_mels
     single = config.num_streams == 1
     inputs, outputs = (5, 2) if single else (3 * config.num_streams, 2 * config.num_streams)
@@ -88,38 +92,32 @@ def model_cases(
     seconds: float,
     voices: Sequence[int] = (),
 ) -> list[Case]:
-    """The engine: the whole utterance in so many threads, its F0 alone, streams of chunks of so
-    many frames.
+    """Cases of the engine.
 
-    Last, so many voices on one thread, a frame of each in turn; theirs is the time over the length
-    of them all.
+    They are the whole utterance, once for each number of `threads`; its F0 alone; a stream for each
+    chunk size of `chunks`, in frames; and for each number of `voices` that many streams on one
+    thread, a frame of each in turn. The seconds of sound of voices are those of all together.
     """
     config = voc.config
     mel, f0 = inputs(config, seconds)
-    common = {
-        "seconds": len(f0) * config.hop_length / config.sample_rate,
-        "isa": voc.isa,
-        "precision": voc.precision,
-        "operations": len(f0) * operations_per_frame(config),
-    }
-    cases = [
-        Case(name, "whole", run=lambda n=n: voc(mel, f0, threads=n), threads=n, **common)
-        for n in threads
-    ]
+    length = len(f0) * config.hop_length / config.sample_rate
+    operations = len(f0) * operations_per_frame(config)
+
+    def case(
+        what: str, run: Callable[..., Any], *arguments: Any, threads: int = 1, voices: int = 1
+    ) -> Case:
+        work = functools.partial(run, *arguments)
+        return Case(
+            name, what, voices * length, work, voc.isa, voc.precision, threads, voices * operations
+        )
+
+    cases = [case("whole", functools.partial(voc, mel, f0, threads=n), threads=n) for n in threads]
     if voc.predicts_f0:
-        alone = common | {"precision": "fp32", "operations": 0.0}
-        cases.append(Case(name, "f0", run=lambda: voc.f0(mel), **alone))
-    for chunk in chunks if config.streamable else ():
-        cases.append(
-            Case(name, f"stream {chunk}", run=lambda c=chunk: _stream(voc, mel, f0, c), **common)
-        )
-    for count in voices if config.streamable else ():
-        all_of_them = common | {key: common[key] * count for key in ("seconds", "operations")}
-        cases.append(
-            Case(
-                name, f"voices {count}", run=lambda n=count: _voices(voc, mel, f0, n), **all_of_them
-            )
-        )
+        predictor = case("f0", voc.f0, mel)
+        cases.append(dataclasses.replace(predictor, precision="fp32", operations=0.0))
+    if config.streamable:
+        cases += [case(f"stream {chunk}", _stream, voc, mel, f0, chunk) for chunk in chunks]
+        cases += [case(f"voices {n}", _voices, voc, mel, f0, n, voices=n) for n in voices]
     return cases
 
 
@@ -151,14 +149,17 @@ def _voices(voc: Vocoder, mel: np.ndarray, f0: np.ndarray, count: int) -> None:
 
 
 def measure(cases: Sequence[Case], repeats: int) -> list[dict[str, Any]]:
-    """One round to warm up, then `repeats` rounds in which every case runs once, and multiply-adds
-    for the peak.
+    """Time all cases, in a round to warm up and then `repeats` rounds.
+
+    Each round also times multiply-adds alone, for the peak of the processor.
 
     Returns:
-        for each case its names; `rtf`: median, minimum and maximum of time over the length of the
-        sound; `ratio` to the first case of the same model, the median over rounds; of the engine
-        `gflops`, of products per second, and `peak_share`, of the round's multiply-adds, medians
-        too; of streams `push_ms`, percentiles.
+        a row for each case, with `model`, `what`, `isa`, `precision` and `threads`. `rtf` is the
+        median, minimum and maximum of time over the length of the sound. `ratio` compares the time
+        with that of the first case of the same model, as a median over rounds. Cases of the engine
+        also have `gflops`, billions of operations a second in products, and `peak_share`, their
+        share of the multiply-adds that the round reached, as medians. Streams have `push_ms`,
+        percentiles of the milliseconds of a push.
     """
     factors: list[list[float]] = [[] for _ in cases]
     pushes: list[list[float]] = [[] for _ in cases]
@@ -184,7 +185,7 @@ def measure(cases: Sequence[Case], repeats: int) -> list[dict[str, Any]]:
 
 
 def _peak(isa: str) -> float:
-    """Floating-point operations a second of multiply-adds and nothing else, on one thread."""
+    """Floating-point operations a second that one thread reaches with multiply-adds alone."""
     rounds = int(_PEAK_SECONDS * 200e9 / _engine.multiply_adds(isa, 1))
     start = time.thread_time()
     operations = _engine.multiply_adds(isa, rounds)
@@ -198,8 +199,10 @@ def _row(
     peaks: list[float],
     pushes: list[float],
 ) -> dict[str, Any]:
-    """What was measured of a case; `factors`, those of the case it is compared with, and `peaks`
-    are one a round."""
+    """The row of a case.
+
+    `factors`, the `reference` that they are compared with, and `peaks` have a value for each round.
+    """
     row = {name: getattr(case, name) for name in ("model", "what", "isa", "precision", "threads")}
     median = statistics.median(factors)
     row["rtf"] = {"median": median, "min": min(factors), "max": max(factors)}
@@ -219,8 +222,7 @@ def _row(
 
 
 def stages(name: str, voc: Vocoder, repeats: int, seconds: float) -> dict[str, Any]:
-    """Where the time of a whole utterance goes: the share of each stage, from the medians of
-    `repeats` runs."""
+    """The share of each stage in the time of a whole utterance, from medians of `repeats` runs."""
     mel, f0 = inputs(voc.config, seconds)
     runs = [voc._engine.profile(mel, f0) for _ in range(repeats)]
     medians = {stage: statistics.median(run[stage] for run in runs) for stage in runs[0]}
@@ -229,11 +231,14 @@ def stages(name: str, voc: Vocoder, repeats: int, seconds: float) -> dict[str, A
 
 
 def table(rows: Sequence[dict[str, Any]], profiles: Sequence[dict[str, Any]]) -> str:
-    """The measurements as text; the last column but the pushes compares with the first row of the
-    same model."""
+    """The measurements as text.
+
+    The column `time` compares with the first row of the same model.
+    """
     lines = [
-        f"{'model':<18}{'what':<14}{'isa':<9}{'weights':<8}{'threads':>7}{'rtf':>9}{'min':>9}{'max':>9}"
-        f"{'x real time':>12}{'time':>8}{'GFLOP/s':>9}{'of peak':>9}  push ms p50 p99 p99.9"
+        f"{'model':<18}{'what':<14}{'isa':<9}{'weights':<8}{'threads':>7}"
+        f"{'rtf':>9}{'min':>9}{'max':>9}{'x real time':>12}{'time':>8}{'GFLOP/s':>9}{'of peak':>9}"
+        "  push ms p50 p99 p99.9"
     ]
     for row in rows:
         rtf = row["rtf"]
@@ -244,8 +249,8 @@ def table(rows: Sequence[dict[str, Any]], profiles: Sequence[dict[str, Any]]) ->
         )
         pushes = "".join(f"{value:>8.3f}" for value in row.get("push_ms", {}).values())
         lines.append(
-            f"{row['model']:<18}{row['what']:<14}{row['isa']:<9}{row['precision']:<8}{row['threads']:>7}"
-            f"{rtf['median']:>9.4f}{rtf['min']:>9.4f}{rtf['max']:>9.4f}"
+            f"{row['model']:<18}{row['what']:<14}{row['isa']:<9}{row['precision']:<8}"
+            f"{row['threads']:>7}{rtf['median']:>9.4f}{rtf['min']:>9.4f}{rtf['max']:>9.4f}"
             f"{1 / rtf['median']:>12.1f}{row['ratio']:>7.2f}x"
             f"{speed}{pushes}"
         )
@@ -258,8 +263,11 @@ def table(rows: Sequence[dict[str, Any]], profiles: Sequence[dict[str, Any]]) ->
 
 
 def write_json(path: Path, rows: Sequence[dict], profiles: Sequence[dict], overwrite: bool) -> None:
-    """The measurements and the machine they are of; FileExistsError where the file is not to be
-    replaced."""
+    """Write the measurements, and the machine that they are from, as JSON.
+
+    Raises:
+        FileExistsError: `path` exists and `overwrite` is not set.
+    """
     machine = {
         "processor": processor_name(),
         "platform": platform.platform(),

@@ -1,14 +1,12 @@
-"""What `wavehax bench --peers` compares with, on one thread each: PyTorch, and ONNX Runtime where
-it is installed.
+"""Cases that `wavehax bench --peers` adds: PyTorch, and ONNX Runtime where it is installed.
 
-Networks of other vocoders have the published shapes and random weights: speed does not depend on
-their values.
+Each runs on one thread. Networks of other vocoders have the published shapes and random weights:
+speed does not depend on their values.
 """
 
 from __future__ import annotations
 
 import importlib.util
-import io
 import logging
 from typing import Any
 
@@ -23,12 +21,15 @@ from wavehax.config import NORM_EPSILON, PROJECTION_TAPS, GeneratorConfig
 from wavehax.nn import build_generator
 from wavehax.nn.baselines import HifiGan, VocosBackbone
 
-_RATE, _MELS = 24000, 100  # of the other vocoders
+_RATE, _MELS = 24000, 100  # sample rate in Hz and bands of the other vocoders
 
 
 def model_peers(name: str, model: Model, seconds: float) -> list[Case]:
-    """PyTorch; and ONNX Runtime, of what `wavehax export` writes, and of the network without prior
-    and transforms."""
+    """A model in PyTorch, and in ONNX Runtime.
+
+    ONNX Runtime runs the graph that `wavehax export` writes, and the network alone, without prior
+    and transforms.
+    """
     torch.set_num_threads(1)
     config = model.generator
     generator = build_generator(config, model.features.log_floor).eval()
@@ -51,8 +52,7 @@ def model_peers(name: str, model: Model, seconds: float) -> list[Case]:
 
 
 def other_vocoders(seconds: float) -> list[Case]:
-    """The backbone of Vocos and HiFi-GAN V1, the latter for a hop of 240, in PyTorch and ONNX
-    Runtime."""
+    """The backbone of Vocos, and HiFi-GAN V1 for a hop of 240, in PyTorch and ONNX Runtime."""
     torch.set_num_threads(1)
     cases = []
     vocos, hifigan = VocosBackbone(_MELS, 512, 1536, 1024), HifiGan(_MELS, 512, (5, 4, 4, 3))
@@ -75,7 +75,7 @@ def _runner(network: nn.Module, *values: Tensor) -> Any:
 def _exported_case(
     name: str, model: Model, mel: np.ndarray, f0: np.ndarray, seconds: float
 ) -> list[Case]:
-    """One case; no case where the extra [onnx] is not installed."""
+    """The case of the exported graph; none where the extra [onnx] is not installed."""
     if any(importlib.util.find_spec(module) is None for module in ("onnx", "onnxruntime")):
         return []
     from wavehax.export.onnx import build
@@ -92,13 +92,16 @@ def _exported_case(
 def _onnx_case(
     name: str, what: str, network: nn.Module, values: tuple[Tensor, ...], seconds: float
 ) -> list[Case]:
-    """One case; no case where ONNX Runtime, or what PyTorch exports with, is not installed."""
+    """The case of a network that PyTorch exports to ONNX.
+
+    There is none where ONNX Runtime, or onnxscript, which PyTorch exports with, is not installed.
+    """
     if any(importlib.util.find_spec(module) is None for module in ("onnxruntime", "onnxscript")):
         return []
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    file = io.BytesIO()
-    torch.onnx.export(network.eval(), values, dynamo=True, verbose=False).save(file)
-    session = _session(file.getvalue())
+    program = torch.onnx.export(network.eval(), values, dynamo=True, verbose=False)
+    assert program is not None  # it is None with dynamo=False only
+    session = _session(program.model_proto.SerializeToString())
     feed = {
         node.name: value.numpy() for node, value in zip(session.get_inputs(), values, strict=True)
     }
@@ -114,11 +117,11 @@ def _session(graph: bytes) -> Any:
 
 
 class _Body(nn.Module):
-    """The network of a generator as ONNX Runtime likes it, channels before bins and frames, norms
-    of the batch folded.
+    """The network of a generator in the layout that ONNX Runtime runs fastest.
 
-    Mel [1, n_mels, T] and spectra [2S, F, T] to [1, 2S, F, T]; of the generator's shape, with
-    weights of its own.
+    Channels come before bins and frames, and batch norms are folded into the weights. It takes a
+    mel [1, n_mels, T] and spectra [2S, F, T] to [1, 2S, F, T]. It has the shape of the generator,
+    and random weights.
     """
 
     def __init__(self, config: GeneratorConfig) -> None:
@@ -170,8 +173,10 @@ class _BodyBlock(nn.Module):
 
 
 def _normalised(x: Tensor, norm: str) -> Tensor:
-    """[1, C, F, T] by the moments of the whole or of each frame; a norm of the batch has gone into
-    the weights."""
+    """`x` [1, C, F, T] brought to mean 0 and variance 1, over the utterance or over each frame.
+
+    A batch norm is part of the weights.
+    """
     if norm == "batch":
         return x
     dims = (1, 2, 3) if norm == "utterance" else (1, 2)

@@ -1,4 +1,4 @@
-"""The command line: one file a command, with its arguments and what it does."""
+"""The command line: each command has a file, with its arguments and its work."""
 
 from wavehax.cli.main import main
 

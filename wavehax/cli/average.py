@@ -9,11 +9,11 @@ from wavehax.cli import shared
 from wavehax.cli.types import Commands
 from wavehax.errors import UsageError
 
-DESCRIPTION = """Make a model file whose weights are the weighted mean of those of models of one
-shape, mel and normalisation, such as two of which one was trained from the other. Statistics of
-batch norms are averaged too, unless --data is given: then they are measured there. The predictor of
-F0 is that of the first model that has one. The file appears only when the engine can run it; where
-PyTorch is installed, only when the engine computes from it what PyTorch does."""
+DESCRIPTION = """Make a model file whose weights are the weighted mean of the weights of several
+models. These must have the same shape, mel and normalisation; one should be trained from the other.
+Statistics of batch norms are averaged too, or measured on the folder --data if it is given. The
+predictor of F0 is that of the first model that has one. The file appears only when the engine can
+run it and, where PyTorch is installed, computes from it what PyTorch does."""
 
 
 def add(commands: Commands) -> None:
@@ -22,9 +22,9 @@ def add(commands: Commands) -> None:
         "models",
         nargs="+",
         metavar="MODEL",
-        help="two or more files, folders, names of shipped models, ...",
+        help="two or more model files, folders, or names of shipped models",
     )
-    help_text = "of each model in the order given, 0 to 1; their sum is 1"
+    help_text = "weight of each model in the order given, 0 to 1; their sum is 1"
     command.add_argument(
         "--weights", type=float, nargs="+", required=True, metavar="W", help=help_text
     )

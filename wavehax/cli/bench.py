@@ -32,7 +32,7 @@ def add(commands: Commands) -> None:
         "--precision",
         choices=precisions,
         action="append",
-        help="may be repeated (default: every one that there is)",
+        help="precision; may be repeated (default: every one that runs here)",
     )
     command.add_argument(
         "--threads",
@@ -40,7 +40,7 @@ def add(commands: Commands) -> None:
         nargs="+",
         default=[1],
         metavar="N",
-        help="for one whole utterance (default 1)",
+        help="threads that share one whole utterance (default 1)",
     )
     chunks = [1, 2, 4, 8, 16, 64]
     command.add_argument(
@@ -49,7 +49,7 @@ def add(commands: Commands) -> None:
         nargs="*",
         default=chunks,
         metavar="FRAMES",
-        help="chunk sizes (default 1 2 4 8 16 64)",
+        help="chunk sizes of streams (default 1 2 4 8 16 64)",
     )
     command.add_argument(
         "--voices",
@@ -57,18 +57,18 @@ def add(commands: Commands) -> None:
         nargs="+",
         default=[],
         metavar="N",
-        help="streams of single frames on one thread",
+        help="numbers of streams on one thread, a frame of each in turn",
     )
     command.add_argument(
-        "--seconds", type=types.positive, default=5.0, help="of sound to synthesise (default 5)"
+        "--seconds", type=types.positive, default=5.0, help="length of the sound (default 5)"
     )
     command.add_argument("--repeats", type=types.count, default=7, help="rounds (default 7)")
     command.add_argument(
         "--peers",
         action="store_true",
-        help="also PyTorch, ONNX Runtime and other vocoders; needs [bench]",
+        help="compare with PyTorch, ONNX Runtime and other vocoders; needs the extra [bench]",
     )
-    command.add_argument("--json", type=Path, metavar="FILE", help="write the numbers here too")
+    command.add_argument("--json", type=Path, metavar="FILE", help="write the numbers to FILE too")
     command.add_argument("--force", action="store_true", help="replace FILE if it exists")
     command.set_defaults(run=run)
 

@@ -1,4 +1,4 @@
-"""`wavehax evaluate`: score what a vocoder makes."""
+"""`wavehax evaluate`: score the output of a vocoder."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import wavehax
 from wavehax.cli import evaluate_aliasing, evaluate_f0, shared, types
 from wavehax.cli.types import Commands
 from wavehax.errors import UsageError, optional_module
-from wavehax.evaluate.items import SPLITS
+from wavehax.evaluate import SPLITS
 from wavehax.models.locate import DEFAULT_MODEL
 from wavehax.vocoder import PRECISIONS
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from wavehax.evaluate.items import Item
     from wavehax.evaluate.synthesis import Synthesis
 
-DESCRIPTION = """Score what a vocoder makes: files of GENERATED_DIR against the recordings of the
-same names in NATURAL_DIR, or what a model makes of the recordings that a manifest names; see also
-wavehax evaluate aliasing --help and wavehax evaluate f0 --help. Needs the extras [f0,eval]; with
-[mos] it also predicts naturalness."""
-WORST = 5  # files listed per group
+DESCRIPTION = """Score the output of a vocoder against recordings: either the files of GENERATED_DIR
+against those of the same names in NATURAL_DIR, or a model on the recordings that a manifest names.
+See also wavehax evaluate aliasing --help and wavehax evaluate f0 --help. Needs the extras
+[f0,eval]; with [mos] it also predicts naturalness."""
+WORST = 5  # files that are listed for each group
 _NEEDED = {"pesq": "eval", "pystoi": "eval", "scipy": "eval", "pyworld": "f0"}
 
 
 def add(commands: Commands) -> None:
     command = commands.add_parser(
-        "evaluate", help="score what a vocoder makes", description=DESCRIPTION
+        "evaluate", help="score the output of a vocoder", description=DESCRIPTION
     )
     command.add_argument(
         "folders", nargs="*", type=Path, metavar="DIR", help="NATURAL_DIR GENERATED_DIR"
@@ -40,29 +40,32 @@ def add(commands: Commands) -> None:
         help="table (.tsv) with columns file, split, speaker",
     )
     command.add_argument(
-        "--splits", nargs="+", metavar="SPLIT", help=f"of the manifest (default {' '.join(SPLITS)})"
+        "--splits",
+        nargs="+",
+        metavar="SPLIT",
+        help=f"splits of the manifest (default {' '.join(SPLITS)})",
     )
     maker = command.add_mutually_exclusive_group()
     maker.add_argument(
         "--model", metavar="MODEL", help="model file, or name of a shipped one (default: vocos-24k)"
     )
     maker.add_argument(
-        "--world", action="store_true", help="WORLD analysis and synthesis in place of a model"
+        "--world", action="store_true", help="use WORLD analysis and synthesis, not a model"
     )
-    help_text = "F0 that the model predicts from the mel, in place of Harvest's"
+    help_text = "mel: the model predicts F0 from the mel; without, Harvest measures it"
     command.add_argument("--f0", choices=[types.F0_FROM_MEL], help=help_text)
     command.add_argument(
-        "--precision", choices=["auto", *PRECISIONS], help="of the model (default fp32)"
+        "--precision", choices=["auto", *PRECISIONS], help="precision of the model (default fp32)"
     )
     command.add_argument(
         "--f0-scale",
         type=types.positive,
         metavar="X",
-        help="multiply F0; then pitch and voicing alone are scored",
+        help="multiply F0 by X; then only pitch and voicing are scored",
     )
     help_text = (
-        "samples between the frames of the vocoder that made GENERATED_DIR (default: as long as"
-        " 256 at 24 kHz)"
+        "samples between the frames of the vocoder that made GENERATED_DIR (default: 10.7 ms, which"
+        " is 256 at 24 kHz)"
     )
     command.add_argument("--hop-length", type=types.count, metavar="N", help=help_text)
     command.add_argument(
@@ -75,7 +78,10 @@ def add(commands: Commands) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Score all recordings, and print and write the scores; the exit code is 1 where a file failed.
+    """Score all recordings, and print and write the scores.
+
+    Returns:
+        the exit code, 1 if a file failed and otherwise 0.
 
     Raises:
         UsageError: the arguments do not go together.
@@ -90,7 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
     outputs = output_paths(arguments.output)
     items, synthesis, source = _task(arguments)
     check_outputs(outputs, arguments.force)
-    for module, extra in _NEEDED.items():  # said once, before any file is read
+    for module, extra in _NEEDED.items():  # refuse once, before any file is read
         optional_module(module, "evaluation", f"wavehax[{extra}]")
     if isinstance(synthesis, ModelSynthesis):
         synthesis.check()
@@ -107,7 +113,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _task(arguments: argparse.Namespace) -> tuple[list[Item], Synthesis, str]:
-    """What to score, how it is made, and that in words."""
+    """The items to score, how their output is made, and a description of the task."""
     from wavehax.evaluate.items import manifest_items
     from wavehax.evaluate.synthesis import ModelSynthesis, WorldSynthesis
 

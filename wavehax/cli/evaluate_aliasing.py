@@ -9,10 +9,10 @@ from wavehax.cli import shared, types
 from wavehax.errors import UsageError, optional_module
 from wavehax.models.locate import DEFAULT_MODEL
 
-DESCRIPTION = """Measure what a model puts off the harmonic series of its F0: steady tones and a
-glide from C2 (65 Hz) to C7 (2093 Hz), with the mel of the tone, with the mean mel of the training
-data and with frames of recordings. Needs the extra [eval], and [train] for training runs: those of
-recipes/aliasing are compared with a model so."""
+DESCRIPTION = """Measure how much energy a model puts off the harmonic series of its F0. It gets
+steady tones and a glide from C2 (65 Hz) to C7 (2093 Hz), with the mel of the tone, with the mean
+mel of the training data and with frames of recordings. Needs the extra [eval], and [train] for
+training runs, such as those of recipes/aliasing."""
 
 
 def add(evaluate: types.Parser) -> None:
@@ -29,17 +29,18 @@ def add(evaluate: types.Parser) -> None:
         type=Path,
         default=[],
         metavar="SOUND",
-        help="recordings, of which the loudest frame is used",
+        help="recordings; the loudest frame of each is used",
     )
     shared.add_report(command)
     command.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Measure all models, and print and write what was found.
+    """Measure all models, and print and write the results.
 
     Raises:
-        UsageError, ValueError, OSError: an argument, input or output is not as expected.
+        UsageError: two recordings have the same name.
+        ValueError, OSError: an input or output is not as expected.
     """
     from wavehax.evaluate.aliasing import measure, report
     from wavehax.evaluate.aliasing.mels import mels_of

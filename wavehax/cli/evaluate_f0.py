@@ -1,4 +1,4 @@
-"""`wavehax evaluate f0`: F0 that a model predicts against what is found in the recording."""
+"""`wavehax evaluate f0`: score the F0 that a model predicts against that of the recording."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from pathlib import Path
 import wavehax
 from wavehax.cli import types
 from wavehax.errors import optional_module
-from wavehax.evaluate.items import SPLITS
+from wavehax.evaluate import SPLITS
 
-DESCRIPTION = """Score the F0 that a model predicts from the mels of recordings against WORLD
-Harvest's, over all frames of a split; then that from the same mels smoothed over bands and over
-frames, as those of an acoustic model are; then what Harvest itself finds in the recording a third
-of a millisecond later, which no predictor can be expected to beat. Needs the extra [f0]."""
+DESCRIPTION = """Score three contours of F0 against that of WORLD Harvest, over all frames of a
+split. The first is what the model predicts from the mels of recordings. For the second, these mels
+are smoothed over bands and frames, as those of an acoustic model are. The third is what Harvest
+itself finds when the recording begins a third of a millisecond later, which no predictor can be
+expected to beat. Needs the extra [f0]."""
 
 
 def add(evaluate: types.Parser) -> None:
@@ -23,16 +24,15 @@ def add(evaluate: types.Parser) -> None:
     command.add_argument(
         "--model", metavar="MODEL", help="model file, or name of a shipped one (default: vocos-24k)"
     )
-    help_text = f"of the manifest (default {' '.join(SPLITS)})"
+    help_text = f"splits of the manifest (default {' '.join(SPLITS)})"
     command.add_argument("--splits", nargs="+", default=SPLITS, metavar="SPLIT", help=help_text)
     command.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print a table of scores, a row for each split and kind of mel.
+    """Print a table of scores with a row for each split and contour.
 
     Raises:
-        UsageError: the arguments make no sense.
         ValueError, OSError: the model predicts no F0, or an input is not as expected.
     """
     from wavehax.evaluate.f0 import KINDS, f0_agreement

@@ -9,8 +9,8 @@ from wavehax.cli import shared, types
 from wavehax.cli.types import Commands
 from wavehax.models.locate import model_path
 
-DESCRIPTION = """Write a model as one ONNX graph, from mel, F0 and noise to the waveform, of whole
-utterances or, with --streaming, of frames as they come. Needs the extra [onnx]; the file appears
+DESCRIPTION = """Write a model as one ONNX graph, from mel, F0 and noise to the waveform. It takes
+whole utterances or, with --streaming, frames as they come. Needs the extra [onnx]. The file appears
 only when ONNX Runtime computes from it what the engine does."""
 
 
@@ -24,7 +24,7 @@ def add(commands: Commands) -> None:
     command.add_argument(
         "--streaming",
         action="store_true",
-        help="frames as they come, the state as inputs and outputs",
+        help="take frames as they come, with the state as inputs and outputs",
     )
     command.add_argument(
         "--f0",

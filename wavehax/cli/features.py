@@ -1,10 +1,11 @@
-"""`wavehax features`: recordings to mel and F0 files."""
+"""`wavehax features`: write mel and F0 files of recordings."""
 
 from __future__ import annotations
 
 import argparse
 import functools
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,13 +14,12 @@ from wavehax.cli import shared
 from wavehax.cli.types import Commands
 from wavehax.config import FEATURES, FeatureConfig
 from wavehax.errors import say
-from wavehax.files import batch
 from wavehax.files.outputs import refuse_existing, replacing
 from wavehax.files.sound import read_audio
 from wavehax.mel.features import f0_from_audio, log_mel
 
 DESCRIPTION = """Write mel [n_mels, T] and f0 [T] of recordings to .npz files, as vocode reads
-them; mel alone where the extra [f0] is not installed."""
+them. Where the extra [f0] is not installed, they hold the mel alone."""
 
 
 def add(commands: Commands) -> None:
@@ -40,6 +40,8 @@ def add(commands: Commands) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from wavehax.files import batch
+
     features = (
         FEATURES[arguments.features]
         if arguments.features
@@ -54,12 +56,13 @@ def run(arguments: argparse.Namespace) -> int:
 def features_file(
     features: FeatureConfig, arguments: argparse.Namespace, path: Path, output: Path
 ) -> None:
-    """Sound file to .npz of mel and f0."""
+    """Write the mel and F0 of one sound file to an .npz."""
     if output.suffix.lower() != ".npz":
         raise ValueError(f"{output}: unknown file type {output.suffix!r}; expected .npz")
     refuse_existing(output, arguments.force)
     audio, _ = read_audio(path, features.sample_rate)
-    arrays = {"mel": log_mel(audio, features)}
+    # Any, because numpy's types also give savez a keyword argument that is a flag.
+    arrays: dict[str, Any] = {"mel": log_mel(audio, features)}
     try:
         arrays["f0"] = f0_from_audio(audio, features)
     except ModuleNotFoundError as error:

@@ -9,9 +9,8 @@ from wavehax.cli.types import Commands
 from wavehax.config import FEATURES
 from wavehax.errors import ModelError, report
 
-DESCRIPTION = """Make a model file from a checkpoint of the authors' implementation, reading it
-with weights_only=True. Needs the extra [train]. --stats holds arrays mean and scale [n_mels], in
-the sense (mel - mean) / scale."""
+DESCRIPTION = """Make a model file from a checkpoint of the authors' implementation. The checkpoint
+is read with weights_only=True, so that nothing in it is executed. Needs the extra [train]."""
 
 
 def add(commands: Commands) -> None:
@@ -35,7 +34,8 @@ def add(commands: Commands) -> None:
     command.add_argument(
         "--stats",
         type=Path,
-        help=".npz: mean and scale [n_mels]; without, the mel comes normalised",
+        help=".npz with mean and scale [n_mels], which normalise the mel as (mel - mean) / scale;"
+        " without, the model takes a mel that is normalised already",
     )
     command.add_argument(
         "--features", help=f"definition of the mel: {', '.join(FEATURES)}, or a YAML file"

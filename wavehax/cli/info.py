@@ -1,4 +1,4 @@
-"""`wavehax info`: what a model is."""
+"""`wavehax info`: describe a model."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from wavehax.vocoder import Vocoder, available_isas
 def add(commands: Commands) -> None:
     command = commands.add_parser(
         "info",
-        help="what a model is",
-        description="Print what a model is, where from, and how it runs here.",
+        help="describe a model",
+        description="Print the shape of a model, its origin, and how it runs on this machine.",
     )
     command.add_argument("model", nargs="?", metavar="MODEL", help=shared.MODEL_HELP)
     shared.add_isa(command)
@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def describe(name: str | None, isa: str, precision: str) -> str:
-    """What a model is, as lines of text."""
+    """The description of a model as lines of text."""
     path = model_path(name)
     model = load_model(path)
     voc = Vocoder(model, isa=isa, precision=precision)
@@ -47,7 +47,7 @@ def describe(name: str | None, isa: str, precision: str) -> str:
 
 
 def _provenance_rows(values: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """One row a mapping: nested ones get rows of their own, `scores dev` and so on."""
+    """One row for each mapping; nested mappings have their own, such as `scores dev`."""
     plain = {key: value for key, value in values.items() if not isinstance(value, dict)}
     rows = (
         [(prefix, ", ".join(f"{key} {_short(value)}" for key, value in plain.items()))]

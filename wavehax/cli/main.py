@@ -25,7 +25,7 @@ from wavehax.errors import EXPECTED_ERRORS, UsageError, ignore_import_warnings, 
 
 _EXIT_CODES = """Exit codes: 0 all well; 1 some input failed, with one line on standard error for
 each; 2 the arguments make no sense."""
-# in the order in which --help lists them
+# The commands, in the order in which --help lists them.
 _COMMANDS = (
     vocode,
     resynth,
@@ -44,7 +44,11 @@ _COMMANDS = (
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command line, by default that of the process, and return its exit code."""
+    """Run a command line and return its exit code.
+
+    Args:
+        argv: the words after `wavehax`. None takes those of this process.
+    """
     ignore_import_warnings()
     try:
         arguments = command_line().parse_args(argv)
@@ -52,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UsageError as error:
         report(error)
         return 2
-    except BrokenPipeError:  # whoever read the output has had enough
+    except BrokenPipeError:  # the program that read the output has closed it
         return 1
     except KeyboardInterrupt:
         return 130
@@ -64,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def command_line() -> Parser:
     """The top-level parser; `arguments.run` does the work of the chosen command.
 
-    Flags are the arguments of the Python interface by the same names.
+    Flags have the names of the arguments in the Python interface.
     """
     parser = Parser(prog="wavehax", description=wavehax.__doc__, epilog=_EXIT_CODES)
     parser.add_argument("--version", action="version", version=f"wavehax {wavehax.__version__}")

@@ -1,4 +1,4 @@
-"""`wavehax package`: a model file from training."""
+"""`wavehax package`: make a model file from a training run."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from wavehax.cli import shared
 from wavehax.cli.types import Commands
 from wavehax.models.locate import model_path
 
-DESCRIPTION = """Make a model file of the newest checkpoint of a run of wavehax train: the
-averaged weights, and what the YAML file --card says for whoever gets it. Needs the extra [train],
-and the prepared folder that the config names: there batch-norm statistics are measured. The file
-appears only when the engine computes from it what PyTorch does."""
+DESCRIPTION = """Make a model file from the newest checkpoint of a run of wavehax train. It holds
+the averaged weights, and for its users the contents of the YAML file --card. Needs the extra
+[train], and the prepared folder that the config names, on which batch-norm statistics are measured.
+The file appears only when the engine computes from it what PyTorch does."""
 
 
 def add(commands: Commands) -> None:
@@ -23,7 +23,7 @@ def add(commands: Commands) -> None:
         "run_dir", type=Path, metavar="RUN", help="folder of a run, or of one of its checkpoints"
     )
     command.add_argument(
-        "--f0", metavar="MODEL", help="model whose predictor of F0 this one gets too"
+        "--f0", metavar="MODEL", help="model whose predictor of F0 is put into the file too"
     )
     shared.add_card(command)
     command.add_argument(

@@ -1,4 +1,4 @@
-"""`wavehax resynth`: recordings to sound, through mel and F0."""
+"""`wavehax resynth`: synthesise recordings again from their mel and F0."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def resynth_file(voc: Vocoder, arguments: argparse.Namespace, path: Path, output: Path) -> None:
-    """Sound file to sound file."""
+    """Synthesise one sound file again."""
     synthesis.write_sound(voc, output, _resynth_blocks(voc, path, arguments), arguments)
 
 

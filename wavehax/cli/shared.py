@@ -1,4 +1,4 @@
-"""Arguments that several commands have, and what is done with them."""
+"""Adds the arguments that several commands have, and reads them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 
 import wavehax
 from wavehax.cli import types
-from wavehax.files.yaml import read_card
 from wavehax.vocoder import PRECISIONS
 
 MODEL_HELP = (
@@ -26,7 +25,7 @@ def add_isa(command: argparse.ArgumentParser) -> None:
         "--precision",
         choices=["auto", *PRECISIONS],
         default="fp32",
-        help="of large products (default fp32)",
+        help="precision of large products (default fp32)",
     )
 
 
@@ -42,17 +41,19 @@ def add_batch(command: argparse.ArgumentParser) -> None:
 
 
 def add_card(command: argparse.ArgumentParser) -> None:
-    help_text = "YAML: licence, data, hardware, scores, ..."
+    help_text = "YAML file with licence, data, hardware, scores, ..., which the model file repeats"
     command.add_argument("--card", type=Path, metavar="FIELDS", help=help_text)
 
 
 def read_fields(path: Path | None, reserved: dict[str, str]) -> dict[str, Any]:
-    """What the file of --card says, where one is given."""
+    """The contents of the file of --card; none where it is not given."""
+    from wavehax.files.yaml import read_card
+
     return read_card(path, reserved) if path else {}
 
 
 def add_report(parser: argparse.ArgumentParser) -> None:
-    """Where an evaluation is written."""
-    help_text = "a .html file, with the numbers in a .json beside it; or the .json alone"
+    """Add the output of an evaluation."""
+    help_text = "an .html file, with the numbers in a .json beside it; or the .json alone"
     parser.add_argument("-o", "--output", type=Path, metavar="REPORT", help=help_text)
     parser.add_argument("--force", action="store_true", help="replace outputs that exist")

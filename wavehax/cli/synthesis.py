@@ -1,4 +1,4 @@
-"""What `vocode` and `resynth` share: arguments of synthesis, and samples on their way out."""
+"""The common part of `vocode` and `resynth`: arguments of synthesis, and writing of samples."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import numpy as np
 import wavehax
 from wavehax.cli import shared, types
 from wavehax.errors import UsageError, printable, say
-from wavehax.files import batch
 from wavehax.files.levels import Clipping, amplified, limited
 from wavehax.files.sound import finite_tiles, pcm16, saturates, write_blocks
 from wavehax.mel.files import read_f0
@@ -26,53 +25,64 @@ def add_synthesis(command: argparse.ArgumentParser) -> None:
         "--f0",
         type=types.f0,
         metavar="FILE|HZ|mel",
-        help="F0: .npy, .npz, .h5 or .pt file, one number of Hz for all, or what the model"
-        " predicts from the mel",
+        help="F0: a .npy, .npz, .h5 or .pt file; a number of Hz for all frames; or mel, which lets"
+        " the model predict it from the mel",
     )
     command.add_argument(
-        "--f0-scale", type=types.positive, default=1.0, metavar="X", help="multiply F0 (default 1)"
+        "--f0-scale",
+        type=types.positive,
+        default=1.0,
+        metavar="X",
+        help="multiply F0 by X (default 1)",
     )
     command.add_argument(
-        "--seed", type=types.seed, default=0, help="of noise and initial phase (default 0)"
+        "--seed", type=types.seed, default=0, help="seed of noise and initial phase (default 0)"
     )
     command.add_argument(
-        "--gain", type=types.decibels, default=0.0, metavar="DB", help="of the sound (default 0)"
+        "--gain", type=types.decibels, default=0.0, metavar="DB", help="amplify by DB (default 0)"
     )
-    peak_help = "scale the sound down where its peak is above; not with --stream"
+    peak_help = "scale the sound down if its peak is above DBFS; not with --stream"
     command.add_argument("--peak", type=types.peak, metavar="DBFS", help=peak_help)
     command.add_argument(
         "--stream",
         type=types.count,
         metavar="FRAMES",
-        help="synthesise and write in chunks: bounded memory, same bits",
+        help="synthesise and write chunks of FRAMES, in bounded memory; the sound is the same",
     )
     command.add_argument(
         "--threads",
         type=types.count,
         default=1,
         metavar="N",
-        help="that share one utterance, same bits (default 1)",
+        help="threads that share one utterance; the sound is the same (default 1)",
     )
     shared.add_isa(command)
     shared.add_batch(command)
 
 
 def check_stream(arguments: argparse.Namespace) -> None:
+    """Raise UsageError for arguments that need whole utterances where frames are streamed."""
     if not (arguments.stream or "-" in arguments.inputs):
         return
     if arguments.threads > 1:
         raise UsageError(
-            f"--threads {arguments.threads}: frames that are streamed are one thread's work"
+            f"--threads {arguments.threads}: frames that are streamed are the work of one thread"
         )
     if arguments.peak is not None:
         raise UsageError(
-            f"--peak {arguments.peak:g}: of frames that are streamed the peak is not known; --gain"
-            " is"
+            f"--peak {arguments.peak:g}: the peak of frames that are streamed is not known, use"
+            " --gain"
         )
 
 
 def each(arguments: argparse.Namespace, work: Callable[..., None], suffix: str) -> int:
-    """Work through all inputs with one loaded model."""
+    """Call `work(voc, arguments, input, output)` for all inputs, with one loaded model.
+
+    Returns:
+        the exit code, 1 if an input failed and otherwise 0.
+    """
+    from wavehax.files import batch
+
     inputs = batch.expand(arguments.inputs)
     count = len(inputs.paths)
     if count > 1 and isinstance(arguments.f0, Path):
@@ -86,7 +96,7 @@ def each(arguments: argparse.Namespace, work: Callable[..., None], suffix: str) 
 def given_f0(
     arguments: argparse.Namespace, frames: int, f0: np.ndarray | None
 ) -> np.ndarray | None:
-    """F0 from --f0 or, without it, `f0`; None where the model is to predict it."""
+    """F0 from --f0 or, without it, `f0`; None where the model predicts it."""
     if arguments.f0 == types.F0_FROM_MEL:
         return None
     if isinstance(arguments.f0, Path):
@@ -97,6 +107,7 @@ def given_f0(
 def synthesise(
     voc: Vocoder, mel: np.ndarray, f0: np.ndarray | None, arguments: argparse.Namespace
 ) -> Iterator[np.ndarray]:
+    """Yield the samples of an utterance: in one block, or with --stream in chunks."""
     chunk = arguments.stream
     if chunk is None:
         yield voc(
@@ -104,13 +115,14 @@ def synthesise(
         )
         return
     stream = voc.stream(arguments.seed)
-    mel, f0 = voc.check(mel, f0, arguments.f0_scale)  # all of it before the first sample is written
+    mel, f0 = voc.check(mel, f0, arguments.f0_scale)  # refuse before any sample is written
     for start in range(0, mel.shape[1], chunk):
         yield stream.push(mel[:, start : start + chunk], f0[start : start + chunk])
     yield stream.flush()
 
 
 def first_samples(blocks: Iterable[np.ndarray], count: int) -> Iterator[np.ndarray]:
+    """Yield the first `count` samples, and then empty blocks."""
     for block in blocks:
         yield block[:count]
         count -= min(count, len(block))
@@ -119,8 +131,10 @@ def first_samples(blocks: Iterable[np.ndarray], count: int) -> Iterator[np.ndarr
 def write_sound(
     voc: Vocoder, path: Path, blocks: Iterable[np.ndarray], arguments: argparse.Namespace
 ) -> None:
-    """Samples to a sound file, whole or not at all; one line on standard error if integers cut some
-    off."""
+    """Write samples to a sound file, whole or not at all.
+
+    One line on standard error tells how many samples were clipped, if any.
+    """
     clipping = Clipping()
     blocks = _levelled(blocks, arguments)
     blocks = clipping.watch(blocks) if saturates(path) else blocks
@@ -131,22 +145,24 @@ def write_sound(
 def write_samples(
     sink: IO[bytes], blocks: Iterable[np.ndarray], arguments: argparse.Namespace
 ) -> None:
-    """Samples to standard output as raw PCM; one line on standard error if integers cut some
-    off."""
+    """Write samples to standard output as raw PCM.
+
+    One line on standard error tells how many samples were clipped, if any.
+    """
     clipping = Clipping()
     write_pcm(sink, clipping.watch(_levelled(blocks, arguments)))
     _warn(clipping, "standard output", arguments)
 
 
 def write_pcm(sink: IO[bytes], blocks: Iterable[np.ndarray]) -> None:
-    """Samples as raw PCM, each block as soon as it is there."""
+    """Write samples as raw PCM, each block as soon as it comes."""
     for tile in finite_tiles(blocks):
         _write_all(sink, pcm16(tile))
         sink.flush()
 
 
 def _levelled(blocks: Iterable[np.ndarray], arguments: argparse.Namespace) -> Iterable[np.ndarray]:
-    """With the level that --gain and --peak ask for."""
+    """The blocks at the level that --gain and --peak ask for."""
     blocks = amplified(blocks, arguments.gain) if arguments.gain else blocks
     return blocks if arguments.peak is None else limited(blocks, arguments.peak)
 
@@ -157,7 +173,7 @@ def _warn(clipping: Clipping, subject: str, arguments: argparse.Namespace) -> No
 
 
 def _write_all(sink: IO[bytes], data: bytes) -> None:
-    """Unbuffered, standard output takes what there is room for, and says how much that was."""
+    """Write all bytes to an unbuffered output, which may take only a part at a time."""
     rest = memoryview(data)
     while rest:
         taken = sink.write(rest)

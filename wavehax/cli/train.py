@@ -12,7 +12,7 @@ def add(commands: Commands) -> None:
     description = "Train a generator, or resume the run in its run_dir."
     command = commands.add_parser("train", help="train a model", description=description)
     command.add_argument("config", type=Path, help="YAML file")
-    help_text = "replace a value of it, e.g. data.batch_size=8"
+    help_text = "replace a value of the config, such as data.batch_size=8"
     command.add_argument("overrides", nargs="*", metavar="key=value", help=help_text)
     command.set_defaults(run=run)
 
@@ -23,7 +23,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         train.run(arguments.config, *arguments.overrides)
     except ModuleNotFoundError as error:
-        if error.name is None:  # of `optional_module`, which says what is missing
+        if error.name is None:  # `optional_module` raised it, and its message says enough
             raise
         raise ModuleNotFoundError(
             f"training needs {error.name}: pip install 'wavehax[train]'"

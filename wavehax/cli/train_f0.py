@@ -9,9 +9,9 @@ from wavehax.cli import shared, types
 from wavehax.cli.types import Commands
 from wavehax.models.locate import model_path
 
-DESCRIPTION = """Train a predictor of F0 from the mel on a prepared folder, and write a model
-file with it beside the generator of MODEL, for which a mel is then enough. Needs the extra [train];
-the file appears only when the engine predicts from it what PyTorch does."""
+DESCRIPTION = """Train a predictor of F0 from the mel on a prepared folder. Write a model file with
+it and the generator of MODEL, for which a mel is then enough. Needs the extra [train]. The file
+appears only when the engine predicts from it what PyTorch does."""
 
 
 def add(commands: Commands) -> None:
@@ -24,12 +24,14 @@ def add(commands: Commands) -> None:
         "-o", "--output", type=Path, required=True, help="model file, .safetensors"
     )
     command.add_argument(
-        "--steps", type=types.count, default=3000, help="of training (default 3000)"
+        "--steps", type=types.count, default=3000, help="steps of training (default 3000)"
     )
     command.add_argument(
-        "--seed", type=types.seed, default=0, help="of first weights and segments (default 0)"
+        "--seed", type=types.seed, default=0, help="seed of first weights and segments (default 0)"
     )
-    command.add_argument("--threads", type=types.count, default=1, help="of PyTorch (default 1)")
+    command.add_argument(
+        "--threads", type=types.count, default=1, help="threads of PyTorch (default 1)"
+    )
     command.add_argument("--force", action="store_true", help="replace an output that exists")
     command.set_defaults(run=run)
 

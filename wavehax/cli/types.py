@@ -1,31 +1,41 @@
-"""What the command lines share: a parser that refuses in one line, and the types of arguments."""
+"""The parser of all commands, which refuses in one line, and the types of their arguments."""
 
 from __future__ import annotations
 
 import argparse
 import math
 import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Protocol
+from typing import Any, NoReturn, Protocol
 
 from wavehax.errors import UsageError
 
 
 class Parser(argparse.ArgumentParser):
-    """Refuses in one line, and takes no abbreviations."""
+    """A parser whose errors are one line, and that takes no abbreviated flags."""
 
-    def __init__(self, **options) -> None:
+    def __init__(self, **options: Any) -> None:
         super().__init__(**options, allow_abbrev=False)
         self._branches: dict[str, Parser] = {}
 
     def add_branch(self, name: str, description: str) -> Parser:
-        """Add a command below this one, which also works without: `name` is then the first word."""
+        """Add a command below this one, chosen by `name` as the first word.
+
+        With another first word, this command does its own work.
+        """
         branch = Parser(prog=f"{self.prog} {name}", description=description)
         self._branches[name] = branch
         return branch
 
-    def parse_known_args(self, args=None, namespace=None):
-        """Parse as the branch that the first word names, if it does; nothing is left over."""
+    def parse_known_args(
+        self, args: Iterable[str] | None = None, namespace: Any = None
+    ) -> tuple[Any, list[str]]:
+        """Parse with the branch that the first word names, or else with this parser.
+
+        Raises:
+            UsageError: the words make no sense, or some are left over.
+        """
         words = list(sys.argv[1:] if args is None else args)
         branch = self._branches.get(words[0]) if words else None
         if branch is not None:
@@ -35,23 +45,23 @@ class Parser(argparse.ArgumentParser):
             self.error(f"unrecognized arguments: {' '.join(unknown)}")
         return parsed, []
 
-    def error(self, message: str) -> None:
+    def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message}; see {self.prog} --help")
 
 
 class Commands(Protocol):
-    """The commands of a parser; each gets its arguments, and `run`, which does its work."""
+    """The commands of a parser."""
 
     def add_parser(self, name: str, *, help: str, description: str) -> Parser:
-        """Add a command."""
+        """Add a command; its arguments and its `run` are then added to the result."""
 
 
 F0_FROM_MEL = "mel"
-"""Value of --f0 that leaves F0 to the model, whatever else there is."""
+"""Value of --f0 that leaves F0 to the model, even if a file has one."""
 
 
 def f0(text: str) -> float | str | Path:
-    """A number of Hz, F0_FROM_MEL, or else a file."""
+    """A number of Hz, F0_FROM_MEL, or otherwise the path of a file."""
     if text == F0_FROM_MEL:
         return text
     try:
@@ -64,6 +74,7 @@ def f0(text: str) -> float | str | Path:
 
 
 def positive(text: str) -> float:
+    """A finite number of more than 0."""
     value = float(text)
     if not (math.isfinite(value) and value > 0):
         raise argparse.ArgumentTypeError(f"{text}: expected more than 0")
@@ -71,6 +82,7 @@ def positive(text: str) -> float:
 
 
 def decibels(text: str) -> float:
+    """A gain in dB, -200 to 200."""
     value = float(text)
     if not abs(value) <= 200:
         raise argparse.ArgumentTypeError(f"{text}: expected -200 to 200 dB")
@@ -78,6 +90,7 @@ def decibels(text: str) -> float:
 
 
 def peak(text: str) -> float:
+    """A level in dBFS, -200 to 0."""
     value = float(text)
     if not -200 <= value <= 0:
         raise argparse.ArgumentTypeError(f"{text}: expected -200 to 0 dBFS")
@@ -85,6 +98,7 @@ def peak(text: str) -> float:
 
 
 def count(text: str) -> int:
+    """An integer of 1 or more."""
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text}: expected 1 or more")
@@ -92,6 +106,7 @@ def count(text: str) -> int:
 
 
 def seed(text: str) -> int:
+    """An integer from 0 to 2**64 - 1."""
     value = int(text)
     if not 0 <= value < 2**64:
         raise argparse.ArgumentTypeError(f"{text}: expected 0 to 2**64 - 1")

@@ -1,4 +1,4 @@
-"""`wavehax vocode`: mel files, or frames as they come, to sound."""
+"""`wavehax vocode`: synthesise sound from mel files, or from frames as they come."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import functools
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from io import BufferedReader
 from pathlib import Path
-from typing import IO
+from typing import cast
 
 import numpy as np
 
@@ -24,13 +25,15 @@ from wavehax.mel.files import read_mel, read_stats
 from wavehax.vocoder import Vocoder
 
 DESCRIPTION = """Synthesise sound from log-mel-spectrograms. With - as input, frames are read from
-standard input as they come: little-endian float32, the bands of a frame and then its F0 in Hz
-(without it where --f0 is HZ or mel). With -o -, samples go to standard output as they are ready:
-little-endian signed 16 bits, mono. From - to -, the memory used does not grow."""
+standard input as they come. They are little-endian float32: the bands of a frame and then its F0 in
+Hz, which is left out where --f0 is HZ or mel. With -o -, samples go to standard output as they are
+ready, as little-endian signed 16 bits, mono. From - to -, the memory used does not grow."""
 
 PIPE_FRAMES = 256
-"""Most frames taken from standard input at once, unless --stream says fewer; fewer where fewer have
-come."""
+"""Most frames taken from standard input at once, unless --stream is less.
+
+If fewer have come, these are taken.
+"""
 
 
 def add(commands: Commands) -> None:
@@ -47,7 +50,7 @@ def add(commands: Commands) -> None:
     command.add_argument(
         "--features",
         choices=FEATURES,
-        help="definition of the mel, converted if near enough; by default the model's",
+        help="definition of the mel, which is converted if near enough; by default the model's",
     )
     command.add_argument(
         "--mel-log",
@@ -63,7 +66,7 @@ def add(commands: Commands) -> None:
         help="2: bands of squared magnitudes (default 1)",
     )
     command.add_argument(
-        "--stats", type=Path, help=".npz: mean and scale [n_mels], of a mel that comes normalised"
+        "--stats", type=Path, help=".npz with mean and scale [n_mels], if the mel is normalised"
     )
     synthesis.add_synthesis(command)
     command.set_defaults(run=run)
@@ -83,8 +86,8 @@ def _vocode_pipe(arguments: argparse.Namespace) -> int:
         )
     if arguments.inputs == ["-"] and arguments.features:
         raise UsageError(
-            f"--features {arguments.features}: frames on standard input are not converted, files"
-            " are"
+            f"--features {arguments.features}: only files are converted, not frames on standard"
+            " input"
         )
     if arguments.inputs == ["-"] and isinstance(arguments.f0, Path):
         raise UsageError(
@@ -95,7 +98,7 @@ def _vocode_pipe(arguments: argparse.Namespace) -> int:
         raise UsageError("--resume: with - there is no output that could be there already")
     voc = wavehax.load(arguments.model, isa=arguments.isa, precision=arguments.precision)
     if arguments.inputs == ["-"]:
-        blocks = vocode_frames(voc, sys.stdin.buffer, arguments)
+        blocks = vocode_frames(voc, cast(BufferedReader, sys.stdin.buffer), arguments)
     else:
         blocks = vocode_blocks(voc, Path(arguments.inputs[0]), arguments)
     if arguments.output == "-":
@@ -109,19 +112,20 @@ def _vocode_pipe(arguments: argparse.Namespace) -> int:
 def _write_samples(blocks: Iterable[np.ndarray], arguments: argparse.Namespace) -> None:
     try:
         synthesis.write_samples(sys.stdout.buffer, blocks, arguments)
-    # send what is still buffered nowhere: the interpreter would fail on it once more when it ends
     except OSError:
+        # Bytes are still buffered. Unless they go nowhere, the interpreter fails on them once more
+        # when it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise
 
 
 def vocode_file(voc: Vocoder, arguments: argparse.Namespace, path: Path, output: Path) -> None:
-    """Mel file to sound file."""
+    """Synthesise one mel file to a sound file."""
     synthesis.write_sound(voc, output, vocode_blocks(voc, path, arguments), arguments)
 
 
 def vocode_blocks(voc: Vocoder, path: Path, arguments: argparse.Namespace) -> Iterator[np.ndarray]:
-    """Samples of a mel file; nothing is read before the first is asked for."""
+    """Yield the samples of a mel file; nothing is read before the first block is asked for."""
     features = FEATURES[arguments.features] if arguments.features else voc.features
     mel, f0 = read_mel(path, features.n_mels)
     f0 = synthesis.given_f0(arguments, mel.shape[-1], f0)
@@ -135,7 +139,10 @@ def vocode_blocks(voc: Vocoder, path: Path, arguments: argparse.Namespace) -> It
 def _natural_log(
     arguments: argparse.Namespace, features: FeatureConfig
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """What makes a mel as `features` writes it of one as the arguments say that it is written."""
+    """The function that converts mels in the form of the arguments to that of `features`.
+
+    The arguments are --mel-log, --mel-power and --stats.
+    """
     if (arguments.mel_log, arguments.mel_power, arguments.stats) == ("e", 1, None):
         return lambda mel: mel
     mean, scale = read_stats(arguments.stats, features.n_mels) if arguments.stats else (0.0, 1.0)
@@ -144,9 +151,9 @@ def _natural_log(
 
 
 def vocode_frames(
-    voc: Vocoder, source: IO[bytes], arguments: argparse.Namespace
+    voc: Vocoder, source: BufferedReader, arguments: argparse.Namespace
 ) -> Iterator[np.ndarray]:
-    """Samples of raw frames, as soon as each chunk of them has come."""
+    """Yield the samples of raw frames, as soon as each chunk of them has come."""
     stream = voc.stream(arguments.seed, f0_scale=arguments.f0_scale)
     bands = voc.features.n_mels
     natural = _natural_log(arguments, voc.features)
@@ -162,8 +169,8 @@ def vocode_frames(
     yield stream.flush()
 
 
-def _raw_frames(source: IO[bytes], width: int, most: int) -> Iterator[np.ndarray]:
-    """Whole frames float32 [1 to `most`, width], as many as have come."""
+def _raw_frames(source: BufferedReader, width: int, most: int) -> Iterator[np.ndarray]:
+    """Yield all whole frames that have come, float32 [1 to `most`, width]."""
     size, pending, count = 4 * width, b"", 0
     while data := source.read1(most * size - len(pending)):
         pending += data

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from wavehax.config.fields import ConfigError
 
 F0_PEAK_BINS = 4
-"""Bins to either side of the likeliest one over which F0 is averaged: a semitone at 25 cents a
-bin."""
+"""Bins to either side of the likeliest one over which F0 is averaged.
+
+Four bins of 25 cents are a semitone.
+"""
 _F0_LARGEST = {"channels": 4096, "num_blocks": 10, "kernel_size": 64, "num_bins": 4096}
 _F0_HIGHEST = 10_000  # Hz
 
@@ -19,11 +21,11 @@ class F0Config:
     """The shape of a predictor of F0, which a model may hold (docs/design.md#f0-from-the-mel)."""
 
     channels: int = 128
-    num_blocks: int = 3  # of which number i is dilated by 2**i frames
+    num_blocks: int = 3  # block i is dilated by 2**i frames
     kernel_size: int = 3  # frames
-    num_bins: int = 207  # of pitch
+    num_bins: int = 207  # bins of pitch: from 55 Hz in steps of 25 cents they reach 1077 Hz
     f0_min: float = 55.0  # Hz, the lowest bin
-    bin_cents: float = 25.0  # from one bin to the next
+    bin_cents: float = 25.0  # cents from one bin to the next
 
     def __post_init__(self) -> None:
         for name, largest in _F0_LARGEST.items():

@@ -1,4 +1,4 @@
-"""Which mel a model takes."""
+"""The definition of the mel that a model takes, and those in common use."""
 
 from __future__ import annotations
 
@@ -8,14 +8,18 @@ from dataclasses import dataclass
 from wavehax.config.fields import ConfigError, check_choice, check_sizes
 
 FLOOR_TOLERANCE = 1e-4
-"""What log-magnitudes at the floor of a definition may lie above it: float32 logarithms differ in
-their last bits."""
+"""How far above the floor a log-magnitude still counts as the floor.
+
+Float32 logarithms of the same floor differ in their last bits.
+"""
 
 
 @dataclass(frozen=True)
 class FeatureConfig:
-    """The definition of a log-mel-spectrogram, stored in every model file so that another can be
-    refused by name."""
+    """The definition of a log-mel-spectrogram.
+
+    Every model file holds that of its mel, so that another mel can be refused by name.
+    """
 
     name: str
     sample_rate: int  # Hz
@@ -26,8 +30,8 @@ class FeatureConfig:
     f_max: float  # Hz, upper edge of the last band
     mel_scale: str  # "slaney" or "htk"
     mel_norm: str  # "slaney" (unit area) or "none" (unit peak)
-    # "same": zeros, (n_fft - hop) / 2 a side, N // hop frames; "centre": reflect, n_fft / 2, N //
-    # hop + 1
+    # "same": (n_fft - hop) / 2 zeros on each side, which gives N // hop frames.
+    # "centre": n_fft / 2 reflected samples on each side, which gives N // hop + 1.
     padding: str
     log_floor: float  # magnitude below which the natural logarithm is clipped
 
@@ -78,6 +82,6 @@ FEATURES = {
 """Feature definitions by name (docs/design.md#features).
 
 `hifigan-22k` is that of HiFi-GAN and Matcha-TTS, `nsf-hifigan-44k` that of DiffSinger and its
-relatives, but for the first and last two frames: they reflect the recording at its ends, where this
-has zeros.
+relatives. The first two and the last two frames differ: those programs reflect the recording at its
+ends, where these definitions have zeros.
 """

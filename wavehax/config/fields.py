@@ -1,33 +1,41 @@
-"""Fields of a configuration: read from plain values and checked, each error naming its field."""
+"""Reads fields of a configuration from plain values, and checks them; errors name their field."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-C = TypeVar("C")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+C = TypeVar("C", bound="DataclassInstance")
 
 
 class ConfigError(ValueError):
-    """A configuration that names no model; the message names the field, its value and what was
-    expected."""
+    """A configuration that describes no model.
+
+    The message names the field, its value and the expectation.
+    """
 
 
 def check_sizes(config: Any, *names: str) -> None:
+    """Raise ConfigError unless these fields are positive and fit into the engine's int."""
     for name in names:
         value = getattr(config, name)
-        if type(value) is not int or not 0 < value < 2**31:  # the engine's int
+        if type(value) is not int or not 0 < value < 2**31:
             raise ConfigError(f"{name}={repr(value)[:40]}: expected a positive integer below 2**31")
 
 
 def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
+    """Raise ConfigError unless `value` is one of `choices`."""
     if value not in choices:
         raise ConfigError(f"{name}={repr(value)[:40]}: expected one of {', '.join(choices)}")
 
 
 def check_count(name: str, value: Any, least: int = 1) -> None:
+    """Raise ConfigError unless `value` is an integer, `least` or more."""
     if type(value) is not int or not least <= value < 2**31:
         raise ConfigError(f"{name}={repr(value)[:40]}: expected an integer of at least {least}")
 
@@ -40,7 +48,10 @@ def check_number(
     below: float = math.inf,
     most: float = math.inf,
 ) -> None:
-    """Finite, 0 <= value < below, value <= most; with `positive` more than 0."""
+    """Raise ConfigError unless `value` is finite, 0 <= value < `below` and value <= `most`.
+
+    With `positive` it must also be more than 0.
+    """
     number = (
         type(value) in (int, float)
         and math.isfinite(value)
@@ -60,7 +71,7 @@ def check_number(
 
 
 def from_dict(cls: type[C], values: Mapping[str, Any]) -> C:
-    """Build the dataclass `cls` from a mapping such as parsed JSON.
+    """Build the dataclass `cls` from a mapping of its fields, such as parsed JSON.
 
     Raises:
         ConfigError: an unknown or missing field, or a value of another type; the message names it.
@@ -69,7 +80,7 @@ def from_dict(cls: type[C], values: Mapping[str, Any]) -> C:
         raise ConfigError(
             f"{cls.__name__}: expected a mapping of fields, got {type(values).__name__}"
         )
-    fields = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    fields = {f.name: f for f in dataclasses.fields(cls)}
     for name in values:
         if name not in fields:
             raise ConfigError(
@@ -96,7 +107,7 @@ def _plain(value: Any) -> Any:
 
 
 def _typed(owner: str, field: Any, value: Any) -> Any:
-    """`value` as the field's declared type; only int to float and list to tuple are converted."""
+    """`value` in the declared type of the field; only int to float and list to tuple convert."""
     declared = str(field.type)
     if declared == "float" and type(value) is int:
         return float(value)

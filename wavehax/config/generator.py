@@ -17,13 +17,20 @@ STREAM_FILTERS = ("learned", "pqmf", "dwt")
 PROJECTION_TAPS = 7
 """Kernel length, in frames, of `prior_proj` and `cond_proj`."""
 FILTER_TAPS = 63
-"""Taps of the analysis and synthesis filters of a multi-stream generator (`dwt` has num_streams
-taps)."""
+"""Taps of the analysis and synthesis filters of a multi-stream generator.
+
+Those of `dwt` have num_streams taps.
+"""
 MAX_EXPANDED = 1024
-"""Largest channels * mult_channels: of more, a few bins would leave the first-level cache."""
+"""Largest channels * mult_channels.
+
+With more, the few bins that are computed together would not fit into the first-level cache.
+"""
 MAX_VOICE = 1 << 27
-"""Most float32 values, 512 MB, that a voice may keep: a few weights can ask for a ring of any
-length."""
+"""Most float32 values that a voice may keep: 512 MB.
+
+Without a limit, a small file could ask for any amount of memory.
+"""
 NORM_EPSILON = 1e-6
 """Added to the variance by every norm."""
 PRIOR_RMS = {
@@ -37,9 +44,9 @@ PRIOR_RMS = {
 NOISE_STD = {"pcph": 0.01, "pcph_linear_decay": 0.01, "sine": 0.03, "sawtooth": 0.03, "noise": 1.0}
 """Standard deviation of the gaussian noise in a prior."""
 MAX_MAGNITUDE = 100.0
-"""Largest magnitude that the log-magnitude variant can put out."""
+"""Largest magnitude that a generator with use_logmag_phase puts out."""
 MIN_POWER = 1e-10
-"""Floor of the squared magnitude that the log-magnitude variant takes in."""
+"""Floor of the squared magnitude that a generator with use_logmag_phase takes."""
 
 
 @dataclass(frozen=True)
@@ -58,21 +65,21 @@ class GeneratorConfig:
     hop_length: int = 240  # samples of the full-band waveform between frames
     sample_rate: int = 24000  # Hz
     prior: str = "pcph"
-    norm: str = "utterance"  # of the blocks
-    # of input_norm and output_norm; empty: as `norm` (official batch-norm models differ here)
+    norm: str = "utterance"  # the norm of the blocks
+    # The norm of input_norm and output_norm, in which official batch-norm models differ; "": `norm`
     outer_norm: str = ""
     time_padding: str = "reflect"
     lookahead: int = 0  # frames that the first projections look ahead, with causal padding
-    # mel and F0 frame t describe hop t ("same"), or its first sample ("centre")
+    # Mel and F0 frame t describe hop t ("same"), or its first sample ("centre").
     frame_alignment: str = "same"
     use_logmag_phase: bool = False  # log-magnitude and phase in place of real and imaginary parts
-    output: str = "spectrum"  # what the network's output means
+    output: str = "spectrum"  # the network gives the spectrum, or changes an "excitation"
     num_streams: int = 1  # 1: Wavehax; more: MS-Wavehax
     stream_filter: str = "learned"  # filter bank of a multi-stream generator
 
     def __post_init__(self) -> None:
         kernel = self.kernel_size
-        if isinstance(kernel, int):  # square, as in the authors' configurations
+        if isinstance(kernel, int):  # a square kernel, as the authors' configurations spell it
             kernel = (kernel, kernel)
         object.__setattr__(
             self, "kernel_size", tuple(kernel) if isinstance(kernel, list) else kernel
@@ -118,8 +125,7 @@ class GeneratorConfig:
         if self.n_fft % 2 or self.stream_hop % 2 or self.n_fft < 2 * self.stream_hop:
             raise ConfigError(
                 f"n_fft={self.n_fft}: expected an even number of at least twice the hop of one"
-                " stream,"
-                f" which is even too ({self.stream_hop})"
+                f" stream, which is even too ({self.stream_hop})"
             )
 
     def _check_combinations(self) -> None:
@@ -155,18 +161,19 @@ class GeneratorConfig:
         if values > MAX_VOICE:
             raise ConfigError(
                 f"kernel_size={[bins, frames]} in {self.num_blocks} blocks of {self.channels}"
-                " channels and"
-                f" {self.num_bins} bins: a voice would keep {values} values, expected at most"
-                f" {MAX_VOICE}"
+                f" channels and {self.num_bins} bins: a voice would keep {values} values, expected"
+                f" at most {MAX_VOICE}"
             )
 
     @property
     def voice_values(self) -> int:
-        """Float32 values that a voice keeps at most, in any precision.
+        """The most float32 values that a voice keeps; csrc/model/config.cpp computes the same.
 
-        csrc/model/config.cpp computes the same.
+        A block keeps a row for each of `frames` and for 16 frames that are computed together. A row
+        of vectors holds `num_bins + bins - 1` values a channel. One of tiles holds at most
+        `num_bins + 15` in float32 and `num_bins + bins + 76` in bfloat16, two to a value, both
+        rounded up to whole tiles: 1.5 * num_bins + bins / 2 + 53.
         """
-        # a block mirrors `bins` of the spectrum, and keeps `frames` of it and a tile
         bins, frames = self.kernel_size
         row = (3 * self.num_bins + 2 * bins + 106) * (self.channels + 15) // 2
         frame = row + (2 * self.num_streams + 1) * (self.num_bins + 15) + self.n_mels + 15

@@ -39,7 +39,7 @@ def parameter_shapes(config: GeneratorConfig) -> dict[str, tuple[int, ...]]:
 
 
 def f0_parameter_shapes(config: F0Config, n_mels: int) -> dict[str, tuple[int, ...]]:
-    """Name and shape of every tensor of a predictor of F0, which in a model file begin with `f0.`.
+    """Name and shape of every tensor of a predictor of F0; in a model file `f0.` precedes them.
 
     The names are those of `wavehax.nn.f0.F0Predictor.state_dict()` and of the C++ engine; all are
     float32.

@@ -1,1 +1,1 @@
-"""Recordings to segments: a corpus, its prepared folder, what a step draws from it."""
+"""From recordings to segments: corpora, prepared folders, and the segments of a training step."""

@@ -1,5 +1,7 @@
-"""The arrays of a prepared folder, written one utterance after another; stopped in any way, they
-can be taken up."""
+"""The arrays of a prepared folder, written one utterance after another.
+
+However the writing was stopped, it can be taken up.
+"""
 
 from __future__ import annotations
 
@@ -16,22 +18,26 @@ from wavehax.config import FeatureConfig, to_dict
 from wavehax.files.outputs import replacing
 
 Arrays = Mapping[str, np.ndarray]
-"""Of an utterance of T frames: audio int16 [T * hop_length], f0 [T] Hz, mel float32 [T, n_mels];
-perhaps the last two of the voice at another pitch as f0_shifted and mel_shifted."""
+"""The arrays of an utterance of T frames.
 
-_DTYPES = {
+They are audio int16 [T * hop_length], f0 float32 [T] in Hz and mel float32 [T, n_mels]. f0_shifted
+and mel_shifted, which may be absent, are of the voice at another pitch.
+"""
+
+_DTYPES: dict[str, np.dtype[Any]] = {
     "audio": np.dtype("<i2"),
     **dict.fromkeys(("mel", "f0", "mel_shifted", "f0_shifted"), np.dtype("<f4")),
 }
-_BLOCK_FRAMES = 1 << 16  # of the mel that are summed at once: 26 MB
+_BLOCK_FRAMES = 1 << 16  # frames of the mel that are summed at once: 26 MB for 100 bands
 
 
 class Writer:
-    """Appends to audio.npy, mel.npy ..., whose headers say 0 frames until `finish` says how many.
+    """Appends utterances to audio.npy, mel.npy and the other arrays of a folder.
 
-    An utterance counts once its line is in progress.jsonl, which is written after its arrays. What
-    does not count is cut off when the folder is taken up. `finish` writes manifest.json, the sign
-    that a folder is complete.
+    The headers say 0 frames until `finish` writes the number. An utterance counts once its line is
+    in progress.jsonl, which is written after its arrays. When the folder is taken up, the arrays
+    are cut after the last utterance that counts. `finish` writes manifest.json, the sign that a
+    folder is complete.
     """
 
     def __init__(
@@ -45,12 +51,13 @@ class Writer:
         Args:
             out: the folder, which exists.
             features: the definition of mel and frames.
-            planned: of each utterance what decides its arrays; `start` and `frames` are added to
-                it.
-            shifted: whether they have mel_shifted and f0_shifted.
+            planned: for each utterance, the values that decide its arrays. The manifest holds them,
+                with `start` and `frames` added.
+            shifted: whether the arrays include mel_shifted and f0_shifted.
 
         Raises:
-            ValueError: `out` was begun with other features or utterances, or has lost what it held.
+            ValueError: `out` was begun with other features or utterances, or an array is shorter
+                than it was.
         """
         self.out, self.features, self.planned = out, features, planned
         self.names = [name for name in _DTYPES if shifted or not name.endswith("_shifted")]
@@ -63,8 +70,9 @@ class Writer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for file in (*self.files.values(), self.progress):
+        for file in self.files.values():
             file.close()
+        self.progress.close()
 
     def add(self, arrays: Arrays) -> None:
         """Append the arrays of the next planned utterance."""
@@ -83,8 +91,10 @@ class Writer:
         self.num_frames += frames
 
     def finish(self) -> None:
-        """Complete the headers, then write manifest.json: features, mean and scale of the mel,
-        utterances."""
+        """Complete the headers, then write manifest.json.
+
+        It holds the features, the mean and scale of the mel, and the utterances.
+        """
         for name, file in self.files.items():
             file.seek(0)
             file.write(self._header(name, self.num_frames))
@@ -100,11 +110,12 @@ class Writer:
         (self.out / "progress.jsonl").unlink()
 
     def _counted(self) -> list[dict[str, Any]]:
-        """The utterances that count already; progress.jsonl is begun, or cut to whole lines."""
-        path, first = (
-            self.out / "progress.jsonl",
-            {"features": to_dict(self.features), "arrays": self.names},
-        )
+        """Return the utterances that count already.
+
+        progress.jsonl is begun, or cut to whole lines.
+        """
+        path = self.out / "progress.jsonl"
+        first = {"features": to_dict(self.features), "arrays": self.names}
         whole = path.read_text().rpartition("\n")[0] if path.exists() else ""
         if not whole:
             path.write_text(json.dumps(first) + "\n")
@@ -122,14 +133,12 @@ class Writer:
         return utterances
 
     def _open(self, name: str) -> IO[bytes]:
-        """The file of an array, cut after the frames that count, and at its end."""
+        """Open the file of an array for appending, cut after the frames that count."""
         path = self.out / f"{name}.npy"
         path.touch()
         header = self._header(name, 0)
-        size = (
-            len(header)
-            + self.num_frames * int(np.prod(self._shape(name, 1))) * _DTYPES[name].itemsize
-        )
+        frame_bytes = int(np.prod(self._shape(name, 1))) * _DTYPES[name].itemsize
+        size = len(header) + self.num_frames * frame_bytes
         if self.num_frames and path.stat().st_size < size:
             raise ValueError(
                 f"{path}: shorter than the {self.num_frames} frames it held; remove {self.out}"
@@ -146,8 +155,11 @@ class Writer:
         return (frames,) if name.startswith("f0") else (frames, self.features.n_mels)
 
     def _header(self, name: str, frames: int) -> bytes:
-        """As long for any number of frames: numpy leaves room in a header for the first axis to
-        grow."""
+        """The header of an array's file.
+
+        It is equally long for any number of frames: numpy leaves room in it for the first axis to
+        grow.
+        """
         header = io.BytesIO()
         fields = {
             "descr": _DTYPES[name].str,
@@ -159,8 +171,10 @@ class Writer:
 
 
 def _mean_and_scale(mel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation over frames, float64 [n_mels]; in blocks, as `mel` may be larger
-    than memory."""
+    """Mean and standard deviation over frames, float64 [n_mels].
+
+    They are computed in blocks, since `mel` may be larger than memory.
+    """
     blocks = [slice(start, start + _BLOCK_FRAMES) for start in range(0, len(mel), _BLOCK_FRAMES)]
     mean = sum(mel[block].sum(axis=0, dtype=np.float64) for block in blocks) / len(mel)
     variance = sum(np.square(mel[block] - mean).sum(axis=0) for block in blocks) / len(mel)

@@ -1,4 +1,4 @@
-"""Segments made into other voices and other rooms: another speed, an offset, rumble, hum."""
+"""Changes of segments to resemble other voices and recordings: speed, an offset, rumble, hum."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ import numpy as np
 from wavehax.config import FeatureConfig
 from wavehax.mel.features import log_mel
 
-_DISTURBANCE = (3e-4, 0.1)  # RMS, of full scale
-_RUMBLE_HZ = 60.0
-# of the margin: the part whose ends are faded, as the resampling takes the signal to be periodic
+_DISTURBANCE = (3e-4, 0.1)  # least and greatest RMS of a disturbance, full scale being 1
+_RUMBLE_HZ = 60.0  # the highest frequency at which rumble ends
+# Share of a margin over which the signal fades in or out, since resampling takes it to be periodic.
 _FADE = 0.25
 
 
 def margin_frames(features: FeatureConfig) -> int:
-    """Frames needed on both sides of a segment, so that no mel window in it sees the fade."""
+    """Frames needed on either side of a segment, so that no mel window in it sees the fade.
+
+    They last two windows.
+    """
     return -(-2 * features.n_fft // features.hop_length)
 
 
@@ -24,27 +27,24 @@ def resample_segment(
     features: FeatureConfig,
     disturb: np.random.Generator | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Play a piece of a recording at another speed: pitch and formants move together, as those of
-    another voice.
+    """Play a piece of a recording at another speed, by which it resembles another voice.
 
-    The spectrum of the whole piece is cut or filled with zeros, which is band-limited interpolation
-    without any transition band; its ends, where it would wrap around, are faded and lie in the
-    margin.
+    Pitch and formants move together. The spectrum of the whole piece is cut or filled with zeros,
+    which is band-limited interpolation without any transition band. The ends of the piece, where it
+    would wrap around, are faded and lie in the margin.
 
     Args:
         audio: [M], speed * (frames + 2 * margin_frames) * hop_length samples of the recording.
         frames: frames of the result.
-        features: of the mel.
-        disturb: draws what the mel is disturbed by (`disturbance`); None: it is not.
+        features: the definition of the mel.
+        disturb: draws the `disturbance` that the mel shows; None: it shows none.
 
     Returns:
         float32 audio [frames * hop_length] and log-mel [n_mels, frames], the middle of the piece.
     """
     hop, margin = features.hop_length, margin_frames(features)
-    count, fade = (
-        (frames + 2 * margin) * hop,
-        round(_FADE * margin * len(audio) / (frames + 2 * margin)),
-    )
+    count = (frames + 2 * margin) * hop
+    fade = round(_FADE * margin * len(audio) / (frames + 2 * margin))
     ramp = 0.5 - 0.5 * np.cos(np.pi * np.arange(fade) / fade)
     audio = audio.astype(np.float32)
     audio[:fade] *= ramp
@@ -59,10 +59,10 @@ def resample_segment(
 
 
 def disturbance(count: int, sample_rate: int, rng: np.random.Generator) -> np.ndarray:
-    """An offset, rumble below 60 Hz or mains hum, one of the three: float64 [count].
+    """Draw an offset, rumble below 60 Hz or mains hum, float64 [count].
 
-    Its RMS is drawn from 0.0003 to 0.1 of full scale, uniformly on a logarithmic scale. At 0.0003
-    an offset begins to be heard in what a model makes that never met one.
+    Its RMS is drawn from 0.0003 to 0.1 of full scale, uniformly on a logarithmic scale. An offset
+    of 0.0003 begins to be heard in the output of a model that was trained without any.
     """
     level = np.exp(rng.uniform(*np.log(_DISTURBANCE)))
     kind = rng.integers(3)
@@ -78,10 +78,14 @@ def disturbance(count: int, sample_rate: int, rng: np.random.Generator) -> np.nd
 
 
 def resample_f0(f0: np.ndarray, at: np.ndarray, speed: float) -> np.ndarray:
-    """F0 [T] in Hz at the frames `at` (fractions allowed) of the contour `f0` played `speed` times
-    as fast.
+    """F0 in Hz of a contour that is played `speed` times as fast, float32 [T].
 
-    Between two voiced frames it is interpolated; elsewhere the nearer one decides.
+    Between two voiced frames it is interpolated. Elsewhere it is that of the nearer frame.
+
+    Args:
+        f0: the contour in Hz, 0 where unvoiced.
+        at: [T], frames of the contour, which may be fractions.
+        speed: multiplies F0.
     """
     at = np.clip(at, 0, len(f0) - 1)
     before = np.minimum(at.astype(int), len(f0) - 2)

@@ -1,4 +1,4 @@
-"""Which segments training draws, and from where."""
+"""The configuration of the data: which segments training draws, and from where."""
 
 from __future__ import annotations
 
@@ -10,31 +10,38 @@ from wavehax.config.fields import check_count, check_number
 
 @dataclass(frozen=True)
 class DataConfig:
-    """Which prepared arrays, and how segments are drawn from them."""
+    """A prepared folder, and how segments are drawn from it.
+
+    Every `_share` is a probability, 0 to 1.
+    """
 
     path: str  # prepared folder (wavehax.data.prepare), relative to where the command runs
     batch_size: int = 16  # segments of one step, over all processes and accumulated parts
     segment_frames: int = 32  # frames of one segment
-    # a speaker's share is frames ** exponent; 1: as recorded, 0: all alike
+    # A speaker's share is frames ** exponent; 1: as recorded, 0: all alike.
     speaker_exponent: float = 0.5
-    # segments are scaled by a gain drawn from [-gain_db, gain_db / 2], and half are inverted
+    # Segments are scaled by a gain drawn from [-gain_db, gain_db / 2] dB, and half are inverted.
     gain_db: float = 6.0
-    # of segments that are played at another speed: pitch and formants of another voice
+    # Share of segments played at another speed, with pitch and formants of another voice.
     speed_share: float = 0.0
-    speed_min: float = 0.7  # slowest such speed, 1: as recorded
-    speed_max: float = 1.9  # fastest; speeds are drawn uniformly on a logarithmic scale
-    # of those at their own speed whose mel is of the voice at another pitch (data.shifted)
+    speed_min: float = 0.7  # slowest such speed; 1 is that of the recording
+    speed_max: float = 1.9  # fastest such speed; they are drawn uniformly on a logarithmic scale
+    # Share, among segments at the recording's speed, with the mel of the voice at another pitch
+    # (wavehax.data.shifted).
     shifted_share: float = 0.0
-    # of the others whose mel has lost its harmonics (wavehax.mel.harmonics), as where F0 is scaled
+    # Share, among the segments not shifted, whose mel has lost its harmonics, as it does in
+    # synthesis with scaled F0 (wavehax.mel.harmonics).
     flat_share: float = 0.0
-    # of the others, too, whose mel shows an offset, rumble or hum that the audio lacks
+    # Share, among the segments not shifted, whose mel shows an offset, rumble or hum that the audio
+    # lacks.
     disturbed_share: float = 0.0
-    # the losses hear a segment from a sample drawn up to this one on: no frame grid to rest on
+    # The losses hear a segment from a sample on that is drawn from 0 to this one, so that a
+    # generator cannot rely on the grid of frames.
     shift_samples: int = 0
-    # recordings lie in the memory of the GPU, where segments and mels are made (data.resident)
+    # Whether recordings lie in the memory of the GPU, where segments and mels are made
+    # (wavehax.data.resident).
     resident: bool = False
-    # processes that draw batches ahead of time; 0: the training process draws its own
-    workers: int = 0
+    workers: int = 0  # processes that draw batches ahead of time; 0: the training process does
 
     def __post_init__(self) -> None:
         check_count("data.batch_size", self.batch_size)

@@ -1,5 +1,4 @@
-"""Which recordings a corpus has, and which of them are held out: what a recipe knows of its
-corpus."""
+"""The recordings of a corpus, and which of them are held out from training."""
 
 from __future__ import annotations
 
@@ -21,10 +20,10 @@ F0_COLUMNS = ("f0_min", "f0_max")
 
 @dataclass(frozen=True)
 class Recording:
-    """One file of a corpus; only the split `train` is trained on.
+    """One file of a corpus.
 
-    The splits that evaluation knows: `dev` are other utterances of voices in `train`, `unseen`
-    voices that are not.
+    Only the split `train` is trained on. Evaluation knows two more: `dev` has other utterances of
+    the voices in `train`, `unseen` has other voices.
     """
 
     path: Path
@@ -42,8 +41,7 @@ class Recording:
 
 
 def find(corpus: Path, pattern: str) -> list[Path]:
-    """The files of `corpus` that match `pattern` (as `Path.glob` has it), in the order of their
-    names.
+    """The files of `corpus` that match a `pattern` of `Path.glob`, in the order of their names.
 
     Raises:
         FileNotFoundError: there is none; the message names the pattern.
@@ -55,8 +53,7 @@ def find(corpus: Path, pattern: str) -> list[Path]:
 
 
 def hold_out(recordings: Iterable[Recording], every: int) -> Iterator[Recording]:
-    """The same recordings, the first of each `every` of split `train` moved to `dev`: the same ones
-    every time."""
+    """Move the first of every `every` recordings of split `train` to `dev`, without any chance."""
     count = 0
     for recording in recordings:
         if recording.split == "train":
@@ -67,16 +64,16 @@ def hold_out(recordings: Iterable[Recording], every: int) -> Iterator[Recording]
 
 
 def read_manifest(path: Path) -> Iterator[Recording]:
-    """The rows of a manifest, or of MANIFEST.tsv in a folder: tab-separated, headed by at least
-    file, split, speaker.
+    """Read the recordings in a manifest, or in the MANIFEST.tsv of a folder.
 
+    It is a tab-separated table with a header and at least the columns file, split and speaker.
     Files are relative to its folder. Columns f0_min and f0_max, in Hz, may give the range of F0;
     where they are empty it is the default.
 
     Raises:
         OSError: there is no such file.
-        ValueError: no such table: a column or a value is missing, or no number; the message names
-            the line.
+        ValueError: it is no such table: a column or a value is missing, or F0 is no number. The
+            message names the line.
     """
     path = path / MANIFEST if path.is_dir() else path
     with open(path, newline="", encoding="utf-8") as file:
@@ -102,8 +99,10 @@ def _recording(folder: Path, row: dict[str, str], place: str) -> Recording:
 
 
 def write_manifest(folder: Path, recordings: Iterable[Recording]) -> None:
-    """Write FOLDER/MANIFEST.tsv, which evaluation reads as a corpus: the paths in it are
-    absolute."""
+    """Write FOLDER/MANIFEST.tsv, which evaluation reads as a corpus.
+
+    The paths in it are absolute.
+    """
     with (
         replacing(folder / MANIFEST, overwrite=True) as temporary,
         open(temporary, "w", newline="", encoding="utf-8") as file,

@@ -1,24 +1,28 @@
-"""Recordings to memory-mapped arrays, the part of preparation that every recipe shares.
+"""Preparation: recordings to memory-mapped arrays, the part that every recipe shares.
 
 A prepared folder holds, for all utterances one after another,
 
-    audio.npy  int16 [frames * hop_length]     mel.npy  float32 [frames, n_mels]     f0.npy  float32
-    [frames] Hz mel_shifted.npy, f0_shifted.npy  with --shifted: the voice at another pitch
-    (wavehax.data.shifted) manifest.json  features, per-band mel_mean and mel_scale; of each
-    utterance file, speaker, first frame, frames
+    audio.npy        int16 [frames * hop_length]
+    mel.npy          float32 [frames, n_mels]
+    f0.npy           float32 [frames] in Hz
+    mel_shifted.npy  with --shifted: mel of the voice at another pitch (wavehax.data.shifted)
+    f0_shifted.npy   with --shifted: its F0
+    manifest.json    features; mel_mean and mel_scale of each band; file, speaker, first frame and
+                     number of frames of each utterance
 
 and for the recordings that were held out
 
-    MANIFEST.tsv   their paths, for evaluation     dev/  a prepared folder of split `dev`, for
-    samples while training
+    MANIFEST.tsv     their paths, for evaluation
+    dev/             a prepared folder of split `dev`, for samples while training
 
-Utterances are cut to whole hops, so that frame t of the arrays belongs to samples [t*hop_length,
-(t+1)*hop_length): the alignment of `wavehax.mel.features`. A frame takes 2 * hop_length + 4 *
-n_mels + 4 bytes: 309 MB an hour with `vocos-24k`, 318 with `wavehax-24k`, 491 with `wavehax-48k`; 4
-* n_mels + 4 bytes more with --shifted, and half as much time again.
+Utterances are cut to whole hops, so that frame t of the arrays belongs to the `hop_length` samples
+from t * hop_length on: the alignment of `wavehax.mel.features`. A frame takes
+2 * hop_length + 4 * n_mels + 4 bytes. That is 309 MB an hour with `vocos-24k`, 318 with
+`wavehax-24k` and 491 with `wavehax-48k`. With --shifted a frame takes 4 * n_mels + 4 bytes more,
+and preparation half as long again.
 
 manifest.json is written last: a folder that has one is complete. Until then progress.jsonl says how
-far the arrays are valid, and preparation can be stopped in any way and taken up again.
+far the arrays are valid. Preparation can be stopped in any way and taken up again.
 """
 
 from __future__ import annotations
@@ -47,8 +51,8 @@ from wavehax.files.progress import Progress
 from wavehax.files.sound import nearest_int16, read_audio
 from wavehax.mel.features import f0_from_audio, log_mel
 
-_RUMBLE_HZ = (30.0, 55.0)  # the lowest voices of the corpus begin at 60 Hz
-_MIN_FRAMES = 8  # anything shorter carries no speech
+_RUMBLE_HZ = (30.0, 55.0)  # nothing passes below, all passes above; the lowest voices have 60 Hz
+_MIN_FRAMES = 8  # a recording shorter than that contains no speech
 
 
 def main(
@@ -59,16 +63,16 @@ def main(
     files: Mapping[str, str] | None = None,
     argv: Sequence[str] | None = None,
 ) -> int:
-    """The command line of a recipe's prepare.py; returns its exit code.
+    """Run the command line of a recipe's prepare.py; returns its exit code.
 
     Args:
         doc: docstring of the recipe; its first line is shown by --help.
         list_recordings: called with the corpus folder, and by name with the path of each of
             `files`.
         features: the definition of the mel, unless --features gives another.
-        files: name and help of what else the corpus needs; each becomes an option `--name FILE`
-            that must be given.
-        argv: instead of the arguments of the process.
+        files: name and help of each further file that the corpus needs; it becomes an option
+            `--name FILE` that must be given.
+        argv: the arguments; by default those of the process.
     """
     parser = argparse.ArgumentParser(description=doc.splitlines()[0], allow_abbrev=False)
     parser.add_argument("corpus", type=Path, help="folder of the recordings")
@@ -119,19 +123,19 @@ def prepare(
 
     Args:
         recordings: all of the corpus, in the same order every time.
-        corpus: the folder that file names in manifest.json are relative to.
-        out: made if need be.
+        corpus: the folder to which file names in manifest.json are relative.
+        out: the prepared folder, made if need be.
         features: the definition of mel and frames.
-        jobs: processes.
-        shifted: add mels of the training voices at another pitch.
-        without_rumble: audio is `high_passed`; mel and F0 are the recording's own, so that
-            a generator learns to leave out what disturbs a recording below its voice.
+        jobs: number of processes.
+        shifted: whether to add mels of the training voices at another pitch.
+        without_rumble: whether audio is `high_passed`. Mel and F0 stay those of the recording, so
+            that a generator learns to leave out disturbances below the voice.
 
     Raises:
-        ValueError: no recording of split `train`, one that cannot be read or is shorter than 8
+        ValueError: no recording is of split `train`, one cannot be read or is shorter than 8
             frames, or `out` was begun with other recordings or features.
         FileExistsError: `out` is complete already.
-        FileNotFoundError: a recording is missing; found out before any work.
+        FileNotFoundError: a recording is missing, which is found before any work.
     """
     if (out / "manifest.json").exists():
         raise FileExistsError(f"{out}/manifest.json: exists already, and the folder is complete")
@@ -167,8 +171,10 @@ def _writer(
     shifted: bool,
     without_rumble: bool,
 ) -> Writer:
-    """Told of each recording what decides its arrays, so that it can refuse to go on with
-    others."""
+    """A writer that knows of each recording what decides its arrays.
+
+    It can then refuse to go on with other recordings.
+    """
     planned = [
         {
             "file": Path(os.path.relpath(recording.path, corpus)).as_posix(),
@@ -205,7 +211,7 @@ def _fill(writer: Writer, recordings: Sequence[Recording], pool: Executor) -> No
 
 @contextmanager
 def _pool(jobs: int) -> Iterator[Executor]:
-    """Processes that end with the block: where it fails, without what they have not begun."""
+    """Processes that end with the block; if it fails, work not yet begun is dropped."""
     with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _start_worker) as pool:
         try:
             yield pool
@@ -221,8 +227,9 @@ def _start_worker() -> None:
 
 
 def _end_with_parent() -> None:
-    multiprocessing.parent_process().join()
-    os._exit(1)
+    if parent := multiprocessing.parent_process():
+        parent.join()
+        os._exit(1)
 
 
 def _analyse(
@@ -233,7 +240,7 @@ def _analyse(
     if num_frames < _MIN_FRAMES:
         raise ValueError(f"{recording.path}: {num_frames} frames, expected at least {_MIN_FRAMES}")
     samples = nearest_int16(audio)
-    audio = samples.astype(np.float32) / 32768  # what training will read
+    audio = samples.astype(np.float32) / 32768  # rounded, as training will read it
     mel = log_mel(audio, features)[:, :num_frames].T
     f0 = np.zeros(num_frames, np.float32)
     if recording.f0_max > 0:
@@ -241,16 +248,17 @@ def _analyse(
     target = nearest_int16(high_passed(audio, features.sample_rate)) if filtered else samples
     arrays = {"audio": target[: num_frames * features.hop_length], "mel": mel, "f0": f0}
     if shifted:
-        # the same whenever it is prepared
-        factor = random_factor(f0, np.random.default_rng(zlib.crc32(samples)))
+        # The seed comes from the samples, so that every preparation draws the same factor.
+        factor = random_factor(f0, np.random.default_rng(zlib.crc32(samples.data)))
         arrays["mel_shifted"] = shifted_mel(audio, f0, factor, features).T
         arrays["f0_shifted"] = (factor * f0).astype(np.float32)
     return arrays
 
 
 def high_passed(audio: np.ndarray, sample_rate: int) -> np.ndarray:
-    """A recording without what lies below any voice: gone below 30 Hz, whole above 55, no phase
-    shifted.
+    """Remove frequencies below any voice: nothing passes below 30 Hz, everything above 55 Hz.
+
+    Phases are unchanged.
 
     Args:
         audio: [N].
@@ -259,10 +267,10 @@ def high_passed(audio: np.ndarray, sample_rate: int) -> np.ndarray:
     Returns:
         float64 [N].
     """
-    spectrum = np.fft.rfft(audio, 2 * len(audio))  # zeros behind it, so that its ends do not meet
-    frequencies = np.arange(len(spectrum)) * sample_rate / (2 * len(audio))
+    size = 2 * len(audio)  # zeros after the recording keep its ends from meeting
+    spectrum = np.fft.rfft(audio, size)
+    frequencies = np.arange(len(spectrum)) * sample_rate / size
     low, high = _RUMBLE_HZ
     rising = np.clip((frequencies - low) / (high - low), 0, 1)
-    return np.fft.irfft(spectrum * (0.5 - 0.5 * np.cos(np.pi * rising)), 2 * len(audio))[
-        : len(audio)
-    ]
+    gain = 0.5 - 0.5 * np.cos(np.pi * rising)
+    return np.fft.irfft(spectrum * gain, size)[: len(audio)]

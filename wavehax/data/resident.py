@@ -6,33 +6,33 @@ import contextlib
 import math
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from wavehax.config import FeatureConfig
+from wavehax.data.batch import Batch
 from wavehax.data.config import DataConfig
-from wavehax.data.segments import Batch, Draw, SegmentDataset, load_array
+from wavehax.data.segments import Draw, Draws, load_array
 from wavehax.mel import harmonics
 from wavehax.mel.features import mel_filterbank
 
-_ZERO_CROSSINGS = 24  # of the interpolating sinc on each side
-_ROLLOFF = 0.97  # its cutoff over the lower of the two Nyquist frequencies
+_ZERO_CROSSINGS = 24  # on each side of the interpolating sinc
+_ROLLOFF = 0.97  # cutoff of the sinc over the lower of the two Nyquist frequencies
 
 
 def ahead(
     make: Callable[[int], Batch], steps: Iterable[int], device: torch.device
 ) -> Iterator[Batch]:
-    """The batch of each step, made in a thread and on a GPU stream of its own while the step before
-    is computed.
+    """Make the batch of each step while the step before is computed.
 
-    A batch may be used until the next one is asked for.
+    A thread makes it, on a GPU stream of its own. A batch may be used until the next one is asked
+    for.
     """
     stream = torch.cuda.Stream(device) if device.type == "cuda" else None
     if stream:
-        # on which the dataset's tables were made
+        # The current stream is the one that made the tables of the dataset.
         stream.wait_stream(torch.cuda.current_stream(device))
 
     def complete(step: int) -> Batch:
@@ -52,13 +52,12 @@ def ahead(
             yield coming.result()
 
 
-class ResidentDataset(SegmentDataset):
-    """The segments of a `SegmentDataset`; mels differ at the ends of utterances, and all noise is
-    drawn anew.
+class ResidentDataset(Draws):
+    """The same segments as `SegmentDataset`, except for mels at utterance ends and for the noise.
 
-    Mels are computed from the segment's audio, with silence before and behind the utterance, so
-    that a folder without mel.npy will do. At another speed a windowed sinc interpolates, where
-    `augment` cuts spectra.
+    Mels are computed from the segment's audio, with silence before and after the utterance, so that
+    a folder without mel.npy will do. The noise has another generator. At another speed a windowed
+    sinc interpolates, where `augment` cuts spectra.
     """
 
     def __init__(
@@ -71,20 +70,26 @@ class ResidentDataset(SegmentDataset):
     ) -> None:
         """
         Args:
-            config: `shifted_share` and `disturbed_share` must be 0.
+            config: the folder, and how segments are drawn from it; `shifted_share` and
+                `disturbed_share` must be 0.
+            features, seed, outputs: as `Draws` takes them.
             device: holds the recordings, 2 bytes a sample, and makes the batches.
 
         Raises:
-            FileNotFoundError, ValueError: as SegmentDataset; also where the folder was prepared
-                with --without-rumble, since mels of its audio would lack what mels of the
-                recordings show.
+            FileNotFoundError: as `SegmentDataset`.
+            ValueError: as `SegmentDataset`. Or the folder was prepared with --without-rumble: mels
+                of its audio would lack the rumble that mels of the recordings show.
         """
-        self.device = device
         super().__init__(config, features, seed, outputs)
         if any(utterance.get("without_rumble") for utterance in self.utterances):
             raise ValueError(
                 f"data.resident=true: {config.path} was prepared with --without-rumble"
             )
+        self.device, frames = device, self.num_frames
+        audio = load_array(self.folder / "audio.npy", frames * features.hop_length)
+        self.audio = torch.from_numpy(np.array(audio)).to(device)
+        f0 = load_array(self.folder / "f0.npy", frames)
+        self.f0 = torch.from_numpy(np.array(f0)).to(device)
         self.window = torch.hann_window(features.n_fft, device=device)
         self.bank = torch.as_tensor(mel_filterbank(features), dtype=torch.float32, device=device)
         self.lead = (
@@ -96,14 +101,11 @@ class ResidentDataset(SegmentDataset):
         # [steps, n_mels, n_mels]
         self.smoothing = torch.tensor(np.array(tables), dtype=torch.float32, device=device)
 
-    def _read(self, folder: Path, frames: int) -> None:
-        audio = load_array(folder / "audio.npy", frames * self.features.hop_length)
-        self.audio = torch.from_numpy(np.array(audio)).to(self.device)
-        self.f0 = torch.from_numpy(np.array(load_array(folder / "f0.npy", frames))).to(self.device)
-
     def batch(self, step: int, items: range | None = None) -> Batch:
-        """As SegmentDataset.batch, in tensors on the device; the same for the same `items` on the
-        same device."""
+        """Make segments `items` (all of them if None) of the batch of training step `step`.
+
+        They are the same at every call with the same `items` on the same kind of device.
+        """
         items = self._items(items)
         draws = [self.draw(step, item) for item in items]
         begin, frames, first, speed, gain, phase = self._columns(draws)
@@ -123,9 +125,8 @@ class ResidentDataset(SegmentDataset):
         )
         f0 = (f0 * speed[:, None]).float()
         self._flatten(mel, f0, [i for i, draw in enumerate(draws) if draw.flat])
-        seed = np.random.SeedSequence((self.seed, step, items.start)).generate_state(1, np.uint64)[
-            0
-        ]
+        sequence = np.random.SeedSequence((self.seed, step, items.start))
+        (seed,) = sequence.generate_state(1, np.uint64)
         rng = torch.Generator(self.device).manual_seed(int(seed >> np.uint64(1)))
         shape = len(draws), self.outputs, (length + 1) * hop
         noise = torch.randn(shape, generator=rng, device=self.device)
@@ -137,8 +138,11 @@ class ResidentDataset(SegmentDataset):
         return Batch(audio, mel, f0[:, None], noise, phase, shift)
 
     def _columns(self, draws: list[Draw]) -> Tensor:
-        """[6, B] float64: first frame of the utterance, its frames, first frame in it, speed,
-        signed gain, phase."""
+        """Tabulate draws, float64 [6, B].
+
+        The rows are the first frame of the utterance, its number of frames, the segment's first
+        frame in it, speed, signed gain and phase.
+        """
         length, rows = self.config.segment_frames, []
         for draw in draws:
             frames = self.frames[draw.utterance]
@@ -149,8 +153,10 @@ class ResidentDataset(SegmentDataset):
         return torch.tensor(np.array(rows, np.float64).T.copy()).to(self.device)
 
     def _play(self, begin: Tensor, count: Tensor, at: Tensor, draws: list[Draw]) -> Tensor:
-        """Audio [B, N] at the samples `at` [B, N] (fractions allowed) of utterances of `count` [B]
-        samples."""
+        """Audio [B, N] at samples `at` [B, N] of utterances, which may be fractions.
+
+        Utterances begin at sample `begin` [B] of the folder's audio and have `count` [B] samples.
+        """
         audio = torch.empty(at.shape, device=self.device)
         as_recorded = [i for i, draw in enumerate(draws) if draw.speed == 1]
         others = [i for i, draw in enumerate(draws) if draw.speed != 1]
@@ -163,7 +169,7 @@ class ResidentDataset(SegmentDataset):
             taps = torch.arange(-reach, reach + 1, device=self.device)
             cutoff = torch.tensor(cutoffs, dtype=torch.float32, device=self.device)[:, None, None]
             middle = at[others].floor()
-            # [rows, N, taps] zero crossings
+            # in zero crossings, [rows, N, taps]
             distance = cutoff * (taps - (at[others] - middle).float()[..., None])
             window = torch.cos(0.5 * math.pi * (distance / _ZERO_CROSSINGS).clamp(-1, 1)).square()
             near = self._samples(
@@ -173,8 +179,10 @@ class ResidentDataset(SegmentDataset):
         return audio
 
     def _samples(self, begin: Tensor, count: Tensor, at: Tensor) -> Tensor:
-        """Samples `at` [..., N] of utterances that begin at `begin` [...] and have `count` [...]; 0
-        outside them."""
+        """Samples `at` [..., N] of utterances, 0 outside them.
+
+        They begin at sample `begin` [...] of the folder's audio and have `count` [...] samples.
+        """
         begin, count = (x.long().unsqueeze(-1) for x in (begin, count))
         inside = (at >= 0) & (at < count)
         return self.audio[torch.where(inside, begin + at, 0)].float() / 32768 * inside
@@ -192,7 +200,10 @@ class ResidentDataset(SegmentDataset):
         return torch.log((self.bank @ spectrum.abs()).clamp(min=features.log_floor))
 
     def _contour(self, begin: Tensor, frames: Tensor, at: Tensor) -> Tensor:
-        """F0 [B, T] at frames `at` of utterances, as `augment.resample_f0` has it."""
+        """F0 [B, T] in Hz at frames `at` [B, T] of utterances, as `augment.resample_f0` makes it.
+
+        They begin at frame `begin` [B] of the folder's arrays and have `frames` [B] frames.
+        """
         at = torch.minimum(at.clamp(min=0), frames[:, None] - 1)
         before = torch.minimum(at.floor(), frames[:, None] - 2).clamp(min=0)
         index, fraction = (begin[:, None] + before).long(), at - before
@@ -203,14 +214,15 @@ class ResidentDataset(SegmentDataset):
         )
 
     def _flatten(self, mel: Tensor, f0: Tensor, rows: list[int]) -> None:
-        """Mels [B, n_mels, T] of these rows without their harmonics, as
-        `harmonics.flatten_harmonics`; in place."""
+        """Take the harmonics out of these rows of log-mels [B, n_mels, T], in place.
+
+        It is what `harmonics.flatten_harmonics` does. `f0` is [B, T] in Hz.
+        """
         if not rows:
             return
         octaves = torch.log2(f0[rows].clamp(harmonics.LOWEST, harmonics.HIGHEST) / harmonics.LOWEST)
-        tables = self.smoothing[
-            (harmonics.STEPS * octaves).round().long()
-        ]  # [rows, T, n_mels, n_mels]
+        # [rows, T, n_mels, n_mels]
+        tables = self.smoothing[(harmonics.STEPS * octaves).round().long()]
         power = torch.exp(2 * mel[rows]).transpose(1, 2)
         flat = 0.5 * torch.log((tables * power[:, :, None]).sum(dim=-1)).transpose(1, 2)
         flat = torch.where(f0[rows][:, None] > 0, flat, mel[rows])

@@ -1,5 +1,7 @@
-"""Segments of a prepared folder, drawn as a pure function of (seed, step): a resumed run needs no
-other state."""
+"""Segments of a prepared folder.
+
+They are a pure function of (seed, step), so that a resumed run needs no other state.
+"""
 
 from __future__ import annotations
 
@@ -16,82 +18,66 @@ from wavehax.errors import one_line
 from wavehax.mel.harmonics import flatten_harmonics
 
 
-class Batch(NamedTuple):
-    """B segments of T frames, and the random numbers of a step; float32 arrays or tensors.
+class ArrayBatch(NamedTuple):
+    """B segments of T frames, and the random numbers of a step; float32 except for `shift`.
 
-    Of each segment S outputs are made, each from noise and an initial phase of its own.
+    S outputs are made of each segment, each from noise and an initial phase of its own.
     """
 
-    audio: Any  # [B, T * hop_length]
-    mel: Any  # [B, n_mels, T]
-    f0: Any  # [B, 1, T] Hz
-    noise: Any  # [B, S, (T + 1) * hop_length], gaussian, of unit variance
-    phase: Any  # [B, S] cycles
-    shift: Any  # [B] samples, int64: the losses hear a segment from this sample on
-
-    def inputs(self, generator: Any) -> tuple[Any, Any, Any]:
-        """Mel, F0 and prior that make B * S outputs with `generator`, those of a segment
-        together."""
-        outputs = self.noise.shape[1]
-        mel, f0 = (x.repeat_interleave(outputs, dim=0) for x in (self.mel, self.f0))
-        noise = self.noise[..., : generator.prior_length(f0.shape[-1])].flatten(0, 1)[:, None]
-        return mel, f0, generator.make_prior(f0, noise=noise, phase=self.phase.flatten())
+    audio: np.ndarray  # [B, T * hop_length]
+    mel: np.ndarray  # [B, n_mels, T]
+    f0: np.ndarray  # [B, 1, T] Hz
+    noise: np.ndarray  # [B, S, (T + 1) * hop_length], gaussian, of unit variance
+    phase: np.ndarray  # [B, S] cycles
+    shift: np.ndarray  # [B] samples, int64: the losses hear a segment from this sample on
 
 
 class Draw(NamedTuple):
-    """What chance decides of one segment."""
+    """The random choices for one segment."""
 
-    utterance: int
+    utterance: int  # index among the usable ones
     position: float  # in the utterance: 0 the first frame, towards 1 the last
     gain: float  # nepers
-    sign: float
-    speed: float
-    shifted: bool
-    flat: bool
-    disturbed: bool
+    sign: float  # 1, or -1 for an inverted waveform
+    speed: float  # over that of the recording
+    shifted: bool  # whether the mel is that of the voice at another pitch
+    flat: bool  # whether the mel has lost its harmonics
+    disturbed: bool  # whether the mel shows a disturbance
     phase: float  # cycles
     rng: np.random.Generator  # for the disturbance, and the noise of the prior
 
 
-class SegmentDataset:
-    """Random segments of the utterances in a prepared folder; speakers weighted, starts uniform
-    within a speaker."""
+class Draws:
+    """Draws segments from the utterances of a prepared folder, without reading its arrays.
+
+    Speakers are weighted, starts uniform within a speaker.
+    """
 
     def __init__(
         self, config: DataConfig, features: FeatureConfig, seed: int, outputs: int = 1
     ) -> None:
         """
         Args:
-            outputs: how many outputs are made of each segment, S of `Batch`.
+            config: the folder, and how segments are drawn from it.
+            features: the mel that the folder must hold.
+            seed: decides, with the number of a step, what is drawn.
+            outputs: how many outputs are made of each segment, S of `ArrayBatch`.
 
         Raises:
             FileNotFoundError: the folder was not prepared (or not to the end).
             ValueError: it holds other features, or no utterance as long as a segment.
         """
-        folder = Path(config.path)
-        manifest = prepared_manifest(folder, features)
+        self.folder = Path(config.path)
+        manifest = prepared_manifest(self.folder, features)
         self.config, self.features, self.seed, self.outputs = config, features, seed, outputs
         self.mel_mean = np.array(manifest["mel_mean"], np.float32)
         self.mel_scale = np.array(manifest["mel_scale"], np.float32)
-        frames = sum(utterance["frames"] for utterance in manifest["utterances"])
-        self._read(folder, frames)
-        self.log_floor = float(np.log(features.log_floor))
         self.utterances = manifest["utterances"]
+        self.num_frames = sum(utterance["frames"] for utterance in self.utterances)
         self._index(self.utterances)
 
-    def _read(self, folder: Path, frames: int) -> None:
-        self.audio = load_array(folder / "audio.npy", frames * self.features.hop_length)
-        self.mel, self.f0 = (load_array(folder / f"{name}.npy", frames) for name in ("mel", "f0"))
-        self.mel_shifted = self.mel
-        if self.config.shifted_share:
-            self.mel_shifted = load_array(folder / "mel_shifted.npy", frames)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        # To another process go the arguments: a memory-mapped array would go with all it holds.
-        return SegmentDataset, (self.config, self.features, self.seed, self.outputs)
-
-    def _index(self, utterances: list[dict]) -> None:
-        """Arrays over usable utterances: first frame, number of frames, probability."""
+    def _index(self, utterances: list[dict[str, Any]]) -> None:
+        """Make arrays over usable utterances: first frame, number of frames, probability."""
         usable = [u for u in utterances if u["frames"] >= self.config.segment_frames]
         if not usable:
             raise ValueError(
@@ -105,17 +91,11 @@ class SegmentDataset:
         probability = self.frames * per_speaker[speaker] ** (self.config.speaker_exponent - 1)
         self.cumulative = np.cumsum(probability / probability.sum())
 
-    def batch(self, step: int, items: range | None = None) -> Batch:
-        """Segments `items` (all of them if None) of the batch of training step `step`, the same
-        whenever asked for."""
-        segments = [self._segment(step, item) for item in self._items(items)]
-        return Batch(*(np.stack(arrays) for arrays in zip(*segments, strict=True)))
-
     def _items(self, items: range | None) -> range:
         return range(self.config.batch_size) if items is None else items
 
     def draw(self, step: int, item: int) -> Draw:
-        """What segment `item` of the batch of training step `step` is."""
+        """Choose segment `item` of the batch of training step `step`."""
         config, rng = self.config, np.random.default_rng((self.seed, step, item))
         utterance = min(int(np.searchsorted(self.cumulative, rng.random())), len(self.starts) - 1)
         position = rng.random()
@@ -131,21 +111,58 @@ class SegmentDataset:
         disturbed = rng.random() < config.disturbed_share and not shifted
         return Draw(utterance, position, gain, sign, speed, shifted, flat, disturbed, phase, rng)
 
+
+class SegmentDataset(Draws):
+    """Random segments, cut from the arrays of a prepared folder."""
+
+    def __init__(
+        self, config: DataConfig, features: FeatureConfig, seed: int, outputs: int = 1
+    ) -> None:
+        """
+        Args:
+            config, features, seed, outputs: as `Draws` takes them.
+
+        Raises:
+            FileNotFoundError: the folder was not prepared (or not to the end), or an array of it is
+                missing.
+            ValueError: it is damaged, holds other features, or no utterance as long as a segment.
+        """
+        super().__init__(config, features, seed, outputs)
+        folder, frames = self.folder, self.num_frames
+        self.log_floor = float(np.log(features.log_floor))
+        self.audio = load_array(folder / "audio.npy", frames * features.hop_length)
+        self.mel, self.f0 = (load_array(folder / f"{name}.npy", frames) for name in ("mel", "f0"))
+        self.mel_shifted = self.mel
+        if config.shifted_share:
+            self.mel_shifted = load_array(folder / "mel_shifted.npy", frames)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Another process is sent the arguments: pickling a memory-mapped array would copy it.
+        return SegmentDataset, (self.config, self.features, self.seed, self.outputs)
+
+    def batch(self, step: int, items: range | None = None) -> ArrayBatch:
+        """Cut segments `items` (all of them if None) of the batch of training step `step`.
+
+        They are the same at every call.
+        """
+        segments = [self._segment(step, item) for item in self._items(items)]
+        return ArrayBatch(*(np.stack(arrays) for arrays in zip(*segments, strict=True)))
+
     def _segment(self, step: int, item: int) -> tuple[np.ndarray, ...]:
-        """One segment, in the order of `Batch`."""
+        """One segment, in the order of `ArrayBatch`."""
         draw = self.draw(step, item)
         audio, mel, f0 = self._played(draw)
         audio = (audio * (draw.sign * np.exp(draw.gain))).astype(np.float32)
         if draw.flat:
             mel = flatten_harmonics(mel, f0, self.features)
-        silent = mel <= self.log_floor  # and stays so, however much it is amplified
+        silent = mel <= self.log_floor  # it stays silent, however much it is amplified
         amplified = np.maximum(mel + draw.gain, self.log_floor)
         mel = np.where(silent, self.log_floor, amplified).astype(np.float32)
         samples = (self.config.segment_frames + 1) * self.features.hop_length
         noise = draw.rng.standard_normal((self.outputs, samples), np.float32)
         more = draw.rng.random(self.outputs - 1)  # phases
         phase = np.array([draw.phase, *more], np.float32)
-        shift = draw.rng.integers(self.config.shift_samples + 1)
+        shift = np.array(draw.rng.integers(self.config.shift_samples + 1))
         return audio, mel, f0[None].astype(np.float32), noise, phase, shift
 
     def _played(self, draw: Draw) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -164,9 +181,9 @@ class SegmentDataset:
         return audio, mels[first : first + frames].T, self.f0[first : first + frames]
 
     def _at_speed(self, draw: Draw) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Audio, mel and F0 of `speed` times as many frames, played `speed` times as fast.
+        """Audio, mel and F0 of a segment that is resampled, because of its speed or a disturbance.
 
-        The mel of a disturbed segment shows what the audio does not have.
+        The mel of a disturbed segment shows a disturbance that the audio does not have.
         """
         frames, hop, speed = self.config.segment_frames, self.features.hop_length, draw.speed
         margin = margin_frames(self.features)
@@ -180,26 +197,26 @@ class SegmentDataset:
         return audio, mel, resample_f0(contour, first + speed * np.arange(frames), speed)
 
     def _audio(self, utterance: int, first: int, count: int) -> np.ndarray:
-        """`count` samples of an utterance from its sample `first` on, silence before its start and
-        behind its end."""
+        """Samples `first` to `first + count` of an utterance; outside it there is silence."""
         hop = self.features.hop_length
-        begin, end = (
-            self.starts[utterance] * hop,
-            (self.starts[utterance] + self.frames[utterance]) * hop,
-        )
-        inside = self.audio[
-            max(begin, begin + first) : min(end, begin + first + count)
-        ] / np.float32(32768)
+        begin = self.starts[utterance] * hop
+        end = begin + self.frames[utterance] * hop
+        inside = self.audio[max(begin, begin + first) : min(end, begin + first + count)]
         before = max(0, -first)
-        return np.pad(inside, (before, count - before - len(inside)))
+        after = count - before - len(inside)
+        return np.pad(inside / np.float32(32768), (before, after))
 
 
 def prepared_manifest(folder: Path, features: FeatureConfig) -> dict[str, Any]:
-    """What a prepared folder says of itself.
+    """Read the manifest of a prepared folder.
+
+    Returns:
+        `features`, `mel_mean`, `mel_scale` and `utterances`, as wavehax.data.prepare describes
+        them.
 
     Raises:
-        FileNotFoundError: it was not prepared (or not to the end).
-        ValueError: it is damaged, or holds other features.
+        FileNotFoundError: the folder was not prepared (or not to the end).
+        ValueError: the manifest is damaged, or the folder holds other features.
     """
     path = folder / "manifest.json"
     if not path.is_file():
@@ -217,13 +234,16 @@ def prepared_manifest(folder: Path, features: FeatureConfig) -> dict[str, Any]:
 
 
 def load_array(path: Path, length: int) -> np.ndarray:
-    """The memory-mapped array in `path`, of which the manifest says how long it is."""
+    """Memory-map the array in `path`.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: it is damaged, or has another length than `length`, which the manifest gives.
+    """
     if not path.is_file():
-        hint = (
-            " (data.shifted_share asks for it: prepare with --shifted)"
-            if path.stem == "mel_shifted"
-            else ""
-        )
+        hint = ""
+        if path.stem == "mel_shifted":
+            hint = " (data.shifted_share asks for it: prepare with --shifted)"
         raise FileNotFoundError(f"{path}: missing{hint}")
     try:
         array = np.load(path, mmap_mode="r")

@@ -1,4 +1,4 @@
-"""F0 that a model predicts from the mel against what Harvest finds in the recording."""
+"""Compares F0 that a model predicts from the mel with that which Harvest finds in the recording."""
 
 from __future__ import annotations
 
@@ -13,14 +13,23 @@ from wavehax.mel.features import log_mel
 from wavehax.vocoder import Vocoder
 
 KINDS = ("recorded", "smoothed", "harvest")
-_LATER_SECONDS = 1 / 3000  # an eighth of the shortest period that is searched for
+"""The contours that `f0_agreement` scores."""
+
+# Seconds of silence put before a recording, with which Harvest is tried again: a sixth of a period
+# of 500 Hz, the highest F0 that it searches for by default.
+_LATER_SECONDS = 1 / 3000
 
 
 def f0_agreement(voc: Vocoder, items: Sequence[Item]) -> list[F0Scores]:
-    """Scores against Harvest, over all frames together, of each of KINDS.
+    """Scores against Harvest over all frames together, one for each of KINDS.
 
-    That is of predictions from the mels of recordings, of those from smoothed mels, and of what
-    Harvest finds in the recordings _LATER_SECONDS later: how far it agrees with itself.
+    The first is that of predictions from the mels of recordings, the second of those from smoothed
+    mels. The third says how far Harvest agrees with itself: it is that of the contour that Harvest
+    finds when the recording begins a third of a millisecond later.
+
+    Args:
+        voc: a model that predicts F0.
+        items: the recordings.
 
     Raises:
         OSError, ValueError: a recording cannot be read, or the model predicts no F0.
@@ -39,8 +48,10 @@ def f0_agreement(voc: Vocoder, items: Sequence[Item]) -> list[F0Scores]:
 
 
 def smoothed(mel: np.ndarray) -> np.ndarray:
-    """A log-mel [n_mels, T] under the taps 1/4, 1/2, 1/4 over bands and over frames, its edges
-    repeated."""
+    """Smooth a log-mel [n_mels, T] over bands and frames, by the taps 1/4, 1/2, 1/4.
+
+    Its edges are repeated.
+    """
     for axis in (0, 1):
         mel = np.moveaxis(mel, axis, 0)
         padded = np.concatenate([mel[:1], mel, mel[-1:]])

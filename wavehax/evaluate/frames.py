@@ -1,5 +1,4 @@
-"""Which samples of a recording are voiced, which are unvoiced, and how the power of a sound is
-levelled."""
+"""Tells voiced samples of a recording from unvoiced ones, and levels the power of a sound."""
 
 from __future__ import annotations
 
@@ -10,25 +9,31 @@ import numpy as np
 from wavehax.errors import optional_module
 from wavehax.evaluate.pitch import FRAMES
 
-_SILENCE_DB = 40.0  # what lies further below the loudest frame counts as silence
-# full scale is 1: below the last of 16 bits, so that digital silence divides by something
+_SILENCE_DB = 40.0  # sound further below the loudest frame counts as silence
+# The power of digital silence, so that it can divide. Full scale is 1; a step of 16 bits has 1e-9.
 _LEAST_POWER = 1e-14
 
 
 @dataclass(frozen=True)
 class Voicing:
-    """Samples [N] that are voiced, and those that are unvoiced; neither: silence, and a frame
-    around each change."""
+    """The samples [N] that are voiced, and those that are unvoiced.
+
+    Silence is neither, nor is a frame on either side of each change.
+    """
 
     voiced: np.ndarray  # bool [N]
     unvoiced: np.ndarray  # bool [N]
 
 
 def voicing(recording: np.ndarray, rate: int, f0: np.ndarray) -> Voicing:
-    """Classes of the samples of a recording [N] at `rate` Hz, of whose F0 [T] in Hz on
-    `pitch.FRAMES` 0 is unvoiced.
+    """Tell the voiced samples of a recording from the unvoiced ones.
 
-    Silence is what lies more than 40 dB below the loudest frame of the recording.
+    Sound more than 40 dB below the loudest frame of the recording is silence.
+
+    Args:
+        recording: [N].
+        rate: its sample rate, Hz.
+        f0: [T] in Hz on `pitch.FRAMES`, 0 where unvoiced.
     """
     seconds = np.arange(len(recording)) / rate
     frame = np.rint(seconds * FRAMES.sample_rate / FRAMES.hop_length).astype(int)
@@ -39,13 +44,13 @@ def voicing(recording: np.ndarray, rate: int, f0: np.ndarray) -> Voicing:
 
 
 def _inner(mask: np.ndarray) -> np.ndarray:
-    """Those frames [T] whose neighbours belong to the mask too."""
+    """The frames [T] of a mask whose neighbours belong to it too."""
     padded = np.pad(mask, 1, mode="edge")
     return padded[:-2] & padded[1:-1] & padded[2:]
 
 
 def local_power(wave: np.ndarray, span: float) -> np.ndarray:
-    """Mean power [N] over the `span` samples around every sample, never 0."""
+    """Mean power [N] over `span` samples around each sample, never 0."""
     ndimage = optional_module("scipy.ndimage", "the texture of a sound", "wavehax[eval]")
     power = ndimage.uniform_filter1d(wave.astype(np.float64) ** 2, round(span))
     return np.maximum(power, _LEAST_POWER)

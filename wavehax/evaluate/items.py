@@ -1,4 +1,4 @@
-"""What is scored: recordings that a manifest or a folder names, and what was made from each."""
+"""Lists what is scored: recordings of a manifest or a folder, each with the sound made from it."""
 
 from __future__ import annotations
 
@@ -10,35 +10,35 @@ from wavehax.data.corpus import read_manifest
 from wavehax.files.sound import sound_type
 from wavehax.mel.features import F0_MAX, F0_MIN
 
-SPLITS = ("dev", "unseen", "singing")
-"""Those of a manifest that are scored unless others are asked for."""
-
-_ONE_A_SPEAKER = "unseen"  # the split of which each speaker's first file stands for the speaker
+_ONE_A_SPEAKER = "unseen"  # in this split each speaker's first file stands for the speaker
 
 
 @dataclass(frozen=True)
 class Item:
     """One recording to score."""
 
-    name: str  # file, as a report shows it
+    name: str  # name of the file in a report
     group: str  # split of the manifest, or folder; "all" where there is none
     speaker: str  # "" where unknown
     natural: Path
     generated: Path | None = None  # None: a model makes it
-    # Hz, in which the recording's F0 is searched for
+    # Hz; Harvest searches for the recording's F0 in this range.
     f0_range: tuple[float, float] = (F0_MIN, F0_MAX)
 
 
 def manifest_items(manifest: Path, splits: Sequence[str]) -> list[Item]:
-    """Recordings of a manifest, as `wavehax.data.corpus.read_manifest` has it.
+    """The recordings of a manifest that are scored, in the order of `splits` and then by name.
 
-    All of each split, but of `unseen` the first file by name of each speaker; by split as given,
-    then by name.
+    They are all recordings of a split, except that `unseen` has only the first of each speaker.
+
+    Args:
+        manifest: a table as `wavehax.data.corpus.read_manifest` reads it.
+        splits: names of splits.
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: it is no such table, a column is missing, a value is none, or nothing is in one
-            of the splits.
+        ValueError: it is no such table, a column is missing, a value makes no sense, or a split has
+            no recording.
     """
     recordings = sorted(read_manifest(manifest), key=lambda recording: recording.path)
     for split in splits:
@@ -68,14 +68,18 @@ def _name(path: Path, folder: Path) -> str:
 
 
 def folder_items(natural: Path, generated: Path) -> list[Item]:
-    """Sound files of `generated`, each with the recording of the same relative path (save the
-    suffix) in `natural`.
+    """The sound files of a folder, each with its recording in another folder.
 
-    The group of a file is the folder it lies in.
+    The recording has the same relative path, except perhaps for the suffix. The group of a file is
+    the folder that it lies in.
+
+    Args:
+        natural: folder of the recordings.
+        generated: folder of the sounds made from them.
 
     Raises:
-        ValueError: no such folder, no sound file in it, two of one name, or one whose recording is
-            not there.
+        ValueError: a folder does not exist or has no sound files, two files have the same name, or
+            a recording is missing.
     """
     recordings = _sound_files(natural)
     items = []
@@ -88,7 +92,7 @@ def folder_items(natural: Path, generated: Path) -> list[Item]:
 
 
 def _sound_files(folder: Path) -> dict[str, Path]:
-    """By relative path without suffix, sorted."""
+    """The sound files of a folder by relative path without suffix, sorted."""
     if not folder.is_dir():
         raise ValueError(f"{folder}: no such folder")
     found: dict[str, Path] = {}

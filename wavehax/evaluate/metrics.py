@@ -1,7 +1,7 @@
-"""Objective scores of a synthesised waveform against the recording it was made from; those of pitch
-are in pitch.py.
+"""Objective scores of a synthesised waveform against the recording that it was made from.
 
-They take the two waveforms [N], in step with each other, and the sample rate in Hz.
+They take the two waveforms [N], in step with each other, and the sample rate in Hz. Scores of pitch
+are in pitch.py.
 """
 
 from __future__ import annotations
@@ -17,18 +17,20 @@ from wavehax.evaluate.pitch import FRAMES
 from wavehax.files.sound import resample
 from wavehax.mel.features import hann_window, log_mel
 
-_MCD_ORDER = 24
-_WARPING = 0.466  # all-pass coefficient closest to the mel scale at 24 kHz
-_STFT_FLOOR = 1e-7**0.5
+_MCD_ORDER = 24  # highest mel-cepstral coefficient that counts
+_WARPING = 0.466  # the all-pass coefficient that comes closest to the mel scale at 24 kHz
+_STFT_FLOOR = 1e-7**0.5  # floor of magnitudes, that of Parallel WaveGAN
 _MCD_RANGE_DB = 40.0  # frames further below the loudest count as silence
 
 
 def pesq_wb(reference: np.ndarray, synthesised: np.ndarray, sample_rate: int) -> float:
-    """Wide-band PESQ, ITU-T P.862.2, at 16 kHz: 1.0 to 4.64, higher is better. By the package
-    `pesq`.
+    """Wide-band PESQ (ITU-T P.862.2) at 16 kHz, from the package `pesq`.
+
+    Returns:
+        1.0 to 4.64, higher is better.
 
     Raises:
-        ValueError: too short, or no speech is found.
+        ValueError: the sound is too short, or PESQ finds no speech in it.
     """
     pesq = optional_module("pesq", "PESQ", "wavehax[eval]")
     pair = [resample(wave, sample_rate, 16000) for wave in (reference, synthesised)]
@@ -39,19 +41,21 @@ def pesq_wb(reference: np.ndarray, synthesised: np.ndarray, sample_rate: int) ->
 
 
 def stoi(reference: np.ndarray, synthesised: np.ndarray, sample_rate: int) -> float:
-    """Short-time objective intelligibility (Taal et al., IEEE TASLP 2011), at most 1, higher is
-    better; by `pystoi`."""
+    """Short-time objective intelligibility (Taal et al., IEEE TASLP 2011), from `pystoi`.
+
+    Returns:
+        at most 1, higher is better.
+    """
     pystoi = optional_module("pystoi", "STOI", "wavehax[eval]")
     return float(pystoi.stoi(reference, synthesised, sample_rate))
 
 
 def mel_l1(reference: np.ndarray, synthesised: np.ndarray, sample_rate: int) -> float:
-    """Mean absolute difference of natural log-mel-spectrograms, the mean over windows of 256, 512,
-    1024, 2048 samples.
+    """Mean absolute difference of natural log-mel-spectrograms, averaged over four windows.
 
-    Slaney bands up to half the sample rate (32, 64, 100, 160 of them), hops of a quarter window,
-    magnitudes floored at 1e-5: the quickstart recipe's training loss, computed here without
-    PyTorch.
+    The windows have 256, 512, 1024 and 2048 samples, with 32, 64, 100 and 160 Slaney bands up to
+    half the sample rate. Hops are a quarter of the window, and magnitudes are floored at 1e-5. This
+    is the training loss of the quickstart recipe, computed without PyTorch.
     """
     losses = []
     for n_fft, n_mels in ((256, 32), (512, 64), (1024, 100), (2048, 160)):
@@ -73,12 +77,11 @@ def mel_l1(reference: np.ndarray, synthesised: np.ndarray, sample_rate: int) -> 
 
 
 def stft_distance(reference: np.ndarray, synthesised: np.ndarray) -> float:
-    """Multi-resolution STFT loss of Parallel WaveGAN (Yamamoto et al., ICASSP 2020, section 3.1), 0
-    for equal sounds.
+    """Multi-resolution STFT loss of Parallel WaveGAN (Yamamoto et al., ICASSP 2020, section 3.1).
 
-    Spectral convergence plus the mean absolute difference of natural log-magnitudes, the mean over
-    its three resolutions; they are given in samples, meant for 24 kHz. Magnitudes are floored at
-    the square root of 1e-7.
+    It is spectral convergence plus the mean absolute difference of natural log-magnitudes, averaged
+    over three resolutions, and 0 for equal sounds. The resolutions are in samples, and meant for 24
+    kHz. Magnitudes are floored at the square root of 1e-7.
     """
     losses = []
     for n_fft, hop, window in ((1024, 120, 600), (2048, 240, 1200), (512, 50, 240)):
@@ -90,8 +93,10 @@ def stft_distance(reference: np.ndarray, synthesised: np.ndarray) -> float:
 
 
 def _magnitude(wave: np.ndarray, n_fft: int, hop: int, window: int) -> np.ndarray:
-    """[T, n_fft // 2 + 1]: centred frames, reflected at the ends, under a Hann window in the middle
-    of each."""
+    """Magnitudes [T, n_fft // 2 + 1] of centred frames of a wave that is reflected at its ends.
+
+    A Hann window of `window` samples stands in the middle of each frame.
+    """
     padded = np.pad(wave.astype(np.float32), n_fft // 2, mode="reflect")
     taper = np.pad(hann_window(window), (n_fft - window) // 2).astype(np.float32)
     return np.maximum(
@@ -102,11 +107,11 @@ def _magnitude(wave: np.ndarray, n_fft: int, hop: int, window: int) -> np.ndarra
 def mel_cepstral_distortion(
     reference: np.ndarray, synthesised: np.ndarray, sample_rate: int, f0: np.ndarray
 ) -> float:
-    """Mel-cepstral distortion in dB (Kubichek, PACRIM 1993): coefficients 1 to 24 of WORLD
-    CheapTrick envelopes.
+    """Mel-cepstral distortion in dB (Kubichek, PACRIM 1993).
 
-    Both are analysed with `f0`, the recording's by `harvest`, and compared frame by frame without
-    warping in time; frames more than 40 dB below the loudest are left out.
+    It compares coefficients 1 to 24 of WORLD CheapTrick envelopes, frame by frame, without warping
+    in time. Both envelopes are computed with `f0` [T], that of the recording by `pitch.harvest`.
+    Frames more than 40 dB below the loudest are left out.
     """
     pair = [resample(wave, sample_rate, FRAMES.sample_rate) for wave in (reference, synthesised)]
     a, b = (_mel_cepstrum(wave, f0) for wave in pair)
@@ -117,7 +122,7 @@ def mel_cepstral_distortion(
 
 
 def _mel_cepstrum(wave: np.ndarray, f0: np.ndarray) -> np.ndarray:
-    """[T, 25] at 24 kHz; coefficient 0 is the log gain."""
+    """The mel-cepstrum [T, 25] of a wave at 24 kHz; coefficient 0 is the log gain."""
     pyworld = optional_module("pyworld", "mel-cepstral distortion", "wavehax[f0]")
     rate = FRAMES.sample_rate
     times = np.arange(len(f0)) * FRAMES.hop_length / rate
@@ -130,8 +135,10 @@ def _mel_cepstrum(wave: np.ndarray, f0: np.ndarray) -> np.ndarray:
 
 @functools.cache
 def _warping_matrix(size: int, order: int, alpha: float) -> np.ndarray:
-    """[size, order + 1]: cepstrum to cepstrum on an axis warped by an all-pass (Oppenheim and
-    Johnson, 1972)."""
+    """The matrix [size, order + 1] from cepstrum to cepstrum on a warped axis of frequency.
+
+    An all-pass warps the axis (Oppenheim and Johnson, 1972).
+    """
     warped = np.zeros((size, order + 1))
     unit = np.eye(size)
     for column in unit.T[::-1]:  # the recursion runs from the last coefficient to the first

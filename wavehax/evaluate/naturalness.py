@@ -1,5 +1,4 @@
-"""How natural a sound is, as networks trained on listeners' opinions predict it from the sound
-alone: 1 to 5."""
+"""Scores how natural a sound is, 1 to 5, by networks that predict listeners' opinions of it."""
 
 from __future__ import annotations
 
@@ -19,21 +18,27 @@ import numpy as np
 from wavehax.evaluate.score_cache import cached_score
 from wavehax.files.sound import resample
 
-_RATE = 16000  # Hz, of both networks
+_RATE = 16000  # Hz; both networks take this rate
 _NEEDED = {
     "distillmos": ("distillmos", "xls_r_sqa", "torch"),
-    # it needs these without saying so to pip
+    # speechmos imports the other three, and does not tell pip.
     "speechmos": ("speechmos", "onnxruntime", "librosa", "requests"),
 }
 
 
 def naturalness(natural: np.ndarray, generated: np.ndarray, sample_rate: int) -> dict[str, float]:
-    """Scores of a recording and of what was made from it, [N] each, by the networks whose packages
-    are installed.
+    """Score a recording and a sound made from it, by the networks whose packages are installed.
+
+    Scores are kept on disk.
+
+    Args:
+        natural: the recording, [N].
+        generated: the sound made from it, [N].
+        sample_rate: Hz.
 
     Returns:
-        `distillmos` and `dnsmos` of `generated`, and under NAME_recording of the recording. They
-        are kept on disk.
+        `distillmos` and `dnsmos` of `generated`, and those of the recording as
+        `distillmos_recording` and `dnsmos_recording`.
     """
     found = {}
     for name, package, score in (
@@ -50,7 +55,7 @@ def naturalness(natural: np.ndarray, generated: np.ndarray, sample_rate: int) ->
 
 
 def installed(package: str) -> bool:
-    """Whether `distillmos` or `speechmos` is installed with what it needs."""
+    """Whether `distillmos` or `speechmos` is installed, with all packages that it imports."""
     return all(importlib.util.find_spec(name) for name in _NEEDED[package])
 
 
@@ -64,10 +69,9 @@ def dnsmos(wave: np.ndarray, sample_rate: int) -> float:
 
 
 def distillmos(wave: np.ndarray, sample_rate: int) -> float:
-    """Mean opinion score by DistillMOS (Stahl and Gamper, ICASSP 2025), from the package
-    `distillmos`.
+    """Mean opinion score by DistillMOS (Stahl and Gamper, ICASSP 2025), from `distillmos`.
 
-    On one thread: several files may be scored at once.
+    It runs on one thread, because several files may be scored at once.
     """
     import torch
 
@@ -83,15 +87,15 @@ def distillmos(wave: np.ndarray, sample_rate: int) -> float:
 
 @functools.cache
 def _distillmos_network() -> Callable[[Any], Any]:
-    with contextlib.redirect_stdout(io.StringIO()):  # it prints where its weights lie
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints the place of its weights
         return _import_distillmos().ConvTransformerSQAModel().eval()
 
 
 def _import_distillmos() -> ModuleType:
-    """The package; its import of torchaudio, which only its command line uses, may fail.
+    """Import the package, even if torchaudio, which only its command line uses, cannot be imported.
 
-    torchaudio as PyPI has it cannot be imported beside a PyTorch without CUDA: it looks for
-    libraries of CUDA. An empty module then stands in for it while distillmos is imported.
+    torchaudio from PyPI looks for libraries of CUDA, so its import fails beside a PyTorch without
+    CUDA. An empty module then takes its place while distillmos is imported.
     """
     try:
         importlib.import_module("torchaudio")

@@ -14,7 +14,7 @@ from wavehax.files.outputs import refuse_existing
 
 
 def output_paths(output: Path | None) -> list[Path]:
-    """The .json, and the .html where that was asked for; none for None.
+    """The paths to write: the .json, and the .html if that was asked for; none for None.
 
     Raises:
         UsageError: another suffix.
@@ -27,7 +27,7 @@ def output_paths(output: Path | None) -> list[Path]:
 
 
 def check_outputs(paths: Sequence[Path], overwrite: bool) -> None:
-    """Raise OSError for what could not be written, before the work is done."""
+    """Raise OSError, before the work is done, if a path could not be written after it."""
     for path in paths:
         if not path.parent.is_dir():
             raise FileNotFoundError(f"{path.parent}: no such folder")
@@ -35,7 +35,7 @@ def check_outputs(paths: Sequence[Path], overwrite: bool) -> None:
 
 
 def json_text(value: Any) -> str:
-    """JSON with null for numbers that are not finite."""
+    """`value` as JSON, with null for numbers that are not finite."""
     return json.dumps(_finite(value), indent=1, allow_nan=False) + "\n"
 
 

@@ -1,11 +1,11 @@
-"""Spectrograms as PNG, curves as SVG: what a report shows, without a plotting library."""
+"""Draws spectrograms as PNG and curves as SVG, for reports, without a plotting library."""
 
 from __future__ import annotations
 
 import base64
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 import numpy as np
@@ -17,8 +17,9 @@ SPECTROGRAM_HEIGHT = 200  # pixels
 _N_FFT = 1024
 _RANGE_DB = 80.0  # from the brightest colour to black
 _MAX_WIDTH = 900  # pixels
-_FIGURE_WIDTH = 520  # to which these are stretched, in units of which the height has 200
-_ROWS_PER_PIXEL = 4  # of which the loudest is shown: at 12 kHz a pixel is 8 bins high
+_FIGURE_WIDTH = 520  # units of SVG that spectrograms are stretched to; their height has 200
+# Rows computed for a row of pixels, which shows the loudest: at 12 kHz a pixel is 8 bins high.
+_ROWS_PER_PIXEL = 4
 _TICKS_HZ = (200, 500, 1000, 2000, 4000, 8000)
 _CURVE_COLOURS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e")
 _COLOURS = np.array(
@@ -27,7 +28,7 @@ _COLOURS = np.array(
 
 
 def png(levels: np.ndarray) -> bytes:
-    """A PNG with a palette from black through violet and orange to yellow.
+    """Encode levels as a PNG with a palette from black through violet and orange to yellow.
 
     Args:
         levels: uint8 [height, width], the first row on top.
@@ -37,7 +38,8 @@ def png(levels: np.ndarray) -> bytes:
     palette = np.stack(
         [np.interp(position, range(len(_COLOURS)), channel) for channel in _COLOURS.T], axis=1
     )
-    header = struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)  # 8 bits, palette, no interlace
+    # 8 bits, palette (3), and 0 for deflate, standard filters and no interlace.
+    header = struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)
     rows = np.pad(levels, ((0, 0), (1, 0)))  # each row begins with its filter: none
     chunks = (
         (b"IHDR", header),
@@ -51,17 +53,18 @@ def png(levels: np.ndarray) -> bytes:
     )
 
 
-def mel_height(hz: np.ndarray, sample_rate: int) -> np.ndarray:
-    """0 at 0 Hz to 1 at half the sample rate, evenly in mel (HTK): the vertical axis of the
-    spectrograms."""
+def mel_height(hz: np.ndarray | float, sample_rate: int) -> np.ndarray:
+    """Height on the vertical axis of spectrograms: evenly in mel (HTK), 0 to 1.
+
+    It is 0 at 0 Hz and 1 at half the sample rate.
+    """
     return np.log1p(np.asarray(hz) / 700) / np.log1p(sample_rate / 2 / 700)
 
 
 def spectrogram(wave: np.ndarray, sample_rate: int) -> np.ndarray:
-    """Levels in dB, [SPECTROGRAM_HEIGHT, width], frequency from half the sample rate on top down to
-    0, time over width.
+    """Levels of a sound in dB, [SPECTROGRAM_HEIGHT, width]; 0 dB is a sine of amplitude 1.
 
-    0 dB is a sine of amplitude 1.
+    The first row is half the sample rate and the last 0 Hz. Columns are evenly spaced in time.
     """
     width = min(_MAX_WIDTH, max(1, len(wave) // (_N_FFT // 8)))
     padded = np.pad(wave.astype(np.float32), _N_FFT // 2)
@@ -69,7 +72,7 @@ def spectrogram(wave: np.ndarray, sample_rate: int) -> np.ndarray:
     frames = sliding_window_view(padded, _N_FFT)[starts] * hann_window(_N_FFT).astype(np.float32)
     level = 20 * np.log10(np.maximum(np.abs(np.fft.rfft(frames)) / (_N_FFT / 4), 1e-8))
     rows = SPECTROGRAM_HEIGHT * _ROWS_PER_PIXEL
-    # of mel_height
+    # The inverse of mel_height.
     hz = 700 * np.expm1((1 - (np.arange(rows) + 0.5) / rows) * np.log1p(sample_rate / 2 / 700))
     bins = np.fft.rfftfreq(_N_FFT, 1 / sample_rate)
     fine = np.stack([np.interp(hz, bins, frame) for frame in level], axis=1)
@@ -79,10 +82,10 @@ def spectrogram(wave: np.ndarray, sample_rate: int) -> np.ndarray:
 def spectrogram_figure(
     level: np.ndarray, top_db: float, f0: np.ndarray, sample_rate: int, title: str
 ) -> str:
-    """SVG of a spectrogram with F0 drawn over it.
+    """Draw a spectrogram with F0 over it, as SVG.
 
     Args:
-        level: as `spectrogram` gives it.
+        level: dB, as `spectrogram` gives them.
         top_db: level of the brightest colour.
         f0: [T] in Hz, 0 where unvoiced, over the whole width.
         sample_rate: Hz.
@@ -107,14 +110,18 @@ def spectrogram_figure(
 
 
 def plot(
-    curves: dict[str, tuple[Sequence[float], Sequence[float]]], low: float, high: float, title: str
+    curves: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    low: float,
+    high: float,
+    title: str,
 ) -> str:
-    """SVG of curves against F0 on a logarithmic axis.
+    """Draw curves against F0 on a logarithmic axis, as SVG.
 
     Args:
-        curves: by label, F0 in Hz and values; those that are not finite are left out, others
-            outside the range drawn on its border.
-        low, high: range of the values, dB.
+        curves: by label, F0 in Hz and values in dB. Values that are not finite are left out. Those
+            outside the range are drawn on its border.
+        low: lower end of the range, dB.
+        high: upper end of the range, dB.
         title: shown above.
     """
     width, height = 520, 260
@@ -125,15 +132,15 @@ def plot(
         ' stroke="#888"/>'
     ]
     for level in range(int(low), int(high) + 1, 20):
-        y = height * (high - level) / (high - low)
+        at = height * (high - level) / (high - low)
         parts.append(
-            f'<path d="M0 {y:.1f}H{width}" stroke="#ddd"/><text x="{width + 4}"'
-            f' y="{y + 4:.1f}">{level} dB</text>'
+            f'<path d="M0 {at:.1f}H{width}" stroke="#ddd"/><text x="{width + 4}"'
+            f' y="{at + 4:.1f}">{level} dB</text>'
         )
     for tick in (tick for tick in (100, 200, 500, 1000, 2000) if min(hz) <= tick <= max(hz)):
-        x = width * np.log2(tick / min(hz)) / octaves
+        at = float(width * np.log2(tick / min(hz)) / octaves)
         parts.append(
-            f'<path d="M{x:.1f} 0V{height}" stroke="#ddd"/><text x="{x:.1f}"'
+            f'<path d="M{at:.1f} 0V{height}" stroke="#ddd"/><text x="{at:.1f}"'
             f' y="{height + 14}">{tick} Hz</text>'
         )
     for i, (label, (xs, values)) in enumerate(curves.items()):
@@ -163,5 +170,5 @@ def _points(x: np.ndarray, y: np.ndarray) -> str:
 
 
 def data_uri(data: bytes, kind: str) -> str:
-    """Bytes as an address that holds them."""
+    """A data: address that holds these bytes."""
     return f"data:{kind};base64,{base64.b64encode(data).decode()}"

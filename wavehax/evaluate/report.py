@@ -1,5 +1,7 @@
-"""The report of an evaluation, and the page that reports share, as one HTML file that needs nothing
-else."""
+"""Writes the report of an evaluation as one HTML file that needs no others.
+
+`write_page` is for other reports too.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +21,8 @@ from wavehax.evaluate.summary import groups, measure_rows, measures_of_file, wor
 from wavehax.evaluate.synthesis import Pair, Synthesis
 from wavehax.files.outputs import replacing
 
-_EXAMPLES = 6  # of each group: the worst files, with sound and spectrograms; half a MB each
-_MAX_SECONDS = 15.0  # of an example
+_EXAMPLES = 6  # worst files of each group, with sound and spectrograms; each takes half a MB
+_MAX_SECONDS = 15.0  # longest example
 
 STYLE = """body{font:14px/1.4 system-ui,sans-serif;margin:2em auto;max-width:1250px;padding:0
 1em;color:#222} table{border-collapse:collapse;font-variant-numeric:tabular-nums}th,td{padding:.2em
@@ -40,13 +42,15 @@ def write_report(
     synthesis: Synthesis,
     overwrite: bool,
 ) -> None:
-    """Means, the worst files of each group with sound, spectrograms and F0, and the scores of all
-    files.
+    """Write the report of an evaluation.
+
+    It has the means, the worst files of each group with sound, spectrograms and F0, and the scores
+    of all files.
 
     Args:
         path: the file to write.
-        source: what was scored, in words.
-        scores: of files, as `scoring.score_all` gives them.
+        source: a description of what was scored.
+        scores: those of files, as `scoring.score_all` gives them.
         items: those files, and perhaps others.
         synthesis: makes the examples once more.
         overwrite: replace a file that exists.
@@ -76,11 +80,11 @@ def write_report(
 
 
 def write_page(path: Path, title: str, body: str, overwrite: bool) -> None:
-    """A complete HTML file with the style of the reports."""
+    """Write a complete HTML file in the style of reports."""
     page = (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><link rel="icon"'
-        ' href="data:,">'
-        f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n<body><h1>{escape(title)}</h1>\n{body}\n</body></html>\n"
+        f' href="data:,"><title>{escape(title)}</title><style>{STYLE}</style></head>\n'
+        f"<body><h1>{escape(title)}</h1>\n{body}\n</body></html>\n"
     )
     with replacing(path, overwrite=overwrite) as temporary:
         temporary.write_text(page, encoding="utf-8")
@@ -165,7 +169,8 @@ def _example(of_file: dict[str, Any], pair: Pair) -> str:
     sounds = {"recording": pair.natural[:length], "generated": pair.generated[:length]}
     levels = [pictures.spectrogram(wave, pair.sample_rate) for wave in sounds.values()]
     top = max(level.max() for level in levels)
-    ranges = (tuple(hz / pair.f0_scale for hz in pair.f0_range), pair.f0_range)
+    low, high = pair.f0_range
+    ranges = ((low / pair.f0_scale, high / pair.f0_scale), pair.f0_range)
     figures = ""
     for (name, wave), level, hz in zip(sounds.items(), levels, ranges, strict=True):
         f0 = pitch.harvest(wave, pair.sample_rate, hz)
@@ -185,7 +190,7 @@ def _figure(name: str, level: np.ndarray, top: float, f0: np.ndarray, rate: int)
 
 
 def sound_player(wave: np.ndarray, sample_rate: int) -> str:
-    """A player that holds its sound."""
+    """An HTML player that holds its sound."""
     soundfile = optional_module("soundfile", "sound in a report", "soundfile")
     buffer = io.BytesIO()
     soundfile.write(buffer, np.clip(wave, -1, 1), sample_rate, format="FLAC", subtype="PCM_16")

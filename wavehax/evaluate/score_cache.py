@@ -1,4 +1,4 @@
-"""Scores that take long to compute, kept on disk from one evaluation to the next."""
+"""Keeps scores that take long to compute on disk, from one evaluation to the next."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from wavehax.files.outputs import replacing
 def cached_score(
     kind: str, wave: np.ndarray, sample_rate: int, compute: Callable[[], float]
 ) -> float:
-    """The score of a sound: read from the cache, or else computed and put there.
+    """Read the score of a sound from the cache, or compute it and put it there.
 
-    An entry belongs to a kind, to the samples and to their rate. One that is damaged is computed
-    again. Processes may share the cache: entries appear whole. Where no file can be written,
-    nothing is kept.
+    An entry belongs to a kind of score, to the samples and to their rate. An entry that is damaged
+    is computed again. Processes may share the cache, as entries appear whole. Where no file can be
+    written, nothing is kept.
 
     Args:
-        kind: which score, by which version of what.
-        wave: [N].
+        kind: the name of the score with the version of the package that computes it.
+        wave: the sound, [N].
         sample_rate: Hz.
         compute: gives the score.
     """
@@ -34,7 +34,7 @@ def cached_score(
     score = _read(path)
     if score is None:
         score = compute()
-        # a home that is read-only, a full disk: the score is known all the same
+        # With a read-only home or a full disk, the score is known all the same.
         with contextlib.suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
             with replacing(path, overwrite=True) as temporary:
@@ -54,7 +54,7 @@ def _digest(wave: np.ndarray, sample_rate: int) -> str:
 
 
 def _read(path: Path) -> float | None:
-    """None where there is no such entry, or a damaged one."""
+    """The score of an entry; None where there is no entry, or a damaged one."""
     try:
         score = json.loads(path.read_bytes())["score"]
     except (OSError, ValueError, TypeError, KeyError):

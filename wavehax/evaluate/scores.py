@@ -1,4 +1,4 @@
-"""Which scores there are, and how each is shown."""
+"""Lists all scores, and how each is shown."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 RECORDING, DIFFERENCE = "_recording", "_difference"
-"""What follows the name of a measure: the recording's own figure, and the output's less the
-recording's."""
+"""Suffixes to the name of a measure.
+
+They stand for the recording's own figure, and for the output's figure less the recording's.
+"""
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,7 @@ class Score:
     name: str
     label: str
     meaning: str
-    pattern: str  # for str.format
+    pattern: str  # for the value, in str.format
     higher_is_better: bool
 
 
@@ -63,8 +65,10 @@ SCORES = (
         "stft_distance", "STFT", "multi-resolution STFT loss of Parallel WaveGAN", "{:.4f}", False
     ),
 )
-"""Of the likeness to a recording, in the order in which they are shown. Defined in metrics.py and
-pitch.py."""
+"""Scores of the likeness to a recording, in the order in which they are shown.
+
+They are defined in metrics.py and pitch.py.
+"""
 
 
 def _measures() -> Iterable[Score]:
@@ -90,15 +94,15 @@ def _measures() -> Iterable[Score]:
 
 
 MEASURES = tuple(_measures())
-"""Of the output and of its recording, each for itself, in the order in which they are shown.
+"""Measures that judge output and recording separately, in the order in which they are shown.
 
-NAME is the output's, NAME_recording the recording's and NAME_difference by how much the first is
-more. Defined in naturalness.py and texture.py.
+NAME is the figure of the output, NAME_recording that of the recording, and NAME_difference the
+first less the second. They are defined in naturalness.py and texture.py.
 """
 
 
 def with_differences(measures: dict[str, float]) -> dict[str, float]:
-    """Measures by name, and NAME_difference of those that the recording has too."""
+    """Measures by name, with NAME_difference added for those that the recording has too."""
     differences = {
         name + DIFFERENCE: value - measures[name + RECORDING]
         for name, value in measures.items()
@@ -108,12 +112,12 @@ def with_differences(measures: dict[str, float]) -> dict[str, float]:
 
 
 def shown_scores(scores: Sequence[dict[str, Any]]) -> list[Score]:
-    """Those of SCORES that at least one file has."""
+    """The entries of SCORES that at least one file has."""
     return _shown(SCORES, scores)
 
 
 def shown_measures(scores: Sequence[dict[str, Any]]) -> list[Score]:
-    """Those of MEASURES that at least one file has."""
+    """The entries of MEASURES that at least one file has."""
     return _shown(MEASURES, scores)
 
 
@@ -126,8 +130,10 @@ def _shown(of: Sequence[Score], scores: Sequence[dict[str, Any]]) -> list[Score]
 
 
 def names_of(scores: Sequence[dict[str, Any]]) -> list[str]:
-    """Names of all scores and measures that at least one file has, with those of recordings and
-    differences."""
+    """Names of the scores and measures that at least one file has.
+
+    The names of recordings' figures and of differences are among them.
+    """
     every = [score.name for score in SCORES]
     every += [
         measure.name + suffix for measure in MEASURES for suffix in ("", RECORDING, DIFFERENCE)

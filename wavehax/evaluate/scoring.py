@@ -1,4 +1,4 @@
-"""Scores of many pairs, several at once."""
+"""Scores many pairs of recordings and outputs, several at once."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ from wavehax.files import batch
 def score_all(
     items: Sequence[Item], synthesis: Synthesis, jobs: int
 ) -> tuple[list[dict[str, Any]], int]:
-    """Make and score every item, `jobs` at a time in processes of their own; one line on standard
-    error if one fails.
+    """Make and score every item, `jobs` at a time, in processes of their own if more than one.
+
+    Each item that fails gives one line on standard error.
 
     Returns:
-        of each that did not fail, in order, `item_scores`; and how many failed.
+        `item_scores` of those that did not fail, in order, and the number of those that failed.
     """
     tasks = [(item, synthesis) for item in items]
     with _pool(jobs) as pool:
@@ -35,7 +36,7 @@ def score_all(
 
 
 def item_scores(item: Item, synthesis: Synthesis) -> dict[str, Any]:
-    """`file`, `group`, `speaker` and every score by its name, as scores.py has them."""
+    """Make and score an item: `file`, `group`, `speaker`, and scores by the names in scores.py."""
     return {
         "file": item.name,
         "group": item.group,
@@ -45,8 +46,10 @@ def item_scores(item: Item, synthesis: Synthesis) -> dict[str, Any]:
 
 
 def pair_scores(pair: Pair) -> dict[str, float]:
-    """Every score there is; nan where it does not exist. With scaled F0 there are only those of
-    pitch and voicing."""
+    """All scores of a pair by name; nan where one does not exist for this sound.
+
+    With scaled F0, only those of pitch and voicing are computed.
+    """
     natural, made, rate = pair.natural, pair.generated, pair.sample_rate
     contours = pitch.f0_scores(pair.f0, pitch.harvest(made, rate, pair.f0_range))
     scores = {
@@ -81,7 +84,7 @@ def _or_nan(score: Callable[[], float]) -> float:
 
 
 def _pool(jobs: int) -> Executor:
-    """Processes: Harvest, PESQ and STOI hold the interpreter's lock."""
+    """A pool of processes, because Harvest, PESQ and STOI hold the interpreter's lock."""
     if jobs == 1:
         return ThreadPoolExecutor(1)
     context = multiprocessing.get_context("spawn")

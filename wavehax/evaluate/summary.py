@@ -1,4 +1,4 @@
-"""Scores of files to means of groups: as numbers, as text and as JSON."""
+"""Summarises scores of files as means of groups: as numbers, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -23,25 +23,24 @@ from wavehax.evaluate.scores import (
 )
 from wavehax.files.outputs import replacing
 
-_RANKING = ("pesq_wb", "mel_l1", "f0_rmse_cents")  # the first that a file has tells how bad it is
-# characters; there are more measures than scores
+_RANKING = ("pesq_wb", "mel_l1", "f0_rmse_cents")  # files are ranked by the first that they have
+# Widths in characters. Columns of measures are narrower, as there are more measures than scores.
 _FIRST_COLUMN, _COLUMN, _NARROW_COLUMN = (48, 10, 9)
 
 
 @dataclass(frozen=True)
 class Mean:
-    """Of the files that have the score."""
+    """The mean of a score over the files that have it."""
 
     mean: float
-    # half the width of the 95 % interval of the mean, by Student's t over the files; nan for one
-    # file
+    # Half the width of the 95 % interval of the mean, by Student's t; nan for a single file.
     interval: float
     files: int
 
 
 @dataclass(frozen=True)
 class Group:
-    """The means of a split or, within one, of a speaker."""
+    """The means of a split, or of a speaker within a split."""
 
     group: str
     speaker: str  # "" for the whole group
@@ -50,7 +49,7 @@ class Group:
 
 
 def groups(scores: Sequence[dict[str, Any]]) -> list[Group]:
-    """Every group, and where there are any, its speakers from the worst to the best."""
+    """All groups, each followed by its speakers, if it has any, from the worst to the best."""
     by_group: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for of_file in scores:
         by_group[of_file["group"]].append(of_file)
@@ -72,7 +71,7 @@ def _group(group: str, speaker: str, members: Sequence[dict[str, Any]]) -> Group
 
 
 def mean(values: Sequence[float]) -> Mean:
-    """Mean of the finite values; nan where there is none."""
+    """The mean of the finite values; nan where there is none."""
     finite = np.array([value for value in values if np.isfinite(value)])
     if len(finite) == 0:
         return Mean(float("nan"), float("nan"), 0)
@@ -84,7 +83,7 @@ def mean(values: Sequence[float]) -> Mean:
 
 
 def worst_first(scores: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Files sorted by PESQ-WB; those without one come after, by mel L1 or else by F0 RMSE."""
+    """Files sorted by PESQ-WB, then those without it by mel L1, then the others by F0 RMSE."""
     return sorted(scores, key=_badness_of_file)
 
 
@@ -106,10 +105,10 @@ def _order(values: dict[str, float]) -> tuple[int, float]:
 
 
 def measure_rows(group: Group) -> list[tuple[str, dict[str, float]]]:
-    """Of the measures of a group, a title and their values by name: generated, recording,
-    difference, interval.
+    """Rows of the measures of a group, each a title and values by name.
 
-    The interval is that of the difference, or of the figure where the recording has none.
+    They are those of the output, of the recording, their difference and its 95 % interval. Where
+    the recording has no such figure, the interval is that of the output.
     """
     means, nothing = group.means, Mean(float("nan"), float("nan"), 0)
     names = [name for name in means if not name.endswith((RECORDING, DIFFERENCE))]
@@ -125,17 +124,19 @@ def measure_rows(group: Group) -> list[tuple[str, dict[str, float]]]:
 
 
 def measures_of_file(of_file: dict[str, Any]) -> dict[str, float]:
-    """Of each measure by its name the difference to the recording, or the figure where the
-    recording has none."""
+    """The difference of each measure from the recording's, by name.
+
+    Where the recording has no such figure, it is the figure itself.
+    """
     return {name: of_file.get(name + DIFFERENCE, value) for name, value in of_file.items()}
 
 
 def table(scores: Sequence[dict[str, Any]], worst: int) -> str:
-    """Of each group the means with their intervals, the means of its speakers, and its worst files,
-    as text.
+    """The summary as text, with the `worst` worst files of each group.
 
-    Below that, of each group the measures that a recording has too, and by how much its worst files
-    differ in them.
+    It lists the means of each group with their intervals, the means of its speakers, and its worst
+    files. Below are the measures of each group beside those of its recordings, and how much its
+    worst files differ from their recordings.
     """
     lines = _score_lines(scores, worst)
     if shown_measures(scores):
@@ -201,8 +202,10 @@ def _line(title: str, values: dict[str, Any], shown: Sequence[Score], column: in
 
 
 def write_json(path: Path, source: str, scores: Sequence[dict[str, Any]], overwrite: bool) -> None:
-    """What was scored, the means of every group and speaker, and the scores of every file; null
-    where there is none."""
+    """Write the source, the means of groups and speakers, and the scores of files as JSON.
+
+    Numbers that do not exist are null.
+    """
     contents = {
         "source": source,
         "groups": [asdict(group) for group in groups(scores)],

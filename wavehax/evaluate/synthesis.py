@@ -1,4 +1,4 @@
-"""A recording and what is made from it: by a model, by WORLD, or already there in a file."""
+"""Makes the sound that is scored against a recording: by a model, by WORLD, or read from a file."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from wavehax.files.sound import read_audio, resample
 from wavehax.mel.features import frame_count, log_mel
 from wavehax.mel.world import resynthesise
 
-_FRAMING = ("sample_rate", "hop_length", "padding")  # what decides where a frame lies
-_OTHER_SEED = 1  # the default is 0
-# seconds, between the lengths of a recording and of what claims to be made from it
+_FRAMING = ("sample_rate", "hop_length", "padding")  # fields that decide where frames lie
+_OTHER_SEED = 1  # a seed other than the default, 0
+# Seconds by which the length of a file may differ from that of its recording.
 _MAX_DIFFERENCE = 0.1
 
 
@@ -27,13 +27,13 @@ class Pair:
     natural: np.ndarray  # float32 [N]
     generated: np.ndarray  # float32 [N]
     sample_rate: int  # Hz
-    f0: np.ndarray  # [T] of the recording, Hz, on pitch.FRAMES, times f0_scale
-    f0_range: tuple[float, float]  # Hz, in which that of the second is searched for
-    hop_length: float  # samples between the frames from which the second was made
+    f0: np.ndarray  # [T], F0 of the recording times f0_scale, in Hz on pitch.FRAMES
+    f0_range: tuple[float, float]  # Hz; F0 of `generated` is searched for in this range
+    hop_length: float  # samples between the frames from which `generated` was made
     f0_scale: float = 1.0
-    # samples of the Fourier transform that made the second; None: unknown, or none did
+    # Samples of the Fourier transform that made `generated`; None where it is unknown, or none did.
     n_fft: int | None = None
-    # float32 [N], the second made with another seed; None: there is no such
+    # float32 [N], the same as `generated` with another seed; None where a seed changes nothing.
     other_seed: np.ndarray | None = None
 
 
@@ -49,12 +49,16 @@ class ModelSynthesis:
 
     model: str | None = None  # as wavehax.load takes it
     f0_scale: float = 1.0
-    predict_f0: bool = False  # from the mel, by the model, in place of Harvest
+    predict_f0: bool = False  # the model predicts F0 from the mel; otherwise Harvest measures it
     precision: str = "fp32"
 
     def check(self) -> None:
-        """Raise what `wavehax.load` raises, or ValueError where the model is to predict F0 and
-        cannot."""
+        """Check that the model can be used.
+
+        Raises:
+            ModelError, ModuleNotFoundError, ValueError: as `wavehax.load`; or the model shall
+                predict F0 and cannot.
+        """
         voc = _vocoder(self.model, self.precision)
         if self.predict_f0:
             check_predictor(voc)
@@ -62,9 +66,8 @@ class ModelSynthesis:
     def __call__(self, item: Item) -> Pair:
         voc = _vocoder(self.model, self.precision)
         wave, rate = read_audio(item.natural, voc.sample_rate)
-        wave = wave[
-            : frame_count(len(wave), voc.features) * voc.hop_length
-        ]  # `same` frames end with a whole hop
+        # With `same` frames the output ends with a whole hop.
+        wave = wave[: frame_count(len(wave), voc.features) * voc.hop_length]
         f0 = pitch.harvest(wave, rate, item.f0_range)
         alike = all(getattr(voc.features, name) == getattr(pitch.FRAMES, name) for name in _FRAMING)
         given = f0 if alike else pitch.f0_in_range(wave, voc.features, item.f0_range)
@@ -82,8 +85,10 @@ class ModelSynthesis:
 
 @dataclass(frozen=True)
 class WorldSynthesis:
-    """WORLD (Morise et al., IEICE 2016), a vocoder that learns nothing: Harvest, CheapTrick, D4C
-    every 256/24000 s."""
+    """WORLD (Morise et al., IEICE 2016), a vocoder that learns nothing.
+
+    Harvest, CheapTrick and D4C analyse the recording every 256/24000 s.
+    """
 
     f0_scale: float = 1.0
 
@@ -99,10 +104,11 @@ class WorldSynthesis:
 class FilePair:
     """A generated file beside its recording, both at the lower of their sample rates."""
 
-    # samples of the file between its vocoder's frames; None: 256 at 24 kHz, or as long
+    # Samples of the file between its vocoder's frames; None stands for 10.7 ms (256 at 24 kHz).
     hop_length: int | None = None
 
     def __call__(self, item: Item) -> Pair:
+        assert item.generated is not None  # every item of `folder_items` has one
         natural, natural_rate = read_audio(item.natural)
         generated, generated_rate = read_audio(item.generated)
         rate = min(natural_rate, generated_rate)
@@ -113,8 +119,7 @@ class FilePair:
         if abs(len(natural) - len(generated)) > _MAX_DIFFERENCE * rate:
             raise ValueError(
                 f"{item.generated}: {len(generated) / rate:.2f} s, and its recording has"
-                f" {len(natural) / rate:.2f} s:"
-                f" expected the same, to {_MAX_DIFFERENCE:g} s"
+                f" {len(natural) / rate:.2f} s: expected the same, to {_MAX_DIFFERENCE:g} s"
             )
         length = min(len(natural), len(generated))
         f0 = pitch.harvest(natural[:length], rate, item.f0_range)

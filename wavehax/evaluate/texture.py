@@ -1,5 +1,7 @@
-"""Faults that scores of likeness do not see: pulses in place of noise, noise that repeats,
-harmonics that blur."""
+"""Measures faults that scores of likeness do not see.
+
+These are pulses in place of noise, noise that repeats, and harmonics that blur.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +16,13 @@ FOLD_BANDS = ((1000.0, 4000.0), (4000.0, 8000.0), (8000.0, 11500.0))
 """Edges in Hz of the bands whose power is folded over a hop."""
 
 HARMONIC_BANDS = ((1000.0, 2000.0), (2000.0, 4000.0), (4000.0, 8000.0), (8000.0, 12000.0))
-"""Edges in Hz of the bands whose harmonics are looked at; the last harmonic keeps clear of half the
-sample rate."""
+"""Edges in Hz of the bands whose harmonics are measured.
 
-_NOISE_BAND = (1000.0, 11500.0)  # Hz, in which noise is compared with noise
-_LEAST_SECONDS = 0.1  # of noise to compare
+The last harmonic keeps clear of half the sample rate.
+"""
+
+_NOISE_BAND = (1000.0, 11500.0)  # Hz; noise is compared in this band
+_LEAST_SECONDS = 0.1  # least length of noise for a comparison
 
 
 def texture(
@@ -30,28 +34,30 @@ def texture(
     hop: float,
     n_fft: int | None,
 ) -> dict[str, float]:
-    """Measures of a recording and of what was made from it.
+    """Measure a recording and the sound made from it.
+
+    `fold_voiced_1k`, `fold_voiced_4k`, `fold_unvoiced_1k` and so on are `fold_depth` in dB for
+    FOLD_BANDS, named by their lower edge. `harmonics_1k` and so on are `harmonic_contrast` in dB
+    for HARMONIC_BANDS. `lag_correlation` is the correlation of unvoiced sound from 1 kHz on with
+    itself `n_fft` samples later. `seed_correlation` is its correlation with the same sound made
+    with another seed.
 
     Args:
         natural: the recording, [N].
-        generated: what was made from it, [N].
-        other_seed: the same made with another seed, [N]; None: there is no such.
+        generated: the sound made from it, [N].
+        other_seed: the same made with another seed, [N]; None if there is none.
         rate: Hz.
-        f0: [T] of the recording in Hz on `pitch.FRAMES`, 0 where unvoiced.
+        f0: F0 of the recording, [T] in Hz on `pitch.FRAMES`, 0 where unvoiced.
         hop: samples between the frames that the vocoder takes.
-        n_fft: samples of the vocoder's Fourier transform; None: unknown.
+        n_fft: samples of the vocoder's Fourier transform; None if it is unknown.
 
     Returns:
-        By name the figure of `generated`, and under NAME_recording that of the recording; nan where
-        there is too little sound for one, and nothing for a band that the rate does not hold:
-        `fold_voiced_1k`, `fold_voiced_4k`, `fold_voiced_8k`, `fold_unvoiced_1k`, ...: `fold_depth`
-        in dB of the bands FOLD_BANDS, named by their lower edge; `harmonics_1k`, `harmonics_2k`,
-        ...: `harmonic_contrast` in dB of HARMONIC_BANDS; `lag_correlation`: correlation of unvoiced
-        sound from 1 kHz on with itself, `n_fft` samples later; `seed_correlation`: its correlation
-        with that of another seed (which a recording does not have).
+        the figures of `generated` by name, and those of the recording as NAME_recording, which has
+        no `seed_correlation`. A figure is nan where there is too little sound for it, and missing
+        for a band above half the sample rate.
     """
     classes = voicing(natural, rate, f0)
-    found = {}
+    found: dict[str, float] = {}
     for wave, suffix in ((generated, ""), (natural, "_recording")):
         measures = _fold_depths(wave, rate, hop, classes) | _contrasts(wave, rate, f0)
         if n_fft is not None:
@@ -84,11 +90,20 @@ def _contrasts(wave: np.ndarray, rate: int, f0: np.ndarray) -> dict[str, float]:
 def noise_correlation(
     first: np.ndarray, second: np.ndarray, rate: int, mask: np.ndarray, lag: int = 0
 ) -> float:
-    """Correlation of two sounds [N], 1 to 11.5 kHz, the second `lag` samples later: 1 for a copy, 0
-    for others.
+    """Correlation of two sounds [N] from 1 to 11.5 kHz: 1 for a copy, 0 for independent noise.
 
-    Both are brought to the same power in every hop of `pitch.FRAMES`, so that each counts alike,
-    loud or soft; `mask`, bool [N], tells which samples count. nan where those are less than 0.1 s.
+    Both are brought to the same power in every hop of `pitch.FRAMES`, so that each hop counts
+    alike, loud or soft.
+
+    Args:
+        first: a sound, [N].
+        second: another, [N].
+        rate: Hz.
+        mask: bool [N], true for samples that count.
+        lag: samples by which the second is taken later.
+
+    Returns:
+        -1 to 1; nan where less than 0.1 s counts.
     """
     band = (_NOISE_BAND[0], min(_NOISE_BAND[1], 0.48 * rate))
     span = rate * FRAMES.hop_length / FRAMES.sample_rate

@@ -1,1 +1,1 @@
-"""Models as graphs for other runtimes: `wavehax export`. Needs the extra [onnx], and no PyTorch."""
+"""Exports models to other runtimes as graphs. Needs the extra [onnx], and no PyTorch."""

@@ -11,7 +11,7 @@ from wavehax.export.timeline import Reach, Timeline
 
 
 def predicted_f0(time: Timeline, mel: Tensor, model: F0Model) -> Tensor:
-    """F0 [B, T] in Hz, 0 where unvoiced, of a mel [B, n_mels, T]."""
+    """F0 [B, T] in Hz, 0 where unvoiced, predicted from a mel [B, n_mels, T]."""
     weights = model.weights
 
     def convolution(x: Tensor, name: str, dilation: int = 1) -> Tensor:
@@ -28,8 +28,7 @@ def predicted_f0(time: Timeline, mel: Tensor, model: F0Model) -> Tensor:
 
 
 def _decode(logits: Tensor, config: F0Config) -> Tensor:
-    """The mean of the bins around the likeliest one, weighted by their probabilities; 0 where
-    unvoiced."""
+    """The mean of the bins around the likeliest one, weighted by probability; 0 where unvoiced."""
     pitch, voicing = logits.slice(1, 0, -1), logits.slice(1, -1)
     bins = np.arange(config.num_bins, dtype=np.float32)[:, None]
     peak = pitch.op("ArgMax", axis=1).cast(np.float32)

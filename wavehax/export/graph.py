@@ -1,4 +1,4 @@
-"""An ONNX graph written operator by operator, with arithmetic where there is some."""
+"""Writes an ONNX graph operator by operator, with Python's arithmetic for that of ONNX."""
 
 from __future__ import annotations
 
@@ -12,28 +12,37 @@ from onnx import TensorProto, helper, numpy_helper
 import wavehax
 
 OPSET = 20
-"""Of onnx 1.15 (2023): the first with Gelu."""
+"""Version of the operators: the first with Gelu, from onnx 1.15 (2023)."""
 IR_VERSION = 9
-"""The file format that came with it."""
+"""Version of the file format: the one that came with those operators."""
+
+DType: TypeAlias = type[np.generic]
+"""The type of a tensor's values, such as np.float32."""
 
 _LAST = np.iinfo(np.int64).max
-_TYPES = {np.float32: TensorProto.FLOAT, np.float64: TensorProto.DOUBLE}
-_RESULTS = {
+_TYPES: dict[DType, TensorProto.DataType] = {
+    np.float32: TensorProto.FLOAT,
+    np.float64: TensorProto.DOUBLE,
+}
+_RESULTS: dict[str, DType] = {
     **dict.fromkeys(("Equal", "Greater", "Less", "LessOrEqual", "And"), np.bool_),
     **dict.fromkeys(("Shape", "ArgMax"), np.int64),
 }
 
 
 class Tensor:
-    """A result in a graph. Numbers that meet it take its type; arrays have their own."""
+    """A result in a graph.
 
-    __array_ufunc__ = None  # array + tensor is ours
+    A number in an operation with it takes its type; an array keeps its own.
+    """
 
-    def __init__(self, graph: Graph, name: str, dtype: type) -> None:
+    __array_ufunc__ = None  # numpy leaves array + tensor to this class
+
+    def __init__(self, graph: Graph, name: str, dtype: DType) -> None:
         self.graph, self.name, self.dtype = graph, name, dtype
 
     def op(self, kind: str, *others: Value, **attributes: Any) -> Tensor:
-        """The result of an operator whose first input this is; see `Graph.op`."""
+        """The result of an operator that takes this as its first input; see `Graph.op`."""
         return self.graph.op(kind, self, *others, **attributes)
 
     def __add__(self, other: Value) -> Tensor:
@@ -62,12 +71,12 @@ class Tensor:
 
     def where(self, yes: Value, no: Value) -> Tensor:
         """`yes` where this is true, `no` elsewhere; two numbers are float32."""
-        if not any(isinstance(value, Tensor) for value in (yes, no)):
-            yes = np.float32(yes)
+        if not isinstance(yes, Tensor) and not isinstance(no, Tensor):
+            yes = np.asarray(yes, np.float32)
         return self.op("Where", yes, no)
 
     def slice(self, axis: int, first: int, last: int | None = None) -> Tensor:
-        """`[first:last]` along an axis."""
+        """The values `[first:last]` along an axis."""
         if first == 0 and last is None:
             return self
         return self.op(
@@ -75,20 +84,20 @@ class Tensor:
         )
 
     def reshape(self, *shape: int) -> Tensor:
-        """0 keeps a dimension as it is, -1 stands for what is left."""
+        """The values in another shape; 0 keeps a dimension, and -1 takes all that is left."""
         return self.op("Reshape", integers(*shape))
 
     def unsqueeze(self, *axes: int) -> Tensor:
-        """With axes of length 1."""
+        """The values with axes of length 1 inserted at `axes`."""
         return self.op("Unsqueeze", integers(*axes))
 
-    def cast(self, dtype: type) -> Tensor:
-        """In another type."""
+    def cast(self, dtype: DType) -> Tensor:
+        """The values in another type."""
         return self.op("Cast", dtype=dtype, to=_TYPES[dtype])
 
 
 Value: TypeAlias = "Tensor | np.ndarray | np.generic | float | None"
-"""What an operator takes; None is an input left out."""
+"""An input of an operator; None leaves the input out."""
 
 
 class Graph:
@@ -101,9 +110,9 @@ class Graph:
         self._outputs: list[onnx.ValueInfoProto] = []
 
     def input(
-        self, name: str, shape: Sequence[int | str], text: str, dtype: type = np.float32
+        self, name: str, shape: Sequence[int | str], text: str, dtype: DType = np.float32
     ) -> Tensor:
-        """Declare an input, dimensions by number or by symbol; `text` says what it holds."""
+        """Declare an input, its dimensions by number or by name; `text` documents it."""
         self._inputs.append(helper.make_tensor_value_info(name, _TYPES[dtype], list(shape), text))
         return Tensor(self, name, dtype)
 
@@ -114,18 +123,24 @@ class Graph:
             helper.make_tensor_value_info(name, _TYPES[value.dtype], list(shape), text)
         )
 
-    def op(self, kind: str, *inputs: Value, dtype: type | None = None, **attributes: Any) -> Tensor:
-        """Add an operator; `dtype`, of the result, where it is neither known nor that of the first
-        input."""
+    def op(
+        self, kind: str, *inputs: Value, dtype: DType | None = None, **attributes: Any
+    ) -> Tensor:
+        """Add an operator, and return its result.
+
+        `dtype` is the type of the result. It is needed only where it is neither always the same nor
+        that of the first input.
+        """
         alike = inputs[1:] if kind == "Where" else inputs
-        taken = next(np.dtype(x.dtype).type for x in alike if hasattr(x, "dtype"))
+        typed = (x for x in alike if isinstance(x, (Tensor, np.ndarray, np.generic)))
+        taken: DType = np.dtype(next(typed).dtype).type
         name = f"{kind.lower()}_{len(self._nodes)}"
         names = [self._name(value, taken) for value in inputs]
         self._nodes.append(helper.make_node(kind, names, [name], name, **attributes))
         return Tensor(self, name, dtype or _RESULTS.get(kind, taken))
 
     def model(self, text: str, metadata: dict[str, str]) -> onnx.ModelProto:
-        """The whole as a file holds it."""
+        """The finished graph as a file holds it."""
         constants = list(self._constants.values())
         graph = helper.make_graph(
             self._nodes, "wavehax", self._inputs, self._outputs, constants, text
@@ -136,12 +151,12 @@ class Graph:
         helper.set_model_props(model, metadata)
         return model
 
-    def _name(self, value: Value, dtype: type) -> str:
+    def _name(self, value: Value, dtype: DType) -> str:
         if value is None:
             return ""
         return value.name if isinstance(value, Tensor) else self._constant(value, dtype)
 
-    def _constant(self, value: np.ndarray | np.generic | float, dtype: type) -> str:
+    def _constant(self, value: np.ndarray | np.generic | float, dtype: DType) -> str:
         array = np.asarray(value, None if hasattr(value, "dtype") else dtype)
         key = (array.dtype.str, array.shape, array.tobytes())
         if key not in self._constants:
@@ -152,5 +167,5 @@ class Graph:
 
 
 def integers(*values: int) -> np.ndarray:
-    """Numbers as operators take shapes, axes and indices."""
+    """Integers in the type in which operators take shapes, axes and indices."""
     return np.array(values, np.int64)

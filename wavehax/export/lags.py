@@ -1,5 +1,7 @@
-"""By how much every stage of a streaming graph lags behind the frames given (csrc/model/engine.cpp,
-samples_after)."""
+"""Computes how far every stage of a streaming graph lags behind the frames that it is given.
+
+The twin in C++ is `samples_after` in csrc/model/engine.cpp.
+"""
 
 from __future__ import annotations
 
@@ -10,23 +12,23 @@ from wavehax.config import FILTER_TAPS, GeneratorConfig
 SAWTOOTH_REACH = 121
 """Half length, in oversampled samples, of the sawtooth's decimation filter."""
 SAWTOOTH_OVERSAMPLING = 8
+"""Samples of the sawtooth that are computed for one sample of the prior."""
 
 
 @dataclass(frozen=True)
 class Lags:
-    """All 0 in a graph of whole utterances."""
+    """The lag of each stage behind the frames given; all are 0 in a graph of whole utterances."""
 
     prior: int = 0  # samples
-    streams: int = 0  # samples of a stream; without a filter bank, of the prior
+    streams: int = 0  # samples of a stream, after the filter bank; without one, those of the prior
     spectrum: int = 0  # frames
-    # frames: of the projections, blocks and everything up to the predicted spectrum
-    network: int = 0
-    waves: int = 0  # samples of a stream, as predicted
-    wave: int = 0  # samples
+    network: int = 0  # frames, from the projections through the blocks to the predicted spectrum
+    waves: int = 0  # samples of a stream, after the inverse transform
+    wave: int = 0  # samples of the output
 
     @classmethod
     def of_stream(cls, config: GeneratorConfig) -> Lags:
-        """Those of a model with causal padding."""
+        """The lags of a model with causal padding."""
         hop, streams = config.stream_hop, config.num_streams
         margin = (config.n_fft - hop) // 2
         prior = SAWTOOTH_REACH // SAWTOOTH_OVERSAMPLING if config.prior == "sawtooth" else 0
@@ -46,7 +48,7 @@ class Lags:
         return cls(prior, analysed, spectrum, network, waves, waves * streams + filters)
 
     def delay(self, config: GeneratorConfig) -> int:
-        """Samples by which the output lags: that of the engine's stream."""
+        """Samples by which the output lags, as `Stream.delay` has it."""
         return self.wave + (config.hop_length // 2 if config.frame_alignment == "centre" else 0)
 
 

@@ -1,8 +1,8 @@
-"""The network between two spectra as operators. Twin of nn/generator.py, nn/multistream.py and
-nn/layers.py.
+"""The network between two spectra as operators.
 
-Hidden activations are [B, C, T, F]: frames before bins, so that a stream's state lies before its
-new frames in memory.
+Its twins are nn/generator.py, nn/multistream.py and nn/layers.py. Hidden activations are
+[B, C, T, F], with frames before bins, so that a stream's state lies before its new frames in
+memory.
 """
 
 from __future__ import annotations
@@ -26,15 +26,16 @@ from wavehax.export.transforms import window_energy
 
 
 class Network:
-    """From the normalised mel [B, n_mels, T] and the prior's spectra [B, S * 2F, T] to those of the
-    wave."""
+    """Computes the spectra of the waves, [B, S * 2F, T].
+
+    Its inputs are the normalised mel [B, n_mels, T] and the prior's spectra [B, S * 2F, T].
+    """
 
     def __init__(self, time: Timeline, model: Model) -> None:
         self.time, self.config, self.weights = time, time.config, model.weights
+        # The largest values of a silent frame, normalised as the mel is.
         silent = np.float32(math.log(model.features.log_floor) + FLOOR_TOLERANCE)
-        self.silence = (silent - self.weights["mel_mean"]) / self.weights[
-            "mel_scale"
-        ]  # normalised, its largest values
+        self.silence = (silent - self.weights["mel_mean"]) / self.weights["mel_scale"]
         self.reflect = self.config.time_padding == "reflect"
         self.after = PROJECTION_TAPS // 2 if self.reflect else self.config.lookahead
         self.before = PROJECTION_TAPS - 1 - self.after
@@ -60,7 +61,7 @@ class Network:
         return time.keep(self._spectra(refined, spectra, mel), shape, lags.network)
 
     def _features(self, spectra: Tensor) -> Tensor:
-        """What the network takes of the prior's spectra."""
+        """The network's inputs from the prior's spectra."""
         config = self.config
         if config.output == "excitation":
             return spectra / (PRIOR_RMS[config.prior] * math.sqrt(window_energy(config.n_fft)))
@@ -71,7 +72,7 @@ class Network:
         return log_magnitude.op("Concat", _angle(re, im), axis=1)
 
     def _spectra(self, refined: Tensor, spectra: Tensor, mel: Tensor) -> Tensor:
-        """What the network's outputs mean, as real and imaginary parts."""
+        """The real and imaginary parts that the network's outputs stand for."""
         if self.config.output == "excitation":
             envelope = mel.op(
                 "Conv", self.weights["env_proj.weight"], self.weights["env_proj.bias"]
@@ -90,8 +91,7 @@ class Network:
         return spectra.slice(1, 0, bins), spectra.slice(1, bins)
 
     def _project(self, name: str, x: Tensor, channels: int, wait: int) -> tuple[Tensor, Tensor]:
-        """A convolution over frames, with bins as channels, and `x` itself at the time of the
-        result."""
+        """A convolution over frames with bins as channels, and `x` at the frames of its result."""
         weight, bias = self.weights[f"{name}.weight"], self.weights[f"{name}.bias"]
         reach = Reach(self.before, self.after, wait, self.reflect)
         longer = self.time.window(x, name, (channels, -1), reach)
@@ -103,7 +103,7 @@ class Network:
         return longer.reshape(-1, inputs, 0).op("Conv", weight, bias).reshape(-1, channels, 0), x
 
     def _refine(self, x: Tensor) -> Tensor:
-        """[B, planes, T, F] to [B, planes, T, F] (docs/design.md#network)."""
+        """The layers from [B, planes, T, F] to [B, planes, T, F] (docs/design.md#network)."""
         x = self._normalise(
             x.op("Conv", _pointwise(self.weights["input_proj.weight"])), "input_norm"
         )
@@ -115,7 +115,7 @@ class Network:
         )
 
     def _block(self, x: Tensor, name: str) -> Tensor:
-        """x + gamma * pw2(GELU(pw1(norm(dw(x)))))."""
+        """A block: x + gamma * pw2(GELU(pw1(norm(dw(x)))))."""
         config, weights = self.config, self.weights
         bins, frames = config.kernel_size
         x = self.time.keep(x, (config.channels, -1, config.num_bins), self.time.lags.network)
@@ -142,8 +142,7 @@ class Network:
         return x + y.op("Conv", _pointwise(weight), bias)
 
     def _normalise(self, x: Tensor, name: str) -> Tensor:
-        """By the statistics of the training, or by the moments of every frame, or of all of
-        them."""
+        """The norm `name`: by statistics of the training, or by moments of a frame, or of all."""
         norm = self.config.norm if name.startswith("blocks") else self.config.outer_norm
         scale, shift = (
             self.weights[f"{name}.{part}"][:, None, None] for part in ("weight", "bias")
@@ -159,14 +158,16 @@ class Network:
 
 
 def _mean(x: Tensor, norm: str) -> Tensor:
-    """Over channels and bins; with norm "utterance" over frames too, after them, as a long sum
-    would lose digits."""
+    """The mean over channels and bins; with norm "utterance" that of all frames.
+
+    Frames are averaged in a second step, because one long sum would lose digits.
+    """
     x = x.op("ReduceMean", integers(1, 3))
     return x.op("ReduceMean", integers(2)) if norm == "utterance" else x
 
 
 def _angle(re: Tensor, im: Tensor) -> Tensor:
-    """atan2, and 0 of silence; ONNX has the arc tangent alone."""
+    """The angle atan2(im, re), 0 for silence, from the arc tangent, which is all that ONNX has."""
     angle = (im / re).op("Atan")
     angle = (re < 0).where(angle + (im < 0).where(-math.pi, math.pi), angle)
     upright = (im < 0).where(-math.pi / 2, (im > 0).where(math.pi / 2, 0))
@@ -174,5 +175,5 @@ def _angle(re: Tensor, im: Tensor) -> Tensor:
 
 
 def _pointwise(weight: np.ndarray) -> np.ndarray:
-    """[outputs, inputs] as a convolution over frames and bins."""
+    """A matrix [outputs, inputs] as the weight of a convolution over frames and bins."""
     return weight[:, :, None, None]

@@ -1,5 +1,4 @@
-"""A model file to an ONNX file: one graph, of whole utterances or of a stream, checked against the
-engine."""
+"""Writes a model as an ONNX graph of whole utterances or of a stream, checked with the engine."""
 
 from __future__ import annotations
 
@@ -25,12 +24,10 @@ from wavehax.files.outputs import refuse_existing, replacing
 _WHOLE_TEXT = "Log-mel-spectrogram, F0 and noise to waveform."
 _STREAM_TEXT = (
     "Log-mel-spectrogram, F0 and noise to waveform, frames as they come: for every frame"
-    " hop_length samples. What is"
-    " given as next_state.X goes into the next run as state.X; zeros begin a voice. After the last"
-    " frame give"
-    " delay / hop_length frames more, rounded up, with mask 0 and any finite values. The first"
-    " `delay` samples come"
-    " before the waveform begins; drop them."
+    " hop_length samples. What is given as next_state.X goes into the next run as state.X; zeros"
+    " begin a voice. After the last frame give delay / hop_length frames more, rounded up, with"
+    " mask 0 and any finite values. The first `delay` samples come before the waveform begins;"
+    " drop them."
 )
 
 
@@ -42,18 +39,22 @@ def export_onnx(
     f0_from_mel: bool = False,
     force: bool = False,
 ) -> None:
-    """Write the ONNX file `out`; it appears only once ONNX Runtime has been found to compute what
-    the engine does.
+    """Write a model as an ONNX file.
+
+    The file appears only when ONNX Runtime computes from it what the engine computes.
 
     Args:
-        model_file: of any model; see `build` for this and the flags.
+        model_file: the `.safetensors` file of the model.
+        out: the file to write, .onnx.
+        streaming: as in `build`.
+        f0_from_mel: as in `build`.
         force: replace a file that exists.
 
     Raises:
         ModelError: `model_file` is no model.
         OSError: `out` cannot be written, or exists and `force` is not set.
-        ValueError: `out` is no .onnx file, the model cannot be expressed, or ONNX Runtime computes
-            something else than the engine.
+        ValueError: `out` does not end in .onnx, the model cannot be expressed, or ONNX Runtime
+            computes something else than the engine.
     """
     if out.suffix.lower() != ".onnx":
         raise ValueError(f"{out}: unknown file type {out.suffix!r}; expected .onnx")
@@ -66,12 +67,14 @@ def export_onnx(
 
 
 def build(model: Model, *, streaming: bool = False, f0_from_mel: bool = False) -> onnx.ModelProto:
-    """The graph of a model.
+    """Build the graph of a model.
 
     Args:
-        model: any; with `streaming`, one with causal padding and no norm over the utterance.
-        streaming: frames as they come, with state; or else whole utterances.
-        f0_from_mel: F0 is predicted from the mel and an output; or else it is an input.
+        model: any model; with `streaming`, one with causal padding and no norm over the utterance.
+        streaming: the graph takes frames as they come, with state. Otherwise it takes whole
+            utterances.
+        f0_from_mel: the graph predicts F0 from the mel, and F0 is an output. Otherwise it is an
+            input.
 
     Raises:
         ValueError: the model cannot be streamed, or has no predictor of F0.
@@ -84,7 +87,12 @@ def build(model: Model, *, streaming: bool = False, f0_from_mel: bool = False) -
     mel = mel.op("Max", np.float32(math.log(model.features.log_floor)))
     time = Streaming(mel, config) if streaming else Whole(mel, config)
     f0_shape, f0_text = ["batch", "frames"], "Hz, 0 where unvoiced"
-    f0 = predicted_f0(time, mel, model.f0) if f0_from_mel else graph.input("f0", f0_shape, f0_text)
+    predictor = model.f0 if f0_from_mel else None
+    f0 = (
+        graph.input("f0", f0_shape, f0_text)
+        if predictor is None
+        else predicted_f0(time, mel, predictor)
+    )
     noise = graph.input("noise", ["batch", "noise_samples"], _noise_text(config, streaming))
     wave = _wave(time, model, mel, f0, noise)
     graph.output("waveform", wave, ["batch", "samples"], "nominally in [-1, 1]")
@@ -95,7 +103,7 @@ def build(model: Model, *, streaming: bool = False, f0_from_mel: bool = False) -
 
 
 def _wave(time: Timeline, model: Model, mel: Tensor, f0: Tensor, noise: Tensor) -> Tensor:
-    """The pipeline, in the order of nn/generator.py: [B, N]."""
+    """The waveform [B, N], in the order of nn/generator.py."""
     config, weights = model.generator, model.weights
     mel = (mel - weights["mel_mean"][:, None]) / weights["mel_scale"][:, None]
     mel = time.keep(time.repeat_last(mel, "mel", (config.n_mels, -1)), (config.n_mels, -1), 0)
@@ -117,14 +125,12 @@ def _check(model: Model, streaming: bool, f0_from_mel: bool) -> None:
     if streaming and not config.streamable:
         raise ValueError(
             "streaming: this model's norm takes mean and variance over the whole utterance (norm"
-            " 'utterance');"
-            " expected norm 'frame' or 'batch'"
+            " 'utterance'); expected norm 'frame' or 'batch'"
         )
     if streaming and config.time_padding != "causal":
         raise ValueError(
             f"streaming: this model's time_padding is {config.time_padding!r}, whose mirror images"
-            " depend on frames to"
-            " come; expected 'causal'"
+            " depend on frames to come; expected 'causal'"
         )
 
 
@@ -134,7 +140,7 @@ def _noise_text(config: GeneratorConfig, streaming: bool) -> str:
 
 
 def _metadata(model: Model, streaming: bool) -> dict[str, str]:
-    """All of a model file but the weights, and what a host needs as plain numbers."""
+    """Everything in the model file but the tensors, and the numbers that a host program needs."""
     config = model.generator
     plain = {"sample_rate": config.sample_rate, "hop_length": config.hop_length}
     if streaming:

@@ -1,4 +1,4 @@
-"""The prior as operators in float64; nn/prior.py explains the formulas (docs/design.md#prior)."""
+"""The prior as operators in float64. Its twin nn/prior.py explains them (docs/design.md#prior)."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from wavehax.export.timeline import Reach, Timeline
 
 
 def noise_std(config: GeneratorConfig) -> tuple[float, float]:
-    """Standard deviation of a prior's noise in voiced and in unvoiced frames."""
+    """Standard deviations of a prior's noise, in voiced frames and in unvoiced ones."""
     voiced = NOISE_STD[config.prior]
     return voiced, PRIOR_RMS[config.prior] if config.output == "excitation" else voiced
 
 
 def prior(time: Timeline, f0: Tensor, noise: Tensor) -> Tensor:
-    """Samples [B, 1, N] of `f0` [B, T] in Hz, 0 where unvoiced, and gaussian `noise` [B, N]."""
+    """The prior [B, 1, N] for F0 [B, T] in Hz, 0 where unvoiced, and gaussian noise [B, N]."""
     config = time.config
     voiced = (f0 > 0).unsqueeze(2)
     noise = time.keep(noise, (-1,), 0, config.hop_length).reshape(0, -1, config.hop_length)
@@ -44,17 +44,19 @@ def prior(time: Timeline, f0: Tensor, noise: Tensor) -> Tensor:
 
 @dataclass
 class _Frames:
-    """What the harmonics of a frame depend on, [B, T, 1]."""
+    """Values that the harmonics of a frame depend on, [B, T, 1] each."""
 
     relative: Tensor  # F0 over half the sample rate, float64
     voiced: Tensor  # bool
-    count: Tensor  # of harmonics, float64; 0 where unvoiced
+    count: Tensor  # number of harmonics, float64; 0 where unvoiced
 
 
 def _cycles(time: Timeline, step: Tensor, hop: int) -> Tensor:
-    """Phase of every sample in cycles, -0.5 to 0.5: [B, T, hop], from the cycles a sample, [B, T,
-    1]."""
-    advance = _fraction(step * hop)  # whole cycles would cost the sum its digits
+    """Phase of every sample in cycles, -0.5 to 0.5, [B, T, hop].
+
+    `step` [B, T, 1] is the number of cycles that a sample takes.
+    """
+    advance = _fraction(step * hop)  # without whole cycles, so that the sum keeps its digits
     start = time.initial_phase()
     before = _fraction(advance.op("CumSum", np.int64(1), exclusive=1) + start.unsqueeze(1, 2))
     time.set_phase(_fraction(before.slice(1, -1) + advance.slice(1, -1)).reshape(-1))
@@ -75,31 +77,34 @@ def _pcph(frames: _Frames, cycles: Tensor) -> Tensor:
 
 
 def _pcph_linear_decay(frames: _Frames, cycles: Tensor) -> Tensor:
-    """Harmonic k has amplitude proportional to 1 - k * relative."""
+    """Harmonics whose amplitudes fall linearly: that of harmonic k is proportional to 1 - k * r.
+
+    r is `frames.relative`.
+    """
     relative, count = frames.relative, frames.count
     power = (
         relative * relative * _sum_of_squares(count) - relative * count * (count + 1) + 1 / relative
     )
-    # power is 0 at f0 = sample_rate / 2 alone, where the one harmonic has amplitude 0.
+    # The power is 0 only at f0 = sample_rate / 2, where the one harmonic has amplitude 0.
     heard = frames.voiced.op("And", power > 0)
     amplitude = heard.where((2 / power).op("Sqrt") * PRIOR_RMS["pcph_linear_decay"], 0)
     return amplitude * (sine_sum(cycles, count) - relative * weighted_sine_sum(cycles, count))
 
 
 def sine_sum(cycles: Tensor, count: Tensor) -> Tensor:
-    """sum_{k=1..count} sin(2 pi k cycles)."""
+    """The sum over k = 1..count of sin(2 pi k cycles)."""
     half = cycles * math.pi
     numerator = (count * half).op("Sin") * ((count + 1) * half).op("Sin")
     return cycles.op("Equal", 0).where(0, numerator / half.op("Sin"))
 
 
 def weighted_sine_sum(cycles: Tensor, count: Tensor) -> Tensor:
-    """sum_{k=1..count} k sin(2 pi k cycles)."""
+    """The sum over k = 1..count of k sin(2 pi k cycles)."""
     half = cycles * math.pi
     sine, middle = half.op("Sin"), count + 0.5
     angle = middle * 2 * half
     numerator = angle.op("Sin") * 0.5 * half.op("Cos") - middle * angle.op("Cos") * sine
-    # Towards 0 the two terms cancel; the first term of the series is then right to angle^2 / 10.
+    # Near 0 the two terms cancel. There the first term of the series is exact to angle^2 / 10.
     series = half * 2 * _sum_of_squares(count)
     return (angle.op("Abs") < 1e-3).where(series, numerator / (sine * sine * 2))
 
@@ -113,15 +118,15 @@ def _sine(frames: _Frames, cycles: Tensor) -> Tensor:
 
 
 def _sawtooth(frames: _Frames, cycles: Tensor) -> Tensor:
-    """2 * frac(phase) - 1, at 8 times the sample rate."""
-    # A period of a whole number of samples ends exactly on the jump: the shift keeps rounding from
-    # choosing its side.
+    """A sawtooth, 2 * frac(phase) - 1, at 8 times the sample rate."""
+    # A period of a whole number of samples ends exactly on the jump. The shift decides on which
+    # side of it, which would else be left to rounding.
     return frames.voiced.where(_fraction(cycles + 1e-9) * 2 - 1, 0)
 
 
 def _decimated(time: Timeline, wave: Tensor) -> Tensor:
-    """Every 8th sample of [B, 1, 8 * N], low-passed."""
-    # the last output is the first sample of its step
+    """Every 8th sample of a low-passed wave [B, 1, 8 * N]."""
+    # Output n is sample 8 n, so that 7 samples of the last step need no output of their own.
     after = SAWTOOTH_REACH - (SAWTOOTH_OVERSAMPLING - 1)
     wait = time.lags.prior * SAWTOOTH_OVERSAMPLING
     wave = time.window(wave, "sawtooth", (1, -1), Reach(SAWTOOTH_REACH, after, wait))
@@ -130,8 +135,11 @@ def _decimated(time: Timeline, wave: Tensor) -> Tensor:
 
 
 def decimation_filter() -> np.ndarray:
-    """Windowed sinc of 15 zero crossings a side, at 0.99 of half the sample rate: float32
-    [taps]."""
+    """The low-pass before decimation, float32 [taps].
+
+    It is a windowed sinc with 15 zero crossings on either side, which cuts off at 0.99 of half the
+    sample rate.
+    """
     t = 0.99 * np.arange(-SAWTOOTH_REACH, SAWTOOTH_REACH + 1) / SAWTOOTH_OVERSAMPLING
     window = np.cos(math.pi * t / 30) ** 2
     return (np.sinc(t) * window * 0.99 / SAWTOOTH_OVERSAMPLING).astype(np.float32)

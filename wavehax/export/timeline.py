@@ -1,8 +1,7 @@
-"""What differs between a whole utterance and a stream: what a stage sees beyond the frames that are
-there.
+"""Holds the difference between a graph of whole utterances and one of a stream.
 
-Every stage is written once. Along time its values have a rate (values a frame) and, in a stream, a
-lag (`Lags`).
+It lies in the values that a stage sees beyond the frames that it is given. Every stage is written
+once. Along time, its values have a rate (values to a frame) and, in a stream, a lag (`Lags`).
 """
 
 from __future__ import annotations
@@ -14,25 +13,28 @@ from dataclasses import dataclass
 import numpy as np
 
 from wavehax.config import GeneratorConfig
-from wavehax.export.graph import Tensor, integers
+from wavehax.export.graph import DType, Tensor, integers
 from wavehax.export.lags import Lags
 
 STATE, NEXT_STATE = "state.", "next_state."
-"""What the names of a stream's state begin with, as inputs and as outputs."""
+"""Prefixes of the names of a stream's state, as inputs and as outputs."""
 
 
 @dataclass(frozen=True)
 class Reach:
-    """What a convolution over time takes for one result."""
+    """The values that a convolution over time needs for one result."""
 
-    before: int  # values before it
-    after: int  # values after it
-    wait: int = 0  # values by which the result lags behind in a stream, at least `after`
-    reflect: bool = False  # beyond the ends of the utterance are its mirror image; or else zeros
+    before: int  # number of values before the result
+    after: int  # number of values after it
+    wait: int = 0  # values by which the result lags in a stream, at least `after`
+    reflect: bool = False  # beyond its ends the utterance is mirrored; otherwise there are zeros
 
 
 class Timeline(ABC):
-    """Shapes are given as [B, *shape], in which time is -1."""
+    """The operations over time.
+
+    Tensors are [B, *shape], and -1 in `shape` marks the axis of time.
+    """
 
     streaming: bool
     lags: Lags
@@ -43,15 +45,13 @@ class Timeline(ABC):
 
     @abstractmethod
     def repeat_last(self, x: Tensor, name: str, shape: Sequence[int]) -> Tensor:
-        """`x`; where frames are centred with one frame more, the last one again
-        (nn/generator.py)."""
+        """`x`, and once more its last frame if frames are centred (as in nn/generator.py)."""
 
     @abstractmethod
     def window(self, x: Tensor, name: str, shape: Sequence[int], reach: Reach) -> Tensor:
-        """`x` with so many values more at its ends that a convolution of this reach keeps its
-        length.
+        """`x` made so much longer at its ends that a convolution of this reach keeps its length.
 
-        `name`: of the state that a stream keeps for it.
+        A stream keeps the values before in a state called `name`.
         """
 
     @abstractmethod
@@ -60,19 +60,18 @@ class Timeline(ABC):
 
     @abstractmethod
     def mask(self, lag: int, rate: int = 1, history: int = 0) -> Tensor:
-        """[B or 1, history + T * rate]: 1 where the values of a stage belong to a frame, 0
-        elsewhere."""
+        """A mask [B or 1, history + T * rate]: 1 for values that belong to a frame, 0 elsewhere."""
 
     @abstractmethod
     def initial_phase(self) -> Tensor:
-        """Phase [B] just before the first of these samples, float64, in cycles."""
+        """Phase [B] just before the first sample of this run, float64, in cycles."""
 
     @abstractmethod
     def set_phase(self, phase: Tensor) -> None:
-        """The same just after the last of them."""
+        """Takes the phase [B] just after the last sample of this run."""
 
-    def finish(self) -> None:  # noqa: B027
-        """Declare what the next frames need as outputs."""
+    def finish(self) -> None:  # noqa: B027 - not abstract: a whole utterance has no state
+        """Declare the state that the next frames need as outputs."""
 
 
 class Whole(Timeline):
@@ -94,9 +93,9 @@ class Whole(Timeline):
         return x.op("Pad", integers(reach.before, reach.after), 0, integers(axis))
 
     def _mirror(self, x: Tensor, axis: int, reach: Reach) -> Tensor:
-        """Indices as `wavehax.nn.layers.reflect_index` gives them."""
+        """Indices of a mirrored axis, as `wavehax.nn.layers.reflect_index` gives them."""
         length = x.op("Shape", start=axis, end=axis + 1).op("Squeeze")
-        period = ((length - 1) * 2).op("Max", 1)  # of a single value 1, which makes every index 0
+        period = ((length - 1) * 2).op("Max", 1)  # 1 for a single value: every index is then 0
         index = x.graph.op("Range", np.int64(-reach.before), length + reach.after, np.int64(1)).op(
             "Mod", period
         )
@@ -119,11 +118,11 @@ class Whole(Timeline):
 
 
 class Streaming(Timeline):
-    """Frames as they come. What a window needs of those before is state: zeros, for a voice that
-    begins.
+    """Frames as they come.
 
-    The input `mask` [B, T] is 1 for a frame of the utterance, 0 for one after its end; where the
-    initial state has zeros the utterance has not begun.
+    Earlier values that a window needs are state, which is zero when a voice begins. The input
+    `mask` [B, T] is 1 for a frame of the utterance and 0 for one after its end. Zeros in the
+    initial state of the mask say that the utterance has not begun.
     """
 
     streaming = True
@@ -140,8 +139,7 @@ class Streaming(Timeline):
             mask = mask.op(
                 "Max", self.window(mask, "last_mask", (-1,), Reach(1, 0)).slice(1, 0, -1)
             )
-        # Most frames by which anything lags, and those that the window of the last transform
-        # reaches back to.
+        # The largest lag in frames, and the frames that the window of the last transform spans.
         self._history = -(-self.lags.wave // config.hop_length) + -(
             -config.n_fft // config.stream_hop
         )
@@ -163,7 +161,8 @@ class Streaming(Timeline):
         length = reach.before + reach.wait
         if length == 0:
             return x
-        axis, sizes = _time_axis(shape), [length if size == -1 else size for size in shape]
+        axis = _time_axis(shape)
+        sizes: list[int | str] = [length if size == -1 else size for size in shape]
         longer = self._state(name, sizes, x.dtype).op("Concat", x, axis=axis)
         self._states.append((name, longer.slice(axis, -length), sizes))
         return longer.slice(axis, 0, reach.after - reach.wait or None)
@@ -183,7 +182,7 @@ class Streaming(Timeline):
     def set_phase(self, phase: Tensor) -> None:
         self._states.append(("phase", phase, []))
 
-    def _state(self, name: str, sizes: Sequence[int], dtype: type) -> Tensor:
+    def _state(self, name: str, sizes: Sequence[int | str], dtype: DType) -> Tensor:
         return self.mel.graph.input(
             STATE + name, ["batch", *sizes], "zeros for a voice that begins", dtype
         )
@@ -194,6 +193,6 @@ def _time_axis(shape: Sequence[int]) -> int:
 
 
 def _over(mask: Tensor, shape: Sequence[int]) -> Tensor:
-    """[B, T] to what broadcasts over [B, *shape]."""
+    """A mask [B, T] in a shape that broadcasts over [B, *shape]."""
     axes = [axis + 1 for axis, size in enumerate(shape) if size != -1]
     return mask.unsqueeze(*axes) if axes else mask

@@ -1,5 +1,4 @@
-"""STFT, its inverse and the filter banks as convolutions. Twins of nn/stft.py and
-nn/filter_bank.py."""
+"""STFT, its inverse and filter banks as convolutions. Twin of nn/stft.py and nn/filter_bank.py."""
 
 from __future__ import annotations
 
@@ -13,8 +12,10 @@ _HALF = FILTER_TAPS // 2
 
 
 def stft(time: Timeline, waves: Tensor) -> Tensor:
-    """Waves [B, S, M] to spectra [B, S * 2F, T]: of every stream the real parts, then the imaginary
-    ones."""
+    """Waves [B, S, M] to spectra [B, S * 2F, T].
+
+    Each stream has its F real parts, then its F imaginary ones.
+    """
     config, lags, margin = time.config, time.lags, _margin(time.config)
     wait = lags.spectrum * config.stream_hop - lags.streams
     waves = time.window(waves, "stft", (config.num_streams, -1), Reach(margin, margin, wait))
@@ -23,10 +24,10 @@ def stft(time: Timeline, waves: Tensor) -> Tensor:
 
 
 def inverse_stft(time: Timeline, spectra: Tensor) -> Tensor:
-    """Spectra as `stft` gives them to waves [B, S, M], divided by the squared windows of the frames
-    that exist.
+    """Spectra as `stft` gives them to waves [B, S, M].
 
-    In a stream the frames before these are transformed again, as many as a window reaches back to.
+    Waves are divided by the sum of the squared windows of the frames that exist. In a stream, the
+    earlier frames that a window reaches back to are transformed once more.
     """
     config, hop, margin = time.config, time.config.stream_hop, _margin(time.config)
     history = -(-config.n_fft // hop) - 1 if time.streaming else 0
@@ -44,17 +45,17 @@ def inverse_stft(time: Timeline, spectra: Tensor) -> Tensor:
 
 
 def analyse(time: Timeline, wave: Tensor, weight: np.ndarray) -> Tensor:
-    """A wave [B, 1, N] to streams [B, S, N / S]; weight [S, 1, taps]."""
+    """Splits a wave [B, 1, N] into streams [B, S, N / S]; weight [S, 1, taps]."""
     config, lags, streams = time.config, time.lags, time.config.num_streams
     before, after = (0, streams - 1) if config.stream_filter == "dwt" else (_HALF, _HALF)
-    after -= streams - 1  # the last output is the first sample of its block
+    after -= streams - 1  # output n is sample S * n, so that S - 1 samples of the last need none
     reach = Reach(before, after, lags.streams * streams - lags.prior, _reflects(config))
 
     def filtered(x: Tensor, name: str, taps: np.ndarray) -> Tensor:
         return time.window(x, name, (1, -1), reach).op("Conv", taps, strides=[streams])
 
     x = filtered(wave, "analysis", weight)
-    if config.stream_filter == "pqmf":  # an output is 0 where the filter is not wholly inside
+    if config.stream_filter == "pqmf":  # an output is 0 where a tap lies outside the utterance
         samples = time.mask(lags.prior, config.hop_length).unsqueeze(1)
         covered = filtered(samples, "analysis_mask", np.ones((1, 1, FILTER_TAPS), np.float32))
         x = (covered > FILTER_TAPS - 0.5).where(x, 0)
@@ -62,11 +63,11 @@ def analyse(time: Timeline, wave: Tensor, weight: np.ndarray) -> Tensor:
 
 
 def synthesise(time: Timeline, waves: Tensor, weight: np.ndarray) -> Tensor:
-    """Streams [B, S, N / S] to a wave [B, 1, N]; weight [1, S, taps]."""
+    """Joins streams [B, S, N / S] to a wave [B, 1, N]; weight [1, S, taps]."""
     config, streams = time.config, time.config.num_streams
     if config.stream_filter == "dwt":
         return waves.op("ConvTranspose", weight.transpose(1, 0, 2), strides=[streams])
-    # streams - 1 zeros after every sample, at the same level in the pass band
+    # Puts S - 1 zeros after every sample; the factor S keeps the level in the pass band.
     spread = np.zeros(streams, np.float32)
     spread[0] = streams
     waves = (waves.unsqueeze(3) * spread).reshape(0, streams, -1)
@@ -75,7 +76,7 @@ def synthesise(time: Timeline, waves: Tensor, weight: np.ndarray) -> Tensor:
 
 
 def window_energy(n_fft: int) -> float:
-    """Sum of the squared window."""
+    """The sum of the squared window."""
     return float((_hann(n_fft) ** 2).sum())
 
 
@@ -88,12 +89,12 @@ def _margin(config: GeneratorConfig) -> int:
 
 
 def _hann(n_fft: int) -> np.ndarray:
-    """Periodic, float64."""
+    """The periodic Hann window, float64 [n_fft]."""
     return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)
 
 
 def _sinusoids(n_fft: int) -> np.ndarray:
-    """Cosines and negative sines of every bin, [2F, n_fft]; exactly 0 where they should be."""
+    """Cosines and negative sines of every bin, [2F, n_fft]; the sines of 0 and pi are exactly 0."""
     turns = np.outer(np.arange(n_fft // 2 + 1), np.arange(n_fft)) % n_fft * (2 * np.pi / n_fft)
     sines = np.sin(turns)
     sines[[0, -1]] = 0
@@ -101,12 +102,15 @@ def _sinusoids(n_fft: int) -> np.ndarray:
 
 
 def _analysis_weight(n_fft: int) -> np.ndarray:
-    """[2F, 1, n_fft]."""
+    """The weight [2F, 1, n_fft] of the STFT as a convolution."""
     return (_sinusoids(n_fft) * _hann(n_fft)).astype(np.float32)[:, None]
 
 
 def _synthesis_weight(n_fft: int) -> np.ndarray:
-    """[2F, 1, n_fft]; every bin but the first and the last stands for its mirror image too."""
+    """The weight [2F, 1, n_fft] of the inverse.
+
+    Every bin but the first and the last counts twice, for its mirror image too.
+    """
     level = np.full(n_fft // 2 + 1, 2 / n_fft)
     level[[0, -1]] = 1 / n_fft
     return (np.tile(level, 2)[:, None] * _sinusoids(n_fft) * _hann(n_fft)).astype(np.float32)[

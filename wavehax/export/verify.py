@@ -1,4 +1,4 @@
-"""Whether ONNX Runtime computes from a file what the engine computes from the model."""
+"""Checks that ONNX Runtime computes from a file what the engine computes from the model."""
 
 from __future__ import annotations
 
@@ -14,18 +14,22 @@ from wavehax.export.timeline import STATE
 from wavehax.vocoder import Vocoder
 
 MAX_ERROR = 1e-4
-"""Largest difference of a sample, in parts of the largest sample of the engine."""
+"""Largest difference of a sample, in parts of the engine's largest sample."""
 
 _CHUNKS = (1, 19, 3, 77)  # frames
-_F0_ERROR = 1e-4  # in parts of a predicted F0
-# frames, where rounding decides whether they are voiced, or which bin is the likeliest
+_F0_ERROR = 1e-4  # largest difference of F0, in parts of the predicted F0
+# Frames that may differ more: rounding decides whether they are voiced, or which bin is likeliest.
 _MAX_DISAGREEING = 2
 _DTYPES = {"tensor(float)": np.float32, "tensor(double)": np.float64}
 
 
 def verify(path: Path, model: Model) -> None:
-    """Raise ValueError unless the graph in the file `path` makes the waveform that the engine makes
-    of `model`."""
+    """Raise ValueError unless the graph in a file computes the waveform of the engine.
+
+    Args:
+        path: the ONNX file.
+        model: the model that it was written from.
+    """
     graph = _Graph(path)
     voc = Vocoder(model)
     rng = np.random.default_rng(0)
@@ -55,7 +59,7 @@ def verify(path: Path, model: Model) -> None:
 
 
 class _Graph:
-    """A file in ONNX Runtime, one utterance at a time."""
+    """A file in ONNX Runtime that computes one utterance at a time."""
 
     def __init__(self, path: Path) -> None:
         runtime = optional_module("onnxruntime", "the check of an ONNX file", "wavehax[onnx]")
@@ -68,11 +72,13 @@ class _Graph:
     def run(
         self, mel: np.ndarray, f0: np.ndarray, noise: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray | None]:
-        """Waveform, and F0 where it is predicted, of mel [n_mels, T], F0 [T] and noise, with phase
-        0."""
+        """The waveform [N] of a mel [n_mels, T], F0 [T] and noise [N], from phase 0 on.
+
+        Beside it F0 [T] if the graph predicts it, otherwise None.
+        """
         if "mask" in self._inputs:
             return self._stream(mel, f0, noise)
-        results = self._results({"mel": mel, "f0": f0, "noise": noise, "phase": np.float64(0)}, {})
+        results = self._results({"mel": mel, "f0": f0, "noise": noise, "phase": np.zeros(())}, {})
         return results["waveform"][0], results["f0"][0] if "f0" in results else None
 
     def _stream(
@@ -93,9 +99,9 @@ class _Graph:
             state = {name: parts[-1][f"next_{name}"] for name in state}
             first += count
         wave = np.concatenate([part["waveform"][0] for part in parts])[delay:][: frames * hop]
-        return wave, np.concatenate([part["f0"][0] for part in parts])[:frames] if "f0" in parts[
-            0
-        ] else None
+        if "f0" not in self._outputs:
+            return wave, None
+        return wave, np.concatenate([part["f0"][0] for part in parts])[:frames]
 
     def _zeros(self, name: str) -> np.ndarray:
         node = self._inputs[name]
@@ -104,8 +110,11 @@ class _Graph:
     def _results(
         self, utterance: dict[str, np.ndarray], state: dict[str, np.ndarray]
     ) -> dict[str, np.ndarray]:
-        """Outputs by name; of the arrays of an utterance those that the graph takes go into a batch
-        of one."""
+        """The outputs of one run by name.
+
+        Arrays of the utterance that are no input of the graph are left out; the others become a
+        batch of one.
+        """
         feed = {
             name: np.asarray(value)[None]
             for name, value in utterance.items()

@@ -1,4 +1,4 @@
-"""Many files at once: which inputs, where each result goes, and how they are worked through."""
+"""Works through many files: which inputs there are, where each result goes, how they are done."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class Inputs:
 
 
 def expand(patterns: Sequence[str]) -> Inputs:
-    """Paths as given, and sorted matches of patterns (also `**`); what matches nothing stays, and
-    fails when read.
+    """Replace patterns (also `**`) by their sorted matches.
 
-    The root is the deepest folder above all paths, and above the wildcards of all patterns: so it
-    does not depend on what there happens to be in the folders that match.
+    A pattern that matches nothing stays, and fails when it is read. The root is the deepest folder
+    above all paths and above the first wildcard of each pattern. So it does not depend on which
+    files match.
     """
     paths: list[Path] = []
     roots: list[Path] = []
@@ -47,8 +47,10 @@ def expand(patterns: Sequence[str]) -> Inputs:
 
 
 def output_paths(inputs: Inputs, output: str, suffix: str) -> list[Path]:
-    """Where each input's result goes: `output` itself for one input; where that is a folder, the
-    same place below it as the input has below `inputs.root`, with another suffix.
+    """Where the result of each input goes.
+
+    That is `output` for one input, unless it is a folder. Otherwise it is the place below `output`
+    that the input has below `inputs.root`, with the suffix `suffix`.
 
     Raises:
         UsageError: several inputs and a file, or two inputs with the same result.
@@ -96,13 +98,14 @@ def pairs(
 
 
 def run(work: Callable[[Path, Path], None], pairs: Sequence[tuple[Path, Path]], jobs: int) -> int:
-    """Call `work(input, output)` for every pair, `jobs` at a time; one line on standard error for
-    each that fails.
+    """Call `work(input, output)` for every pair, `jobs` at a time.
+
+    Each pair that fails gives one line on standard error.
 
     The process ends at once, with exit code 130, where it is interrupted.
 
     Returns:
-        the exit code: 0, or 1 if any failed.
+        the exit code, 1 if any failed and otherwise 0.
 
     Raises:
         BaseException: as `collect`.
@@ -138,14 +141,15 @@ def _done(work: Callable[[Path, Path], None], source: Path, output: Path) -> boo
 def collect(
     pool: Executor, work: Callable[..., _Result], tasks: Sequence[tuple], names: Sequence[str]
 ) -> list[_Result | None]:
-    """Call `work(*task)` for every task in the pool; one line on standard error, with its name, for
-    each that fails.
+    """Call `work(*task)` for every task in the pool.
+
+    Each task that fails gives one line on standard error, with its name.
 
     Returns:
-        what the calls returned, in the order of the tasks; None for those that failed.
+        the results in the order of the tasks, None for each that failed.
 
     Raises:
-        BaseException: the first one that is none of EXPECTED_ERRORS, when all other tasks are done.
+        BaseException: the first one that is none of EXPECTED_ERRORS, once all other tasks are done.
     """
     results: list[_Result | None] = [None] * len(tasks)
     unexpected: BaseException | None = None

@@ -1,5 +1,4 @@
-"""The level of a sound on its way to integers: gain, a largest peak, and a count of what full scale
-cuts off."""
+"""Sets the level of a sound that becomes integers: gain, highest peak, and a count of clipping."""
 
 from __future__ import annotations
 
@@ -10,7 +9,7 @@ import numpy as np
 
 
 def amplified(blocks: Iterable[np.ndarray], gain: float) -> Iterator[np.ndarray]:
-    """The same arrays, their samples multiplied in place by a gain in dB."""
+    """Multiply the samples of arrays in place by a gain in dB, and yield the same arrays."""
     factor = np.float32(10 ** (gain / 20))
     for block in blocks:
         block *= factor
@@ -18,11 +17,13 @@ def amplified(blocks: Iterable[np.ndarray], gain: float) -> Iterator[np.ndarray]
 
 
 def limited(blocks: Iterable[np.ndarray], peak: float) -> Iterator[np.ndarray]:
-    """The same arrays, scaled down in place to a peak in dBFS where theirs is above it; all are
-    kept in memory."""
+    """Scale arrays down in place to a peak in dBFS if theirs is higher, and yield them.
+
+    All of them are kept in memory until the last has come.
+    """
     kept = list(blocks)
     target, largest = 10 ** (peak / 20), max((_peak(block) for block in kept), default=0.0)
-    # A little less, so that rounding the factor and the products takes no sample beyond.
+    # The next smaller factor: rounding it and the products must take no sample above the peak.
     factor = (
         np.nextafter(np.float32(target / largest), np.float32(0))
         if largest > target
@@ -34,14 +35,14 @@ def limited(blocks: Iterable[np.ndarray], peak: float) -> Iterator[np.ndarray]:
 
 
 class Clipping:
-    """Counts the samples that are outside [-1, 1], which integers cannot hold, as they pass."""
+    """Counts samples outside [-1, 1], which integers cannot hold, among those that pass."""
 
     def __init__(self) -> None:
         self.samples = self.clipped = 0
         self.peak = 0.0
 
     def watch(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        """The same blocks."""
+        """Count in these blocks, and yield the same blocks."""
         for block in blocks:
             peak = _peak(block)
             self.samples += len(block)
@@ -52,16 +53,17 @@ class Clipping:
             yield block
 
     def message(self, subject: str, gain: float = 0.0) -> str | None:
-        """One line about what was cut off in `subject`, where `gain` in dB was applied before; None
-        if nothing was."""
+        """One line about the samples of `subject` that were cut off; None if there are none.
+
+        `gain` is the gain in dB that these samples had; the message says with which they would fit.
+        """
         if self.clipped == 0:
             return None
         level = 20 * math.log10(self.peak)
         fits = math.floor(100 * (gain - level)) / 100
         return (
             f"{subject}: {self.clipped} of {self.samples} samples clipped, the peak is"
-            f" {level:+.2f} dBFS:"
-            f" --gain {fits:.2f} would fit"
+            f" {level:+.2f} dBFS: --gain {fits:.2f} would fit"
         )
 
 

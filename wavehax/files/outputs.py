@@ -16,11 +16,12 @@ _temporaries: set[Path] = set()
 
 @contextmanager
 def replacing(path: str | os.PathLike[str], *, overwrite: bool = False) -> Iterator[Path]:
-    """A temporary name beside `path` to write to: renamed to `path` when the block ends well,
-    removed when it does not.
+    """Give a temporary name beside `path`, to which the block writes.
+
+    The file is renamed to `path` when the block ends well, and removed when it does not.
 
     Raises:
-        FileExistsError: `path` exists and `overwrite` is not set; said before the block runs.
+        FileExistsError: `path` exists and `overwrite` is not set; raised before the block runs.
         OSError: the folder is missing, or cannot be written.
     """
     path = Path(path)
@@ -58,8 +59,10 @@ def exit_now(code: int) -> None:
 
 
 def refuse_existing(path: Path, overwrite: bool) -> None:
-    """Raise FileExistsError for a file that must not be replaced, OSError for what is no file
-    (folder, device)."""
+    """Raise FileExistsError for a file that must not be replaced.
+
+    Raise OSError for a folder or a device.
+    """
     if path.exists() and not path.is_file():
         raise OSError(f"{path}: exists, and is not a file")
     if path.exists() and not overwrite:

@@ -1,4 +1,4 @@
-"""How far a long command is: one line on standard error, drawn again and again on a terminal."""
+"""Shows how far a long command is: one line on standard error, redrawn in place on a terminal."""
 
 from __future__ import annotations
 
@@ -12,26 +12,27 @@ _SECONDS = 60.0  # between lines where standard error goes to a file
 class Progress:
     """The line of one command, such as `[###...] step 12/40  0.5 min left`.
 
-    Where there is one thing to do nothing is shown.
+    Where there is only one thing to do, nothing is shown.
     """
 
     def __init__(self, total: int, done: int = 0, thing: str = "", *, logged: bool = True) -> None:
         """
         Args:
             total: how many things (files, utterances, steps) there are to do.
-            done: how many of them an earlier run did, which this one takes up.
+            done: how many of them an earlier run did, which this run continues.
             thing: the word before the number of those that are done, such as `step`.
-            logged: whether standard error, where it is a file, gets a line a minute and a last one.
+            logged: whether standard error, if it is no terminal, gets a line a minute and a last
+                one.
         """
         self.total, self.first, self.thing, self.logged = total, done, thing, logged
         self.started = self.written = time.monotonic()
 
     def rate(self, done: int) -> float:
-        """Things a second since the start, with `done` of all done."""
+        """Things done in a second since the start, now that `done` are done."""
         return (done - self.first) / (time.monotonic() - self.started)
 
     def show(self, done: int, said: str = "") -> None:
-        """Show how many are done, what is `said` of them, and the minutes left."""
+        """Show how many are done, the text `said`, and the minutes left."""
         if self.total < 2:
             return
         left = (
@@ -50,7 +51,7 @@ class Progress:
             print(text, file=sys.stderr, flush=True)
 
     def clear(self) -> None:
-        """Take the line from the terminal."""
+        """Remove the line from the terminal."""
         self._finish("\r\033[K")
 
     def end(self) -> None:

@@ -1,5 +1,7 @@
-"""The header of a .safetensors file from anywhere: JSON that hides nothing, and tensors that fill
-the file without gap or overlap."""
+"""Checks the header of a .safetensors file that may come from anywhere.
+
+Its JSON hides nothing, and its tensors fill the file without gap or overlap.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +11,11 @@ from typing import Any
 
 from wavehax.errors import ModelError
 
-_MAX_DEPTH = 32  # of nested JSON: whatever shows or copies it may recurse
+_MAX_DEPTH = 32  # levels of nested JSON; code that shows or copies it may recurse
 
 
 def parse_json(text: str) -> Any:
-    """JSON as the standard has it, no repeated key, no NaN, of bounded depth."""
+    """Parse JSON as the standard has it: no repeated key, no NaN, at most _MAX_DEPTH levels."""
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         values: dict[str, Any] = {}
@@ -45,8 +47,12 @@ def _check_depth(value: Any) -> None:
 
 
 def spans(header: dict[str, Any], size: int) -> list[tuple[int, int, str]]:
-    """First and last byte and name of every tensor; together they cover `size` bytes, without
-    overlap."""
+    """First byte, end and name of every tensor, in the order of the file.
+
+    Raises:
+        ModelError: an entry is no tensor of float32, or the tensors do not cover `size` bytes
+            without gap and overlap.
+    """
     found = sorted((*_span(name, entry), name) for name, entry in header.items())
     position = 0
     for begin, end, name in found:
@@ -67,7 +73,7 @@ def spans(header: dict[str, Any], size: int) -> list[tuple[int, int, str]]:
 
 
 def _span(name: str, entry: Any) -> tuple[int, int]:
-    """First and last byte of a tensor, checked against its shape."""
+    """First byte and end of a tensor, checked against its shape."""
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
         raise ModelError(f"tensor {name}: expected dtype, shape and data_offsets")
     if entry["dtype"] != "F32":

@@ -1,5 +1,7 @@
-"""Sound files in and out, whole or block by block, and resampling; needs soundfile for files
-only."""
+"""Reads and writes sound files, whole or block by block, and resamples.
+
+Files need the package soundfile; resampling does not.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +17,15 @@ from wavehax.files.outputs import replacing
 
 _TILE = 1 << 20  # samples written and checked at once: 4 MB
 _FLOATING = ("FLOAT", "DOUBLE", "VORBIS", "OPUS", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III")
-# of the sinc on either side; under the Kaiser window the transition is a tenth of the band wide
+# Zero crossings of the sinc on either side. With the Kaiser window below, the transition from pass
+# band to stop band is a tenth of the band wide.
 _ZERO_CROSSINGS = 64
 _KAISER_BETA = 10.056  # Kaiser's formula for 100 dB of stop-band attenuation: 0.1102 * (100 - 8.7)
-_ROLLOFF = 0.95  # centre of that transition, so that it ends at the Nyquist frequency
-# of filters, 0.4 GB while they are made: 44101 to 24000 Hz needs 6 million, 44100 20,000
+_ROLLOFF = 0.95  # centre of the transition in parts of the Nyquist frequency, where it ends
+# Coefficients of all filters; they take 0.4 GB while they are made. 44100 to 24000 Hz needs 20,000,
+# and 44101 to 24000 Hz, which have no common divisor, 6 million.
 _MOST_COEFFICIENTS = 1 << 23
-# as many samples: a file that says that it has 1 Hz would become 24,000 times as long
+# Samples out for one sample in. A file that claims to have 1 Hz would become 24,000 times longer.
 _MOST_TIMES = 64
 _END_SLACK = 0.1  # seconds: durations in manifests are rounded, and those of MP3 are estimates
 _BLOCK_OUTPUTS = 8192  # samples resampled at once: 8 MB of products at 256 taps
@@ -38,19 +42,20 @@ def read_audio(
     """Read a sound file, or a part of it, as mono.
 
     Args:
-        path: any type libsndfile reads (wav, flac, ogg, mp3, aiff, ...).
-        sample_rate: Hz to resample to; None keeps the file's.
-        start: seconds before the part that is read; what lies before and behind it is not decoded.
-        duration: seconds of the part; None reads to the end.
-        channel: number of the channel, from 0; None takes the mean of all channels.
+        path: a file of any type that libsndfile reads (wav, flac, ogg, mp3, aiff, ...).
+        sample_rate: the rate to resample to, Hz. None keeps that of the file.
+        start: seconds before the part that is read. What lies before or behind it is not decoded.
+        duration: seconds of the part. None reads to the end.
+        channel: the number of the channel, from 0 on. None takes the mean of all channels.
 
     Returns:
-        float32 [N] with N >= 1, and its sample rate in Hz.
+        the samples, float32 [N] with N >= 1, nominally in [-1, 1], and their sample rate in Hz.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: not a sound file, no samples in it, a sample that is not finite, or a sample
-            rate that is none; a part or a channel that the file does not have.
+        ValueError: it is not a sound file, has no samples or one that is not finite, does not have
+            the part or the channel, or its sample rate cannot be resampled to `sample_rate`.
+        ModuleNotFoundError: soundfile is not installed.
     """
     soundfile = optional_module("soundfile", "reading and writing sound files", "soundfile")
     if not Path(path).is_file():
@@ -88,22 +93,25 @@ def write_audio(
     subtype: str | None = None,
     overwrite: bool = False,
 ) -> None:
-    """Write a mono sound file: under a temporary name in the same folder, then renamed, so never
+    """Write a mono sound file.
+
+    It is written under a temporary name in the same folder and then renamed, so that there is never
     half a file.
 
     Args:
-        path: the type follows from the suffix (.wav, .flac, .ogg, ...).
-        wave: [N], nominally in [-1, 1]; PCM clips what lies outside.
+        path: the file to write. Its suffix (.wav, .flac, .ogg, ...) says which type it is.
+        wave: floating [N], nominally in [-1, 1]. PCM clips samples outside.
         sample_rate: Hz.
-        subtype: "PCM_16", "PCM_24" or "FLOAT" where the type has it; None takes the type's own
-            (wav, flac: 16 bit).
+        subtype: "PCM_16", "PCM_24" or "FLOAT" where the type has it. None is the default of the
+            type, 16 bits for wav and flac.
         overwrite: replace a file that exists.
 
     Raises:
         FileExistsError: `path` exists and `overwrite` is not set.
-        ValueError: unknown suffix, a subtype that the type does not have, or `wave` is not
-            one-dimensional and finite.
+        ValueError: the suffix is unknown, the type does not have the subtype, or `wave` is not
+            floating, one-dimensional and finite.
         OSError: the folder is missing or cannot be written.
+        ModuleNotFoundError: soundfile is not installed.
     """
     soundfile = optional_module("soundfile", "reading and writing sound files", "soundfile")
     kind = sound_type(Path(path))
@@ -131,14 +139,20 @@ def write_audio(
 def write_blocks(
     path: Path, blocks: Iterable[np.ndarray], sample_rate: int, *, overwrite: bool = False
 ) -> None:
-    """Write a mono sound file from consecutive blocks of float32 samples, in memory that does not
-    grow with them.
+    """Write a mono sound file from consecutive blocks of samples, in bounded memory.
 
     Types of 16-bit integers get those of `nearest_int16`.
 
+    Args:
+        path: the file to write. Its suffix says which type it is.
+        blocks: float32 [n] each, nominally in [-1, 1].
+        sample_rate: Hz.
+        overwrite: replace a file that exists.
+
     Raises:
         ValueError: the suffix of `path` is no sound file type, or a sample is not finite.
-        FileExistsError, OSError: as `replacing`; also when the disk is full.
+        FileExistsError: `path` exists and `overwrite` is not set.
+        OSError: the folder is missing or cannot be written, or the disk is full.
     """
     import soundfile
 
@@ -149,14 +163,15 @@ def write_blocks(
                 for tile in finite_tiles(blocks):
                     file.write(nearest_int16(tile) if file.subtype == "PCM_16" else tile)
         except (soundfile.LibsndfileError, AssertionError) as error:
-            # soundfile asserts that a write was complete
+            # An AssertionError: soundfile asserts that a write was complete.
             raise OSError(f"{path}: cannot be written whole (disk full?)") from error
 
 
 def saturates(path: Path) -> bool:
-    """Whether a sound file of this suffix holds integers, which cut off what is outside [-1, 1].
+    """Whether a sound file of this suffix holds integers, which clip samples outside [-1, 1].
 
-    ValueError as `sound_type`.
+    Raises:
+        ValueError: the suffix is no sound file type.
     """
     import soundfile
 
@@ -164,7 +179,11 @@ def saturates(path: Path) -> bool:
 
 
 def sound_type(path: Path) -> str:
-    """libsndfile's name of the type that the suffix of `path` stands for."""
+    """The type that the suffix of `path` stands for, by libsndfile's name.
+
+    Raises:
+        ValueError: the suffix is no sound file type.
+    """
     import soundfile
 
     kind = {"AIF": "AIFF", "OGA": "OGG"}.get(path.suffix[1:].upper(), path.suffix[1:].upper())
@@ -177,21 +196,21 @@ def sound_type(path: Path) -> str:
 
 
 def nearest_int16(samples: np.ndarray) -> np.ndarray:
-    """Samples in [-1, 1] as the nearest of 16-bit integers, a half to the even one; what is outside
-    is clipped.
+    """Round samples in [-1, 1] to the nearest 16-bit integers, halves to even ones.
 
-    libsndfile would round down, an offset of half a step that makes -1 of the faintest sound.
+    Samples outside are clipped. libsndfile would round down: an offset of half a step, with which
+    the faintest sound becomes -1.
     """
     return np.clip(np.rint(samples * np.float32(32768)), -32768, 32767).astype(np.int16)
 
 
 def pcm16(samples: np.ndarray) -> bytes:
-    """`nearest_int16` as little-endian bytes: those of a .wav."""
+    """`nearest_int16` as little-endian bytes, which a .wav holds."""
     return nearest_int16(samples).astype("<i2").tobytes()
 
 
 def finite_tiles(blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-    """The same samples in tiles of bounded size.
+    """Yield the same samples in tiles of bounded size.
 
     Raises:
         ValueError: a sample is not finite.
@@ -211,21 +230,22 @@ def finite_tiles(blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
 
 
 def resample(wave: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
-    """Band-limited resampling by a Kaiser-windowed sinc: flat to 0.9 of the lower Nyquist
-    frequency, 100 dB down above.
+    """Resample by a Kaiser-windowed sinc.
+
+    The filter is flat up to 0.9 of the lower Nyquist frequency, and 100 dB down above it.
 
     Args:
         wave: [N].
-        from_rate: its sample rate, Hz.
+        from_rate: the sample rate of `wave`, Hz.
         to_rate: the sample rate wanted, Hz.
 
     Returns:
-        float32 [ceil(N * to_rate / from_rate)], in step with the input: sample n stands at time n /
-        to_rate.
+        float32 [ceil(N * to_rate / from_rate)], in step with the input; sample n stands at time
+        n / to_rate.
 
     Raises:
-        ValueError: rates so far apart, or of so small a divisor, as none have: filters or result
-            would be huge.
+        ValueError: the rates are so far apart, or have so small a common divisor, that result or
+            filters would be huge; no common rates do.
     """
     if from_rate == to_rate:
         return np.asarray(wave, np.float32)
@@ -241,8 +261,8 @@ def resample(wave: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
     resampled = np.empty(-(-len(wave) * up // down), np.float32)
     for start in range(0, len(resampled), _BLOCK_OUTPUTS):
         position = np.arange(start, min(start + _BLOCK_OUTPUTS, len(resampled))) * down
-        # Window k holds inputs k - half ... k + half - 1; output time position/up lies between the
-        # two middle ones.
+        # Window k holds inputs k - half to k + half - 1. The time of an output in inputs,
+        # position / up, lies between the middle two of its window.
         resampled[start : start + len(position)] = np.einsum(
             "nk,nk->n", taps[position // up + 1], filters[position % up]
         )
@@ -250,11 +270,13 @@ def resample(wave: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
 
 
 def _phase_filters(up: int, down: int) -> np.ndarray:
-    """The windowed sinc seen from each of `up` positions between two inputs: float32 [up, taps],
-    rows sum to 1."""
-    cutoff = _ROLLOFF * min(1.0, up / down)  # of the input's Nyquist frequency
+    """The windowed sinc, float32 [up, taps], seen from each of `up` positions between two inputs.
+
+    Each row sums to 1.
+    """
+    cutoff = _ROLLOFF * min(1.0, up / down)  # in parts of the input's Nyquist frequency
     half = math.ceil(_ZERO_CROSSINGS / cutoff)
-    # input sample minus output time
+    # From the output to each input sample, in input samples.
     offset = np.arange(1 - half, half + 1) - np.arange(up)[:, None] / up
     window = np.i0(_KAISER_BETA * np.sqrt(np.maximum(0, 1 - (offset / half) ** 2)))
     filters = np.sinc(cutoff * offset) * window

@@ -1,4 +1,4 @@
-"""YAML files that hold a mapping; needs PyYAML (extra `train`)."""
+"""Reads YAML files that hold a mapping; needs PyYAML (extra `train`)."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping in a YAML (or JSON) file.
 
     Raises:
-        ValueError: the file cannot be read, is no YAML, or is no mapping with text keys; one line
-            that names it.
+        ValueError: the file cannot be read, is no YAML, or is no mapping with text keys; the
+            message is one line that names the file.
         ModuleNotFoundError: PyYAML is not installed.
     """
     yaml = optional_module("yaml", "reading a YAML file", "wavehax[train]")
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    # PyYAML raises nearly anything for a tag that does not fit its value, as in `!!int ""`
+    # PyYAML raises nearly anything for a tag that does not fit its value, as in `!!int ""`.
     except Exception as error:
         raise ValueError(f"{path}: not a YAML file that can be read ({one_line(error)})") from error
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
@@ -31,7 +31,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def read_card(path: Path, reserved: Mapping[str, str]) -> dict[str, Any]:
-    """Provenance from a YAML file: any names, such as licence, data, hardware and scores.
+    """Read provenance from a YAML file: any names, such as licence, data, hardware and scores.
 
     Args:
         path: the file.
@@ -55,17 +55,18 @@ def read_card(path: Path, reserved: Mapping[str, str]) -> dict[str, Any]:
 
 
 def read_value(text: str) -> Any:
-    """A YAML value, as an option gives it; numbers such as 1e-3, which YAML takes for text, are
-    numbers.
+    """Read a YAML value, as an option gives it.
+
+    Numbers such as 1e-3, which YAML takes for text, become numbers.
 
     Raises:
-        ValueError: it is no YAML.
+        ValueError: `text` is no YAML.
         ModuleNotFoundError: PyYAML is not installed.
     """
     yaml = optional_module("yaml", "reading a YAML value", "wavehax[train]")
     try:
         value = yaml.safe_load(text)
-    except Exception as error:  # as above
+    except Exception as error:  # PyYAML raises nearly anything, as in `read_yaml`
         raise ValueError(f"{text!r}: not YAML ({one_line(error)})") from error
     if isinstance(value, str):
         with contextlib.suppress(ValueError):

@@ -1,9 +1,9 @@
-"""Mels of other programs for our models: the same mel written otherwise, and mels of other
-definitions.
+"""Converts mels of other programs to those of our models.
 
-`natural_log` is exact: base of the logarithm, normalisation, floor. `convert` is an approximation,
-between definitions that are alike enough; what would be guessed rather than converted is refused.
-The limits below are backed by recordings in tests/test_adapters.py.
+`natural_log` undoes another way of writing the same mel, exactly: the base of the logarithm,
+normalisation, the floor. `convert` turns a mel of one definition into one of another, nearly. It
+refuses definitions that differ so much that it would have to guess; the limits below are those up
+to which recordings are converted well in tests/test_adapters.py.
 """
 
 from __future__ import annotations
@@ -20,18 +20,19 @@ from wavehax.config import FeatureConfig
 from wavehax.mel.features import frame_count, interpolation, mel_filterbank, mel_frequencies
 
 LOGS = {"e": 1.0, "10": math.log(10), "dB": math.log(10) / 20}
-"""Logarithms by name: what one of it, of a magnitude, is as a natural one."""
+"""Logarithms of magnitudes by name, each with its unit in nepers (units of the natural one)."""
 
-# Hz between the lowest bands: in 40 (`wavehax-48k`) harmonics survive, in 56 they do not
+# Hz between the lowest bands. Harmonics survive at 40 (`wavehax-48k`), and do not at 56.
 _WIDEST_BAND = 45.0
-# times f_max: at most a third of the spectrum is made up, and that is off by a neper
+# The target's f_max over the source's. At 1.5 a third of the spectrum is made up, and is wrong by
+# about a neper.
 _FURTHEST = 1.5
-_LONGEST_HOP = 1.2  # times that of the target, in seconds; the presets need 1.16
-_WINDOWS = 1.1  # times longer or shorter, in seconds; the presets need 1.09
+_LONGEST_HOP = 1.2  # the source's hop over the target's, in seconds; the presets need 1.16
+_WINDOWS = 1.1  # ratio of the windows' lengths in seconds, either way; the presets need 1.09
 
-_FITTING_STEPS = 10  # more meet the bands better and sound no better
-_TINY = 1e-30  # of a magnitude, below any floor
-_BLOCK_FRAMES = 1024  # converted at once: 4 MB of spectrum at n_fft 1024, a few times
+_FITTING_STEPS = 10  # more steps meet the bands better and sound no better
+_TINY = 1e-30  # a magnitude below any floor
+_BLOCK_FRAMES = 1024  # frames converted at once: their spectrum takes 4 MB at n_fft 1024
 
 
 def natural_log(
@@ -43,24 +44,24 @@ def natural_log(
     mean: float | np.ndarray = 0.0,
     scale: float | np.ndarray = 1.0,
 ) -> np.ndarray:
-    """A mel of the definition `features`, written otherwise, as that definition has it.
+    """Undo another way of writing a mel: give it the logarithm, scale and floor of `features`.
 
-    Matcha-TTS, before it denormalises: mean=-5.54, scale=2.12 (its data_statistics mel_mean,
-    mel_std); Tacotron 2 with symmetric values to 4, 100 dB below 20 dB: log="dB", mean=-30,
-    scale=12.5; ESPnet, ParallelWaveGAN: log="10".
+    Matcha-TTS, before it denormalises, needs mean=-5.54, scale=2.12 (mel_mean and mel_std of its
+    data_statistics). Tacotron 2 with symmetric values up to 4, which cover the 100 dB below 20 dB,
+    needs log="dB", mean=-30, scale=12.5. ESPnet and ParallelWaveGAN need log="10".
 
     Args:
         mel: floating [n_mels, T], the logarithm of the mel, less `mean`, divided by `scale`.
-        features: what it is apart from that, and the floor that it gets.
+        features: the definition of the mel in all else, and of the result.
         log: "e", "10", or "dB" (20 log10 of magnitude, 10 log10 of power).
-        power: 2 where filters are applied to squared magnitudes. Then the result is an
+        power: 2 where filters are applied to squared magnitudes, or else 1. With 2 the result is an
             approximation, exact for a spectrum that is flat within each band.
-        mean: a number, or [n_mels].
-        scale: a number other than 0, or [n_mels].
+        mean: a number, or one for each band, [n_mels].
+        scale: a number other than 0, or one for each band, [n_mels].
 
     Returns:
-        float32 [n_mels, T]; what is not finite is left to be refused where it is used, but for the
-        logarithm of 0.
+        float32 [n_mels, T], at least the logarithm of `features.log_floor`. NaN and infinity stay,
+        except that the logarithm of 0 becomes the floor; `Vocoder` refuses them.
 
     Raises:
         ValueError: a shape, type or value other than these.
@@ -78,7 +79,7 @@ def natural_log(
     factor = LOGS[log] / (1 if log == "dB" else power)
     values = factor * (mel * scale + mean)
     if power == 2:
-        # of a band between two bins, which is the floor in any case
+        # A band between two bins divides by 0; its level is the floor in any case.
         with np.errstate(divide="ignore"):
             values += 0.5 * np.log(mel_filterbank(features).sum(axis=1))[:, None]
     return np.maximum(values, math.log(features.log_floor)).astype(np.float32)
@@ -100,26 +101,26 @@ def _statistic(name: str, value: float | np.ndarray, features: FeatureConfig) ->
 
 
 def convert(mel: np.ndarray, source: FeatureConfig, target: FeatureConfig) -> np.ndarray:
-    """A mel of one definition as one of another, nearly: bands to a spectrum, to bands; linear
-    between frames.
+    """Convert a mel from one definition to another, nearly.
 
-    The spectrum begins as the level of the bands, interpolated over frequency, and is fitted to
+    A spectrum is estimated from the bands of `source`, and the bands of `target` are computed from
+    it. The spectrum begins as the level of the bands, interpolated over frequency, and is fitted to
     them by least squares under the constraint that it stays positive (Lee and Seung, NIPS 2000,
-    with the filters fixed). Above the highest frequency of `source` the level of its last band is
-    held, and a warning says so.
+    with the filters fixed). Between frames the result is interpolated linearly. Above the highest
+    frequency of `source` the level of its last band is held, and a warning says so.
 
     Args:
         mel: floating [n_mels, T] as `source` defines it.
-        source: the definition that it has.
+        source: the definition of `mel`.
         target: the definition wanted.
 
     Returns:
-        float32 [n_mels, T'], frames at the times that `target` has them; T' hops are as long as T,
-        to a hop.
+        float32 [n_mels of `target`, T'], with frames at the times of `target`. T' hops of `target`
+        are as long as T hops of `source`, to a hop.
 
     Raises:
-        ValueError: not such a mel, one too short for a frame of `target`, or `source` does not
-            carry what `target` needs: the message says what is missing.
+        ValueError: `mel` is no such mel, or too short for a frame of `target`; or it cannot be
+            converted to `target`, and the message says what `source` lacks.
     """
     mel = checked_mel(mel, source)
     if mel.shape[1] == 0:
@@ -136,15 +137,14 @@ def convert(mel: np.ndarray, source: FeatureConfig, target: FeatureConfig) -> np
     if target.f_max > source.f_max:
         warnings.warn(
             f"{source.name} ends at {source.f_max:g} Hz: above, {target.name} gets its last level,"
-            " up to"
-            f" {target.f_max:g} Hz",
+            f" up to {target.f_max:g} Hz",
             stacklevel=2,
         )
     to_bands = _spectrum_to_bands(source, target)
     bands = np.empty((target.n_mels, mel.shape[1]), np.float32)
     for start in range(0, mel.shape[1], _BLOCK_FRAMES):
         block = slice(start, start + _BLOCK_FRAMES)
-        # of values that are no logarithms; refused where used
+        # Values that are no logarithms overflow here; `Vocoder` refuses the result.
         with np.errstate(over="ignore", invalid="ignore"):
             spectrum = _spectrum(mel[:, block].astype(np.float64), source)
             bands[:, block] = np.log(np.maximum(to_bands @ spectrum, target.log_floor))
@@ -152,8 +152,16 @@ def convert(mel: np.ndarray, source: FeatureConfig, target: FeatureConfig) -> np
 
 
 def convert_f0(f0: np.ndarray, source: FeatureConfig, target: FeatureConfig) -> np.ndarray:
-    """F0 [T] in Hz of the frames of `source` at those of `target`, from the nearest: [T'], as
-    `convert` has it."""
+    """Convert F0 from the frames of one definition to those of another: the nearest frame's.
+
+    Args:
+        f0: [T] in Hz, 0 where unvoiced, at the frames of `source`.
+        source: the definition that `f0` belongs to.
+        target: the definition wanted.
+
+    Returns:
+        [T'] in Hz; T' is the number of frames that `convert` gives.
+    """
     f0 = np.asarray(f0)
     hops = (
         np.arange(len(_target_times(source, target, len(f0))))
@@ -175,8 +183,8 @@ def _check_convertible(source: FeatureConfig, target: FeatureConfig) -> None:
         )
     elif _hop_seconds(source) > _LONGEST_HOP * _hop_seconds(target):
         missing = (
-            f"its hop is {1000 * _hop_seconds(source):.1f} ms, of"
-            f" {1000 * _hop_seconds(target):.1f} ms needed"
+            f"its hop is {1000 * _hop_seconds(source):.1f} ms, and"
+            f" {1000 * _hop_seconds(target):.1f} ms are needed"
         )
     elif apart > _WIDEST_BAND:
         missing = (
@@ -185,8 +193,8 @@ def _check_convertible(source: FeatureConfig, target: FeatureConfig) -> None:
         )
     elif source.f_min > target.f_min or _FURTHEST * source.f_max < target.f_max:
         missing = (
-            f"it has {source.f_min:g}-{source.f_max:g} Hz, of {target.f_min:g}-{target.f_max:g} Hz"
-            " needed"
+            f"it has {source.f_min:g}-{source.f_max:g} Hz, and"
+            f" {target.f_min:g}-{target.f_max:g} Hz are needed"
         )
     elif not (filled := mel_filterbank(source).any(axis=1)).all():
         missing = f"its band {int(np.argmin(filled))} lies between two bins, and is always empty"
@@ -198,11 +206,11 @@ def _check_convertible(source: FeatureConfig, target: FeatureConfig) -> None:
 
 
 def _spectrum(mel: np.ndarray, features: FeatureConfig) -> np.ndarray:
-    """Magnitudes of the bins [n_fft // 2 + 1, T] that a log-mel [n_mels, T] may have come from."""
+    """Magnitudes [n_fft // 2 + 1, T] of a spectrum that a log-mel [n_mels, T] may come from."""
     filters, level_of_bins = mel_filterbank(features), _bands_to_bins(features)
     spectrum = np.exp(level_of_bins @ (mel - np.log(filters.sum(axis=1))[:, None]))
     wanted = filters.T @ np.exp(mel)
-    seen = filters.any(axis=0)  # by a band; others keep their level
+    seen = filters.any(axis=0)  # bins that lie in a band; the others keep their level
     for _ in range(_FITTING_STEPS):
         spectrum[seen] *= (wanted / np.maximum(filters.T @ (filters @ spectrum), _TINY))[seen]
     return spectrum
@@ -210,15 +218,15 @@ def _spectrum(mel: np.ndarray, features: FeatureConfig) -> np.ndarray:
 
 @functools.cache
 def _bands_to_bins(features: FeatureConfig) -> np.ndarray:
-    """[bins, n_mels]: linear interpolation between the centres of bands, held beyond them."""
+    """Interpolates linearly between the centres of bands, [bins, n_mels]; constant beyond them."""
     return interpolation(_bins(features), mel_frequencies(features)[1:-1])
 
 
 @functools.cache
 def _spectrum_to_bands(source: FeatureConfig, target: FeatureConfig) -> np.ndarray:
-    """[n_mels of target, bins of source]: from magnitudes of `source` to bands of `target`."""
+    """Maps magnitudes of `source` to bands of `target`, [n_mels of target, bins of source]."""
     between = interpolation(_bins(target), _bins(source))
-    gain = target.n_fft / source.n_fft  # of magnitudes, with the sum of the window
+    gain = target.n_fft / source.n_fft  # magnitudes grow with the sum of the window
     return gain * mel_filterbank(target) @ between
 
 
@@ -239,8 +247,7 @@ def _frame_times(features: FeatureConfig, frames: int) -> np.ndarray:
 
 
 def _target_times(source: FeatureConfig, target: FeatureConfig, frames: int) -> np.ndarray:
-    """The centres of the frames of `target` over the length of so many frames of `source`, in
-    seconds."""
+    """The centres, in seconds, of the frames of `target` that fit into `frames` of `source`."""
     hops = frames - (source.padding == "centre")
     samples = round(hops * _hop_seconds(source) * target.sample_rate)
     return _frame_times(target, frame_count(samples, target))

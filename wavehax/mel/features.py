@@ -1,18 +1,17 @@
-"""Audio to log-mel-spectrogram and F0: one definition for training and for use.
+"""Computes log-mel-spectrogram and F0 from audio, by one definition for training and for use.
 
-Alignment, the one convention of the project: output hop t of a generator is samples [t*hop,
-(t+1)*hop) of the recording; mel frame t and F0 frame t are given together; F0 frame t is measured
-at t*hop (as the official code does).
+The whole project aligns frames and samples by one convention. Output hop t of a generator is
+samples [t*hop, (t+1)*hop) of the recording. Mel frame t and F0 frame t are given together. F0
+frame t is measured at t*hop, as in the official code.
 
 - `same` frames (the paper's): mel frame t is centred on (t + 1/2)*hop, the middle of its hop. F0 is
   held over the hop.
 - `centre` frames (Vocos'): mel frame t is centred on t*hop, the first sample of its hop. There is
-  one frame more than N // hop: the last hop of the output lies (partly) behind the end of the
+  one frame more than N // hop, so the last hop of the output lies (partly) behind the end of the
   recording. A generator whose `frame_alignment` is "centre" synthesises each frame around that
   sample, half a hop to either side.
 
-Training cuts its segments, and use its streams, by this rule alone; nothing else in the project
-shifts anything.
+Segments of training and streams are cut by this convention, and nothing else shifts anything.
 """
 
 from __future__ import annotations
@@ -26,18 +25,19 @@ from wavehax.config import FeatureConfig
 from wavehax.errors import optional_module
 
 F0_MIN, F0_MAX = 70.0, 500.0
-"""Default F0 search range in Hz: what the official recipes use for speech.
+"""Default range of the search for F0, Hz: that of the official recipes for speech.
 
-Measured on 49 speaking voices and 12 sung notes: of 12,600 frames of speech voiced in both, 60-1000
-Hz disagrees by more than 15 % in 2.3 %, and is the right one (by autocorrelation) in six of ten of
-these; it finds 4 % fewer frames voiced and 5 % others. 50-500 Hz disagrees in 4 %. Sung notes up to
-460 Hz agree in 99.8 %. Raise `f0_max` for sopranos and children; lower `f0_min` to 60 for very low
-voices.
+It was compared with two others on 49 speaking voices and 12 sung notes. Searching 60-1000 Hz gives
+another F0, by more than 15 %, in 2.3 % of the 12,600 frames of speech that both call voiced. By
+autocorrelation the wider range is right in six of ten of these; but it finds 4 % fewer frames
+voiced, and 5 % that are not voiced here. Searching 50-500 Hz differs in 4 % of the frames. Frames
+of sung notes up to 460 Hz agree in 99.8 %. Raise `f0_max` for sopranos and children. Lower `f0_min`
+to 60 for very low voices.
 """
 
 _BLOCK_FRAMES = 1024  # frames transformed at once: 8 MB of float64 at n_fft 1024
-_F0_CHUNK_SECONDS = 30.0  # Harvest needs about 1 MB of working memory per second of audio
-_F0_CONTEXT_SECONDS = 1.0  # Harvest's longest smoothing and extension reach is well below
+_F0_CHUNK_SECONDS = 30.0  # Harvest needs about 1 MB of working memory for a second of audio
+_F0_CONTEXT_SECONDS = 1.0  # well above how far Harvest smooths and extends a contour
 
 
 def log_mel(audio: np.ndarray, features: FeatureConfig) -> np.ndarray:
@@ -45,10 +45,10 @@ def log_mel(audio: np.ndarray, features: FeatureConfig) -> np.ndarray:
 
     Args:
         audio: [N], nominally in [-1, 1], at `features.sample_rate`; N >= 1.
-        features: its definition.
+        features: the definition of the mel.
 
     Returns:
-        float32 [n_mels, T], natural log of magnitude; T is `frame_count(N, features)`.
+        float32 [n_mels, T], the natural logarithm of magnitude; T is `frame_count(N, features)`.
 
     Raises:
         ValueError: `audio` is not one-dimensional, is empty, not finite or, with `same` padding,
@@ -68,8 +68,10 @@ def log_mel(audio: np.ndarray, features: FeatureConfig) -> np.ndarray:
 
 
 def log_mel_of_padded(padded: np.ndarray, num_frames: int, features: FeatureConfig) -> np.ndarray:
-    """`log_mel` of so many frames of audio [M] that is padded already: the first frame begins at
-    its first sample."""
+    """`log_mel` of the first `num_frames` frames of audio [M] that is padded already.
+
+    The window of the first frame begins at the first sample.
+    """
     if num_frames == 0:
         return np.empty((features.n_mels, 0), np.float32)
     frames = sliding_window_view(padded, features.n_fft)[:: features.hop_length]
@@ -84,13 +86,15 @@ def log_mel_of_padded(padded: np.ndarray, num_frames: int, features: FeatureConf
 
 @functools.lru_cache(maxsize=8)
 def _window_and_bank(features: FeatureConfig) -> tuple[np.ndarray, np.ndarray]:
-    """Kept, as a `MelStream` asks for them with every frame."""
+    """The window and the filters; kept, as a `MelStream` asks for them with every frame."""
     return hann_window(features.n_fft), mel_filterbank(features)
 
 
 def frame_count(num_samples: int, features: FeatureConfig) -> int:
-    """Frames of a recording of N samples: N // hop_length with `same` padding, one more with
-    `centre`."""
+    """Frames of a recording of N samples.
+
+    There are N // hop_length with `same` padding, and one more with `centre`.
+    """
     return num_samples // features.hop_length + (features.padding == "centre")
 
 
@@ -100,8 +104,12 @@ def hann_window(length: int) -> np.ndarray:
 
 
 def mel_filterbank(features: FeatureConfig) -> np.ndarray:
-    """Triangular filters, float64 [n_mels, n_fft // 2 + 1]; unit peak, or unit area with
-    `mel_norm="slaney"`."""
+    """Triangular filters over the bins of a spectrum.
+
+    Returns:
+        float64 [n_mels, n_fft // 2 + 1]; each has unit peak, or, with `mel_norm="slaney"`, unit
+        area over frequency in Hz.
+    """
     edges = mel_frequencies(features)
     bins = np.linspace(0, features.sample_rate / 2, features.n_fft // 2 + 1)
     rising = (bins - edges[:-2, None]) / np.diff(edges)[:-1, None]
@@ -113,8 +121,12 @@ def mel_filterbank(features: FeatureConfig) -> np.ndarray:
 
 
 def mel_frequencies(features: FeatureConfig) -> np.ndarray:
-    """Edges and centres in Hz, float64 [n_mels + 2]: band i rises from [i] to its peak at [i + 1],
-    falls to [i + 2]."""
+    """Edges and centres of the bands.
+
+    Returns:
+        float64 [n_mels + 2] in Hz; band i rises from [i] to its peak at [i + 1] and falls to
+        [i + 2].
+    """
     low, high = _hz_to_mel(np.array([features.f_min, features.f_max]), features.mel_scale)
     return _mel_to_hz(np.linspace(low, high, features.n_mels + 2), features.mel_scale)
 
@@ -127,7 +139,8 @@ def interpolation(wanted: np.ndarray, known: np.ndarray) -> np.ndarray:
     return np.stack([np.interp(wanted, known, unit) for unit in np.eye(len(known))], axis=1)
 
 
-# Slaney's Auditory Toolbox scale: linear up to 1 kHz (15 mel), then 27 steps for a factor of 6.4.
+# The scale of Slaney's Auditory Toolbox is linear up to 1 kHz (15 mel). Above, 27 mel are a factor
+# of 6.4. The HTK scale below has its usual constants 2595 and 700.
 _SLANEY_HZ_PER_MEL = 200 / 3
 _SLANEY_LOG_STEP = np.log(6.4) / 27
 
@@ -155,8 +168,7 @@ def _mel_to_hz(mel: np.ndarray, scale: str) -> np.ndarray:
 def f0_from_audio(
     audio: np.ndarray, features: FeatureConfig, f0_min: float = F0_MIN, f0_max: float = F0_MAX
 ) -> np.ndarray:
-    """The F0 of a recording by WORLD Harvest (Morise, Interspeech 2017), at t*hop_length for frame
-    t of `log_mel`.
+    """The F0 of a recording by WORLD Harvest (Morise, Interspeech 2017).
 
     Recordings longer than 30 s are analysed in pieces with a second of context, which bounds the
     memory.
@@ -165,11 +177,12 @@ def f0_from_audio(
         audio: [N], at `features.sample_rate`; N >= 1.
         features: gives the sample rate and the frames.
         f0_min: lowest F0 searched for, Hz.
-        f0_max: highest F0 searched for, Hz; a wider range than the voice needs invites octave
+        f0_max: highest F0 searched for, Hz. A wider range than the voice needs invites octave
             errors.
 
     Returns:
-        float32 [T] in Hz, 0 where unvoiced.
+        float32 [T] in Hz, 0 where unvoiced, T as that of `log_mel`; frame t is measured at sample
+        t * hop_length.
 
     Raises:
         ValueError: `audio` is not one-dimensional, empty or not finite, or the range is empty.
@@ -203,8 +216,7 @@ def _harvest(audio: np.ndarray, rate: int, hop: int, f0_min: float, f0_max: floa
 
 
 def checked_audio(audio: np.ndarray, first: int = 0, least: int = 1) -> np.ndarray:
-    """`audio` as an array [N] of at least `least` samples; its first sample is called `first` in
-    messages."""
+    """`audio` as an array [N] of at least `least` samples; messages count samples from `first`."""
     audio = np.asarray(audio)
     if audio.ndim != 1 or audio.size < least:
         raise ValueError(

@@ -1,10 +1,11 @@
-"""Mel and F0 files: .npy, .npz, .h5 (as the authors' code writes) and .pt; nothing in them is ever
-executed."""
+"""Reads mel and F0 files: .npy, .npz, .h5 (as the authors' code writes) and .pt.
+
+Nothing in a file is ever executed.
+"""
 
 from __future__ import annotations
 
 import os
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,10 @@ from wavehax.errors import one_line, optional_module
 
 SUFFIXES = (".npy", ".npz", ".h5", ".pt")
 
-_MOST_BYTES = 1 << 28  # of an array: a mel of two hours
-_MOST_STATS_BYTES = 1 << 16  # of the mean or scale of a mel: 8,000 bands of float64
-_MOST_TIMES = 20  # as large as its file, where that is more: speech is not to be compressed so well
+_MOST_BYTES = 1 << 28  # an array of a mel or F0: a mel of two hours takes this
+_MOST_STATS_BYTES = 1 << 16  # the mean or scale of a mel: 8,000 bands of float64
+# An array may also take this many times the size of its file: no mel of speech is compressed more.
+_MOST_TIMES = 20
 
 
 def read_mel(path: str | os.PathLike[str], n_mels: int) -> tuple[np.ndarray, np.ndarray | None]:
@@ -33,12 +35,12 @@ def read_mel(path: str | os.PathLike[str], n_mels: int) -> tuple[np.ndarray, np.
         n_mels: bands that the model expects.
 
     Returns:
-        floating mel [n_mels, T], and f0 [T'] or None; values, bands and lengths are not checked
-        here.
+        floating mel [n_mels, T], and F0 [T'] in Hz or None. Values and lengths are not checked
+        here, nor is the number of bands; `Vocoder` does that.
 
     Raises:
-        ValueError: not such a file, truncated, or not of such a type or shape; the message begins
-            with the path.
+        ValueError: there is no such file, it is truncated or of another type, or an array has
+            another type or shape; the message begins with the path.
         ModuleNotFoundError: h5py or torch is needed and missing.
     """
     path = Path(path)
@@ -53,7 +55,13 @@ def read_mel(path: str | os.PathLike[str], n_mels: int) -> tuple[np.ndarray, np.
 
 
 def read_f0(path: str | os.PathLike[str]) -> np.ndarray:
-    """Read an F0 contour [T] in Hz: a .npy or .pt of it alone, or `f0` of a .npz, .h5 or .pt.
+    """Read an F0 contour: a .npy or .pt of it alone, or `f0` of a .npz, .h5 or .pt.
+
+    Args:
+        path: the file.
+
+    Returns:
+        [T] in Hz, floating or integer; values are not checked here.
 
     Raises:
         ValueError, ModuleNotFoundError: as `read_mel`.
@@ -66,8 +74,14 @@ def read_f0(path: str | os.PathLike[str]) -> np.ndarray:
 
 
 def read_stats(path: str | os.PathLike[str], n_mels: int) -> tuple[np.ndarray, np.ndarray]:
-    """Read `mean` and `scale` of a mel from an .npz, in the sense (mel - mean) / scale: float32
-    [n_mels] each.
+    """Read the statistics of a mel from an .npz.
+
+    Args:
+        path: the file; it holds the arrays `mean` and `scale`.
+        n_mels: bands of the mel.
+
+    Returns:
+        mean and scale, float32 [n_mels] each; the mel is normalised as (mel - mean) / scale.
 
     Raises:
         ValueError: not such a file, or larger than statistics are; the message begins with the
@@ -77,7 +91,7 @@ def read_stats(path: str | os.PathLike[str], n_mels: int) -> tuple[np.ndarray, n
         arrays = _read_npz(Path(path), ("mean", "scale"), _MOST_STATS_BYTES)
         mean, scale = (np.asarray(arrays[name], np.float32) for name in ("mean", "scale"))
     except Exception as error:
-        # numpy and zipfile raise nearly anything for a file that is not theirs
+        # numpy and zipfile raise nearly anything for a file that is not theirs.
         raise ValueError(
             f"{path}: expected an .npz file with arrays mean and scale ({one_line(error)})"
         ) from error
@@ -90,8 +104,10 @@ def read_stats(path: str | os.PathLike[str], n_mels: int) -> tuple[np.ndarray, n
 
 
 def _read_arrays(path: Path, bare: str = "mel") -> dict[str, np.ndarray]:
-    """The arrays `mel` and `f0` of a file, as far as it has them; an array without a name is called
-    `bare`."""
+    """The arrays `mel` and `f0` of a file, where it has them.
+
+    An array without a name is called `bare`.
+    """
     readers = {".npy": _read_npy, ".npz": _read_mel_npz, ".h5": _read_h5, ".pt": _read_pt}
     reader = readers.get(path.suffix.lower())
     if reader is None:
@@ -105,7 +121,7 @@ def _read_arrays(path: Path, bare: str = "mel") -> dict[str, np.ndarray]:
     except (ModuleNotFoundError, PermissionError):
         raise
     except Exception as error:
-        # what reads these formats raises nearly anything for a file that is not one
+        # The readers of these formats raise nearly anything for a file that is not theirs.
         raise ValueError(
             f"{path}: not a {path.suffix} file that can be read ({one_line(error)})"
         ) from error
@@ -121,7 +137,9 @@ def _read_mel_npz(path: Path, bare: str) -> dict[str, np.ndarray]:
 
 
 def _read_npz(path: Path, names: Sequence[str], most: int) -> dict[str, np.ndarray]:
-    """Those of the arrays `names` that the file has, of at most `most` bytes each."""
+    """The arrays of these names that the file has, each of at most `most` bytes."""
+    import zipfile  # a slow import, which .npz files alone need
+
     if not zipfile.is_zipfile(path):
         raise ValueError("no zip archive")
     arrays = {}
@@ -146,8 +164,8 @@ def _read_h5(path: Path, bare: str) -> dict[str, np.ndarray]:
                 if dataset.external or dataset.is_virtual:
                     raise ValueError(f"{name} is in another file")
                 _check_size(path, name, dataset.nbytes, _most_bytes(path))
-                # What is not of numbers may point at more than it holds, and is refused by its type
-                # alone.
+                # A dataset of anything but numbers may point at more than it holds. It is not read:
+                # an empty array of its type is refused as well.
                 arrays[name] = (
                     np.asarray(dataset[()])
                     if dataset.dtype.kind in "fiu"
@@ -170,7 +188,7 @@ def _read_pt(path: Path, bare: str) -> dict[str, np.ndarray]:
 
 
 def _most_bytes(path: Path) -> int:
-    """Of a mel or F0: one that takes far more memory than its file is large is none."""
+    """The most bytes that a mel or F0 may take; one of far more than its file has is none."""
     return max(_MOST_BYTES, _MOST_TIMES * path.stat().st_size)
 
 
@@ -196,7 +214,7 @@ def _oriented(path: Path, mel: np.ndarray, n_mels: int) -> np.ndarray:
     if mel.ndim != 2:
         raise ValueError(f"{path}: mel has shape {shape}: expected [{n_mels}, T]")
     if n_mels not in mel.shape:
-        return mel  # refused with the expected definition by Vocoder, which knows it
+        return mel  # Vocoder refuses it, and names the definition that it expects
     if mel.shape == (n_mels, n_mels) and path.suffix.lower() not in (".npz", ".h5"):
         raise ValueError(
             f"{path}: mel has shape {shape}, bands and frames cannot be told apart: save [n_mels,"
@@ -207,7 +225,7 @@ def _oriented(path: Path, mel: np.ndarray, n_mels: int) -> np.ndarray:
 
 
 def _flat(path: Path, f0: np.ndarray) -> np.ndarray:
-    """`f0` as [T]: axes of length 1, such as the authors' [T, 1], are dropped."""
+    """`f0` as [T], without axes of length 1 such as that of the authors' [T, 1]."""
     f0 = _numbers(path, "f0", f0, "fiu", "numbers in Hz")
     if f0.size != max(f0.shape, default=0):
         raise ValueError(f"{path}: f0 has shape {list(f0.shape)}: expected [T]")

@@ -1,4 +1,4 @@
-"""A voice taken apart and put together again by WORLD (Morise et al., IEICE 2016)."""
+"""Takes a voice apart and puts it together again by WORLD (Morise et al., IEICE 2016)."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ def resynthesise(
 
     Args:
         audio: [N].
-        f0: [T] in Hz at t * hop_length, 0 where unvoiced; T * hop_length about N.
-        f0_scale: F0 is multiplied by it, more than 0.
-        sample_rate: Hz.
-        hop_length: samples.
+        f0: [T] in Hz at sample t * hop_length, 0 where unvoiced; T * hop_length is about N.
+        f0_scale: a factor of F0, more than 0.
+        sample_rate: that of `audio`, Hz.
+        hop_length: samples between frames of F0.
 
     Returns:
         float32 [N], zeros after the last frame.

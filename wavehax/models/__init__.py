@@ -1,1 +1,1 @@
-"""Shipped models, one .safetensors and one card each, and where any model is."""
+"""Shipped models, each a .safetensors and a card; `locate` finds these and any other."""

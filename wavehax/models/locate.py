@@ -1,5 +1,4 @@
-"""Where a model file is: a path, a folder, the name of a shipped model, or a repository of the
-Hugging Face hub."""
+"""Finds a model file: by path or folder, as a shipped model, or on the Hugging Face hub."""
 
 from __future__ import annotations
 
@@ -13,18 +12,22 @@ DEFAULT_MODEL = "vocos-24k"
 """Name of the shipped model that `load()` takes."""
 
 MODEL_FILE, CARD_FILE = "model.safetensors", "README.md"
-"""What a folder, or a repository, of one model holds; the card is for people and may be missing."""
+"""Files in the folder or repository of a model. The card is for people, and may be missing."""
 
 _MODELS = Path(__file__).parent
 _REPOSITORY = re.compile(r"(?P<id>\w[\w.-]*/\w[\w.-]*)(@(?P<revision>\w[\w./-]*))?", re.ASCII)
 
 
 def model_path(path_or_name: str | os.PathLike[str] | None = None) -> Path:
-    """The file that `load` reads for this name or path. Only a repository that is no path here is
-    fetched.
+    """The file that `wavehax.load` reads for a name or path.
+
+    A repository is fetched from the hub only if nothing here has that path.
+
+    Args:
+        path_or_name: as in `wavehax.load`.
 
     Raises:
-        ModelError: no such model, or it cannot be fetched.
+        ModelError: there is no such model, or it cannot be fetched.
         ModuleNotFoundError: it would have to be fetched, and huggingface_hub is not installed.
     """
     name = DEFAULT_MODEL if path_or_name is None else path_or_name
@@ -47,7 +50,7 @@ def model_path(path_or_name: str | os.PathLike[str] | None = None) -> Path:
 
 
 def is_repository(path_or_name: str | os.PathLike[str] | None) -> bool:
-    """Whether this names a repository of the hub, without a revision, and no path here."""
+    """Whether this names a repository of the hub, without a revision, and no existing path."""
     if not isinstance(path_or_name, str):
         return False
     found = _REPOSITORY.fullmatch(path_or_name)
@@ -55,13 +58,13 @@ def is_repository(path_or_name: str | os.PathLike[str] | None) -> bool:
 
 
 def card_path(path: Path) -> Path | None:
-    """The card beside a model file, where there is one."""
+    """The card beside a model file; None where there is none."""
     card = path.with_name(CARD_FILE) if path.name == MODEL_FILE else path.with_suffix(".md")
     return card if card.is_file() else None
 
 
 def shipped_models() -> list[str]:
-    """Names of the models that came with the package."""
+    """Names of the models that come with the package."""
     return sorted(path.stem for path in _MODELS.glob("*.safetensors"))
 
 
@@ -72,8 +75,10 @@ def _file_of(folder: Path, name: str | Path) -> Path:
 
 
 def _fetch(name: str, repository: str, revision: str | None) -> Path:
-    """A folder with the model and card of a repository: what is in the cache already is not fetched
-    again."""
+    """The folder of a repository, with its model and card, in the hub's cache on this machine.
+
+    Files that are there already are not fetched again.
+    """
     purpose = f"{name}: no such file or folder here, and as a repository of the Hugging Face hub it"
     hub = optional_module("huggingface_hub", purpose, "wavehax[hub]")
     try:
@@ -82,7 +87,7 @@ def _fetch(name: str, repository: str, revision: str | None) -> Path:
                 repository, revision=revision, allow_patterns=[MODEL_FILE, CARD_FILE]
             )
         )
-    except Exception as error:  # of the hub, of its HTTP client, of the network: a type for each
+    except Exception as error:  # the hub, its HTTP client and the network have types of their own
         raise ModelError(
             f"{name}: no such file or folder here, and not to be had from the hub:"
             f" {one_line(error)}"

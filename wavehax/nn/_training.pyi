@@ -1,5 +1,5 @@
-# Types of csrc/training/bindings.cpp, for wavehax.nn.cpu. Arrays are C-contiguous; the last
-# ones are written to.
+# Types of csrc/training/bindings.cpp, for wavehax.nn.cpu. Arrays are C-contiguous. Those after
+# `threads` are written to.
 import numpy as np
 from numpy.typing import NDArray
 

@@ -1,8 +1,7 @@
-"""Other vocoders' shapes, to compare with: HiFi-GAN, in the time domain, and Vocos, in the
-frequency domain.
+"""Two other vocoders to compare with: HiFi-GAN (time domain) and Vocos (frequency domain).
 
-They hear of F0 through the mel alone. Structure and sizes are those of the papers; weights are this
-project's to train.
+They learn of F0 through the mel alone. Structure and sizes are those of the papers. The weights are
+trained by this project.
 """
 
 from __future__ import annotations
@@ -22,10 +21,10 @@ from wavehax.nn.stft import STFT
 
 
 class VocosBackbone(nn.Module):
-    """Vocos (Siuzdak, arXiv 2306.00814, section 4) without its inverse STFT: 8 ConvNeXt blocks over
-    frames.
+    """Vocos (Siuzdak, arXiv 2306.00814, section 4) without its inverse STFT.
 
-    Mel [B, n_mels, T] to log-magnitudes and phases [B, 2F, T], F = n_fft / 2 + 1.
+    ConvNeXt blocks over frames map a mel [B, n_mels, T] to log-magnitudes and phases [B, 2F, T],
+    F = n_fft / 2 + 1.
     """
 
     def __init__(
@@ -63,7 +62,7 @@ class _VocosBlock(nn.Module):
 
 
 class Vocos(nn.Module):
-    """Mel [B, n_mels, T] to waveform [B, 1, T * hop_length]."""
+    """Maps a mel [B, n_mels, T] to a waveform [B, 1, T * hop_length]."""
 
     def __init__(self, n_mels: int, width: int, expanded: int, n_fft: int, hop_length: int) -> None:
         super().__init__()
@@ -81,8 +80,8 @@ class Vocos(nn.Module):
 class HifiGan(nn.Module):
     """HiFi-GAN (Kong et al., arXiv 2010.05646, appendix A.1): V1 with `channels` 512, V2 with 128.
 
-    Mel [B, n_mels, T] to waveform [B, 1, T * product of rates]. Every upsampling by a rate halves
-    the channels.
+    It maps a mel [B, n_mels, T] to a waveform [B, 1, T * product of rates]. Every upsampling by a
+    rate halves the channels.
     """
 
     def __init__(self, n_mels: int, channels: int, rates: Sequence[int]) -> None:
@@ -91,39 +90,49 @@ class HifiGan(nn.Module):
         self.upsample, self.residual = nn.ModuleList(), nn.ModuleList()
         for rate in rates:
             channels //= 2
-            padding = {"padding": (rate + 1) // 2, "output_padding": rate % 2}
+            padding, missing = (rate + 1) // 2, rate % 2  # so that a frame gives `rate` samples
             self.upsample.append(
-                nn.ConvTranspose1d(2 * channels, channels, 2 * rate, rate, **padding)
+                nn.ConvTranspose1d(2 * channels, channels, 2 * rate, rate, padding, missing)
             )
-            self.residual.append(nn.ModuleList(_branch(channels, kernel) for kernel in (3, 7, 11)))
+            self.residual.append(_Branches(_Branch(channels, kernel) for kernel in (3, 7, 11)))
         self.last = nn.Conv1d(channels, 1, 7, padding=3)
 
     def forward(self, mel: Tensor) -> Tensor:
         x = self.first(mel)
-        for upsample, branches in zip(self.upsample, self.residual, strict=True):
-            x = upsample(functional.leaky_relu(x, 0.1))
-            total = torch.zeros_like(x)
-            for branch in branches:
-                y = x
-                for step in branch:
-                    y = y + step(y)
-                total = total + y
-            x = total / len(branches)
+        for upsample, residual in zip(self.upsample, self.residual, strict=True):
+            x = residual(upsample(functional.leaky_relu(x, 0.1)))
         return torch.tanh(self.last(functional.leaky_relu(x)))
 
 
-def _branch(channels: int, kernel: int) -> nn.ModuleList:
-    def conv(dilation: int) -> nn.Conv1d:
-        return nn.Conv1d(
-            channels, channels, kernel, dilation=dilation, padding=dilation * (kernel // 2)
-        )
+class _Branches(nn.ModuleList):
+    """The mean of what several branches make of the same input."""
 
-    activation = nn.LeakyReLU(0.1)
-    return nn.ModuleList(nn.Sequential(activation, conv(d), activation, conv(1)) for d in (1, 3, 5))
+    def forward(self, x: Tensor) -> Tensor:
+        total = torch.zeros_like(x)
+        for branch in self:
+            total = total + branch(x)
+        return total / len(self)
+
+
+class _Branch(nn.ModuleList):
+    """Residual pairs of convolutions with a kernel of one size, dilated more from pair to pair."""
+
+    def __init__(self, channels: int, kernel: int) -> None:
+        def conv(dilation: int) -> nn.Conv1d:
+            padding = dilation * (kernel // 2)
+            return nn.Conv1d(channels, channels, kernel, dilation=dilation, padding=padding)
+
+        activation = nn.LeakyReLU(0.1)
+        super().__init__(nn.Sequential(activation, conv(d), activation, conv(1)) for d in (1, 3, 5))
+
+    def forward(self, x: Tensor) -> Tensor:
+        for pair in self:
+            x = x + pair(x)
+        return x
 
 
 def _hifigan(config: GeneratorConfig) -> nn.Module:
-    """V2's size; weights start and are normalised as in the paper's code."""
+    """HiFi-GAN in the size of V2, with weights that start and are normalised as in its code."""
     if config.hop_length not in _RATES:
         hops = " and ".join(map(str, _RATES))
         raise ValueError(f"hop_length={config.hop_length}: HiFi-GAN is there for {hops}")
@@ -137,26 +146,27 @@ def _hifigan(config: GeneratorConfig) -> nn.Module:
 
 
 def _vocos(config: GeneratorConfig) -> nn.Module:
-    """Half the paper's width."""
+    """Vocos with half the paper's width."""
     return Vocos(config.n_mels, 256, 768, 1024, config.hop_length)
 
 
-_RATES = {256: (8, 8, 2, 2), 240: (5, 4, 4, 3)}  # by hop
+_RATES = {256: (8, 8, 2, 2), 240: (5, 4, 4, 3)}
+"""Rates of HiFi-GAN by hop, in samples, which is their product."""
 BASELINES = {"hifigan": _hifigan, "vocos": _vocos}
 
 
 class Baseline(WaveGenerator):
-    """One of `BASELINES`, trained as a generator is; F0 and prior are taken and ignored."""
+    """One of `BASELINES`, trained as a generator is; it accepts F0 and prior, and ignores them."""
 
     def __init__(self, name: str, config: GeneratorConfig, log_floor: float = 0.0) -> None:
         """
         Args:
             name: a key of `BASELINES`; the names of the weights begin with it.
-            config: its bands, sample rate, hop and alignment of frames are used.
-            log_floor: as of every generator.
+            config: the bands, sample rate, hop and alignment of frames.
+            log_floor: as `WaveGenerator` takes it.
 
         Raises:
-            ValueError: no such baseline, or it is not made for this hop.
+            ValueError: there is no such baseline, or it is not made for this hop.
         """
         super().__init__(config, log_floor)
         if name not in BASELINES:

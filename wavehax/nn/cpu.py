@@ -1,19 +1,15 @@
-"""Layers of the generator as `wavehax.nn._training` computes them on a CPU: forward and gradients,
-several passes in one.
+"""The kernels of `wavehax.nn._training` as PyTorch functions: layers of the generator on a CPU.
 
-Each function equals the PyTorch operations it stands for, to float32 rounding, and gives the same
-bits for any number of threads; there are as many as torch.get_num_threads(). Nothing here can be
-differentiated twice.
+Each function equals the PyTorch operations that it stands for, to float32 rounding, in fewer passes
+over memory. It runs on torch.get_num_threads() threads, and any number of them gives the same bits.
+Its gradients cannot be differentiated again.
 """
 
 from __future__ import annotations
 
-import functools
-import importlib
-import importlib.util
-from types import ModuleType
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
@@ -21,18 +17,8 @@ from torch.autograd.function import once_differentiable
 from wavehax.nn import _training
 
 
-@functools.cache
-def cuda_module() -> ModuleType | None:
-    """`wavehax.nn.cuda`, where there is a GPU and Triton (which PyTorch brings with CUDA); else
-    None."""
-    if not torch.cuda.is_available() or importlib.util.find_spec("triton") is None:
-        return None
-    return importlib.import_module("wavehax.nn.cuda")
-
-
 def usable(*tensors: Tensor) -> bool:
-    """Whether gradients are recorded, of tensors that are float32 on the CPU: what the functions
-    here are for."""
+    """Whether the functions here are for these tensors: float32, on a CPU, gradients recorded."""
     if not torch.is_grad_enabled() or torch.is_autocast_enabled("cpu"):
         return False
     return all(x.dtype == torch.float32 and x.device.type == "cpu" for x in tensors)
@@ -41,15 +27,17 @@ def usable(*tensors: Tensor) -> bool:
 def depthwise(
     x: Tensor, weight: Tensor, before: int, causal: bool
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Depthwise convolution of [B, F, T, C] by [C, 1, bins, frames] that keeps F and T, bins padded
-    by reflection.
+    """Depthwise convolution of [B, F, T, C] that keeps F and T.
 
-    Frames are padded by `before` on the left and the rest of frames - 1 on the right: zeros if
-    `causal`, else bouncing.
+    Args:
+        x: [B, F, T, C]; bins are padded by reflection.
+        weight: [C, 1, bins, frames].
+        before: frames padded on the left; the rest of frames - 1 is padded on the right.
+        causal: whether frames are padded by zeros; by reflection otherwise.
 
     Returns:
-        The output [B, F, T, C]; the mean and the biased variance [C] of its channels; x again, for
-        a residual connection, whose gradient then needs no addition of its own.
+        The output [B, F, T, C], the mean and the biased variance [C] of its channels, and x again.
+        The last one is for a residual connection, whose gradient then needs no addition of its own.
     """
     return _Depthwise.apply(x.contiguous(), weight, before, causal)
 
@@ -59,14 +47,17 @@ class _Depthwise(torch.autograd.Function):
     def forward(
         ctx: Any, x: Tensor, weight: Tensor, before: int, causal: bool
     ) -> tuple[Tensor, ...]:
-        out, mean, variance = (
-            torch.empty_like(x),
-            x.new_empty(x.shape[-1]),
-            x.new_empty(x.shape[-1]),
-        )
-        results = _arrays(out, mean, variance)
+        channels = x.shape[-1]
+        out, mean, variance = torch.empty_like(x), x.new_empty(channels), x.new_empty(channels)
         _training.depthwise_forward(
-            *_arrays(x, weight), before, causal, torch.get_num_threads(), *results
+            _array(x),
+            _array(weight),
+            before,
+            causal,
+            torch.get_num_threads(),
+            out=_array(out),
+            mean=_array(mean),
+            variance=_array(variance),
         )
         ctx.save_for_backward(x, weight, out, mean)
         ctx.padding = before, causal
@@ -82,17 +73,35 @@ class _Depthwise(torch.autograd.Function):
         # d variance / d out = 2 (out - mean) / count, d mean / d out = 1 / count
         slope = grad_variance * (2 / count)
         offset = grad_mean / count - slope * mean
-        inputs = _arrays(x, weight, grad.contiguous(), out, offset, slope, grad_x.contiguous())
-        results = torch.empty_like(x), torch.empty_like(weight)
+        before, causal = ctx.padding
+        grad_in = torch.empty_like(x)
+        grad_weight = torch.empty_like(weight, memory_format=torch.contiguous_format)
         _training.depthwise_backward(
-            *inputs, *ctx.padding, torch.get_num_threads(), *_arrays(*results)
+            _array(x),
+            _array(weight),
+            _array(grad),
+            _array(out),
+            _array(offset),
+            _array(slope),
+            _array(grad_x),
+            before,
+            causal,
+            torch.get_num_threads(),
+            grad_x=_array(grad_in),
+            grad_weight=_array(grad_weight),
         )
-        return *results, None, None
+        return grad_in, grad_weight, None, None
 
 
 def mlp(x: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor, residual: Tensor) -> Tensor:
-    """residual + w2 GELU(w1 x + b1) + b2 on [..., C], with w1 [E, C] and w2 [C, E]; GELU is the erf
-    form, to 1e-6."""
+    """residual + w2 GELU(w1 x + b1) + b2 on [..., C]; GELU is the erf form, to 1e-6.
+
+    Args:
+        x: [..., C].
+        w1, b1: [E, C] and [E].
+        w2, b2: [C, E] and [C].
+        residual: [..., C].
+    """
     return _Mlp.apply(*(tensor.contiguous() for tensor in (x, w1, b1, w2, b2, residual)))
 
 
@@ -100,21 +109,34 @@ class _Mlp(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, *inputs: Tensor) -> Tensor:
         ctx.save_for_backward(*inputs[:5])
+        x, w1, b1, w2, b2, residual = (_array(tensor) for tensor in inputs)
         out = torch.empty_like(inputs[0])
-        _training.mlp_forward(*_arrays(*inputs), torch.get_num_threads(), *_arrays(out))
+        _training.mlp_forward(x, w1, b1, w2, b2, residual, torch.get_num_threads(), out=_array(out))
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, ...]:
-        inputs = ctx.saved_tensors
-        gradients = [torch.empty_like(tensor) for tensor in inputs]
+        x, w1, b1, w2, b2 = (_array(tensor) for tensor in ctx.saved_tensors)
+        gradients = [torch.empty_like(tensor) for tensor in ctx.saved_tensors]
+        grad_x, grad_w1, grad_b1, grad_w2, grad_b2 = (_array(tensor) for tensor in gradients)
         _training.mlp_backward(
-            *_arrays(*inputs, grad.contiguous()), torch.get_num_threads(), *_arrays(*gradients)
+            x,
+            w1,
+            b1,
+            w2,
+            b2,
+            _array(grad),
+            torch.get_num_threads(),
+            grad_x,
+            grad_w1,
+            grad_b1,
+            grad_w2,
+            grad_b2,
         )
         return *gradients, grad
 
 
-def _arrays(*tensors: Tensor) -> tuple[Any, ...]:
-    """The same memory as numpy arrays."""
-    return tuple(x.detach().numpy() for x in tensors)
+def _array(tensor: Tensor) -> np.ndarray:
+    """The values in C order; a contiguous tensor shares its memory, and can be written to so."""
+    return tensor.detach().contiguous().numpy()

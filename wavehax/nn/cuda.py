@@ -1,8 +1,7 @@
-"""The depthwise convolution of the generator on a GPU, for training: [B, F, T, C] with few
-channels, many taps.
+"""The depthwise convolution of the generator on a GPU, for training.
 
-PyTorch's own takes [B, C, F, T] and reads its input once for every tap and again for every weight's
-gradient.
+It is made for [B, F, T, C] with few channels and many taps. PyTorch's own takes [B, C, F, T]. It
+reads its input once for every tap, and again for the gradient of every weight.
 """
 
 from __future__ import annotations
@@ -15,21 +14,23 @@ import triton.language as tl
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-_FRAMES = 64  # of one program
-_ROWS = 16  # bins over which one program sums the gradient of weights
-_TAPS = 8  # of a row of the kernel, at most: a power of two
+_FRAMES = 64  # frames that one program computes
+_ROWS = 16  # bins over which one program sums the gradient of the weights
+_TAPS = 8  # most taps in a row of the kernel; Triton's blocks need a power of two
 
 
 def usable(x: Tensor, weight: Tensor) -> bool:
-    """Whether `depthwise` is for these: float32 on a GPU, channels a power of two, few frames of
-    kernel."""
+    """Whether `depthwise` is for these tensors.
+
+    It is for float32 on a GPU, a power of two of channels and kernels of at most 8 frames.
+    """
     channels = x.shape[-1]
     same = x.is_cuda and x.dtype == weight.dtype == torch.float32
     return same and channels & (channels - 1) == 0 and weight.shape[-1] <= _TAPS
 
 
 def depthwise(x: Tensor, weight: Tensor) -> Tensor:
-    """Depthwise correlation of [B, F, T, C] by [C, 1, bins, frames], without padding.
+    """Depthwise correlation of x [B, F, T, C] with weight [C, 1, bins, frames], without padding.
 
     Returns:
         [B, F - bins + 1, T - frames + 1, C].
@@ -51,12 +52,18 @@ class _Depthwise(torch.autograd.Function):
         x, taps = ctx.saved_tensors
         grad = grad.contiguous()
         bins, frames = taps.shape[:2]
-        of_x = _correlate(grad, taps.flip(0, 1).contiguous(), x.shape[1:3], (bins - 1, frames - 1))
-        return of_x, _weight_gradient(x, grad, bins, frames)
+        flipped, size = taps.flip(0, 1).contiguous(), (x.shape[1], x.shape[2])
+        grad_x = _correlate(grad, flipped, size, (bins - 1, frames - 1))
+        return grad_x, _weight_gradient(x, grad, bins, frames)
 
 
 def _correlate(x: Tensor, taps: Tensor, size: tuple[int, int], before: tuple[int, int]) -> Tensor:
-    """`size` outputs of x, which is taken to be padded by zeros, `before` of them in front."""
+    """Correlate x, padded by zeros, with taps [bins, frames, C].
+
+    Args:
+        size: bins and frames of the output.
+        before: bins and frames of zeros in front of x.
+    """
     batch, in_bins, in_frames, channels = x.shape
     out = x.new_empty(batch, *size, channels)
     grid = (batch * size[0], triton.cdiv(size[1], _FRAMES))
@@ -79,7 +86,7 @@ def _weight_gradient(x: Tensor, grad: Tensor, bins: int, frames: int) -> Tensor:
 
 
 @triton.jit
-def _correlate_kernel(
+def _correlate_kernel(  # type: ignore[no-untyped-def]  # Triton gives annotations a meaning
     x, taps, out, in_bins, in_frames, out_bins, out_frames, bins_before, frames_before,
     BINS: tl.constexpr, FRAMES: tl.constexpr, CHANNELS: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
@@ -111,19 +118,21 @@ def _correlate_kernel(
 
 
 @triton.jit
-def _weight_gradient_kernel(
+def _weight_gradient_kernel(  # type: ignore[no-untyped-def]  # as for _correlate_kernel
     x, grad, partial, in_bins, in_frames, out_bins, out_frames, parts, frames,
     CHANNELS: tl.constexpr, ROWS: tl.constexpr, BLOCK: tl.constexpr, TAPS: tl.constexpr,
 ):  # fmt: skip
-    """partial[i, batch * parts + part, j, c]: of tap (i, j), over ROWS bins of one item of the
-    batch."""
+    """Sum the gradient of tap (i, j) over ROWS bins of one item of the batch.
+
+    The sum goes to partial[i, batch * parts + part, j, c].
+    """
     tap_bin = tl.program_id(0)
     where = tl.program_id(1)
     batch = where // parts
     first = (where % parts) * ROWS
     tap = tl.arange(0, TAPS)
     channel = tl.arange(0, CHANNELS)
-    total = tl.zeros([TAPS, BLOCK, CHANNELS], tl.float32)  # threads meet once, at the end
+    total = tl.zeros([TAPS, BLOCK, CHANNELS], tl.float32)  # summed over threads once, at the end
     for r in range(ROWS):
         out_bin = first + r
         if out_bin < out_bins:

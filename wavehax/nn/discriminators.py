@@ -1,19 +1,19 @@
 """The discriminators of adversarial training (docs/design.md#discriminators).
 
-Multi-period (HiFi-GAN), multi-resolution on linear magnitudes (UnivNet), and our own on log
-magnitudes.
+There are three kinds: multi-period (HiFi-GAN), multi-resolution on linear magnitudes (UnivNet), and
+our own on log magnitudes.
 
 Parameter names are those of the authors' code, so that their checkpoints load. What the papers
-leave open follows the authors' outputs: LeakyReLU 0.1 after every convolution but the last of a
-discriminator; the feature maps are taken behind it, neither the last convolution nor, in a spectral
-discriminator, the first 1x1 one among them.
+leave open follows the authors' outputs. LeakyReLU 0.1 comes after every convolution except the last
+one of a discriminator. A feature map is what comes out of a LeakyReLU, except that of the first 1x1
+convolution in a spectral discriminator.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
@@ -23,13 +23,13 @@ from torch.nn.utils.parametrizations import weight_norm
 
 from wavehax.nn.stft import log_magnitude
 
-SLOPE = 0.1
+SLOPE = 0.1  # slope of LeakyReLU below 0
 PERIOD_STRIDES = (3, 3, 3, 3, 1)
 SPECTRAL_KERNELS = ((7, 5), (5, 3), (5, 3), (3, 3), (3, 3), (3, 3))  # (bins, frames)
 SPECTRAL_STRIDES = ((2, 2), (2, 1), (2, 2), (2, 1), (2, 2), (1, 1))
 LOG_KERNELS = ((7, 5), (5, 3), (5, 3), (3, 3), (3, 3))  # (bins, frames)
 LOG_STRIDES = ((2, 1), (2, 1), (2, 2), (2, 1), (1, 1))
-LOG_WIDTHS = (1, 1, 2, 2, 2)  # channels of each layer over log_channels
+LOG_WIDTHS = (1, 1, 2, 2, 2)  # channels of each layer divided by log_channels
 LOG_SLOPE, LOG_OFFSET = 0.3, 1.5  # bring log magnitudes of speech to about -1 to 1.5
 LOG_RESOLUTIONS = ((2048, 512), (1024, 256), (512, 128), (256, 64), (128, 32))
 
@@ -41,20 +41,21 @@ Judgement = tuple[list[Tensor], list[list[Tensor]]]
 class DiscriminatorConfig:
     """The shape of a `Discriminator`.
 
-    `univnet` is the official one, `light` a narrow copy for small budgets, `spectral` the
-    resolutions of `light` alone. `log` looks at log magnitudes, where the faults of a generator
-    trained with spectral losses lie in quiet places; `log_light` adds the periods of `light`.
+    There are presets. `univnet` is the official shape, `light` a narrow copy for small budgets,
+    `spectral` the resolutions of `light` without its periods. `log` looks at log magnitudes: a
+    generator trained with spectral losses has its faults in quiet places, which they show.
+    `log_light` joins `log` and the periods of `light`.
     """
 
     periods: tuple[int, ...] = (2, 3, 5, 7, 11)  # samples
-    period_channels: int = 32  # of the first convolution; every next one has four times as many
-    max_period_channels: int = 1024
+    period_channels: int = 32  # first convolution; every next one has four times that number
+    max_period_channels: int = 1024  # at which that growth stops
     resolutions: tuple[tuple[int, int], ...] = ((1024, 256), (2048, 512), (512, 128))
     """(n_fft, hop) in samples, of linear magnitudes."""
     spectral_channels: int = 32
     log_resolutions: tuple[tuple[int, int], ...] = ()
     """(n_fft, hop) in samples, of log magnitudes."""
-    log_channels: int = 16  # of the first two convolutions; the others have twice as many
+    log_channels: int = 16  # first two convolutions; the others have twice that number
     log_lowest: float = 0.0  # cycles per sample; bins of log magnitudes below are not seen
 
     PRESETS: ClassVar[tuple[str, ...]] = ("univnet", "light", "spectral", "log", "log_light")
@@ -87,25 +88,25 @@ class DiscriminatorConfig:
         Millions of parameters: `univnet` 41.4, `light` 2.3, `spectral` 0.07, `log` 0.16,
         `log_light` 2.3.
         """
-        light = {"period_channels": 16, "max_period_channels": 192, "spectral_channels": 16}
-        log = {"resolutions": (), "log_resolutions": LOG_RESOLUTIONS}
+        light = cls(period_channels=16, max_period_channels=192, spectral_channels=16)
         if name == "univnet":
             return cls()
         if name == "light":
-            return cls(**light)
+            return light
         if name == "spectral":
             return cls(periods=(), spectral_channels=16)
         if name == "log":
-            return cls(periods=(), **log)
+            return cls(periods=(), resolutions=(), log_resolutions=LOG_RESOLUTIONS)
         if name == "log_light":
-            return cls(**light, **log)
+            return replace(light, resolutions=(), log_resolutions=LOG_RESOLUTIONS)
         raise ValueError(f"discriminator is {name!r}; expected one of {', '.join(cls.PRESETS)}")
 
     @property
     def min_samples(self) -> int:
-        """The shortest waveform: reflection reaches n_fft / 2 samples in, or one period less one.
+        """Samples of the shortest waveform that can be judged.
 
-        A window of log magnitudes lies inside.
+        Reflection reaches n_fft / 2 samples into it for linear magnitudes, a period minus one for
+        periods. A window of log magnitudes lies inside.
         """
         reflected = [n_fft // 2 + 1 for n_fft, _ in self.resolutions]
         inside = [n_fft for n_fft, _ in self.log_resolutions]
@@ -113,16 +114,14 @@ class DiscriminatorConfig:
 
     @property
     def names(self) -> list[str]:
-        """What each sub-discriminator looks at, in their order: `period_2`, `stft_1024`,
-        `log_512`."""
+        """Names of the sub-discriminators in order, such as `period_2`, `stft_1024`, `log_512`."""
         spectral = [f"stft_{n_fft}" for n_fft, _ in self.resolutions]
         log = [f"log_{n_fft}" for n_fft, _ in self.log_resolutions]
         return [*(f"period_{period}" for period in self.periods), *spectral, *log]
 
 
 class Discriminator(nn.Module):
-    """All sub-discriminators: periods, then linear, then log magnitudes, in the configured
-    order."""
+    """All sub-discriminators: periods, then linear magnitudes, then log magnitudes."""
 
     def __init__(self, config: DiscriminatorConfig) -> None:
         super().__init__()
@@ -141,11 +140,14 @@ class Discriminator(nn.Module):
         )
 
     def forward(self, wave: Tensor) -> Judgement:
-        """Judge [B, 1, N], of any N >= config.min_samples; no item of the batch influences another.
+        """Judge waveforms [B, 1, N], N >= config.min_samples, each independently of the others.
 
         An output is [B, L] for a period and [B, 1, bins, frames] for a resolution. There are 5
         feature maps [B, C, frames, period] for a period, 6 [B, C, bins, frames] for a resolution of
-        linear magnitudes and 5 for one of log magnitudes. ValueError for a wrong shape.
+        linear magnitudes and 5 for one of log magnitudes.
+
+        Raises:
+            ValueError: `wave` has another shape.
         """
         if wave.ndim != 3 or wave.shape[1] != 1 or wave.shape[2] < self.config.min_samples:
             raise ValueError(
@@ -192,7 +194,7 @@ class SpectralDiscriminator(nn.Module):
 
     The STFT is centred, with reflection at both ends and a periodic Hann window of n_fft samples,
     not normalised. The magnitude has no floor: its gradient is finite everywhere, and 0 where the
-    magnitude is.
+    magnitude is 0.
     """
 
     window: Tensor
@@ -210,7 +212,7 @@ class SpectralDiscriminator(nn.Module):
 
     def forward(self, wave: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Output [B, 1, bins, frames] and 6 feature maps of [B, 1, N], N > n_fft / 2."""
-        # There is no transform in bfloat16, which a generator under autocast may hand over.
+        # A generator under autocast may hand over bfloat16, which torch.stft does not take.
         spectrum = torch.stft(
             wave[:, 0].float(),
             self.n_fft,
@@ -224,10 +226,10 @@ class SpectralDiscriminator(nn.Module):
 
 
 class LogSpectralDiscriminator(nn.Module):
-    """Sees the log magnitude of single bins, beside a plane with each bin's place from -1 to 1.
+    """Sees the log magnitude of single bins, and as a second channel each bin's place (-1 to 1).
 
-    On log magnitudes a fault 40 dB below full scale weighs as much as one at full scale. The plane
-    tells where in the spectrum a convolution is. Windows lie inside the waveform. Bins below
+    On log magnitudes a fault 40 dB below full scale weighs as much as one at full scale. The place
+    tells a convolution where in the spectrum it is. Windows lie inside the waveform. Bins below
     `lowest`, in cycles per sample, are left out.
     """
 
@@ -252,7 +254,7 @@ class LogSpectralDiscriminator(nn.Module):
         )
         place = torch.linspace(-1, 1, seen.shape[1], device=seen.device)[:, None]
         planes = torch.stack([seen, place.expand_as(seen)], dim=1)[:, :, self.first_bin :]
-        # On a CPU convolutions of few channels take half the time in this memory format.
+        # On a CPU, convolutions with few channels take half the time in this memory format.
         maps = _run(self.convs, planes.contiguous(memory_format=torch.channels_last))
         return self.output_conv(maps[-1]), maps
 
@@ -267,14 +269,14 @@ def _convolution(
 def _layer(
     inputs: int, outputs: int, kernel: tuple[int, int], stride: tuple[int, int]
 ) -> nn.Sequential:
-    # In place: the backward pass of LeakyReLU needs only the sign, which its output has too.
+    # In place, which saves memory: the backward pass needs only the sign, and the output has it.
     return nn.Sequential(
         _convolution(inputs, outputs, kernel, stride), nn.LeakyReLU(SLOPE, inplace=True)
     )
 
 
 def _run(layers: nn.ModuleList, x: Tensor) -> list[Tensor]:
-    """What each layer makes of the one before."""
+    """The outputs of all layers, each applied to the output of the one before."""
     maps = []
     for layer in layers:
         x = layer(x)

@@ -11,12 +11,12 @@ from wavehax.mel.features import interpolation, mel_filterbank, mel_frequencies
 def envelope_weights(
     config: GeneratorConfig, features: FeatureConfig
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Weight [F, n_mels] and bias [F] that map a log-mel to the log-magnitude of the generator's
-    STFT.
+    """Weight [F, n_mels] and bias [F] that map a log-mel to log-magnitudes of the generator's STFT.
 
-    The log-mel of a band, less the log of the sum of its filter, is the log of the mel's STFT
-    magnitude there. It is interpolated linearly over frequency between the centres of the bands,
-    and held beyond the first and the last.
+    The log-mel of a band minus the log of the sum of its filter is the log-magnitude there in the
+    STFT that the mel is made of. It is interpolated linearly over frequency between the centres of
+    the bands, and held beyond the first and the last. The bias also accounts for windows of
+    different lengths.
 
     Raises:
         ValueError: `features` has other bands or another sample rate than the generator.
@@ -27,7 +27,7 @@ def envelope_weights(
             f" expected {config.n_mels} bands at {config.sample_rate} Hz"
         )
     sums = mel_filterbank(features).sum(axis=1)
-    heard = sums > 0  # a band narrower than a bin may have no weight at all, and then says nothing
+    heard = sums > 0  # a band narrower than a bin may contain none, and is then left out
     centres = mel_frequencies(features)[1:-1][heard]
     bins = np.arange(config.num_bins) * config.sample_rate / config.n_fft
     weight = np.zeros((config.num_bins, config.n_mels))

@@ -2,8 +2,8 @@
 
 Dilated convolutions over the frames up to the present one give a distribution over pitch bins and a
 logit of voicing. F0 is the mean of the bins around the likeliest one, as in CREPE (Kim et al.,
-ICASSP 2018). No frame ahead is needed: the mel's window reaches beyond the sample at which F0 is
-wanted.
+ICASSP 2018). No later frame is needed, since the mel's window reaches beyond the sample at which F0
+is wanted.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from wavehax.config import F0_PEAK_BINS, F0Config
 
 
 class F0Predictor(nn.Module):
-    """Log-mel to F0, frame by frame as they come."""
+    """Predicts F0 from a log-mel, frame by frame as they come."""
 
     mel_mean: Tensor
     mel_scale: Tensor
@@ -34,8 +34,10 @@ class F0Predictor(nn.Module):
         self.output_proj = nn.Conv1d(config.channels, config.num_bins + 1, 1)
 
     def forward(self, mel: Tensor) -> Tensor:
-        """Logits [B, num_bins + 1, T] of a mel [B, n_mels, T], not normalised; the last one is that
-        of being voiced."""
+        """Return logits [B, num_bins + 1, T] for a mel [B, n_mels, T] that is not normalised.
+
+        The last logit is the one of being voiced.
+        """
         x = (mel - self.mel_mean[:, None]) / self.mel_scale[:, None]
         x = functional.gelu(self.input_proj(x))
         for block in self.blocks:
@@ -43,7 +45,7 @@ class F0Predictor(nn.Module):
         return self.output_proj(x)
 
     def decode(self, logits: Tensor) -> Tensor:
-        """F0 [B, 1, T] in Hz, 0 where unvoiced, of the logits that `forward` gives."""
+        """Turn the logits that `forward` gives into F0 [B, 1, T] in Hz, 0 where unvoiced."""
         pitch = logits[:, :-1]
         bins = torch.arange(pitch.shape[1], dtype=pitch.dtype, device=pitch.device)[None, :, None]
         peak = pitch.argmax(dim=1, keepdim=True)
@@ -56,8 +58,7 @@ class F0Predictor(nn.Module):
 
 
 class CausalConv(nn.Conv1d):
-    """Conv1d of [B, C, T] that sees the present frame and those before it; zeros before the
-    first."""
+    """Conv1d of [B, C, T] that sees a frame and earlier ones; before the first there are zeros."""
 
     def __init__(self, inputs: int, outputs: int, kernel_size: int, dilation: int) -> None:
         super().__init__(inputs, outputs, kernel_size, dilation=dilation)

@@ -7,19 +7,22 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from wavehax.config import FILTER_TAPS, GeneratorConfig
-from wavehax.nn.layers import INIT_STD, pad_time
+from wavehax.nn.layers import INIT_STD
+from wavehax.nn.padding import pad_time
 
 PQMF_CUTOFF = 0.142
-"""Cutoff of the prototype over sample_rate / 2, the authors' choice for four streams."""
+"""Cutoff of the prototype as a fraction of sample_rate / 2, the authors' for four streams."""
 PQMF_BETA = 9.0
 """Shape of the prototype's Kaiser window."""
 
-_HALF = FILTER_TAPS // 2
+_HALF = FILTER_TAPS // 2  # taps on each side of the middle one
 
 
 class Filters(nn.Module):
-    """Holds the `weight` of one side of a filter bank, trained or fixed; both are part of the
-    state."""
+    """Holds the `weight` of one side of a filter bank, trained or fixed.
+
+    It is part of the state in either case.
+    """
 
     weight: Tensor
 
@@ -32,8 +35,10 @@ class Filters(nn.Module):
 
 
 class FilterBank(nn.Module):
-    """Analysis [B, 1, N] -> [B, S, N / S] and synthesis [B, S, N / S] -> [B, 1, N] with filters of
-    63 taps."""
+    """Splits a waveform into S decimated streams and joins them, with filters of FILTER_TAPS taps.
+
+    Analysis maps [B, 1, N] to [B, S, N / S], synthesis back.
+    """
 
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
@@ -45,15 +50,15 @@ class FilterBank(nn.Module):
         self.synthesis = Filters(synthesis, trained)
 
     def _initial_filters(self) -> tuple[Tensor, Tensor]:
-        """Analysis [S, 1, taps] and synthesis [1, S, taps]."""
+        """Filters of the analysis [S, 1, taps] and of the synthesis [1, S, taps]."""
         analysis = torch.empty(self.num_streams, 1, FILTER_TAPS)
         synthesis = torch.empty(1, self.num_streams, FILTER_TAPS)
-        return nn.init.trunc_normal_(analysis, std=INIT_STD), nn.init.trunc_normal_(
-            synthesis, std=INIT_STD
-        )
+        for weight in (analysis, synthesis):
+            nn.init.trunc_normal_(weight, std=INIT_STD)
+        return analysis, synthesis
 
     def analyse(self, wave: Tensor) -> Tensor:
-        """Filter centred on every S-th sample, the first one being sample 0."""
+        """Apply each filter around every S-th sample, from sample 0 on."""
         padded = pad_time(wave, _HALF, _HALF, self.padding)
         return functional.conv1d(padded, self.analysis.weight, stride=self.num_streams)
 
@@ -64,8 +69,10 @@ class FilterBank(nn.Module):
 
 
 class PQMF(FilterBank):
-    """Fixed cosine-modulated filter bank; outputs of the analysis whose window leaves the utterance
-    are zero."""
+    """Fixed cosine-modulated filter bank.
+
+    Outputs of the analysis are zero where the filter reaches beyond the utterance.
+    """
 
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__(config)
@@ -91,10 +98,10 @@ class PQMF(FilterBank):
 
 
 class HaarPacket(FilterBank):
-    """Fixed orthonormal Haar wavelet packet of depth log2 S: blocks of S samples, so nothing is
-    padded.
+    """Fixed orthonormal Haar wavelet packet of depth log2 S.
 
-    The streams are in the order of splitting every band into (low, high): LL, LH, HL, HH for four.
+    It takes blocks of S samples, so nothing is padded. Every band is split into (low, high) in this
+    order: four streams are LL, LH, HL, HH.
     """
 
     def _initial_filters(self) -> tuple[Tensor, Tensor]:
@@ -114,8 +121,11 @@ class HaarPacket(FilterBank):
 
 
 def _upsample(streams: Tensor) -> Tensor:
-    """[B, S, M] to [B, S, M * S] with S-1 zeros after every sample, at the same level in the pass
-    band."""
+    """Put S-1 zeros after every sample of [B, S, M] and multiply by S, which keeps the level.
+
+    Returns:
+        [B, S, M * S].
+    """
     num_streams = streams.shape[1]
     return functional.pad(streams.unsqueeze(-1) * num_streams, (0, num_streams - 1)).flatten(-2)
 

@@ -26,10 +26,10 @@ from wavehax.nn.stft import STFT
 
 
 class WaveGenerator(nn.Module):
-    """What every generator shares, others' too (wavehax.nn.baselines): inputs, prior, mean of the
-    mel, place of frames.
+    """Base of every generator, other vocoders' too (wavehax.nn.baselines).
 
-    A subclass is what it does in `synthesise`.
+    It checks the inputs, normalises the mel, makes the prior and places the frames. A subclass
+    defines `synthesise`.
     """
 
     mel_mean: Tensor
@@ -38,7 +38,7 @@ class WaveGenerator(nn.Module):
     def __init__(self, config: GeneratorConfig, log_floor: float = 0.0) -> None:
         """
         Args:
-            config: the shape.
+            config: the shape of the generator.
             log_floor: the least magnitude that the mel describes, `FeatureConfig.log_floor`; 0
                 where there is none.
         """
@@ -62,7 +62,7 @@ class WaveGenerator(nn.Module):
             [B, 1, T * hop_length], nominally in [-1, 1].
 
         Raises:
-            ValueError: a shape other than these.
+            ValueError: an input has another shape; the message names it.
         """
         self._check_shapes(mel, f0, prior)
         if mel.shape[-1] == 0:
@@ -76,28 +76,29 @@ class WaveGenerator(nn.Module):
 
     @property
     def centred(self) -> bool:
-        """Whether frame t describes sample t * hop_length: it is synthesised around it, half a hop
-        to either side.
+        """Whether frame t describes the samples within half a hop of sample t * hop_length.
 
-        The last samples then lie in a hop of which no frame came: the last frame is repeated.
+        The last samples then lie in a hop for which there is no frame: the last frame is repeated.
         """
         return self.config.frame_alignment == "centre"
 
     def prior_length(self, frames: int) -> int:
-        """Samples of the prior: those of the waveform, with centred frames half a hop more at both
-        ends."""
+        """Number of samples in the prior for `frames` frames.
+
+        It is as long as the waveform; with centred frames, half a hop longer at either end.
+        """
         return (frames + self.centred) * self.config.hop_length
 
     def synthesise(self, mel: Tensor, prior: Tensor) -> Tensor:
-        """Waveform [B, 1, N] from the normalised mel [B, n_mels, T] and the prior [B, 1, N]."""
+        """Return the waveform [B, 1, N] for a normalised mel [B, n_mels, T] and prior [B, 1, N]."""
         raise NotImplementedError
 
     def make_prior(
         self, f0: Tensor, *, noise: Tensor | bool = True, phase: Tensor | bool = True
     ) -> Tensor:
-        """Prior [B, 1, prior_length(T)] of the model's kind for `f0` [B, 1, T] in Hz.
+        """Make the prior [B, 1, prior_length(T)] of the model's kind for `f0` [B, 1, T] in Hz.
 
-        `noise` [B, 1, prior_length(T)] and `phase` [B] as in `wavehax.nn.prior.make_prior`.
+        `noise` [B, 1, prior_length(T)] and `phase` [B] are as in `wavehax.nn.prior.make_prior`.
         """
         config = self.config
         f0 = _repeat_last(f0) if self.centred else f0
@@ -114,20 +115,24 @@ class WaveGenerator(nn.Module):
 
     @torch.no_grad()
     def set_normalization(self, mean: ArrayLike, scale: ArrayLike) -> None:
-        """Store the mean and scale [n_mels] of the training mels; ValueError unless finite, the
-        scale positive."""
-        mean, scale = (torch.as_tensor(x, dtype=torch.float32) for x in (mean, scale))
-        if mean.shape != self.mel_mean.shape or scale.shape != self.mel_scale.shape:
+        """Store the mean and scale [n_mels] of the training mels.
+
+        Raises:
+            ValueError: another shape, a value that is not finite, or a scale that is not positive.
+        """
+        means, scales = (torch.as_tensor(x, dtype=torch.float32) for x in (mean, scale))
+        if means.shape != self.mel_mean.shape or scales.shape != self.mel_scale.shape:
             raise ValueError(
-                f"mean {tuple(mean.shape)}, scale {tuple(scale.shape)}: expected"
+                f"mean {tuple(means.shape)}, scale {tuple(scales.shape)}: expected"
                 f" [{self.config.n_mels}] each"
             )
-        if not (torch.isfinite(mean).all() and torch.isfinite(scale).all() and (scale > 0).all()):
+        finite = torch.isfinite(means).all() and torch.isfinite(scales).all()
+        if not (finite and (scales > 0).all()):
             raise ValueError(
                 "mean and scale: expected finite values, and a positive scale in every band"
             )
-        self.mel_mean.copy_(mean)
-        self.mel_scale.copy_(scale)
+        self.mel_mean.copy_(means)
+        self.mel_scale.copy_(scales)
 
     def _check_shapes(self, mel: Tensor, f0: Tensor, prior: Tensor | None) -> None:
         batch, frames = mel.shape[0], mel.shape[-1]
@@ -146,7 +151,7 @@ def _repeat_last(x: Tensor) -> Tensor:
 
 
 class BaseGenerator(WaveGenerator):
-    """What Wavehax and MS-Wavehax share: the network between two spectra."""
+    """Base of Wavehax and MS-Wavehax: the network between the prior's spectra and the output's."""
 
     def __init__(
         self, config: GeneratorConfig, log_floor: float, in_channels: int, out_channels: int
@@ -160,7 +165,7 @@ class BaseGenerator(WaveGenerator):
         self.output_proj = nn.Linear(config.channels, out_channels)
 
     def refine(self, x: Tensor) -> Tensor:
-        """[B, F, T, in_channels] to [B, F, T, out_channels] (docs/design.md#network)."""
+        """Map [B, F, T, in_channels] to [B, F, T, out_channels] (docs/design.md#network)."""
         x = self.input_norm(self.input_proj(x))
         for block in self.blocks:
             x = block(x)
@@ -168,7 +173,7 @@ class BaseGenerator(WaveGenerator):
 
 
 class Generator(BaseGenerator):
-    """Wavehax: one STFT, two channels out; every variant with one stream."""
+    """Wavehax with one stream, in all its variants: one STFT, two channels out."""
 
     def __init__(self, config: GeneratorConfig, log_floor: float = 0.0) -> None:
         super().__init__(config, log_floor, in_channels=5, out_channels=2)
@@ -177,12 +182,11 @@ class Generator(BaseGenerator):
         self.apply(init_weights)
         if config.output == "excitation":
             self.env_proj = nn.Conv1d(config.n_mels, config.num_bins, 1)
-            self.prior_gain = PRIOR_RMS[config.prior] * float(
-                self.stft.window.square().sum().sqrt()
-            )
-            nn.init.zeros_(self.env_proj.weight)  # a flat envelope, until initialize_envelope
-            nn.init.zeros_(self.env_proj.bias)
-            # the network starts as no change to the prior
+            window_gain = float(self.stft.window.square().sum().sqrt())
+            self.prior_gain = PRIOR_RMS[config.prior] * window_gain
+            for parameter in self.env_proj.parameters():
+                nn.init.zeros_(parameter)  # a flat envelope, until initialize_envelope
+            # At first the network changes the prior hardly at all.
             nn.init.trunc_normal_(self.output_proj.weight, std=1e-3)
 
     def synthesise(self, mel: Tensor, prior: Tensor) -> Tensor:
@@ -190,14 +194,14 @@ class Generator(BaseGenerator):
         if self.config.output == "excitation":
             re, im = re / self.prior_gain, im / self.prior_gain
             d_re, d_im = self._refine_spectrum(re, im, mel)
-            # In bfloat16 the envelope would be off by percents after the exponential.
+            # In bfloat16 the exponential would make the envelope wrong by percents.
             with torch.autocast(mel.device.type, enabled=False):
                 envelope = torch.exp(self.env_proj(mel.to(self.env_proj.weight.dtype)))
             envelope = envelope.masked_fill(self._silent(mel), 0)
             re, im = envelope * (re + d_re), envelope * (im + d_im)
         elif self.config.use_logmag_phase:
             log_magnitude = 0.5 * torch.log((re**2 + im**2).clamp(min=MIN_POWER))
-            # a silent frame may come out of the FFT as -0: its phase is 0, not pi
+            # The FFT may turn a silent frame into -0. Adding 0 makes its phase 0 instead of pi.
             phase = torch.atan2(im, re + 0.0)
             log_magnitude, phase = self._refine_spectrum(log_magnitude, phase, mel)
             magnitude = torch.exp(log_magnitude.clamp(max=math.log(MAX_MAGNITUDE)))
@@ -207,24 +211,26 @@ class Generator(BaseGenerator):
         return self.stft.inverse(re, im).unsqueeze(1)
 
     def _refine_spectrum(self, a: Tensor, b: Tensor, mel: Tensor) -> tuple[Tensor, Tensor]:
-        """Two channels [B, F, T] of the prior's spectrum and the normalised mel to two refined
-        channels [B, F, T]."""
+        """Refine two channels [B, F, T] of the prior's spectrum, given the normalised mel."""
         channels = [a, b, self.prior_proj(a), self.prior_proj(b), self.cond_proj(mel)]
         refined = self.refine(torch.stack(channels, dim=-1))  # [B, F, T, 5] -> [B, F, T, 2]
-        if refined.dtype == torch.bfloat16:  # under autocast; there is no transform of it
+        if refined.dtype == torch.bfloat16:  # under autocast; the inverse STFT cannot take it
             refined = refined.float()
         return refined[..., 0], refined[..., 1]
 
     def _silent(self, mel: Tensor) -> Tensor:
-        """[B, 1, T]: whether all bands of a normalised mel [B, n_mels, T] are at the floor; such
-        frames stay silent."""
+        """Whether all bands of a frame are at the floor, [B, 1, T]; such frames stay silent.
+
+        `mel` [B, n_mels, T] is normalised.
+        """
         silence = (self.mel_floor + FLOOR_TOLERANCE - self.mel_mean) / self.mel_scale
         return (mel <= silence[:, None]).all(dim=1, keepdim=True)
 
     @torch.no_grad()
     def initialize_envelope(self, features: FeatureConfig) -> None:
-        """Set `env_proj` to the envelope that a mel of this definition describes; call after
-        `set_normalization`.
+        """Set `env_proj` to the envelope that a mel defined by `features` describes.
+
+        It uses the mean and scale of the mel: call `set_normalization` before.
 
         Raises:
             ValueError: the model has no envelope, or `features` has other bands or another sample
@@ -234,10 +240,12 @@ class Generator(BaseGenerator):
             raise ValueError(
                 f"output={self.config.output!r}: only an 'excitation' model has an envelope"
             )
-        weight, bias = envelope_weights(self.config, features)
         weight, bias = (
             torch.as_tensor(x, dtype=torch.float32, device=self.mel_mean.device)
-            for x in (weight, bias)
+            for x in envelope_weights(self.config, features)
         )
-        self.env_proj.weight.copy_((weight * self.mel_scale).unsqueeze(-1))
-        self.env_proj.bias.copy_(bias + weight @ self.mel_mean)
+        normalised = {
+            "weight": (weight * self.mel_scale).unsqueeze(-1),
+            "bias": bias + weight @ self.mel_mean,
+        }
+        self.env_proj.load_state_dict(normalised)

@@ -15,8 +15,11 @@ from wavehax.nn.layers import Projection, init_weights
 
 
 class MultiStreamGenerator(BaseGenerator):
-    """MS-Wavehax: channels in are the mel projected for each stream, then [re0, im0, re1, im1,
-    ...]; out the latter."""
+    """MS-Wavehax with S streams.
+
+    Channels in are the mel projected for each stream, then the spectra re0, im0, re1, im1, ... of
+    the streams. Channels out are the refined spectra in the same order.
+    """
 
     def __init__(self, config: GeneratorConfig, log_floor: float = 0.0) -> None:
         super().__init__(

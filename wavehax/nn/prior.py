@@ -1,7 +1,7 @@
 """Prior waveforms synthesised from F0 (docs/design.md#prior), band-limited by construction.
 
-All functions are pure: F0 in, waveform out. F0 is held over the `hop_length` samples of its frame,
-and the phase is accumulated in float64 in cycles, so that long utterances keep their pitch.
+All functions are pure: F0 in, waveform out. F0 is held over the `hop_length` samples of its frame.
+The phase is accumulated in float64, in cycles, so that long utterances keep their pitch.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from wavehax.config import NOISE_STD, PRIOR_RMS
 
-_OVERSAMPLING = 8  # of the sawtooth
+_OVERSAMPLING = 8  # rate at which the sawtooth is made, over sample_rate
 _LOWPASS_WIDTH = 15  # zero crossings of the sinc on each side
 _LOWPASS_ROLLOFF = 0.99  # cutoff over sample_rate / 2
 
@@ -36,10 +36,11 @@ def make_prior(
         f0: [B, 1, T] in Hz, 0 where unvoiced.
         hop_length: samples per frame of F0.
         sample_rate: Hz.
-        noise: gaussian, of unit variance, [B, 1, T * hop_length]; True: drawn; False: none (`noise`
-            is then 0).
-        phase: [B], initial phases in cycles; True: drawn uniformly; False: 0.
-        unvoiced_std: standard deviation of the noise in unvoiced frames; None: as in voiced ones.
+        noise: gaussian of unit variance, [B, 1, T * hop_length]. True draws it; False leaves it
+            out.
+        phase: initial phases in cycles, [B]. True draws them uniformly; False makes them 0.
+        unvoiced_std: standard deviation of the noise in unvoiced frames. With None it is that of
+            voiced ones.
 
     Returns:
         float32 [B, 1, T * hop_length].
@@ -68,11 +69,13 @@ def noise_std(kind: str, f0: Tensor, hop_length: int, unvoiced_std: float | None
 
 
 def phase_in_cycles(f0: Tensor, shift: Tensor, hop_length: int, sample_rate: int) -> Tensor:
-    """Phase shift + sum_{m <= n} f0[m] / sample_rate in cycles, wrapped to [-0.5, 0.5]: [B, 1, T *
-    hop_length]."""
+    """Phase at every sample in cycles, wrapped to [-0.5, 0.5], [B, 1, T * hop_length].
+
+    At sample n it is shift + sum_{m <= n} f0[m] / sample_rate, where f0[m] is F0 at sample m.
+    """
     step = f0 / sample_rate  # [B, 1, T]
     advance = step * hop_length
-    advance = advance - advance.floor()  # whole cycles would cost the fraction its digits
+    advance = advance - advance.floor()  # adding up whole cycles would round the fraction
     before = torch.cumsum(advance, dim=-1) - advance + shift
     samples = torch.arange(1, hop_length + 1, dtype=f0.dtype, device=f0.device)
     # [B, 1, T, hop_length]
@@ -95,7 +98,7 @@ def weighted_sine_sum(cycles: Tensor, count: Tensor) -> Tensor:
     numerator = 0.5 * torch.sin(angle) * torch.cos(half) - middle * torch.cos(angle) * torch.sin(
         half
     )
-    # Towards 0 the two terms cancel; the first term of the series is then right to angle^2 / 10.
+    # Near 0 the two terms cancel. The first term of the series is then right to angle^2 / 10.
     series = 2 * half * _sum_of_squares(count)
     return torch.where(angle.abs() < 1e-3, series, numerator / (2 * torch.sin(half) ** 2))
 
@@ -114,11 +117,11 @@ def _pcph(f0: Tensor, shift: Tensor, hop_length: int, sample_rate: int) -> Tenso
 
 
 def _pcph_linear_decay(f0: Tensor, shift: Tensor, hop_length: int, sample_rate: int) -> Tensor:
-    """Harmonic k has amplitude proportional to 1 - k * f0 / (sample_rate / 2)."""
+    """Harmonics k = 1, 2, ... with amplitudes proportional to 1 - k * f0 / (sample_rate / 2)."""
     relative = f0 / (sample_rate / 2)
     count = _num_harmonics(f0, sample_rate)
     power = relative**2 * _sum_of_squares(count) - relative * count * (count + 1) + 1 / relative
-    # power is 0 at f0 = sample_rate / 2 alone, where the one harmonic has amplitude 0.
+    # `power` is 0 only at f0 = sample_rate / 2, where the one harmonic has amplitude 0.
     amplitude = torch.where(
         (f0 > 0) & (power > 0), PRIOR_RMS["pcph_linear_decay"] * torch.sqrt(2 / power), 0.0
     )
@@ -132,9 +135,9 @@ def _pcph_linear_decay(f0: Tensor, shift: Tensor, hop_length: int, sample_rate: 
 
 
 def _num_harmonics(f0: Tensor, sample_rate: int) -> Tensor:
-    """Harmonics of `f0` up to half the sample rate; 0 where unvoiced."""
-    # A number over a tensor is computed as a product with the reciprocal: that loses a harmonic
-    # just at the limit.
+    """Number of harmonics of `f0` up to half the sample rate; 0 where unvoiced."""
+    # PyTorch divides a number by a tensor by multiplying with the reciprocal. That would lose a
+    # harmonic just at the limit.
     return torch.where(f0 > 0, torch.floor(torch.full_like(f0, sample_rate / 2) / f0), 0.0)
 
 
@@ -145,11 +148,11 @@ def _sine(f0: Tensor, shift: Tensor, hop_length: int, sample_rate: int) -> Tenso
 
 
 def _sawtooth(f0: Tensor, shift: Tensor, hop_length: int, sample_rate: int) -> Tensor:
-    """2 * frac(phase) - 1 made at 8 times the sample rate, low-passed and decimated."""
+    """2 * frac(phase) - 1, made at 8 times the sample rate, low-passed and decimated."""
     hop = hop_length * _OVERSAMPLING
     cycles = phase_in_cycles(f0, shift, hop, sample_rate * _OVERSAMPLING)
-    # A period of a whole number of samples ends exactly on the jump: the shift keeps rounding from
-    # choosing its side.
+    # A period of a whole number of samples ends exactly on the jump. The offset keeps rounding from
+    # choosing the side.
     cycles = cycles + 1e-9
     wave = torch.where(
         (f0 > 0).repeat_interleave(hop, dim=-1), 2 * (cycles - cycles.floor()) - 1, 0.0
@@ -159,11 +162,14 @@ def _sawtooth(f0: Tensor, shift: Tensor, hop_length: int, sample_rate: int) -> T
 
 
 def decimation_filter(device: torch.device) -> tuple[Tensor, int, int]:
-    """Hann-windowed sinc [1, 1, taps] around each output instant, and the inputs it sees before and
-    after that instant.
+    """Hann-windowed sinc that decimates the sawtooth.
 
-    Decimates as torchaudio's "sinc_interp_hann" resampling with lowpass_filter_width 15 and rolloff
-    0.99.
+    It is the filter of torchaudio's "sinc_interp_hann" resampling with lowpass_filter_width 15 and
+    rolloff 0.99.
+
+    Returns:
+        The filter [1, 1, taps], and how many input samples it sees before and after the instant of
+        an output.
     """
     before = math.ceil(_LOWPASS_WIDTH * _OVERSAMPLING / _LOWPASS_ROLLOFF)
     after = before + _OVERSAMPLING - 1

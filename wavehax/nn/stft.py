@@ -1,6 +1,6 @@
 """Short-time Fourier transforms with one frame per hop (docs/design.md#stft).
 
-Beside them the log magnitudes of windows that lie inside a waveform.
+`log_magnitude` is for losses and discriminators, whose windows lie inside a waveform.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 MIN_POWER = 1e-8
-"""Added to the power of a bin: magnitudes below 1e-4 of a full-scale noise count as silence."""
+"""Added to the power of a bin: magnitudes below 1e-4 times that of full-scale noise are silence."""
 
 
 def log_magnitude(wave: Tensor, window: Tensor, hop_length: int) -> Tensor:
-    """The natural log of the magnitude of single bins, for noise of RMS 1 about 0.
+    """The natural log of the magnitude of single bins; for noise of RMS 1 it is about 0.
 
     Args:
         wave: [B, N], N >= n_fft; windows lie inside, nothing is padded.
@@ -26,15 +26,16 @@ def log_magnitude(wave: Tensor, window: Tensor, hop_length: int) -> Tensor:
     """
     n_fft = len(window)
     spectrum = torch.stft(wave, n_fft, hop_length, window=window, center=False, return_complex=True)
-    power = (spectrum.real**2 + spectrum.imag**2) / (3 / 8 * n_fft)  # by the energy of the window
+    window_energy = 3 / 8 * n_fft
+    power = (spectrum.real**2 + spectrum.imag**2) / window_energy
     return 0.5 * torch.log(power + MIN_POWER)
 
 
 class STFT(nn.Module):
     """STFT and its inverse with a periodic Hann window of `n_fft` samples.
 
-    Unlike `torch.stft` a signal of T * hop_length samples has T frames, frame t centred on the
-    middle of hop t.
+    Unlike in `torch.stft`, a signal of T * hop_length samples has T frames, and frame t is centred
+    on the middle of hop t.
     """
 
     window: Tensor
@@ -56,8 +57,8 @@ class STFT(nn.Module):
     def inverse(self, re: Tensor, im: Tensor) -> Tensor:
         """Transform real and imaginary parts [B, F, T] to [B, T * hop_length].
 
-        The overlap-added windowed frames are divided by the overlap-added squared window of the
-        frames that exist.
+        The windowed frames are overlap-added, and the sum is divided by that of the squared windows
+        of the frames that exist.
         """
         frames = torch.fft.irfft(torch.complex(re, im), n=self.n_fft, dim=1) * self.window[:, None]
         envelope = (self.window**2)[None, :, None].expand(1, -1, re.shape[-1])

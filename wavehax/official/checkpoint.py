@@ -1,5 +1,7 @@
-"""Checkpoints of the authors' training as PyTorch wrote them: the generator's tensors; nothing in
-them is executed."""
+"""Reads the generator's tensors from a checkpoint of the authors' training, as PyTorch wrote it.
+
+Nothing in a checkpoint is executed.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +25,10 @@ _CONFIG_CLASSES = (
     "builtins.list",
     "builtins.int",
 )
-"""What an OmegaConf list such as the optimiser's `betas`, beside the weights, is made of in the
-pickle."""
+"""Classes in the pickle of an OmegaConf list.
+
+The optimiser's `betas`, which lie beside the weights, are one.
+"""
 
 
 def read_generator_state(path: Path) -> dict[str, np.ndarray]:
@@ -47,23 +51,26 @@ def read_generator_state(path: Path) -> dict[str, np.ndarray]:
 
 
 def _as_array(path: Path, name: str, tensor: Any) -> np.ndarray:
-    """A dense tensor on the CPU; float32 where it is of any floating type, as numpy has no
-    bfloat16."""
+    """A dense tensor on the CPU as an array.
+
+    Any floating type becomes float32, as numpy has no bfloat16.
+    """
     try:
         tensor = tensor.detach()
         return (tensor.float() if tensor.is_floating_point() else tensor).numpy()
     except (TypeError, RuntimeError) as error:
-        # sparse, quantised, without values (device meta), ...
+        # It is sparse, quantised, without values (on the device "meta"), ...
         raise ModelError(
             f"{path}: tensor {name} is {tensor.dtype}, {tensor.layout} on {tensor.device}:"
-            " expected a dense one of"
-            f" numbers ({one_line(error)})"
+            f" expected a dense one of numbers ({one_line(error)})"
         ) from error
 
 
 class _Unread(dict):
-    """Stands where a checkpoint holds an object that is not needed: takes any arguments and state,
-    and keeps none."""
+    """Takes the place of an object in a checkpoint that is not needed.
+
+    It accepts any arguments and state, and keeps none.
+    """
 
     def __new__(cls, *arguments: Any) -> _Unread:
         return super().__new__(cls)

@@ -45,7 +45,7 @@ _REQUIRED = {
     "WavehaxGenerator": _COMMON | {"prior_type"},
     "MultiScaleWavehaxGenerator": _COMMON | {"prior_type", "decomposer", "num_splits"},
 }
-_DEFAULTS: dict[str, dict[str, Any]] = {  # of the authors' constructors
+_DEFAULTS: dict[str, dict[str, Any]] = {  # the other arguments of the authors' constructors
     "WavehaxGenerator": {
         "drop_prob": 0.0,
         "use_layer_norm": True,
@@ -57,9 +57,10 @@ _DEFAULTS: dict[str, dict[str, Any]] = {  # of the authors' constructors
 _STREAM_FILTERS = {"MultiStream1d": "learned", "PQMF": "pqmf", "DWT1d": "dwt"}
 
 _DERIVED = re.compile(
-    r"stft\.(window|window_envelope|enframe_kernel)|decomposer\.(updown_filter|lpf|hpf)|.*\.num_batches_tracked"
+    r"stft\.(window|window_envelope|enframe_kernel)"
+    r"|decomposer\.(updown_filter|lpf|hpf)|.*\.num_batches_tracked"
 )
-"""State that follows from the configuration, or that inference does not need."""
+"""Names of state that follows from the configuration, or that inference does not need."""
 _RENAMED = (
     (re.compile(r"norm\.gamma$"), "norm.weight"),
     (re.compile(r"norm\.beta$"), "norm.bias"),
@@ -68,7 +69,7 @@ _RENAMED = (
 )
 
 _FEATURES_OF = {(24000, 240, 100): "wavehax-24k", (48000, 480, 100): "wavehax-48k"}
-"""The mel that the authors' recipes make, by sample rate in Hz, hop in samples, and bands."""
+"""Mel of the authors' recipes, by sample rate in Hz, hop in samples, and number of bands."""
 
 
 def import_official(
@@ -80,17 +81,20 @@ def import_official(
     """Read an official checkpoint. Needs torch and PyYAML.
 
     Args:
-        checkpoint: the authors' `checkpoint-*steps.pkl`; read with `weights_only=True`, so nothing
-            in it is executed.
+        checkpoint: the authors' `checkpoint-*steps.pkl`. It is read with `weights_only=True`, so
+            that nothing in it is executed.
         config: YAML with `_target_` and the constructor's arguments, at the top or under
             `generator` (as the authors' training writes its `config.yaml`).
-        stats: .npz with `mean` and `scale` [n_mels] of the training mels; None: the mel given to
-            the model is normalised already.
-        features: name of a preset, or a YAML file with the fields of FeatureConfig; None: the one
-            the authors' recipes use at this sample rate and hop.
+        stats: .npz with `mean` and `scale` [n_mels] of the training mels. None is for models whose
+            mel is normalised before they get it.
+        features: name of a preset, or a YAML file with the fields of FeatureConfig. None is the
+            mel of the authors' recipes with this sample rate, hop and number of bands.
+
+    Returns:
+        the model, ready for `wavehax.checkpoint.save_model`.
 
     Raises:
-        ModelError: a file that cannot be read, or does not describe exactly one of our models.
+        ModelError: a file cannot be read, or does not describe exactly one of our models.
         ModuleNotFoundError: torch or PyYAML is missing.
     """
     values = _read_yaml(Path(config))
@@ -113,21 +117,23 @@ def import_official(
 def convert_official(
     config: Mapping[str, Any], weights: Mapping[str, np.ndarray]
 ) -> tuple[GeneratorConfig, dict[str, np.ndarray]]:
-    """Our configuration and weights for those of the authors' generator.
+    """Convert configuration and weights of the authors' generator to ours.
 
     Args:
         config: `_target_` and the constructor's arguments.
         weights: the generator's state by the authors' names.
 
     Returns:
-        the configuration, and float32 tensors as `parameter_shapes` names them; `mel_mean` is 0 and
+        the configuration, and float32 tensors as `parameter_shapes` names them. `mel_mean` is 0 and
         `mel_scale` 1.
 
     Raises:
-        ModelError: an argument, a class or a tensor that has no place, or a place without a tensor.
+        ModelError: an argument, a class or a tensor of theirs has no place in ours, or a place of
+            ours gets no tensor.
     """
     generator = _generator_config(config)
-    if generator.num_blocks > len(weights):  # before a hostile number of blocks costs any time
+    # Refuses a hostile number of blocks before it costs time.
+    if generator.num_blocks > len(weights):
         raise ModelError(
             f"num_blocks={generator.num_blocks}, but the checkpoint has {len(weights)} tensors"
         )
@@ -155,7 +161,7 @@ def convert_official(
 
 
 def _weights_of_ours(generator: GeneratorConfig) -> dict[str, np.ndarray]:
-    """The tensors that a checkpoint of theirs does not hold."""
+    """The tensors that the authors' checkpoints do not hold."""
     n_mels = generator.n_mels
     weights = {"mel_mean": np.zeros(n_mels, np.float32), "mel_scale": np.ones(n_mels, np.float32)}
     if generator.num_streams > 1 and generator.stream_filter == "dwt":
@@ -168,10 +174,10 @@ def _weights_of_ours(generator: GeneratorConfig) -> dict[str, np.ndarray]:
 def haar_packet(num_streams: int) -> np.ndarray:
     """The Haar wavelet packet as filters, float32 [num_streams, num_streams], rows orthonormal.
 
-    Every band is split into (low, high) = (a + b, a - b)/sqrt(2), which take its place: LL, LH, HL,
-    HH for four.
+    Every band is split into (low, high) = (a + b, a - b) / sqrt(2), which take its place. Four
+    bands are thus in the order LL, LH, HL, HH.
     """
-    spectrum = np.eye(num_streams)  # one unit impulse a row, taken through the splits
+    spectrum = np.eye(num_streams)  # a unit impulse in each row, which goes through the splits
     bands = [spectrum]
     while len(bands) < num_streams:
         bands = [(b[:, ::2] + sign * b[:, 1::2]) / math.sqrt(2) for b in bands for sign in (1, -1)]
@@ -234,8 +240,7 @@ def _pair(kernel_size: Any) -> Any:
 
 
 def _reshaped(name: str, value: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """`value` as float32 of `shape`, where the two differ by axes of length 1 alone: [o, i, 1, 1]
-    and [1, C, 1, 1]."""
+    """`value` as float32 of `shape`; the two may differ by axes of length 1, as [o, i, 1, 1]."""
     squeezed, expected = ([n for n in axes if n != 1] for axes in (value.shape, shape))
     if value.dtype.kind != "f" or squeezed != expected:
         raise ModelError(
@@ -251,8 +256,8 @@ def _feature_config(features: str | None, generator: GeneratorConfig) -> Feature
     if name is None:
         raise ModelError(
             f"no preset has {key[2]} bands at hop {key[1]}, {key[0]} Hz: name the mel with"
-            " --features, one of"
-            f" {', '.join(FEATURES)} or a YAML file with the fields of FeatureConfig"
+            f" --features, one of {', '.join(FEATURES)} or a YAML file with the fields of"
+            " FeatureConfig"
         )
     return FEATURES[name] if name in FEATURES else _read_features(Path(name))
 
@@ -260,8 +265,7 @@ def _feature_config(features: str | None, generator: GeneratorConfig) -> Feature
 def _read_features(path: Path) -> FeatureConfig:
     try:
         features = from_dict(FeatureConfig, _read_yaml(path))
-        # YAML can spell half a surrogate pair, and a model file cannot hold it
-        features.name.encode()
+        features.name.encode()  # YAML can spell half a surrogate pair, which no model file holds
     except (ConfigError, TypeError, OverflowError, UnicodeError) as error:
         raise ModelError(f"{path}: {one_line(error)}") from error
     return features

@@ -1,4 +1,7 @@
-"""Training: prepared arrays in, a model file out. Needs the extra [train]."""
+"""Training: prepared arrays in, a model file out.
+
+Needs the extra [train].
+"""
 
 from __future__ import annotations
 
@@ -11,18 +14,18 @@ def run(config: str | os.PathLike[str], *overrides: str) -> None:
 
     Args:
         config: a YAML file.
-        overrides: `key=value` or `section.key=value`, in place of what it says.
+        overrides: `key=value` or `section.key=value`, each of which replaces a value of the file.
 
     Raises:
-        ValueError, OSError: the configuration, the prepared data or the checkpoint is not as
-            expected.
+        OSError: the configuration, the prepared data or a checkpoint cannot be read.
+        ValueError: one of them is not as expected.
     """
     from wavehax.data.segments import prepared_manifest
     from wavehax.train.load import load_config
     from wavehax.train.loop import Trainer
 
     values = load_config(Path(config), overrides)
-    # which is not read before data and models are there
+    # Checked now, since the monitor reads it only after data and models are loaded.
     if values.monitor.every_steps and values.monitor.validation:
         prepared_manifest(Path(values.monitor.validation), values.feature_config)
     Trainer(values).run()

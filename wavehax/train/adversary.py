@@ -1,9 +1,10 @@
-"""The adversary of a run: discriminators, their optimiser and what they make of pairs of waves."""
+"""The adversary of a run: discriminators, their optimiser and their judgement of pairs of waves."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -19,17 +20,20 @@ from wavehax.train.losses import (
 )
 from wavehax.train.optim import cosine, discriminator_optimizer, ramp, set_learning_rate
 
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
 
 class Adversary:
-    """Both sides of a step come from one pass of the discriminators over recordings and outputs.
+    """Discriminators that learn beside a generator and give it gradients.
 
-    Generator and discriminators are then updated at the same time, each against the other as it was
-    before. In the first `alone_steps` the discriminators learn against a generator that stands
-    still.
+    One pass of the discriminators over recordings and outputs serves both. Generator and
+    discriminators are then updated at the same time, each against the other as it was before. In
+    the first `alone_steps` the discriminators learn and the generator stands still.
     """
 
     def __init__(
-        self, config: AdversaryConfig, fabric: Any, max_steps: int, sample_rate: int
+        self, config: AdversaryConfig, fabric: Fabric, max_steps: int, sample_rate: int
     ) -> None:
         self.config, self.max_steps = config, max_steps
         preset = DiscriminatorConfig.preset(config.discriminator)
@@ -37,9 +41,10 @@ class Adversary:
         self.model = fabric.setup_module(self.bare, move_to_device=True)
         captured = distributed.on_one_gpu(fabric)
         self.optimizer = discriminator_optimizer(self.bare, config, captured)
-        self.scale = torch.zeros((), device=fabric.device)  # of the generator's adversarial losses
+        self.scale = torch.zeros((), device=fabric.device)  # weight of the adversarial losses
 
     def active(self, step: int) -> bool:
+        """Whether the discriminators take part in this step."""
         return step >= self.config.start_step
 
     def alone(self, step: int) -> bool:
@@ -48,15 +53,16 @@ class Adversary:
         return start <= step < start + self.config.alone_steps
 
     def set_weights(self, step: int) -> None:
-        """Set the weight of the generator's adversarial losses in a step in which it is active."""
+        """Set the weight of the generator's adversarial losses, from 0 to 1, in an active step."""
         first = self.config.start_step + self.config.alone_steps
         self.scale.fill_(ramp(step, first, self.config.ramp_steps))
 
     def set_learning_rate(self, step: int, won: float) -> None:
         """Set the learning rate of a step in which the win rate was `won`.
 
-        It falls linearly from all of it at `win_rate` to nothing half-way between there and 1, so
-        that a discriminator that wins too often waits for the generator.
+        Up to the configured `win_rate` it is that of the schedule. Above, it falls linearly to 0
+        half-way to a win rate of 1, so that discriminators that win too often wait for the
+        generator.
         """
         config = self.config
         rate = config.learning_rate * cosine(step, config.start_step, self.max_steps)
@@ -70,11 +76,12 @@ class Adversary:
 
         Args:
             real: recordings, [B, 1, N].
-            wave: what the generator made of them, [B, 1, N].
+            wave: outputs of the generator for them, [B, 1, N].
+            parts: in how many parts the batch passes.
 
         Returns:
             The gradient of the generator's weighted adversarial losses with respect to `wave`, and
-            what is logged: losses, the win rate, and the loss of each sub-discriminator.
+            the numbers for the log: losses, the win rate, and the loss of each sub-discriminator.
         """
         config = self.config
         fake = wave.detach().requires_grad_()
@@ -84,8 +91,10 @@ class Adversary:
             *(output.float().chunk(2) for output in outputs), strict=True
         )
         halves = [[feature_map.float().chunk(2) for feature_map in part] for part in maps]
-        sides = ([[half[side] for half in part] for part in halves] for side in (0, 1))
-        matching = feature_matching_loss(*sides, normalized=config.normalize_features)
+        real_maps, fake_maps = (
+            [[half[side] for half in part] for part in halves] for side in (0, 1)
+        )
+        matching = feature_matching_loss(real_maps, fake_maps, config.normalize_features)
         adversarial = generator_loss(fake_outputs, config.loss)
         weighted = config.adversarial_weight * adversarial + config.feature_weight * matching
         (gradient,) = torch.autograd.grad(self.scale * weighted, fake, retain_graph=True)
@@ -96,16 +105,14 @@ class Adversary:
         terms["win_rate"] = win_rate(real_outputs, fake_outputs, config.loss)
         return gradient, terms | self._scales(real_outputs, fake_outputs)
 
-    def _scales(self, real: tuple[Tensor, ...], fake: tuple[Tensor, ...]) -> dict[str, Tensor]:
-        """The loss of each sub-discriminator, by what it looks at."""
-        pairs = zip(self.bare.config.names, real, fake, strict=True)
-        return {
-            f"discriminator_{name}": sum(
-                discriminator_loss([a.detach()], [b.detach()], self.config.loss)
-            )
-            for name, a, b in pairs
-        }
+    def _scales(self, real: Sequence[Tensor], fake: Sequence[Tensor]) -> dict[str, Tensor]:
+        """The loss of each sub-discriminator, under its name in the log."""
+        losses = {}
+        for name, a, b in zip(self.bare.config.names, real, fake, strict=True):
+            of_real, of_fake = discriminator_loss([a.detach()], [b.detach()], self.config.loss)
+            losses[f"discriminator_{name}"] = of_real + of_fake
+        return losses
 
     def clip(self) -> Tensor:
-        """Clip the discriminators' gradients; returns their norm before."""
+        """Clip the discriminators' gradients, and return their norm before."""
         return nn.utils.clip_grad_norm_(self.bare.parameters(), self.config.max_grad_norm)

@@ -1,7 +1,7 @@
-"""A model file whose weights are the weighted mean of those of other models.
+"""A model file whose weights are the weighted mean of the weights of other models.
 
-Models of which one was trained from the other lie so near to each other that what lies between them
-speaks too, with some of the merits of each. Models trained apart do not.
+If one model was trained from the other, both are so near to each other that a mean of them speaks
+too, with some of the merits of each. A mean of models trained apart does not.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from wavehax.vocoder import Vocoder
 if TYPE_CHECKING:
     from wavehax.data.config import DataConfig
 
-_MAX_SUM_ERROR = 1e-6
-_TRIAL_FRAMES, _TRIAL_F0 = 50, 150.0  # frames and Hz of what a new model must be able to say
-_SEED = 0  # of the segments on which batch norms are measured
+_MAX_SUM_ERROR = 1e-6  # by which the sum of the weights may differ from 1
+_TRIAL_FRAMES, _TRIAL_F0 = 50, 150.0  # frames and F0 in Hz of the trial of a new model
+_SEED = 0  # decides on which segments batch norms are measured
 
 
 def average(
@@ -44,16 +44,16 @@ def average(
     where PyTorch is installed, to compute what PyTorch does.
 
     Args:
-        names: two or more models, by what `wavehax.load` takes.
-        weights: of each of them, 0 to 1; their sum is 1 to within 1e-6.
+        names: two or more models, named as for `wavehax.load`.
+        weights: the weight of each model, 0 to 1; their sum is 1 to within 1e-6.
         out: the model file.
         data: a prepared folder, on which the statistics of batch norms are measured under the new
             weights, as `wavehax package` does. Segments are drawn as they were for the training of
-            the first model whose provenance tells, or else by the defaults of DataConfig. None: the
-            statistics are averaged as all other tensors are. Where models have no batch norms, the
-            folder is not read.
-        card: provenance to add, of any names but `average`.
-        force: replace `out` where it exists.
+            the first model whose provenance says how, or else by the defaults of DataConfig. With
+            None the statistics are averaged as all other tensors are. If the models have no batch
+            norms, the folder is not read.
+        card: provenance to add, under any names but `average`.
+        force: whether to replace `out` where it exists.
 
     Returns:
         The model, as read back from `out`. Its provenance names the models, with their weights and
@@ -61,8 +61,8 @@ def average(
 
     Raises:
         OSError: a file is missing or cannot be written, or `out` exists and `force` is not set.
-        ValueError: as `mean_model`; a model or the folder is not as expected; or the engine cannot
-            run the new model, or computes something else than PyTorch.
+        ValueError: as `mean_model`; a model or the folder is not as expected; the engine cannot run
+            the new model, or computes something else than PyTorch.
         ModuleNotFoundError: `data` is given, and PyTorch is not installed.
     """
     refuse_existing(out, force)
@@ -70,8 +70,9 @@ def average(
     export = _export_module(required=data is not None)
     models = [load_model(model_path(name)) for name in names]
     model = mean_model([str(name) for name in names], models, weights)
-    measured = data is not None and "batch" in (model.generator.norm, model.generator.outer_norm)
-    if measured:
+    measured = False
+    if data is not None and _has_batch_norm(model):
+        measured = True
         generator = export.generator_of(model)
         export.measure_batch_norm(generator, _segments(models, data), model.features, _SEED)
         model.weights = export.weights_of(generator)
@@ -84,6 +85,10 @@ def average(
         else:
             export.verify(written, export.generator_of(model))
     return written
+
+
+def _has_batch_norm(model: Model) -> bool:
+    return "batch" in (model.generator.norm, model.generator.outer_norm)
 
 
 def check_weights(weights: Sequence[float], count: int) -> None:
@@ -103,12 +108,12 @@ def check_weights(weights: Sequence[float], count: int) -> None:
 def mean_model(names: Sequence[str], models: Sequence[Model], weights: Sequence[float]) -> Model:
     """The weighted mean of models, without provenance.
 
-    Every tensor of the generators is averaged, statistics of batch norms among them: sums in
-    float64, divided by the sum of the weights. The predictor of F0 is that of the first model that
+    Every tensor of the generators is averaged, statistics of batch norms too. Sums are in float64
+    and are divided by the sum of the weights. The predictor of F0 is that of the first model that
     has one.
 
     Args:
-        names: what messages call the models.
+        names: of the models, for messages.
         models: two or more, of one shape, mel and normalisation.
         weights: as `average` takes them.
 
@@ -132,7 +137,7 @@ def mean_model(names: Sequence[str], models: Sequence[Model], weights: Sequence[
 
 
 def _check_alike(first_name: str, first: Model, name: str, model: Model) -> None:
-    """Raise ModelError for the first thing that must be the same in both and is not."""
+    """Raise ModelError for the first field that differs and must not."""
     for section in ("generator", "features"):
         theirs, ours = to_dict(getattr(model, section)), to_dict(getattr(first, section))
         for field, value in ours.items():
@@ -140,11 +145,12 @@ def _check_alike(first_name: str, first: Model, name: str, model: Model) -> None
                 found = f"{section}.{field}={theirs[field]}"
                 raise ModelError(f"{name}: {found}: expected {value}, as {first_name} has")
     for field in ("mel_mean", "mel_scale"):
-        theirs, ours = model.weights[field], first.weights[field]
-        if (theirs != ours).any():
-            band = int(np.argmax(theirs != ours))
-            found = f"{field}[{band}]={theirs[band]:.9g}"
-            raise ModelError(f"{name}: {found}: expected {ours[band]:.9g}, as {first_name} has")
+        differs = model.weights[field] != first.weights[field]
+        if differs.any():
+            band = int(np.argmax(differs))
+            found = f"{field}[{band}]={model.weights[field][band]:.9g}"
+            expected = f"{first.weights[field][band]:.9g}"
+            raise ModelError(f"{name}: {found}: expected {expected}, as {first_name} has")
 
 
 def _provenance(
@@ -160,7 +166,7 @@ def _provenance(
         for i, (name, weight, model) in enumerate(zip(names, weights, models, strict=True), 1)
     }
     details: dict[str, Any] = {"models": parts}
-    if "batch" in (models[0].generator.norm, models[0].generator.outer_norm):
+    if _has_batch_norm(models[0]):
         details["batch_norm"] = "measured" if measured else "averaged"
     donor = next((model.provenance for model in models if model.f0 is not None), {})
     f0 = {"f0": donor["f0"]} if "f0" in donor else {}
@@ -175,7 +181,7 @@ def _short_name(name: str | os.PathLike[str]) -> str:
 
 
 def _export_module(required: bool) -> Any:
-    """wavehax.train.export, or None where PyTorch is not installed and it is not required."""
+    """Import wavehax.train.export; None where PyTorch is not installed and not required."""
     try:
         from wavehax.train import export
     except ModuleNotFoundError as error:
@@ -187,7 +193,7 @@ def _export_module(required: bool) -> Any:
 
 
 def _segments(models: Sequence[Model], folder: Path) -> DataConfig:
-    """Segments of the folder, drawn as for the training of the first model that tells how."""
+    """Segments of the folder, drawn as for the training of the first model that says how."""
     from wavehax.data.config import DataConfig
 
     found = next(filter(None, (_training_data(model.provenance) for model in models)), {})
@@ -195,7 +201,7 @@ def _segments(models: Sequence[Model], folder: Path) -> DataConfig:
 
 
 def _training_data(provenance: Any) -> dict[str, Any] | None:
-    """The section `data` that `wavehax package` has left in a provenance, or in one within it."""
+    """The section `data` that `wavehax package` wrote into a provenance, or into one inside it."""
     match provenance:
         case {"training": {"data": dict() as data}}:
             return data

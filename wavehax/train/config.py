@@ -1,4 +1,7 @@
-"""What a training run is: frozen dataclasses read from a YAML file, unknown keys refused."""
+"""The configuration of a training run: frozen dataclasses read from a YAML file.
+
+Unknown keys are refused.
+"""
 
 from __future__ import annotations
 
@@ -19,19 +22,23 @@ DISCRIMINATORS = ("univnet", "light", "spectral", "log", "log_light")
 class LossConfig:
     """Spectral scores, each the mean over its resolutions (wavehax.train.losses).
 
-    The paper's is a mel L1 of one resolution, n_ffts (1024,) with n_mels (100,).
+    The paper has a mel L1 of one resolution, n_ffts (1024,) with n_mels (100,). Each hop is a
+    quarter of its window.
     """
 
-    mel_weight: float = 45.0  # of log-mels, beside the adversarial losses
-    n_ffts: tuple[int, ...] = (256, 512, 1024, 2048)  # samples; hops are a quarter
-    n_mels: tuple[int, ...] = (32, 64, 100, 160)  # bands of each
-    floor: float = 1e-5  # magnitude
-    log_weight: float = 0.0  # of log magnitudes of single bins
-    log_n_ffts: tuple[int, ...] = ()  # samples; hops are a quarter
+    mel_weight: float = 45.0  # weight of the score of log-mels; adversarial losses have about 1
+    n_ffts: tuple[int, ...] = (256, 512, 1024, 2048)  # samples, the windows of the mels
+    n_mels: tuple[int, ...] = (32, 64, 100, 160)  # bands of the mel with each window
+    floor: float = 1e-5  # least magnitude in a mel
+    log_weight: float = 0.0  # weight of the score of log magnitudes of single bins
+    log_n_ffts: tuple[int, ...] = ()  # samples, its windows
+    log_from: float = 0.0  # Hz, the lowest bin that it compares
     repulsion: float = 0.0  # 1: two outputs a segment must differ as recordings do; 0: one output
     repulsion_from: float = 0.0  # Hz, the lowest band in which they must
-    unvoiced_weight: float = 0.0  # of complex spectra without a voice, from repulsion_from on
-    unvoiced_n_ffts: tuple[int, ...] = ()  # samples; hops are a quarter
+    low_weight: float = 1.0  # weight of the mel bands below repulsion_from
+    # Weight of the score of complex unvoiced spectra, which sees bins from repulsion_from on.
+    unvoiced_weight: float = 0.0
+    unvoiced_n_ffts: tuple[int, ...] = ()  # samples, its windows
 
     def __post_init__(self) -> None:
         windows = (("n_ffts", 4), ("n_mels", 1), ("log_n_ffts", 4), ("unvoiced_n_ffts", 4))
@@ -42,18 +49,20 @@ class LossConfig:
             for value in values:
                 check_count(f"loss.{name}", value, least)
         odd = [n_fft for n_fft in self.n_ffts if n_fft % 8]
-        if odd:  # a hop is a quarter, and window minus hop is padded alike on both sides
+        if odd:  # half of window minus hop, which is 3/8 of the window, is padded on either side
             raise ConfigError(f"loss.n_ffts={odd[0]}: expected a multiple of 8")
         check_number("loss.mel_weight", self.mel_weight, positive=True)
         check_number("loss.floor", self.floor, positive=True)
         check_number("loss.log_weight", self.log_weight)
+        check_number("loss.log_from", self.log_from)
+        check_number("loss.low_weight", self.low_weight, positive=True)
         check_number("loss.unvoiced_weight", self.unvoiced_weight)
         check_number("loss.repulsion", self.repulsion, most=1)
         check_number("loss.repulsion_from", self.repulsion_from)
         if len(self.n_ffts) != len(self.n_mels) or not self.n_ffts:
             raise ConfigError(
                 f"n_ffts={self.n_ffts}, n_mels={self.n_mels}:"
-                " expected as many of each, at least one"
+                " expected equally many of each, at least one"
             )
         for name in ("log", "unvoiced"):
             weight, n_ffts = getattr(self, f"{name}_weight"), getattr(self, f"{name}_n_ffts")
@@ -61,23 +70,25 @@ class LossConfig:
                 raise ConfigError(
                     f"loss.{name}_weight={weight}, {name}_n_ffts={n_ffts}: expected both or none"
                 )
+        if self.log_from and not self.log_weight:
+            raise ConfigError(f"loss.log_from={self.log_from}: expected 0 without loss.log_weight")
         if self.unvoiced_weight and not self.repulsion:
             raise ConfigError(
-                "loss.unvoiced_weight: expected 0 without loss.repulsion, it needs two outputs"
+                "loss.unvoiced_weight: expected 0 without loss.repulsion, as it needs two outputs"
             )
 
 
 @dataclass(frozen=True)
 class OptimizerConfig:
-    """AdamW of the generator, with linear warm-up and a cosine to zero at `max_steps`."""
+    """AdamW for the generator, with linear warm-up and a cosine to zero at `max_steps`."""
 
     learning_rate: float = 1e-3
     beta1: float = 0.8
     beta2: float = 0.99
     weight_decay: float = 0.0
     warmup_steps: int = 100
-    max_grad_norm: float = 10.0  # of the weighted sum of losses
-    ema_decay: float = 0.999  # of the averaged weights, which are the ones exported
+    max_grad_norm: float = 10.0  # greatest norm of the gradient of the weighted sum of losses
+    ema_decay: float = 0.999  # decay a step of the averaged weights, which are exported
 
     def __post_init__(self) -> None:
         check_number("optimizer.learning_rate", self.learning_rate, positive=True)
@@ -90,26 +101,28 @@ class OptimizerConfig:
 
 @dataclass(frozen=True)
 class AdversaryConfig:
-    """The discriminators, their losses and their AdamW; without this section a run has spectral
-    losses alone."""
+    """The discriminators, their losses and their AdamW.
+
+    Without this section a run has spectral losses alone.
+    """
 
     discriminator: str = "light"  # a preset of wavehax.nn.discriminators.DiscriminatorConfig
-    init_from: str = ""  # a run or a checkpoint whose discriminators these start from
-    from_hz: float = 0.0  # the lowest frequency that discriminators `log` see; others see all
+    init_from: str = ""  # a run or checkpoint, with whose discriminators these start
+    from_hz: float = 0.0  # the lowest frequency that the discriminators `log` see
     loss: str = "hinge"  # or "least_squares"
-    start_step: int = 0  # until then spectral losses alone
-    alone_steps: int = 0  # from then on the discriminators learn and the generator stands still
-    ramp_steps: int = 0  # after that, over which both weights below grow from 0
+    start_step: int = 0  # the first step with discriminators; until then spectral losses alone
+    alone_steps: int = 0  # steps from start_step on in which the generator stands still
+    ramp_steps: int = 0  # steps after those in which both weights below grow from 0
     adversarial_weight: float = 1.0
-    feature_weight: float = 2.0  # of feature matching
+    feature_weight: float = 2.0  # weight of feature matching
     normalize_features: bool = False  # each map's difference relative to the map's mean magnitude
     learning_rate: float = 2e-4  # cosine to zero at `max_steps`
-    # share of right judgements from which on the rate falls; 1: it never does
+    # Share of right judgements above which the learning rate falls; 1: it never does.
     win_rate: float = 1.0
     beta1: float = 0.8
     beta2: float = 0.99
     max_grad_norm: float = 10.0
-    # of the discriminators; "bf16" pays on GPUs, and on CPUs that have matrix units for it
+    # Precision of the discriminators; "bf16" pays on GPUs, and on CPUs with matrix units for it.
     precision: str = "fp32"
 
     def __post_init__(self) -> None:
@@ -136,12 +149,12 @@ class AdversaryConfig:
 
 @dataclass(frozen=True)
 class MonitorConfig:
-    """What a run tells while it goes on; TensorBoard reads it from the run_dir."""
+    """Samples for TensorBoard while a run goes on; it reads them from the run_dir."""
 
-    every_steps: int = 1000  # between samples; 0: none
-    # a prepared folder of held-out recordings; empty: samples are of training segments
+    every_steps: int = 1000  # steps between samples; 0: none
+    # A prepared folder of held-out recordings; if empty, samples are of training segments.
     validation: str = ""
-    # synthesised each time, of 3 s, or of the longest utterance where that is shorter
+    # Segments synthesised each time, of 3 s, or of the longest utterance where that is shorter.
     segments: int = 4
 
     def __post_init__(self) -> None:
@@ -162,18 +175,19 @@ class TrainConfig:
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     adversary: AdversaryConfig | None = None
     monitor: MonitorConfig = field(default_factory=MonitorConfig)
-    # a model (file, shipped name, ...) or another run, whose averaged weights are the first ones
+    # A model (file, shipped name, ...) or another run, with whose averaged weights this one starts.
     init_from: str = ""
-    precision: str = "fp32"  # of the generator; "bf16": matrix products and convolutions, for GPUs
-    # parts in which a batch passes, for less memory (batch norm then sees a part at a time)
+    # Precision of the generator; "bf16": that of matrix products and convolutions, for GPUs.
+    precision: str = "fp32"
+    # Parts in which a batch passes, for less memory. Batch norm then sees one part at a time.
     accumulate: int = 1
-    accelerator: str = "auto"  # "cpu", "cuda" or what there is
+    accelerator: str = "auto"  # "cpu", "cuda", or "auto" for a GPU if there is one
     devices: int = 1  # processes on this machine, each with a GPU or with CPU threads of its own
     num_nodes: int = 1  # machines
     seed: int = 0
     threads: int = 2  # CPU threads of each process
-    checkpoint_minutes: float = 3.0  # between checkpoints
-    keep_checkpoints: int = 2  # the newest ones
+    checkpoint_minutes: float = 3.0  # minutes between checkpoints
+    keep_checkpoints: int = 2  # how many checkpoints stay, the newest ones
 
     def __post_init__(self) -> None:
         if self.features not in FEATURES:
@@ -189,22 +203,8 @@ class TrainConfig:
         check_choice("accelerator", self.accelerator, ("auto", "cpu", "cuda"))
         for name in ("max_steps", "accumulate", "devices", "num_nodes", "keep_checkpoints"):
             check_count(name, getattr(self, name))
-        if self.adversary and self.adversary.start_step >= self.max_steps:
-            raise ConfigError(
-                f"adversary.start_step={self.adversary.start_step}: expected below"
-                f" max_steps={self.max_steps}"
-            )
-        if self.adversary and self.adversary.from_hz >= self.generator.sample_rate / 2:
-            raise ConfigError(
-                f"adversary.from_hz={self.adversary.from_hz}: expected below half the sample rate"
-            )
-        alone = self.adversary.start_step + self.adversary.alone_steps if self.adversary else 0
-        if alone >= self.max_steps:
-            raise ConfigError(
-                f"adversary.alone_steps={self.adversary.alone_steps}: no step is left for the"
-                " generator;"
-                f" expected start_step + alone_steps below max_steps={self.max_steps}"
-            )
+        if self.adversary:
+            self._check_adversary(self.adversary)
         parts = self.devices * self.num_nodes * self.accumulate
         if self.data.batch_size % parts:
             raise ConfigError(
@@ -215,8 +215,24 @@ class TrainConfig:
         check_count("seed", self.seed, 0)
         check_number("checkpoint_minutes", self.checkpoint_minutes, positive=True)
 
+    def _check_adversary(self, adversary: AdversaryConfig) -> None:
+        if adversary.start_step >= self.max_steps:
+            raise ConfigError(
+                f"adversary.start_step={adversary.start_step}: expected below"
+                f" max_steps={self.max_steps}"
+            )
+        if adversary.from_hz >= self.generator.sample_rate / 2:
+            raise ConfigError(
+                f"adversary.from_hz={adversary.from_hz}: expected below half the sample rate"
+            )
+        if adversary.start_step + adversary.alone_steps >= self.max_steps:
+            raise ConfigError(
+                f"adversary.alone_steps={adversary.alone_steps}: no step is left for the generator;"
+                f" expected start_step + alone_steps below max_steps={self.max_steps}"
+            )
+
     def _check_windows(self) -> None:
-        """Whether the losses' windows fit into what they hear of a segment."""
+        """Raise ConfigError unless the losses' windows fit into the samples that they hear."""
         frames, shift = self.data.segment_frames, self.data.shift_samples
         heard = frames * self.generator.hop_length - shift
         longest = max(self.loss.n_ffts)
@@ -248,19 +264,27 @@ _SECTIONS = {
 
 
 def config_from_dict(values: Mapping[str, Any]) -> TrainConfig:
-    """The configuration from nested plain values; `config_to_dict` makes them. A run without an
-    adversary has None."""
+    """Read the configuration from nested plain values, such as `config_to_dict` makes.
+
+    A run without an adversary has None there, or no such key.
+
+    Raises:
+        ConfigError: a field is unknown, missing or has a value that cannot be; the message names
+            it.
+    """
     given = {
         name: values[name]
         for name in _SECTIONS
         if name in values and (name, values[name]) != ("adversary", None)
     }
-    sections = {name: from_dict(_SECTIONS[name], value) for name, value in given.items()}
+    sections: dict[str, Any] = {
+        name: from_dict(_SECTIONS[name], value) for name, value in given.items()
+    }
     return from_dict(TrainConfig, {**values, **sections})
 
 
 def config_to_dict(config: TrainConfig) -> dict[str, Any]:
-    """Nested plain JSON types."""
+    """The configuration as nested plain JSON types."""
     values = {f.name: getattr(config, f.name) for f in dataclasses.fields(config)}
     return {
         name: to_dict(value) if name in _SECTIONS and value else value

@@ -1,23 +1,27 @@
 """Processes and devices, by Lightning Fabric.
 
-Fabric, because it leaves the loop to the caller and is one small package over torch.distributed: it
-starts the processes (or finds those that torchrun or a cluster has started), places modules and
-sums gradients, and no more here.
+Fabric starts the processes (or finds those that torchrun or a cluster has started), places modules
+and sums gradients. It was chosen because it leaves the loop to the caller and is one small package
+over torch.distributed.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 
 from wavehax.errors import optional_module
 from wavehax.train.config import TrainConfig
 
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
-def start(config: TrainConfig):
-    """A launched `Fabric`: in every process of the run, this returns in each.
+
+def start(config: TrainConfig) -> Fabric:
+    """Launch a `Fabric`; the call returns in every process of the run.
 
     Raises:
         ModuleNotFoundError: Fabric is not installed.
@@ -38,7 +42,7 @@ def start(config: TrainConfig):
     )
     torch.set_num_threads(config.threads)
     if accelerator == "cuda":
-        # TF32, as cuDNN has it by default: ten bits of mantissa
+        # Allows TF32 (ten bits of mantissa), as cuDNN does by default.
         torch.set_float32_matmul_precision("high")
         torch.backends.cudnn.benchmark = True  # batches are all of one shape
     fabric.launch()
@@ -51,14 +55,14 @@ def start(config: TrainConfig):
     return fabric
 
 
-def on_one_gpu(fabric: Any) -> bool:
+def on_one_gpu(fabric: Fabric) -> bool:
     """Whether the run is one process with a GPU, whose steps can be captured."""
     return fabric.device.type == "cuda" and fabric.world_size == 1
 
 
-def _fabric_class() -> type:
+def _fabric_class() -> type[Fabric]:
     try:
-        from lightning.fabric import Fabric  # where the whole of Lightning is installed
+        module = importlib.import_module("lightning.fabric")  # a part of Lightning, if that is here
     except ModuleNotFoundError:
-        return optional_module("lightning_fabric", "training", "wavehax[train]").Fabric
-    return Fabric
+        module = optional_module("lightning_fabric", "training", "wavehax[train]")
+    return module.Fabric

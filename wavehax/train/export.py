@@ -1,5 +1,7 @@
-"""A training checkpoint to a model file: the averaged weights, batch-norm statistics measured with
-them."""
+"""Export of a training checkpoint to a model file.
+
+It has the averaged weights, and batch-norm statistics measured with them.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +13,9 @@ import torch
 
 from wavehax.checkpoint import Model, load_model, save_model
 from wavehax.config import FeatureConfig
+from wavehax.data.batch import Batch
 from wavehax.data.config import DataConfig
-from wavehax.data.segments import Batch, SegmentDataset
+from wavehax.data.segments import SegmentDataset
 from wavehax.files.outputs import refuse_existing, replacing
 from wavehax.nn import BaseGenerator, build_generator
 from wavehax.nn.layers import BatchNorm
@@ -21,8 +24,10 @@ from wavehax.train.f0 import copy_predictor
 from wavehax.train.state import load_state, unflatten
 from wavehax.vocoder import Vocoder
 
-_MAX_ERROR = 1e-4  # of the largest sample
-_STATISTICS_BATCHES = 50  # 50 x 11 x 48 frames: 5 minutes of audio
+_MAX_ERROR = 1e-4  # largest difference between engine and PyTorch, the largest sample being 1
+# Batches over which statistics are averaged. With 11 segments of 48 frames, as the recipes have
+# them, they are 5 minutes of audio at 24 kHz.
+_STATISTICS_BATCHES = 50
 
 
 def export(
@@ -38,9 +43,16 @@ def export(
     `out` appears (or, with `force`, is replaced) only once the engine has been found to compute
     what PyTorch does.
 
-    Batch-norm statistics are averaged over training batches (read from the prepared folder that the
-    checkpoint names) under the averaged weights: those collected while training belong to other
-    weights. `f0_from` is a model file whose predictor of F0 goes into this one.
+    Batch-norm statistics are measured with the averaged weights, over training batches from the
+    prepared folder that the checkpoint names. Those collected while training belong to other
+    weights.
+
+    Args:
+        checkpoint: the folder of a training checkpoint.
+        out: the model file.
+        provenance: where the model comes from, any JSON types.
+        f0_from: a model file whose predictor of F0 goes into this one.
+        force: whether to replace `out` where it exists.
 
     Returns:
         The model, as read back from `out`.
@@ -65,9 +77,8 @@ def export(
         for key, value in state["config"].items()
         if key in ("seed", "optimizer", "loss", "data")
     }
-    settings["data"] = {
-        key: value for key, value in settings["data"].items() if key != "path"
-    }  # of this machine
+    # The path is one of this machine.
+    settings["data"] = {key: value for key, value in settings["data"].items() if key != "path"}
     if adversary := state["config"].get("adversary"):
         settings["adversary"] = {
             key: value for key, value in adversary.items() if key != "init_from"
@@ -86,7 +97,7 @@ def export(
 
 
 def generator_of(model: Model) -> BaseGenerator:
-    """The generator of a model file in PyTorch, to be run and not trained."""
+    """The generator of a model file in PyTorch, in evaluation mode."""
     generator = build_generator(model.generator, model.features.log_floor)
     generator.load_state_dict(
         {name: torch.from_numpy(x.copy()) for name, x in model.weights.items()}
@@ -106,7 +117,8 @@ def measure_batch_norm(
     """Set every batch norm's running mean and variance to the average over training batches.
 
     Args:
-        generator: a generator without batch norms stays as it is, and nothing is read.
+        generator: left in evaluation mode. One without batch norms stays as it is, and nothing is
+            read.
         config: the prepared folder, and how segments are drawn from it.
         features: the mel that the folder must hold.
         seed: decides which segments are drawn.
@@ -123,26 +135,28 @@ def measure_batch_norm(
     for i in range(_STATISTICS_BATCHES):
         for norm in norms:
             norm.momentum = 1 / (i + 1)  # makes the running value the plain average so far
-        batch = Batch(*map(torch.from_numpy, data.batch(i)))
-        generator(*batch.inputs(generator))
+        generator(*Batch.of(data.batch(i)).inputs(generator))
     for norm in norms:
         norm.momentum = BatchNorm.momentum
     generator.eval()
 
 
 @torch.no_grad()
-def verify(model: Model, generator: torch.nn.Module) -> None:
-    """Raise ValueError unless the engine makes the waveform of `model` that PyTorch makes of
-    `generator`."""
+def verify(model: Model, generator: BaseGenerator) -> None:
+    """Raise ValueError unless the engine makes the same waveform with `model` as PyTorch does.
+
+    Args:
+        model: run by the engine.
+        generator: run by PyTorch, in evaluation mode.
+    """
     rng = np.random.default_rng(0)
     frames = 50
     deviation = rng.standard_normal((model.features.n_mels, frames)).astype(np.float32)
     mel = model.weights["mel_mean"][:, None] + 0.3 * model.weights["mel_scale"][:, None] * deviation
     f0 = np.where(np.arange(frames) < 30, 150, 0).astype(np.float32)
     prior = (0.1 * rng.standard_normal(generator.prior_length(frames))).astype(np.float32)
-    expected = generator(*(torch.from_numpy(x)[None] for x in (mel, f0[None], prior[None])))[
-        0, 0
-    ].numpy()
+    inputs = (torch.from_numpy(x)[None] for x in (mel, f0[None], prior[None]))
+    expected = generator(*inputs)[0, 0].numpy()
     error = np.abs(Vocoder(model)(mel, f0, prior=prior) - expected).max() / np.abs(expected).max()
     if not error <= _MAX_ERROR:
         raise ValueError(

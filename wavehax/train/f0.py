@@ -1,5 +1,7 @@
-"""Training of a predictor of F0 from the mel, apart from the generator and after it, in minutes on
-one core."""
+"""Training of a predictor of F0 from the mel.
+
+It takes minutes on one core. The generator, which is trained before, stays as it is.
+"""
 
 from __future__ import annotations
 
@@ -26,12 +28,14 @@ _LEARNING_RATE = 3e-3
 _WARMUP_STEPS = 100
 _WEIGHT_DECAY = 1e-3
 _MAX_GRAD_NORM = 1.0
-_TARGET_BINS = 1.0  # standard deviation of the target around the true pitch: 25 cents, as CREPE's
-# of voiced frames in the loss of voicing: doubtful ones have no pitch worth following
+_TARGET_BINS = 1.0  # standard deviation of the target around the true pitch: 25 cents, as in CREPE
+# Weight of voiced frames in the loss of voicing, where unvoiced ones have 1. A doubtful frame has
+# no pitch worth following, and should rather be called unvoiced.
 _VOICED_WEIGHT = 0.5
-_SHIFTED_EVERY = 4  # batches, of which one is of the voices at another pitch
-_REPORT_STEPS = 100  # whose mean losses are shown
-# Share of frames in which engine and PyTorch may see another peak or voicing: they round apart.
+_SHIFTED_EVERY = 4  # one batch in so many is of the voices at another pitch
+_REPORT_STEPS = 100  # the latest steps, whose mean losses are shown
+# Share of frames in which engine and PyTorch may see another peak or voicing, since they round
+# differently.
 _MAX_DISAGREEING = 0.02
 
 
@@ -49,6 +53,15 @@ def add_predictor(
 
     `out` appears (or, with `force`, is replaced) only once the engine has been found to compute
     what PyTorch does.
+
+    Args:
+        path: a model file; a predictor that it has is replaced.
+        folder: a prepared folder with the model's mel.
+        out: the new model file.
+        steps: updates of the predictor.
+        seed: of its first weights and of the segments.
+        threads: CPU threads.
+        force: whether to replace `out` where it exists.
 
     Raises:
         OSError: a file is missing or cannot be written, or `out` exists and `force` is not set.
@@ -70,10 +83,10 @@ def add_predictor(
 
 
 def copy_predictor(model: Model, donor: Model) -> Model:
-    """`model` with the predictor of `donor`, and what its provenance says of that.
+    """Return `model` with the predictor of `donor` and that part of its provenance.
 
     Raises:
-        ValueError: the donor has none, or takes another mel.
+        ValueError: the donor has no predictor, or takes another mel.
     """
     if donor.f0 is None:
         raise ValueError("the model has no predictor of F0")
@@ -82,17 +95,23 @@ def copy_predictor(model: Model, donor: Model) -> Model:
             f"F0 is predicted from the mel {donor.features.name!r}: expected"
             f" {model.features.name!r}"
         )
-    provenance = {
-        **model.provenance,
-        **{key: donor.provenance[key] for key in ("f0",) if key in donor.provenance},
-    }
+    provenance = dict(model.provenance)
+    if "f0" in donor.provenance:
+        provenance["f0"] = donor.provenance["f0"]
     return dataclasses.replace(model, f0=donor.f0, provenance=provenance)
 
 
 def train(
     folder: Path, features: FeatureConfig, config: F0Config, steps: int, seed: int
 ) -> F0Predictor:
-    """A trained predictor; progress goes to standard error.
+    """Train a predictor; progress goes to standard error.
+
+    Args:
+        folder: a prepared folder with the mel `features`.
+        features: the definition of the mel.
+        config: the shape of the predictor.
+        steps: updates.
+        seed: of the first weights and of the segments.
 
     Raises:
         OSError, ValueError: as SegmentDataset.
@@ -106,7 +125,8 @@ def train(
     parameters = list(predictor.parameters())
     optimizer = torch.optim.AdamW(parameters, _LEARNING_RATE, weight_decay=_WEIGHT_DECAY)
     noise_gain = torch.from_numpy(white_noise_bands(features)).float()
-    progress, recent = Progress(steps, thing="step"), deque(maxlen=_REPORT_STEPS)
+    progress = Progress(steps, thing="step")
+    recent: deque[tuple[float, float]] = deque(maxlen=_REPORT_STEPS)
     for step in range(steps):
         set_learning_rate(
             optimizer, _LEARNING_RATE * ramp(step, 0, _WARMUP_STEPS) * cosine(step, 0, steps)
@@ -124,13 +144,16 @@ def train(
 
 
 def losses(logits: Tensor, f0: Tensor, config: F0Config) -> tuple[Tensor, Tensor]:
-    """Cross-entropies in nats: of the pitch, the mean over voiced frames whose F0 lies on the bins;
-    of the voicing.
+    """Cross-entropies of pitch and voicing, in nats.
 
     Args:
         logits: [B, num_bins + 1, T], as F0Predictor gives them.
         f0: [B, 1, T] in Hz, 0 where unvoiced.
-        config: of the predictor.
+        config: the shape of the predictor.
+
+    Returns:
+        That of the pitch, the mean over voiced frames whose F0 lies on the bins, and that of the
+        voicing, the mean over all frames.
     """
     voiced = f0 > 0
     position = 1200 / config.bin_cents * torch.log2(f0.clamp(min=1.0) / config.f0_min)
@@ -147,8 +170,13 @@ def losses(logits: Tensor, f0: Tensor, config: F0Config) -> tuple[Tensor, Tensor
 
 @torch.no_grad()
 def verify(model: Model, predictor: F0Predictor, data: SegmentDataset) -> None:
-    """Raise ValueError unless the engine predicts from `model` what PyTorch does, on a batch of
-    `data`."""
+    """Raise ValueError unless engine and PyTorch predict the same F0 for a batch of `data`.
+
+    Args:
+        model: run by the engine.
+        predictor: run by PyTorch.
+        data: segments with the model's mel.
+    """
     voc = Vocoder(model)
     mels = data.batch(0).mel
     expected = predictor.decode(predictor(torch.from_numpy(mels)))[:, 0].numpy()

@@ -1,9 +1,12 @@
-"""Mels and F0 to train a predictor on: at any pitch and level, noisy, and as smooth as acoustic
-models make them."""
+"""Mels and F0 to train a predictor of F0 on.
+
+They have any pitch and level. Some mels are noisy, and some as smooth as acoustic models make them.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +17,7 @@ from wavehax.data.config import DataConfig
 from wavehax.data.segments import SegmentDataset
 from wavehax.mel.features import mel_filterbank
 
-SEGMENTS = {
+SEGMENTS: dict[str, Any] = {
     "batch_size": 32,
     "segment_frames": 64,
     "gain_db": 12.0,
@@ -22,16 +25,18 @@ SEGMENTS = {
     "speed_min": 0.6,
     "speed_max": 2.2,
 }
-"""Fields of DataConfig."""
-_NOISE_SHARE = 0.3  # of mels
-# natural log of the deviation of white noise: 78 to 52 dB below full scale
+"""Fields of DataConfig, as the provenance of a model names them."""
+_NOISE_SHARE = 0.3  # share of mels with noise
+# Natural log of the least and greatest RMS of the white noise: 78 and 52 dB below full scale.
 _NOISE_LEVELS = (-9.0, -6.0)
-_SMOOTH_SHARE = 0.4  # of mels, of those over frames and of those over bands
+_SMOOTH_SHARE = 0.4  # share of mels smoothed over frames, and of those smoothed over bands
 
 
 def datasets(folder: Path, features: FeatureConfig, seed: int) -> list[SegmentDataset]:
-    """Segments as recorded or at another speed; and, where the folder has them, of the voices at
-    another pitch.
+    """Segments of a prepared folder, from one or two sources.
+
+    The first has recordings at their own or another speed. The second one, where the folder has
+    them, has the voices at another pitch.
 
     Raises:
         OSError, ValueError: as SegmentDataset.
@@ -49,28 +54,29 @@ def datasets(folder: Path, features: FeatureConfig, seed: int) -> list[SegmentDa
 
 
 def white_noise_bands(features: FeatureConfig) -> np.ndarray:
-    """Root mean square of each band of the mel, not logarithmic, for white noise of unit variance:
-    [n_mels].
+    """Root mean square of each band of the mel for white noise of unit variance, [n_mels].
 
-    Bands add up magnitudes, all alike for noise; those of several bins are at most 12 % (1 dB)
-    lower than said here.
+    It is not logarithmic. A band adds up magnitudes of bins, which are equal on average for noise.
+    For a band of several bins the true value is at most 12 % (1 dB) lower.
     """
-    window_energy = 3 / 8 * features.n_fft  # of a Hann window
+    window_energy = 3 / 8 * features.n_fft  # sum of the squares of a Hann window
     return np.sqrt(window_energy) * mel_filterbank(features).sum(axis=1)
 
 
 def noisy_mel(mel: Tensor, noise_bands: Tensor, rng: torch.Generator) -> Tensor:
-    """Some of the log-mels [B, n_mels, T] as if white noise of a random level had been recorded
-    too.
+    """Add white noise of a random level to some of the log-mels, as if it had been recorded.
 
     Powers of signal and noise add up. Those of the noise are drawn from an exponential
-    distribution, which is right for a band as narrow as a bin, and too wide for the high ones,
-    where no pitch is seen.
+    distribution. It is right for a band as narrow as a bin and too wide for the high bands, where
+    no pitch is seen.
 
     Args:
-        mel: natural log of magnitude.
+        mel: [B, n_mels, T], natural log of magnitude.
         noise_bands: [n_mels], as `white_noise_bands` gives them.
-        rng: decides which mels, how loud the noise is, and the noise.
+        rng: decides which mels get noise, its level and the noise.
+
+    Returns:
+        [B, n_mels, T].
     """
     level = torch.exp(torch.empty(len(mel), 1, 1).uniform_(*_NOISE_LEVELS, generator=rng))
     level = level * (torch.rand(len(mel), 1, 1, generator=rng) < _NOISE_SHARE)
@@ -79,11 +85,10 @@ def noisy_mel(mel: Tensor, noise_bands: Tensor, rng: torch.Generator) -> Tensor:
 
 
 def smoothed_mel(mel: Tensor, rng: torch.Generator) -> Tensor:
-    """Log-mels [B, n_mels, T], some of them smoothed over bands and some over frames, by three taps
-    [w, 1 - 2w, w].
+    """Smooth some log-mels [B, n_mels, T] over bands and some over frames, by taps [w, 1 - 2w, w].
 
-    w is drawn uniformly up to 1/3, a plain average. What acoustic models predict is a mean, and
-    smooth like that.
+    w is drawn uniformly from 0 to 1/3, which is a plain average. Acoustic models predict the mean
+    of many possible mels, which is smooth like that.
     """
     for axis in (1, 2):
         side = torch.rand(len(mel), 1, 1, generator=rng) / 3

@@ -1,4 +1,4 @@
-"""What a configuration leaves to the model that its run starts from: the generator and the mel."""
+"""Completes a configuration with the generator and mel of the model that its run starts from."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from wavehax.train.state import checkpoint_of, is_run, load_values, newest
 
 
 def inherited(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of a configuration with `init_from`, completed by what that model is.
+    """Complete the values of a configuration with those of the model in `init_from`.
 
-    Fields of `generator` and the name in `features` that are left out are the model's. A run that
-    is taken up may have lost the model that it started from. What is left out is then the run's
-    own, and Trainer.resume compares the rest.
+    Fields of `generator` and the name in `features`, where they are left out, are the model's. A
+    run that is taken up has them in its checkpoint, and may have lost the model that it started
+    from. They are then read from the checkpoint, and Trainer.resume compares the rest.
 
     Args:
         values: as read from a YAML file; `init_from` is not empty.
 
     Raises:
-        ConfigError: a field that is given differs from the model's; the message names it with both
-            values. Or the model's mel has no name in wavehax.config.FEATURES.
-        OSError: no such run, or it cannot be read.
+        ConfigError: a field that is given differs from the model's, and the message names it with
+            both values; or the model's mel has no name in wavehax.config.FEATURES.
+        OSError: there is no such run, or it cannot be read.
         ValueError: the model or checkpoint is damaged, or there is no such model.
     """
     source = values["init_from"]
@@ -34,7 +34,7 @@ def inherited(values: Mapping[str, Any]) -> dict[str, Any]:
     generator, features = _of_checkpoint(checkpoint) if checkpoint else _of_start(source)
     given = values.get("generator", {})
     if not isinstance(given, Mapping):
-        return dict(values)  # which from_dict refuses
+        return dict(values)  # from_dict will refuse them
     if checkpoint is None:
         _check_generator(given, generator, source)
         _check_features(values.get("features", features.name), features, source)
@@ -64,7 +64,7 @@ def _check_generator(given: Mapping[str, Any], generator: GeneratorConfig, sourc
     for name in [name for name in theirs if name in given]:
         try:  # a kernel may be given as one number, an outer norm as ""
             ours = to_dict(from_dict(GeneratorConfig, {**theirs, name: given[name]}))[name]
-        except ConfigError:  # no value, or none that goes with theirs
+        except ConfigError:  # not a value of this field, or not one beside the model's others
             ours = given[name]
         if ours != theirs[name]:
             found = f"generator.{name}={repr(ours)[:40]}"
@@ -72,8 +72,7 @@ def _check_generator(given: Mapping[str, Any], generator: GeneratorConfig, sourc
 
 
 def _check_features(name: Any, features: FeatureConfig, source: str) -> None:
-    """Compare the `name` in the configuration, and what it stands for, with the model's
-    `features`."""
+    """Compare the `name` in the configuration and the mel of that name with the model's mel."""
     if name != features.name:
         raise ConfigError(f"features={repr(name)[:40]}: init_from={source} has {features.name!r}")
     preset = to_dict(FEATURES[name]) if name in FEATURES else {}

@@ -1,4 +1,4 @@
-"""A training configuration read from YAML, with overrides and what `init_from` settles."""
+"""Reading of a training configuration from YAML, with overrides and `init_from`."""
 
 from __future__ import annotations
 
@@ -13,15 +13,19 @@ from wavehax.train.inherit import inherited
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
-    """Read a YAML file; `overrides` are `key=value` or `section.key=value` with YAML values.
+    """Read a training configuration.
 
     With `init_from`, fields of `generator` and `features` that are left out are those of that
     model, and those that are given must agree with it (wavehax.train.inherit).
 
+    Args:
+        path: a YAML file.
+        overrides: `key=value` or `section.key=value` with YAML values.
+
     Raises:
-        OSError: there is no such run as `init_from` names.
-        ValueError: the file or `init_from` cannot be read, an unknown or missing key, or a value
-            that cannot be; the message names it.
+        OSError: `init_from` names a run that does not exist.
+        ValueError: the file or `init_from` cannot be read, a key is unknown or missing, or a value
+            cannot be; the message names it.
     """
     values = read_yaml(path)
     for text in overrides:

@@ -1,19 +1,19 @@
-"""The training loop: batches, checkpoints that resume to the same numbers, a row of the log for
-every step."""
+"""The training loop: batches, steps, checkpoints that resume to the same numbers."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
+from wavehax.data.batch import Batch
 from wavehax.data.resident import ResidentDataset, ahead
-from wavehax.data.segments import Batch, SegmentDataset
+from wavehax.data.segments import SegmentDataset
 from wavehax.nn import BaseGenerator
 from wavehax.train import distributed
 from wavehax.train.config import TrainConfig, config_from_dict, config_to_dict
@@ -28,17 +28,14 @@ from wavehax.train.start import (
 from wavehax.train.state import flatten, load_state, newest, save_state, unflatten
 from wavehax.train.update import Update
 
-# What a resumed run may change: its length, its place, how it is computed and what it tells.
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+# The fields of the configuration that a resumed run may change.
 _RESUMABLE = {
-    *(
-        "max_steps",
-        "run_dir",
-        "init_from",
-        "adversary.init_from",
-        "data.path",
-        "checkpoint_minutes",
-        "keep_checkpoints",
-    ),
+    "max_steps",
+    *("run_dir", "init_from", "adversary.init_from", "data.path"),  # places
+    *("checkpoint_minutes", "keep_checkpoints"),
     *("accelerator", "devices", "num_nodes", "threads", "data.workers", "data.resident"),
     *("precision", "adversary.precision"),
     *("monitor.every_steps", "monitor.validation", "monitor.segments"),
@@ -46,32 +43,37 @@ _RESUMABLE = {
 
 
 class Trainer:
-    """A training run in `config.run_dir` (`checkpoints/`, `log.csv`, TensorBoard events); takes up
-    one that is there.
+    """A training run in `config.run_dir`, which takes up one that is there.
 
-    All randomness of a step is a function of (seed, step, segment), so a checkpoint holds weights,
-    averages, optimisers and the step only. Every process of a distributed run has a Trainer; the
-    first one writes.
+    The folder gets `checkpoints/`, `log.csv` and TensorBoard events. All randomness of a step is a
+    function of (seed, step, segment), so that a checkpoint holds weights, averages, optimisers and
+    the step only. Every process of a distributed run has a Trainer; the first one writes.
     """
 
-    def __init__(self, config: TrainConfig, fabric: Any | None = None) -> None:
+    def __init__(self, config: TrainConfig, fabric: Fabric | None = None) -> None:
         """
+        Args:
+            config: the run.
+            fabric: launched; None: the Trainer launches one.
+
         Raises:
-            FileNotFoundError, OSError: prepared data, `init_from` or a checkpoint cannot be read.
+            OSError: prepared data, `init_from` or a checkpoint cannot be read.
             ValueError: they do not fit, or the run in `run_dir` was made with another
                 configuration.
         """
         self.config, self.run_dir = config, Path(config.run_dir)
         self.fabric = fabric or distributed.start(config)
-        torch.manual_seed(config.seed)  # of the initial weights; nothing is drawn from it later
-        self.data = self._dataset()
+        torch.manual_seed(config.seed)  # for the initial weights; nothing is drawn from it later
+        self.data: SegmentDataset | ResidentDataset = self._dataset()
         model = self._build_generator()
         if config.init_from and newest(self.checkpoints) is None:
             initialize(model, config.init_from)
         self.update = Update(config, self.fabric, model.to(self.fabric.device))
         self._check_segments()
-        if config.adversary and config.adversary.init_from and newest(self.checkpoints) is None:
-            initialize_discriminators(self.update.adversary, config.adversary.init_from)
+        if adversary := self.update.adversary:
+            source = adversary.config.init_from
+            if source and newest(self.checkpoints) is None:
+                initialize_discriminators(adversary, source)
         self.step, self.seconds = 0, 0.0
         if checkpoint := newest(self.checkpoints):
             self.resume(checkpoint)
@@ -79,24 +81,23 @@ class Trainer:
 
     @property
     def bare(self) -> BaseGenerator:
+        """The generator, without what Fabric wraps it in."""
         return self.update.bare
 
     @property
     def ema(self) -> dict[str, Tensor]:
+        """The averaged weights, by name."""
         return self.update.ema
 
     @property
     def checkpoints(self) -> Path:
         return self.run_dir / "checkpoints"
 
-    def _dataset(self) -> SegmentDataset:
-        config = self.config
+    def _dataset(self) -> SegmentDataset | ResidentDataset:
+        config, seed, device = self.config, self.config.seed, self.fabric.device
         if config.data.resident:
-            place = self.fabric.device
-            return ResidentDataset(
-                config.data, config.feature_config, config.seed, place, config.outputs
-            )
-        return SegmentDataset(config.data, config.feature_config, config.seed, config.outputs)
+            return ResidentDataset(config.data, config.feature_config, seed, device, config.outputs)
+        return SegmentDataset(config.data, config.feature_config, seed, config.outputs)
 
     def _build_generator(self) -> BaseGenerator:
         return untrained(self.config, self.data.mel_mean, self.data.mel_scale)
@@ -130,23 +131,22 @@ class Trainer:
         self.save()
 
     def _due(self, mine: bool) -> bool:
-        """Whether the first process finds it time for a checkpoint: all must do the same."""
+        """Whether it is time for a checkpoint in the first process, which decides for all."""
         if self.fabric.world_size == 1:
             return mine
         return bool(self.fabric.broadcast(mine))
 
     def batches(self) -> Iterator[Batch]:
-        """This process' share of the batch of each step from the present one on."""
+        """This process' share of the batch of each step, from the present one to the last."""
         share = self.config.data.batch_size // self.fabric.world_size
         steps = range(self.step, self.config.max_steps)
         items = range(share * self.fabric.global_rank, share * (self.fabric.global_rank + 1))
-        if self.config.data.resident:
-            yield from ahead(lambda step: self.data.batch(step, items), steps, self.fabric.device)
+        data, workers = self.data, self.config.data.workers
+        if isinstance(data, ResidentDataset):
+            yield from ahead(lambda step: data.batch(step, items), steps, self.fabric.device)
             return
-        shares = _Shares(self.data, items)
-        workers = self.config.data.workers
-        loader = DataLoader(
-            shares, batch_size=None, sampler=steps, num_workers=workers,
+        loader: DataLoader[Batch] = DataLoader(
+            _Shares(data, items), batch_size=None, sampler=steps, num_workers=workers,
             multiprocessing_context="spawn" if workers else None,
             pin_memory=self.fabric.device.type == "cuda",
         )  # fmt: skip
@@ -154,17 +154,16 @@ class Trainer:
             yield Batch(*(x.to(self.fabric.device, non_blocking=True) for x in batch))
 
     def train_step(self, batch: Batch) -> dict[str, float]:
-        """One update of generator and, once it is active, adversary.
+        """Update the generator and, once it is active, the adversary.
 
         Args:
-            batch: tensors, this process' share.
+            batch: this process' share, on its device.
 
         Returns:
             Losses, gradient norms before clipping and learning rate, the same in every process.
 
         Raises:
-            ValueError: a loss or a gradient's norm that is not finite; the last checkpoint is
-                untouched.
+            ValueError: a loss or a gradient's norm is not finite; the last checkpoint is untouched.
         """
         row = self._reduced(self.update.gradients(batch, self.step))
         self.update.apply(self.step, row)
@@ -172,11 +171,10 @@ class Trainer:
         return {**row, "learning_rate": self.update.learning_rate(self.step - 1)}
 
     def _reduced(self, terms: dict[str, Tensor]) -> dict[str, float]:
-        """Losses and norms averaged over all processes, checked."""
-        values = self.fabric.all_reduce(
-            torch.stack([value.float() for value in terms.values()]), reduce_op="mean"
-        )
-        row = dict(zip(terms, values.tolist(), strict=True))
+        """Losses and norms, averaged over all processes and found to be finite."""
+        mine = torch.stack([value.float() for value in terms.values()])
+        mean = cast(Tensor, self.fabric.all_reduce(mine, reduce_op="mean"))  # as its argument is
+        row = dict(zip(terms, mean.tolist(), strict=True))
         for name, value in row.items():
             if not abs(value) < float("inf"):
                 what = name if name.endswith("norm") else f"{name} loss"
@@ -204,15 +202,12 @@ class Trainer:
         """Take up the run at a checkpoint.
 
         Raises:
-            ValueError: its configuration differs in more than length, place and how the run is
-                computed, or processes
-            found different checkpoints (machines of one run share its run_dir).
+            ValueError: its configuration differs in a field that may not change, or it is beyond
+                `max_steps`.
         """
         tensors, values = load_state(checkpoint)
-        mine, theirs = (
-            _flat(config_to_dict(self.config)),
-            _flat(config_to_dict(config_from_dict(values["config"]))),
-        )
+        mine = _flat(config_to_dict(self.config))
+        theirs = _flat(config_to_dict(config_from_dict(values["config"])))
         for key in sorted(mine.keys() | theirs.keys()):
             if key not in _RESUMABLE and mine.get(key) != theirs.get(key):
                 raise ValueError(
@@ -233,6 +228,7 @@ class Trainer:
         self.step, self.seconds = values["step"], values["seconds"]
 
     def _check_step(self) -> None:
+        """Raise ValueError unless all processes found the same checkpoint."""
         first = self.fabric.broadcast(self.step)
         if first != self.step:
             raise ValueError(
@@ -241,21 +237,21 @@ class Trainer:
             )
 
 
-class _Shares:
-    """Some items of the batches of a dataset, by step, as tensors."""
+class _Shares(Dataset[Batch]):
+    """Some items of the batches of a dataset, by step."""
 
     def __init__(self, data: SegmentDataset, items: range) -> None:
         self.data, self.items = data, items
 
     def __getitem__(self, step: int) -> Batch:
-        return Batch(*map(torch.from_numpy, self.data.batch(step, self.items)))
+        return Batch.of(self.data.batch(step, self.items))
 
-    def __len__(self) -> int:  # DataLoader asks; the sampler decides
-        return 2**31
+    def __len__(self) -> int:
+        return 2**31  # DataLoader needs a number, but the sampler decides
 
 
 def _flat(values: dict[str, Any]) -> dict[str, Any]:
-    """Nested sections under names such as `data.path`."""
+    """Flatten sections, whose fields get names such as `data.path`."""
     flat = {key: value for key, value in values.items() if not isinstance(value, dict)}
     for section, fields in values.items():
         if isinstance(fields, dict):

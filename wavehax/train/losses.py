@@ -1,9 +1,9 @@
-"""Spectral losses on waveforms, alone and as an energy score over several outputs of one input; and
-adversarial and feature-matching losses (docs/design.md#adversarial-losses).
+"""Spectral, adversarial and feature-matching losses (docs/design.md#adversarial-losses).
 
-The adversarial ones are sums over sub-discriminators (and layers) of means over the elements of one
-tensor, as in the authors' code: the weights of a recipe (mel 45, feature matching 2, adversarial 1)
-are for sums.
+Spectral losses compare waveforms, one output alone or several outputs of one input by an energy
+score. Adversarial losses are means over the elements of a tensor, and the sum of these over
+sub-discriminators (and layers), as in the authors' code. The weights of a recipe (mel 45, feature
+matching 2, adversarial 1) are for sums.
 """
 
 from __future__ import annotations
@@ -23,12 +23,19 @@ from wavehax.nn.stft import MIN_POWER, log_magnitude
 KINDS = ("hinge", "least_squares")
 
 
-class LogMel(nn.Module):
+class View(nn.Module):
+    """A map from waveforms [B, N] to values [B, bands, frames], which a loss compares."""
+
+    frequencies: np.ndarray
+    """[bands], in Hz."""
+
+
+class LogMel(View):
     """Log-mel-spectrogram: natural log of magnitude, slaney bands up to sample_rate / 2.
 
-    With n_fft 1024, hop 256, 100 bands and floor 1e-5 at 24 kHz it is what the mel loss of the
-    official Wavehax code compares. Its frames are the paper's: zeros, (n_fft - hop_length) / 2 on
-    both sides, N // hop_length frames.
+    With n_fft 1024, hop 256, 100 bands and floor 1e-5 at 24 kHz it is the mel in the loss of the
+    official Wavehax code. Its frames are the paper's: (n_fft - hop_length) / 2 zeros on either side
+    of the waveform, and N // hop_length frames.
     """
 
     window: Tensor
@@ -49,7 +56,7 @@ class LogMel(nn.Module):
         self.frequencies = mel_frequencies(features)[1:-1]  # Hz, of the bands' peaks
 
     def forward(self, wave: Tensor) -> Tensor:
-        """[B, n_mels, N // hop_length] of [B, N]; N >= hop_length."""
+        """Map [B, N], N >= hop_length, to [B, n_mels, N // hop_length]."""
         margin = (self.n_fft - self.hop_length) // 2
         padded = functional.pad(wave, (margin, margin))
         spectrum = torch.stft(
@@ -60,68 +67,82 @@ class LogMel(nn.Module):
             center=False,
             return_complex=True,
         )
-        # The square root's slope is infinite at 0; 1e-9 is 80 dB below the floor after the filters.
+        # 1e-18 keeps the slope of the square root finite at 0. Its root 1e-9 is 80 dB below a floor
+        # of 1e-5.
         magnitude = torch.sqrt(spectrum.real**2 + spectrum.imag**2 + 1e-18)
         return torch.log(torch.clamp(self.bank @ magnitude, min=self.floor))
 
 
-class LogMagnitude(nn.Module):
-    """The natural log of the magnitude of single bins, in windows with a hop of a quarter.
+class LogMagnitude(View):
+    """The natural log of the magnitude of single bins, with a hop of a quarter of a window.
 
-    A mel band averages over bins, and the more of them the higher it lies: it hardly tells noise
-    from a train of clicks. Single bins do, in quiet places as in loud ones.
+    A mel band averages over bins, over more of them the higher it lies. It hardly distinguishes
+    noise from a train of clicks. Single bins do, in quiet places as in loud ones.
     """
 
     window: Tensor
 
-    def __init__(self, sample_rate: int, n_fft: int) -> None:
+    def __init__(self, sample_rate: int, n_fft: int, from_hz: float = 0.0) -> None:
+        """
+        Args:
+            sample_rate: Hz.
+            n_fft: samples of a window.
+            from_hz: bins below are left out.
+        """
         super().__init__()
-        self.n_fft = n_fft
-        self.frequencies = np.arange(n_fft // 2 + 1) * sample_rate / n_fft  # Hz, of the bins
+        self.n_fft, self.first = n_fft, math.ceil(from_hz * n_fft / sample_rate)
+        self.frequencies = np.arange(self.first, n_fft // 2 + 1) * sample_rate / n_fft  # Hz
         self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
 
     def forward(self, wave: Tensor) -> Tensor:
-        """[B, n_fft // 2 + 1, frames] of [B, N], N >= n_fft."""
-        return log_magnitude(wave, self.window, self.n_fft // 4)
+        """Map [B, N], N >= n_fft, to [B, bins, frames]."""
+        return log_magnitude(wave, self.window, self.n_fft // 4)[:, self.first :]
 
 
 class EnergyScore(nn.Module):
-    """The mean over several views of how far outputs are from a recording, less how far from each
-    other.
+    """The distance of outputs from a recording, minus a share of their distance from each other.
 
-    For outputs y, y' of one input with independent noise and the recording x, each view v scores
-    E|v(y) - v(x)| - repulsion / 2 * E|v(y) - v(y')|. With repulsion 1 it is the energy score
-    (Gneiting & Raftery, JASA 2007; for speech Gritsenko et al., arXiv 2008.01160): the least
-    expected score is that of outputs that vary as recordings do. With repulsion 0 it is a spectral
-    L1, whose best answer to noise is the median spectrum, which a train of clicks has.
+    It is the mean over several views. For outputs y, y' of one input with independent noise and the
+    recording x, each view v scores E|v(y) - v(x)| - repulsion / 2 * E|v(y) - v(y')|. With repulsion
+    1 it is the energy score (Gneiting & Raftery, JASA 2007; for speech Gritsenko et al., arXiv
+    2008.01160): outputs that vary as recordings do have the least expected score. With repulsion 0
+    it is a spectral L1, whose best answer to noise is the median spectrum, as a train of clicks has
+    it.
     """
 
-    def __init__(self, views: Sequence[nn.Module], repulsion: float, from_hz: float = 0.0) -> None:
+    def __init__(
+        self,
+        views: Sequence[View],
+        repulsion: float,
+        from_hz: float = 0.0,
+        low_weight: float = 1.0,
+    ) -> None:
         """
         Args:
-            views: turn waveforms [B, N] into what is compared, [B, bands, frames], and have the
-                `frequencies` [bands] of their bands in Hz.
+            views: the values that are compared.
             repulsion: 0 to 1.
             from_hz: bands below are scored without repulsion.
+            low_weight: weight of the error in these bands; it is 1 in the others.
         """
         super().__init__()
         self.views, self.repulsion = nn.ModuleList(views), repulsion
         for i, view in enumerate(views):
             share = torch.as_tensor(view.frequencies >= from_hz, dtype=torch.float32)[:, None]
+            weight = share + low_weight * (1 - share)
             self.register_buffer(f"share{i}", share, persistent=False)
+            self.register_buffer(f"weight{i}", weight, persistent=False)
 
     def forward(self, waves: Tensor, target: Tensor) -> Tensor:
-        """The score of outputs [B, S, N] for recordings [B, N]; S is 1, or 2 with a repulsion."""
-        scores = [
-            self._score(view, getattr(self, f"share{i}"), waves, target)
-            for i, view in enumerate(self.views)
-        ]
+        """Score outputs [B, S, N] for recordings [B, N]; S is 1, or 2 with a repulsion."""
+        scores = [self._score(i, waves, target) for i in range(len(self.views))]
         return torch.stack(scores).mean()
 
-    def _score(self, view: nn.Module, share: Tensor, waves: Tensor, target: Tensor) -> Tensor:
+    def _score(self, i: int, waves: Tensor, target: Tensor) -> Tensor:
+        view, share, weight = self.views[i], getattr(self, f"share{i}"), getattr(self, f"weight{i}")
         made = [view(wave) for wave in waves.unbind(1)]
         expected = view(target)
-        error = torch.stack([functional.l1_loss(one, expected) for one in made]).mean()
+        errors = [(weight * (one - expected).abs()).mean() for one in made]
+        error = torch.stack(errors).mean()
         if not self.repulsion:
             return error
         return error - 0.5 * self.repulsion * (share * (made[0] - made[1]).abs()).mean()
@@ -130,11 +151,11 @@ class EnergyScore(nn.Module):
 class UnvoicedScore(nn.Module):
     """The energy score of complex unvoiced spectra: two outputs must not share their noise.
 
-    `EnergyScore` compares magnitudes, and two outputs of which a fifth is the same wave have nearly
-    the magnitudes of two that share nothing. Their difference as waves tells: for outputs y, y' and
-    the recording x, E|Y - X| - 1/2 E|Y - Y'| over complex bins is least, among waves of the
-    recording's power, where y and y' are independent. In voiced places it is not asked: there the
-    phases of both outputs follow one F0.
+    `EnergyScore` compares magnitudes. They are nearly the same for two outputs that share a fifth
+    of their wave and for two that share nothing. The difference of the waves shows it. For outputs
+    y, y' and the recording x with spectra Y, Y', X, this is E|Y - X| - 1/2 E|Y - Y'| over complex
+    bins. Among waves of the recording's power it is least where y and y' are independent. Voiced
+    windows are left out, since the phases of both outputs follow one F0 there.
     """
 
     window: Tensor
@@ -142,7 +163,8 @@ class UnvoicedScore(nn.Module):
     def __init__(self, sample_rate: int, n_fft: int, from_hz: float) -> None:
         """
         Args:
-            n_fft: samples of a window, with a hop of a quarter.
+            sample_rate: Hz.
+            n_fft: samples of a window; the hop is a quarter of it.
             from_hz: bins below are not scored.
         """
         super().__init__()
@@ -150,12 +172,14 @@ class UnvoicedScore(nn.Module):
         self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
 
     def forward(self, waves: Tensor, target: Tensor, voiced: Tensor) -> Tensor:
-        """The score of two outputs [B, 2, N] for recordings [B, N].
+        """Score two outputs for each recording.
 
-        Bins count relative to the recording's power nearby (a window of 9 bins and 5 frames).
+        A bin counts relative to the recording's power nearby, in 9 bins and 5 frames around it.
 
         Args:
-            voiced: [B, N], above 0 at samples of voiced frames; windows that hold one score 0.
+            waves: the outputs, [B, 2, N].
+            target: the recordings, [B, N].
+            voiced: [B, N], above 0 at samples of voiced frames; windows with such a sample score 0.
         """
         one, other, expected = (self._spectrum(x) for x in (waves[:, 0], waves[:, 1], target))
         power = functional.avg_pool2d(
@@ -166,27 +190,28 @@ class UnvoicedScore(nn.Module):
         return (weight * (error - 0.5 * _modulus(one - other))).mean()
 
     def _spectrum(self, wave: Tensor) -> Tensor:
-        """[B, bins, frames, 2] of [B, N]."""
+        """Map [B, N] to real and imaginary parts [B, bins, frames, 2]."""
         spectrum = torch.stft(
             wave, self.n_fft, self.n_fft // 4, window=self.window, center=False, return_complex=True
         )
         return torch.view_as_real(spectrum[:, self.first :])
 
     def _unvoiced(self, voiced: Tensor) -> Tensor:
-        """[B, 1, frames]: 1 for windows without a voiced sample, else 0."""
+        """1 for windows without a voiced sample and 0 for others, [B, 1, frames]."""
         held = functional.max_pool1d(voiced[:, None], self.n_fft, self.n_fft // 4)
         return (held == 0).to(voiced.dtype)
 
 
 def _modulus(parts: Tensor) -> Tensor:
-    # The square root's slope is infinite at 0; 1e-6 is below the spectrum of 16-bit rounding.
+    # 1e-12 keeps the slope of the square root finite at 0. Its root 1e-6 is below the spectrum of
+    # 16-bit rounding.
     return torch.sqrt(parts.square().sum(-1) + 1e-12)
 
 
 def mel_views(
     sample_rate: int, n_ffts: Sequence[int], n_mels: Sequence[int], floor: float
 ) -> list[LogMel]:
-    """A `LogMel` of each resolution, with a hop of a quarter of its window."""
+    """Make a `LogMel` of each resolution, with a hop of a quarter of its window."""
     return [
         LogMel(sample_rate, n_fft, n_fft // 4, bands, floor)
         for n_fft, bands in zip(n_ffts, n_mels, strict=True)
@@ -194,10 +219,13 @@ def mel_views(
 
 
 def generator_loss(fake: Sequence[Tensor], kind: str) -> Tensor:
-    """What the generator pays for outputs on its own waves: the sum of -mean(D) or of mean((1 -
-    D)^2).
+    """The adversarial loss of the generator, the sum over sub-discriminators.
 
-    ValueError for a kind that is not in KINDS.
+    It is -mean(D) for `hinge` and mean((1 - D)^2) for `least_squares`.
+
+    Args:
+        fake: outputs D of the sub-discriminators for generated waves.
+        kind: one of KINDS; ValueError for another.
     """
     _check_kind(kind)
     if kind == "hinge":
@@ -208,11 +236,15 @@ def generator_loss(fake: Sequence[Tensor], kind: str) -> Tensor:
 def discriminator_loss(
     real: Sequence[Tensor], fake: Sequence[Tensor], kind: str
 ) -> tuple[Tensor, Tensor]:
-    """What the discriminators pay for outputs on recordings and on (detached) generated waves, to
-    be added.
+    """The losses of the discriminators for recordings and for generated waves, to be added.
 
-    hinge: mean(max(0, 1 - D)) and mean(max(0, 1 + D)); least_squares: mean((1 - D)^2) and
-    mean(D^2). ValueError for a kind that is not in KINDS.
+    They are mean(max(0, 1 - D)) and mean(max(0, 1 + D)) for `hinge`, mean((1 - D)^2) and mean(D^2)
+    for `least_squares`, each the sum over sub-discriminators.
+
+    Args:
+        real: outputs D of the sub-discriminators for recordings.
+        fake: those for generated waves, which are detached from the generator.
+        kind: one of KINDS; ValueError for another.
     """
     _check_kind(kind)
     if kind == "hinge":
@@ -220,8 +252,9 @@ def discriminator_loss(
             _total([functional.relu(1 - output).mean() for output in real]),
             _total([functional.relu(1 + output).mean() for output in fake]),
         )
-    return _total([(1 - output).square().mean() for output in real]), _total(
-        [o.square().mean() for o in fake]
+    return (
+        _total([(1 - output).square().mean() for output in real]),
+        _total([output.square().mean() for output in fake]),
     )
 
 
@@ -235,7 +268,8 @@ def feature_matching_loss(
     No gradient flows into `real`. With `normalized` the difference of each item's map is divided by
     twice the mean magnitude of its real map, so that no scale or layer weighs more than another.
 
-    ValueError where the numbers of maps differ.
+    Raises:
+        ValueError: the numbers of maps differ.
     """
     return _total(
         [
@@ -255,10 +289,10 @@ def _matching(real: Tensor, fake: Tensor, normalized: bool) -> Tensor:
 
 
 def win_rate(real: Sequence[Tensor], fake: Sequence[Tensor], kind: str) -> Tensor:
-    """The share of outputs on the right side, the mean over sub-discriminators: 0.5 is chance.
+    """The share of right outputs, the mean over sub-discriminators; chance gives 0.5.
 
-    A recording's output belongs above, a generated wave's below the middle of the targets: 0 for
-    `hinge`, 1/2 for `least_squares`. ValueError for a kind that is not in KINDS.
+    An output is right above the middle of the targets for a recording, and below it for a generated
+    wave. The middle is 0 for `hinge` and 1/2 for `least_squares`. ValueError for another `kind`.
     """
     _check_kind(kind)
     middle = 0.0 if kind == "hinge" else 0.5

@@ -1,25 +1,29 @@
-"""What a run tells: a row of `log.csv` for every step, a line of progress, and samples for
-TensorBoard."""
+"""Reports of a run: a row of log.csv for each step, a line of progress, samples for TensorBoard."""
 
 from __future__ import annotations
 
 import csv
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from wavehax.config import FeatureConfig
+from wavehax.data.batch import Batch
 from wavehax.data.config import DataConfig
-from wavehax.data.segments import Batch, SegmentDataset
+from wavehax.data.segments import SegmentDataset
 from wavehax.files.progress import Progress
 from wavehax.mel.features import log_mel
 from wavehax.nn import build_generator
 from wavehax.nn.discriminators import DiscriminatorConfig
 from wavehax.train.config import TrainConfig
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+    from torch.utils.tensorboard import SummaryWriter
 
 _SCORES = (
     *("mel", "log_magnitude", "unvoiced", "feature_matching", "adversarial"),
@@ -28,8 +32,7 @@ _SCORES = (
 
 
 def fields(config: TrainConfig) -> list[str]:
-    """The columns of a run's log.csv: those of every run, and the loss of each
-    sub-discriminator."""
+    """The columns of a run's log.csv, among them the loss of each sub-discriminator."""
     scales = []
     if config.adversary:
         names = DiscriminatorConfig.preset(config.adversary.discriminator).names
@@ -39,19 +42,28 @@ def fields(config: TrainConfig) -> list[str]:
 
 
 _SAMPLE_SECONDS = 3.0
-_SCALAR_STEPS = 10  # between points of a curve
+_SCALAR_STEPS = 10  # steps between points of a curve
 
 
 class Monitor:
-    """Of the first process; in the others it does nothing."""
+    """Writes the reports of a run in its first process; in the others it does nothing."""
 
     def __init__(
-        self, config: TrainConfig, fabric: Any, features: FeatureConfig, step: int
+        self, config: TrainConfig, fabric: Fabric, features: FeatureConfig, step: int
     ) -> None:
+        """
+        Args:
+            config: the run.
+            fabric: its processes.
+            features: the definition of the mel.
+            step: the step at which the run starts; later rows of the log are dropped.
+        """
         self.config, self.features, self.first_step = config, features, step
         self.run_dir, self.fields = Path(config.run_dir), fields(config)
         self.active = fabric.is_global_zero
         self.device = fabric.device
+        self.events: SummaryWriter | None = None
+        self.samples: Batch | None = None
         self.progress = Progress(config.max_steps, step, "step")
 
     def __enter__(self) -> Monitor:
@@ -61,9 +73,8 @@ class Monitor:
             self.file = open(self.run_dir / "log.csv", "a", buffering=1, newline="")
             self.rows = csv.DictWriter(self.file, self.fields)
             self.events = _event_writer(self.run_dir, self.first_step)
-            self.samples = (
-                self._samples() if self.events and self.config.monitor.every_steps else None
-            )
+            if self.events and self.config.monitor.every_steps:
+                self.samples = self._samples()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -93,53 +104,50 @@ class Monitor:
         config, monitor = self.config, self.config.monitor
         path = monitor.validation or config.data.path
         frames = round(_SAMPLE_SECONDS * self.features.sample_rate / self.features.hop_length)
-        whole = SegmentDataset(
-            DataConfig(path, monitor.segments, 1, gain_db=0.0), self.features, config.seed
-        )
-        frames = min(frames, int(whole.frames.max()))
-        data = SegmentDataset(
-            DataConfig(path, monitor.segments, frames, gain_db=0.0), self.features, config.seed
-        )
-        return Batch(*map(torch.from_numpy, data.batch(0)))
+
+        def segments(frames: int) -> SegmentDataset:
+            drawn = DataConfig(path, monitor.segments, frames, gain_db=0.0)
+            return SegmentDataset(drawn, self.features, config.seed)
+
+        longest = int(segments(1).frames.max())
+        return Batch.of(segments(min(frames, longest)).batch(0))
 
     @torch.no_grad()
     def sample(self, step: int, average: dict[str, Tensor]) -> None:
         """Synthesise the samples with the averaged weights, every `monitor.every_steps` steps."""
-        if not self.active or self.samples is None or step % self.config.monitor.every_steps:
+        events, samples = self.events, self.samples
+        if events is None or samples is None or step % self.config.monitor.every_steps:
             return
-        generator = (
-            build_generator(self.config.generator, self.features.log_floor).eval().to(self.device)
-        )
-        generator.load_state_dict(average)
-        mel, f0 = self.samples.mel.to(self.device), self.samples.f0.to(self.device)
-        waves = (
-            generator(mel, f0, generator.make_prior(f0, noise=True, phase=False))[:, 0]
-            .cpu()
-            .numpy()
-        )
+        generator = build_generator(self.config.generator, self.features.log_floor)
+        generator.eval().to(self.device).load_state_dict(average)
+        mel, f0 = samples.mel.to(self.device), samples.f0.to(self.device)
+        prior = generator.make_prior(f0, noise=True, phase=False)
+        waves = generator(mel, f0, prior)[:, 0].cpu().numpy()
         distances = []
-        for i, (wave, recording) in enumerate(zip(waves, self.samples.audio.numpy(), strict=True)):
+        for i, (wave, recording) in enumerate(zip(waves, samples.audio.numpy(), strict=True)):
             pictures = [log_mel(x, self.features) for x in (recording, wave)]
             distances.append(float(np.abs(pictures[0] - pictures[1]).mean()))
-            self.events.add_audio(
-                f"sample/{i}", np.clip(wave, -1, 1), step, self.features.sample_rate
-            )
-            self.events.add_image(f"sample/{i}", _picture(pictures), step, dataformats="HW")
-        self.events.add_scalar("sample/mel_l1", float(np.mean(distances)), step)
+            events.add_audio(f"sample/{i}", np.clip(wave, -1, 1), step, self.features.sample_rate)
+            events.add_image(f"sample/{i}", _picture(pictures), step, dataformats="HW")
+        events.add_scalar("sample/mel_l1", float(np.mean(distances)), step)
 
 
 def _picture(mels: list[np.ndarray]) -> np.ndarray:
-    """Log-mels one below the other, high frequencies at the top, as grey levels of the first one's
-    range."""
+    """Log-mels one below the other, high frequencies at the top, as grey levels from 0 to 1.
+
+    They span the range of the first one.
+    """
     low, high = mels[0].min(), mels[0].max()
     return np.concatenate(
         [np.clip((mel[::-1] - low) / max(high - low, 1e-3), 0, 1) for mel in mels]
     )
 
 
-def _event_writer(run_dir: Path, step: int) -> Any | None:
-    """TensorBoard's, where it is installed; events behind `step`, of a run that was killed, are
-    disregarded."""
+def _event_writer(run_dir: Path, step: int) -> SummaryWriter | None:
+    """Open TensorBoard's events, or return None where it is not installed.
+
+    Events after `step`, which a run has left that was killed, are disregarded.
+    """
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
@@ -148,11 +156,11 @@ def _event_writer(run_dir: Path, step: int) -> Any | None:
 
 
 def _trim(path: Path, step: int, fields: list[str]) -> None:
-    """Keep the rows of the log up to the checkpoint; what came after is computed again."""
+    """Keep the rows of the log up to `step`, from which on the run computes again."""
     rows = []
     if step > 0 and path.exists():
         with open(path, newline="") as file:
-            # The last row may be cut short where the run was killed.
+            # The last row may be cut short, if the run was killed.
             header, *found = list(csv.reader(file)) or [fields]
             whole = [
                 dict(zip(header, row, strict=True)) for row in found if len(row) == len(header)

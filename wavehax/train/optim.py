@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +15,7 @@ from wavehax.train.config import AdversaryConfig, OptimizerConfig
 def generator_optimizer(
     model: nn.Module, config: OptimizerConfig, captured: bool
 ) -> torch.optim.AdamW:
-    """AdamW of the generator; `captured`: its steps are to be replayed as a CUDA graph."""
+    """AdamW for the generator; with `captured` its steps can be replayed as a CUDA graph."""
     betas = (config.beta1, config.beta2)
     return _adamw(model, config.learning_rate, betas, config.weight_decay, captured)
 
@@ -22,7 +23,7 @@ def generator_optimizer(
 def discriminator_optimizer(
     model: nn.Module, config: AdversaryConfig, captured: bool
 ) -> torch.optim.AdamW:
-    """AdamW of the discriminators, without weight decay; `captured` as for the generator."""
+    """AdamW for the discriminators, without weight decay; `captured` is as for the generator."""
     return _adamw(model, config.learning_rate, (config.beta1, config.beta2), 0.0, captured)
 
 
@@ -31,7 +32,7 @@ def _adamw(
 ) -> torch.optim.AdamW:
     parameters = list(model.parameters())
     fused = parameters[0].is_cuda  # one kernel instead of several for each of hundreds of tensors
-    # What is captured reads its rate from memory.
+    # A captured step reads the learning rate from memory.
     rate = torch.tensor(learning_rate, device=parameters[0].device) if captured else learning_rate
     return torch.optim.AdamW(
         parameters, rate, betas, weight_decay=decay, fused=fused, capturable=captured
@@ -39,6 +40,7 @@ def _adamw(
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, learning_rate: float) -> None:
+    """Set the learning rate of all parameters, in place where it is a tensor."""
     for group in optimizer.param_groups:
         if isinstance(group["lr"], Tensor):
             group["lr"].fill_(learning_rate)
@@ -46,16 +48,15 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, learning_rate: float) ->
             group["lr"] = learning_rate
 
 
-def load_optimizer(optimizer: torch.optim.Optimizer, state: dict[int, dict[str, Tensor]]) -> None:
-    """Take up the state of each parameter, by its number; learning rates and the like stay as they
-    are."""
+def load_optimizer(optimizer: torch.optim.Optimizer, state: Mapping[int, Any]) -> None:
+    """Take up the state of each parameter, by its number; settings such as learning rates stay."""
     optimizer.load_state_dict(
         {"state": state, "param_groups": optimizer.state_dict()["param_groups"]}
     )
 
 
 def cosine(step: int, first: int, last: int) -> float:
-    """From 1 at step `first` to 0 at step `last`, half a period of a cosine."""
+    """Half a period of a cosine, from 1 at step `first` to 0 at step `last`."""
     return 0.5 * (1 + math.cos(math.pi * (step - first) / (last - first)))
 
 
@@ -65,9 +66,9 @@ def ramp(step: int, first: int, steps: int) -> float:
 
 
 def update(
-    optimizer: torch.optim.Optimizer, parameters: list[Tensor], max_grad_norm: float
+    optimizer: torch.optim.Optimizer, parameters: Sequence[Tensor], max_grad_norm: float
 ) -> float:
-    """One step on gradients clipped to `max_grad_norm`; returns their norm before.
+    """Make a step on gradients clipped to `max_grad_norm`, and return their norm before.
 
     Raises:
         ValueError: the norm is not finite; the parameters are as they were.
@@ -84,9 +85,9 @@ def update(
 
 
 def average_weight(decay: float, step: int) -> float:
-    """Share of the weights after `step` updates in the averaged ones.
+    """Share of the weights after `step` updates in the averaged weights.
 
-    At first those follow quickly, or they would remember the initial weights for thousands of
+    At first the average follows quickly, or it would remember the initial weights for thousands of
     steps.
     """
     return 1 - min(decay, (1 + step) / (10 + step))
@@ -94,8 +95,10 @@ def average_weight(decay: float, step: int) -> float:
 
 @torch.no_grad()
 def update_average(average: dict[str, Tensor], state: Mapping[str, Tensor], weight: Tensor) -> None:
-    """Move the averaged weights towards `state` by `weight`, a tensor without dimensions, of the
-    way."""
+    """Move the averaged weights towards `state` in place, by the share `weight` of the way.
+
+    `weight` is a tensor without dimensions.
+    """
     averages = list(average.values())
     changes = torch._foreach_sub([state[name] for name in average], averages)
     torch._foreach_mul_(changes, weight)

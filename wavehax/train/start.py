@@ -1,5 +1,4 @@
-"""Where a run starts: an untrained generator, or its weights from another run or from a model
-file."""
+"""The start of a run: an untrained generator, or weights from another run or from a model file."""
 
 from __future__ import annotations
 
@@ -12,7 +11,7 @@ from torch import Tensor, nn
 
 from wavehax.checkpoint import load_model
 from wavehax.models.locate import model_path
-from wavehax.nn import BaseGenerator, build_generator
+from wavehax.nn import BaseGenerator, Generator, build_generator
 from wavehax.train.adversary import Adversary
 from wavehax.train.config import TrainConfig
 from wavehax.train.optim import load_optimizer
@@ -20,23 +19,28 @@ from wavehax.train.state import checkpoint_of, is_run, load_state, unflatten
 
 
 def untrained(config: TrainConfig, mel_mean: ArrayLike, mel_scale: ArrayLike) -> BaseGenerator:
-    """The generator of a run before its first step; mean and scale [n_mels] are those of the
-    prepared mels."""
+    """Make the generator of a run before its first step.
+
+    Args:
+        config: the run.
+        mel_mean, mel_scale: [n_mels] each, those of the prepared mels.
+    """
     model = build_generator(config.generator, config.feature_config.log_floor)
     model.set_normalization(mel_mean, mel_scale)
-    if config.generator.output == "excitation":
+    if isinstance(model, Generator) and config.generator.output == "excitation":
         model.initialize_envelope(config.feature_config)
     return model
 
 
 def initialize(model: BaseGenerator, source: str) -> None:
-    """Load averaged weights into `model`, normalisation of the mel included, so that they mean what
-    they did.
+    """Load averaged weights into `model`.
+
+    The normalisation of the mel belongs to them and is loaded too.
 
     Args:
-        model: of the same shape as what is loaded.
-        source: a run_dir (its newest checkpoint), the folder of one checkpoint, or what
-            `wavehax.load` takes.
+        model: of the same shape as the one that is loaded.
+        source: a run_dir (its newest checkpoint), the folder of one checkpoint, or a model as
+            `wavehax.load` takes it.
 
     Raises:
         OSError: it cannot be read.
@@ -49,13 +53,16 @@ def initialize(model: BaseGenerator, source: str) -> None:
 
 
 def initialize_discriminators(adversary: Adversary, source: str) -> None:
-    """Load discriminators, and the state of their optimiser, from a run_dir or the folder of one
-    checkpoint.
+    """Load discriminators, and the state of their optimiser.
+
+    Args:
+        adversary: gets them.
+        source: a run_dir (its newest checkpoint), or the folder of one checkpoint.
 
     Raises:
         OSError: it cannot be read.
-        ValueError: it is damaged, has no discriminators or others; the message names the first
-            tensor that differs.
+        ValueError: it is damaged, or has no discriminators or other ones; the message names the
+            first tensor that differs.
     """
     tensors, _ = load_state(checkpoint_of(Path(source)))
     _check_shapes(
@@ -71,6 +78,7 @@ def load_discriminators(adversary: Adversary, tensors: Mapping[str, Tensor]) -> 
 
 
 def _check_shapes(weights: Mapping[str, Tensor], module: nn.Module, source: str) -> None:
+    """Raise ValueError for the first tensor that is missing, of another shape, or too much."""
     for name, expected in module.state_dict().items():
         shape = list(weights[name].shape) if name in weights else None
         if shape != list(expected.shape):

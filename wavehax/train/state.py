@@ -1,9 +1,8 @@
 """Checkpoints: a folder of pieces small enough to be carried between machines, complete or absent.
 
     RUN_DIR/checkpoints/step-00005000/
-        index.json    whatever is not a tensor, and for every tensor the piece that holds it
-        000.pt ...    mappings of name to tensor, each at most 15 MiB (unless one tensor alone is
-        larger)
+        index.json    all values but tensors, and for every tensor the piece that holds it
+        000.pt ...    mappings of name to tensor, each at most 15 MiB unless one tensor is larger
 
 A folder is written and synced under a temporary name and then renamed, so that a run that is killed
 at any moment finds its last checkpoint whole. Nothing in one is executed: the tensors are read with
@@ -44,17 +43,20 @@ def save_state(
     """Write the checkpoint of `step` into `folder` and remove all but the newest `keep`.
 
     Args:
-        folder: of all checkpoints of a run; made if need be.
+        folder: that of all checkpoints of a run, made if need be.
         step: names the checkpoint.
         tensors: by any names.
         values: JSON types.
-        keep: checkpoints that stay, this one among them.
+        keep: how many checkpoints stay, this one among them.
+
+    Returns:
+        The folder of the checkpoint.
 
     Raises:
         OSError: it cannot be written; the earlier ones are as they were.
     """
     path = folder / f"{_PREFIX}{step:08d}"
-    if path in _complete(folder):  # a run that was taken up and has not moved
+    if path in _complete(folder):  # the run was taken up and has made no step
         return path
     temporary = path.with_suffix(".tmp")
     shutil.rmtree(temporary, ignore_errors=True)
@@ -70,7 +72,7 @@ def save_state(
         _sync(file)
     os.replace(temporary, path)
     for old in _complete(folder)[:-keep]:
-        os.replace(old, old.with_suffix(".tmp"))  # half removed it must not pass for a checkpoint
+        os.replace(old, old.with_suffix(".tmp"))  # half removed, it must not pass for a checkpoint
     for leftover in folder.glob(f"{_PREFIX}*.tmp"):
         shutil.rmtree(leftover)
     return path
@@ -95,13 +97,13 @@ def checkpoint_of(path: Path) -> Path:
 
 
 def is_run(name: str) -> bool:
-    """Whether this names a folder, here, of a run or a checkpoint rather than a model."""
+    """Whether `name` is an existing folder of a run or a checkpoint, and not a model."""
     path = Path(name)
     return name not in shipped_models() and path.is_dir() and not (path / MODEL_FILE).is_file()
 
 
 def load_values(path: Path) -> dict[str, Any]:
-    """Values of a checkpoint, as `load_state` gives them, without reading its tensors.
+    """Read the values of a checkpoint, as `load_state` gives them, without its tensors.
 
     Raises:
         OSError: there is no such checkpoint, or it cannot be read.
@@ -111,7 +113,7 @@ def load_values(path: Path) -> dict[str, Any]:
 
 
 def load_state(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors (on the CPU) and values of a checkpoint; `values["step"]` is its step.
+    """Read tensors (to the CPU) and values of a checkpoint; `values["step"]` is its step.
 
     Raises:
         OSError: there is no such checkpoint, or it cannot be read.
@@ -153,9 +155,11 @@ def flatten(prefix: str, state: Mapping[str, Any]) -> dict[str, Tensor]:
     return flat
 
 
-def unflatten(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Any]:
-    """The nested mapping that `flatten` took apart; keys that are numbers become integers, as
-    optimisers have them."""
+def unflatten(prefix: str, tensors: Mapping[str, Tensor]) -> dict[Any, Any]:
+    """The nested mapping that `flatten` took apart.
+
+    Keys that are numbers become integers, as in the state of an optimiser.
+    """
     nested: dict[Any, Any] = {}
     for name, value in tensors.items():
         if not name.startswith(prefix + "/"):
@@ -172,7 +176,7 @@ def _pieces(tensors: Mapping[str, Tensor]) -> Iterator[dict[str, Tensor]]:
     piece: dict[str, Tensor] = {}
     size = 0
     for name, value in tensors.items():
-        # alone in its storage, or torch.save writes all of it
+        # torch.save writes the whole storage of a tensor, so each gets a storage of its own.
         tensor = value.detach().cpu().clone()
         if piece and size + tensor.nbytes > _PIECE_BYTES:
             yield piece

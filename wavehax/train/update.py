@@ -1,15 +1,14 @@
-"""What one step of training computes, in two halves: gradients, and the update that they ask
-for."""
+"""The computation of a training step, in two halves: gradients, and the update by them."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from wavehax.data.segments import Batch
+from wavehax.data.batch import Batch
 from wavehax.nn import BaseGenerator
 from wavehax.train import distributed
 from wavehax.train.adversary import Adversary
@@ -24,24 +23,37 @@ from wavehax.train.optim import (
     update_average,
 )
 
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
 
 class Mode(NamedTuple):
-    """What takes part in a step."""
+    """The networks that learn in a step."""
 
-    judged: bool  # the adversary
+    judged: bool  # the adversary judges, and its discriminators learn
     generates: bool  # the generator learns
 
 
-class Update:
-    """Generator, adversary, their optimisers and averaged weights, moved from step to step.
+class Halves(NamedTuple):
+    """Both halves of the steps of a mode, captured as CUDA graphs."""
 
-    On one GPU both halves are captured as CUDA graphs: what changes from step to step lies in
-    tensors.
+    mode: Mode
+    gradients: Captured[dict[str, Tensor]]
+    apply: Captured[None]
+
+
+class Update:
+    """Moves generator, adversary, their optimisers and the averaged weights from step to step.
+
+    On one GPU both halves of a step are captured as CUDA graphs. Numbers that change from step to
+    step are therefore in tensors.
     """
 
-    def __init__(self, config: TrainConfig, fabric: Any, bare: BaseGenerator) -> None:
+    def __init__(self, config: TrainConfig, fabric: Fabric, bare: BaseGenerator) -> None:
         """
         Args:
+            config: the run.
+            fabric: its processes and devices.
             bare: the generator, on the device of `fabric`.
         """
         self.config, self.fabric, self.bare = config, fabric, bare
@@ -49,9 +61,9 @@ class Update:
         self.optimizer = generator_optimizer(bare, config.optimizer, self.on_one_gpu)
         loss, rate = config.loss, config.generator.sample_rate
         mels = mel_views(rate, loss.n_ffts, loss.n_mels, loss.floor)
-        bins = [LogMagnitude(rate, n_fft) for n_fft in loss.log_n_ffts]
+        bins = [LogMagnitude(rate, n_fft, loss.log_from) for n_fft in loss.log_n_ffts]
         repulsion = loss.repulsion, loss.repulsion_from
-        self.mel_score = EnergyScore(mels, *repulsion).to(fabric.device)
+        self.mel_score = EnergyScore(mels, *repulsion, loss.low_weight).to(fabric.device)
         self.log_score = EnergyScore(bins, *repulsion).to(fabric.device) if bins else None
         unvoiced = [
             UnvoicedScore(rate, n_fft, loss.repulsion_from) for n_fft in loss.unvoiced_n_ffts
@@ -62,40 +74,41 @@ class Update:
         self.model = fabric.setup_module(bare)
         self.ema = {name: value.clone() for name, value in bare.state_dict().items()}
         self.average_weight = torch.zeros((), device=fabric.device)
-        self.captured: tuple[Mode, Captured, Captured] | None = None
+        self.captured: Halves | None = None
 
     def gradients(self, batch: Batch, step: int) -> dict[str, Tensor]:
-        """Leave clipped gradients in the parameters; returns losses, and norms before clipping."""
+        """Put clipped gradients into the parameters; returns losses, and norms before clipping."""
         mode = self._mode(step)
-        self._set_schedule(step)
+        self._set_schedule(mode, step)
         if not self.on_one_gpu:
             return self._gradients(mode, batch)
-        if self.captured is None or self.captured[0] != mode:
-            # In place of the graphs of the mode before, and of their memory.
-            self.captured = (
+        if self.captured is None or self.captured.mode != mode:
+            # The graphs of the mode before are dropped, which frees their memory.
+            self.captured = Halves(
                 mode,
                 Captured(lambda *tensors: self._gradients(mode, Batch(*tensors))),
                 Captured(lambda: self._apply(mode)),
             )
-        return self.captured[1](*batch)
+        return self.captured.gradients(*batch)
 
     def apply(self, step: int, row: dict[str, float]) -> None:
-        """Move weights by their gradients, and the averaged ones after them.
+        """Move the weights by their gradients, and the averaged weights after them.
 
-        `row` has what `gradients` returned, the mean over all processes.
+        `row` is the result of `gradients`, the mean over all processes.
         """
         mode = self._mode(step)
-        if mode.judged:
-            self.adversary.set_learning_rate(step, row["win_rate"])
-        if self.on_one_gpu:
-            self.captured[2]()
+        if adversary := self._judge(mode):
+            adversary.set_learning_rate(step, row["win_rate"])
+        if self.captured:
+            self.captured.apply()
         else:
             self._apply(mode)
 
     def learning_rate(self, step: int) -> float:
-        """That of the generator: linear warm-up, then a cosine that reaches zero at `max_steps`.
+        """The learning rate of the generator.
 
-        It is 0 while the discriminators learn alone, and warms up again after that.
+        After linear warm-up it is a cosine that reaches zero at `max_steps`. It is 0 while the
+        discriminators learn alone, and warms up again after that.
         """
         optimizer, first = self.config.optimizer, 0
         if self.adversary:
@@ -107,42 +120,49 @@ class Update:
         return optimizer.learning_rate * warmup * cosine(step, 0, self.config.max_steps)
 
     def _mode(self, step: int) -> Mode:
-        judged = self.adversary is not None and self.adversary.active(step)
-        return Mode(judged, not (judged and self.adversary.alone(step)))
+        adversary = self.adversary
+        if adversary is None or not adversary.active(step):
+            return Mode(judged=False, generates=True)
+        return Mode(judged=True, generates=not adversary.alone(step))
 
-    def _set_schedule(self, step: int) -> None:
-        """Set whatever depends on the number of the step."""
+    def _judge(self, mode: Mode) -> Adversary | None:
+        """The adversary in the steps that it judges."""
+        return self.adversary if mode.judged else None
+
+    def _set_schedule(self, mode: Mode, step: int) -> None:
+        """Set every value that depends on the number of the step."""
         set_learning_rate(self.optimizer, self.learning_rate(step))
         weight = average_weight(self.config.optimizer.ema_decay, step + 1)
         self.average_weight.fill_(weight)
-        if self._mode(step).judged:
-            self.adversary.set_weights(step)
+        if adversary := self._judge(mode):
+            adversary.set_weights(step)
 
     def _gradients(self, mode: Mode, batch: Batch) -> dict[str, Tensor]:
-        config, parts = self.config, self.config.accumulate
+        config, parts, adversary = self.config, self.config.accumulate, self._judge(mode)
         self.optimizer.zero_grad()
-        if mode.judged:
-            self.adversary.optimizer.zero_grad()
+        if adversary:
+            adversary.optimizer.zero_grad()
         totals: dict[str, Tensor] = {}
         for i in range(parts):
-            # gradients are summed over processes with those of the last part
+            # Gradients are summed over processes once, with those of the last part.
             waiting = i < parts - 1
             several = self.fabric.world_size > 1
             with self.fabric.no_backward_sync(self.model, enabled=waiting and several):
                 terms = self._accumulate(mode, Batch(*(x[i::parts] for x in batch)))
-            parted = {name: value.detach() / parts for name, value in terms.items()}
-            totals = {name: totals.get(name, 0) + value for name, value in parted.items()}
+            for name, value in terms.items():
+                share = value.detach() / parts
+                totals[name] = totals[name] + share if name in totals else share
         if mode.generates:
             norm = nn.utils.clip_grad_norm_(self.bare.parameters(), config.optimizer.max_grad_norm)
             totals["grad_norm"] = norm
-        if mode.judged:
-            totals["discriminator_grad_norm"] = self.adversary.clip()
+        if adversary:
+            totals["discriminator_grad_norm"] = adversary.clip()
         return totals
 
     def _accumulate(self, mode: Mode, batch: Batch) -> dict[str, Tensor]:
-        """Add the gradients of one part of a batch; returns its losses."""
+        """Add the gradients of one part of a batch, and return its losses."""
         config, parts = self.config, self.config.accumulate
-        if not mode.generates:  # one output a segment is enough to learn from
+        if not mode.generates:  # discriminators need only one output a segment
             batch = batch._replace(noise=batch.noise[:, :1], phase=batch.phase[:, :1])
         inputs = batch.inputs(self.bare)
         autocast = torch.autocast(
@@ -152,16 +172,21 @@ class Update:
             made = self.model(*inputs)
         made = made.unflatten(0, batch.noise.shape[:2])[:, :, 0]  # [B, S, N]
         target, waves = (self._heard(batch, x) for x in (batch.audio, made))
-        terms, sources, gradients = {}, [], []
+        terms: dict[str, Tensor] = {}
+        sources: list[Tensor] = []  # at which the backward pass through the generator begins
+        gradients: list[Tensor | None] = []  # with respect to them; None: a loss, whose own is 1
         if mode.generates:
-            terms, total = self._scores(batch, waves, target)
-            sources, gradients = [total / parts], [None]
-        if mode.judged:
+            scores, total = self._scores(batch, waves, target)
+            terms |= scores
+            sources.append(total / parts)
+            gradients.append(None)
+        if adversary := self._judge(mode):
             first = waves[:, :1]
-            gradient, judged = self.adversary.judge(target[:, None], first, parts)
+            gradient, judged = adversary.judge(target[:, None], first, parts)
             terms |= judged
             if mode.generates:
-                sources, gradients = [*sources, first], [*gradients, gradient / parts]
+                sources.append(first)
+                gradients.append(gradient / parts)
         if sources:
             torch.autograd.backward(sources, gradients)
         return terms
@@ -169,7 +194,7 @@ class Update:
     def _scores(
         self, batch: Batch, waves: Tensor, target: Tensor
     ) -> tuple[dict[str, Tensor], Tensor]:
-        """The spectral scores of outputs [B, S, N] for recordings [B, N], and their sum."""
+        """Score outputs [B, S, N] for recordings [B, N]; returns the scores and their total."""
         loss, mel = self.config.loss, self.mel_score(waves, target)
         terms, total = {"mel": mel}, loss.mel_weight * mel
         if self.log_score:
@@ -183,12 +208,15 @@ class Update:
         return terms, total
 
     def _voiced(self, f0: Tensor) -> Tensor:
-        """[B, N], above 0 at samples within a frame of a voiced one; F0 is [B, 1, T]."""
+        """Mark samples of voiced frames and their neighbours by values above 0, [B, N].
+
+        `f0` is [B, 1, T] in Hz.
+        """
         near = functional.max_pool1d(f0, 3, stride=1, padding=1)[:, 0]
         return near.repeat_interleave(self.config.generator.hop_length, dim=-1)
 
     def _heard(self, batch: Batch, waves: Tensor) -> Tensor:
-        """The samples of [B, ..., N] that the losses hear, from each segment's own first one on."""
+        """Cut from [B, ..., N] the samples that the losses hear, from each segment's shift on."""
         length = waves.shape[-1] - self.config.data.shift_samples
         at = batch.shift[:, None] + torch.arange(length, device=waves.device)
         at = at.reshape(len(at), *[1] * (waves.ndim - 2), length)
@@ -198,5 +226,5 @@ class Update:
         if mode.generates:
             self.optimizer.step()
             update_average(self.ema, self.bare.state_dict(), self.average_weight)
-        if mode.judged:
-            self.adversary.optimizer.step()
+        if adversary := self._judge(mode):
+            adversary.optimizer.step()

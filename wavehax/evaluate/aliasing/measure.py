@@ -1,23 +1,26 @@
-"""How much of a vocoder's output lies off the harmonic series of its F0, as aliasing and any other
-artefact would.
+"""Measures how much of a vocoder's output lies off the harmonic series of its F0.
 
-A model whose prior is `pcph` is measured for three priors: harmonics and noise, harmonics alone,
-and noise alone. What the last gives off the series is also subtracted from the first; but a model
-that adds noise where it hears no harmonics gives more of it then, and nothing is left, so that the
-output for harmonics alone says most. Nothing but F0 moves, so that nothing but the vocoder can
-modulate the sound. The mels are those of `mels`.
+Aliasing lies there, and most other artefacts. Only F0 moves, so that nothing but the vocoder can
+modulate the sound. The mels are those of mels.py.
 
-Vocoders without a harmonic prior learn F0 from the mel alone. A mel of a tone says where its
-harmonics are to the width of a band, not to the hertz, and its frames are all but alike: whatever
-repeats with the frames, at multiples of sample_rate / hop_length, lies off the series too. Where
-the prior is mere noise it cannot be left out, and what two draws of it have in common is what the
-noise does not explain. Without any noise nothing is subtracted. So that a wrong pitch does not pass
-for aliasing, tones are also measured against whichever F0 nearby the output comes closest to.
+A model whose prior is `pcph` is measured with three priors: harmonics and noise, harmonics alone,
+and noise alone. Energy that the noise alone puts off the series is subtracted from that of the
+first output. However, a model that adds noise where it hears no harmonics adds more for noise
+alone, and then nothing is left. The output for harmonics alone therefore tells most.
+
+Vocoders without a harmonic prior learn F0 from the mel alone. The mel of a tone gives the places of
+its harmonics to the width of a band, not to the hertz. Its frames are almost equal, so that sound
+which repeats with the frames, at multiples of sample_rate / hop_length, lies off the series too.
+Where the prior is mere noise, it cannot be left out. The energy that the outputs for two draws of
+it have in common is then the energy that the noise does not explain. Without any noise nothing is
+subtracted. A wrong pitch must not pass for aliasing, so tones are also measured against the F0
+nearby that the output fits best.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -29,30 +32,31 @@ from wavehax.evaluate.aliasing.mels import MelOf
 from wavehax.evaluate.aliasing.subjects import Subject, Synthesiser, in_step
 from wavehax.files.sound import resample
 
-LOWEST, OCTAVES = 65.406, 5  # Hz; from C2 to C7
+LOWEST, OCTAVES = 65.406, 5  # Hz of the lowest tone, and octaves up: C2 to C7
 TONES = LOWEST * 2 ** (np.arange(0, 12 * OCTAVES + 1, 2) / 12)
-"""Steady tones, in whole tones, Hz."""
+"""Frequencies of the steady tones in Hz, a whole tone (two semitones) apart."""
 
 _WINDOW_SECONDS = 1.0
-# left out at both ends: the models look back 0.5 s at most, with falling weight
+# Left out at both ends of a tone: the models look back 0.5 s at most, with falling weight.
 _EDGE_SECONDS = 0.3
-_NOISE = NOISE_STD["pcph"]  # of the prior where voiced (docs/design.md#prior)
-_KAISER_BETA = 20.0  # side lobes below -150 dB: those of a harmonic must not count as off it
-_HALF_WIDTH = 6.5  # bins of that window's main lobe on either side: sqrt(1 + (beta / pi)^2)
+_NOISE = NOISE_STD["pcph"]  # noise of the prior where voiced (docs/design.md#prior)
+# Side lobes are below -150 dB, so that those of a harmonic do not count as energy off it.
+_KAISER_BETA = 20.0
+_HALF_WIDTH = 6.5  # bins on either side of the window's main lobe: sqrt(1 + (beta / pi)^2)
 _RETUNED_SEMITONES = 2
-_GLIDE_SECONDS = 2.0  # an octave
-_GLIDE_WINDOW = 0.4  # seconds: 0.2 octaves
-_OVERSAMPLING = 16  # before cubic interpolation: its error at 10 kHz is then below -100 dB
-_MARGIN = 256  # samples around what is resampled: more than the filter's reach
+_GLIDE_SECONDS = 2.0  # for an octave
+_GLIDE_WINDOW = 0.4  # seconds, in which the glide rises by 0.2 octaves
+# Samples for one before cubic interpolation, whose error at 10 kHz is then below -100 dB.
+_OVERSAMPLING = 16
+_MARGIN = 256  # samples on either side of a piece that is resampled: beyond the filter's reach
 
 
 @dataclass(frozen=True)
 class Curve:
-    """Energy off the harmonic series over energy on it, in dB, against F0; -inf where there is
-    none.
+    """Energy off the harmonic series over energy on it, in dB, against F0; -inf where none is off.
 
-    Of a model without a harmonic prior only `output` and `less_noise` are there, and of one without
-    noise `without_noise`; the rest is NaN.
+    A list has NaN where a model has no such output: a model without a harmonic prior has only
+    `output` and `less_noise`, and one without noise also `without_noise`.
     """
 
     mel: str  # which mel was given
@@ -60,56 +64,53 @@ class Curve:
     f0: list[float]  # Hz
     prior: list[float]  # the prior's harmonics
     output: list[float]  # the output for harmonics and noise
-    less_noise: list[
-        float
-    ]  # the same, the energy off the series that the noise explains being subtracted
+    less_noise: list[float]  # the same, less the energy that the noise explains
     without_noise: list[float]  # the output for harmonics alone
     noise: list[float]  # the output for noise alone, over the harmonics of `output`
-    retuned: list[
-        float
-    ]  # of tones, `output` against the F0 within two semitones for which that is least
-    stripes: list[
-        float
-    ]  # of tones, off the series: power at the multiples of the frame rate over that elsewhere
+    # For tones: `output` against the F0 within two semitones for which it is least.
+    retuned: list[float]
+    # For tones, off the series: power at multiples of the frame rate over that elsewhere.
+    stripes: list[float]
 
 
 def curves(subject: Subject, mel: MelOf, name: str) -> list[Curve]:
     """Measure tones and a glide under one kind of mel.
 
     Args:
-        subject: what is measured.
-        mel: gives the mel [n_mels, T] for F0 [T].
-        name: of that mel.
+        subject: the model.
+        mel: gives the mel [n_mels, T] for F0 [T] in Hz.
+        name: name of that mel.
     """
     voc = subject.voc
     tones = [_levels(outputs(subject, mel, steady(voc, f0)), f0, voc) for f0 in TONES]
-    return [_curve(name, "tones", TONES, tones), _curve(name, "glide", *glide_levels(subject, mel))]
+    middles, levels = glide_levels(subject, mel)
+    return [_curve(name, "tones", TONES, tones), _curve(name, "glide", middles, levels)]
 
 
 def steady(voc: Synthesiser, f0: float) -> np.ndarray:
-    """F0 [T] of a tone just long enough to be measured."""
+    """F0 [T] in Hz of a tone just long enough to be measured."""
     seconds = _WINDOW_SECONDS + 2 * _EDGE_SECONDS
     return np.full(int(np.ceil(seconds * voc.sample_rate / voc.hop_length)), f0, np.float32)
 
 
 def glide(voc: Synthesiser) -> np.ndarray:
-    """F0 [T] of the glide from C2 to C7."""
+    """F0 [T] in Hz of the glide from C2 to C7."""
     frames = int(OCTAVES * _GLIDE_SECONDS * voc.sample_rate / voc.hop_length)
     return (LOWEST * 2 ** np.linspace(0, OCTAVES, frames)).astype(np.float32)
 
 
 class Waves(NamedTuple):
-    """[T * hop_length] each; None where a model has no such thing."""
+    """The waves of a model, [T * hop_length] each; None where a model has no such wave."""
 
-    output: np.ndarray  # for whatever the model's prior is
-    prior: np.ndarray | None = None  # its harmonics
-    without_noise: np.ndarray | None = None  # the output for those alone
+    output: np.ndarray  # the output for the model's own prior
+    prior: np.ndarray | None = None  # the prior's harmonics
+    without_noise: np.ndarray | None = None  # the output for harmonics alone
     noise: np.ndarray | None = None  # the output for noise alone
-    again: np.ndarray | None = None  # `output` for another draw of a prior of mere noise
+    again: np.ndarray | None = None  # the output for another draw of a prior of mere noise
 
 
 def outputs(subject: Subject, mel: MelOf, f0: np.ndarray) -> Waves:
-    """What a model makes of a mel and F0 [T], for every prior that tells something."""
+    """The waves that a model makes from a mel and F0 [T] in Hz, for each prior that it can take."""
     voc, frames, harmonics = subject.voc, mel(f0), subject.voc.prior(f0)
     draws = np.random.default_rng(0).standard_normal((2, len(harmonics))).astype(np.float32)
     if subject.prior == "pcph":
@@ -127,14 +128,14 @@ def outputs(subject: Subject, mel: MelOf, f0: np.ndarray) -> Waves:
 def split_energy(
     wave: np.ndarray, f0: float, sample_rate: float, other: np.ndarray | None = None
 ) -> tuple[float, float]:
-    """Energy on and off the multiples of `f0` in one window as long as the wave.
+    """Energy on and off the multiples of `f0`, in one window as long as the wave.
 
     Args:
-        wave: [N], periodic with `f0` as far as it is clean.
+        wave: [N], periodic with `f0` if it is clean.
         f0: Hz.
         sample_rate: Hz.
-        other: [N]; the energy is then that which both have in common, and may come out below 0
-            where there is none.
+        other: [N]. If it is given, the energy is that which both have in common, and may be below 0
+            where they have none.
 
     Raises:
         ValueError: the window is too short to tell the harmonics apart.
@@ -146,7 +147,7 @@ def split_energy(
 def _energy(
     wave: np.ndarray, f0: float, sample_rate: float, other: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Energy of the bins of `split_energy`, and which of them hold the multiples of `f0`."""
+    """Energy of each bin for `split_energy`, and a mask of those that hold multiples of `f0`."""
     width = _HALF_WIDTH * sample_rate / len(wave)
     if 4 * width > f0:
         raise ValueError(
@@ -166,15 +167,15 @@ def _near_multiples(length: int, f0: float, sample_rate: float) -> np.ndarray:
 
 
 def retuned(wave: np.ndarray, f0: float, sample_rate: int) -> float:
-    """The least energy off over energy on the multiples of any F0 within two semitones of `f0`, in
-    dB.
+    """Energy off over energy on the multiples of the F0 that fits best, in dB.
 
-    Arguments and errors as `split_energy`, for the lowest of these F0.
+    That is the F0 within two semitones of `f0` for which the result is least. Arguments and errors
+    are those of `split_energy` for the lowest of these.
     """
     energy, _ = _energy(wave, f0 / 2 ** (_RETUNED_SEMITONES / 12), sample_rate)
     below = np.concatenate(([0], np.cumsum(energy)))  # energy of all bins before each
     bins_per_hz = len(wave) / sample_rate
-    # moves the highest harmonic by half its width
+    # Hz between the F0 that are tried. A step moves the highest harmonic by half its width.
     step = _HALF_WIDTH / bins_per_hz / (sample_rate / 2 / f0)
     best = 0.0
     for hz in np.arange(
@@ -188,10 +189,10 @@ def retuned(wave: np.ndarray, f0: float, sample_rate: int) -> float:
 
 
 def stripes(wave: np.ndarray, f0: float, sample_rate: int, hop_length: int) -> float:
-    """Mean power at the multiples of sample_rate / hop_length over that elsewhere, off the
-    multiples of `f0`, in dB.
+    """Mean power at multiples of the frame rate over that elsewhere, off those of `f0`, in dB.
 
-    Arguments as `split_energy`. NaN where no such multiple lies off those of `f0`.
+    Arguments are those of `split_energy`; the frame rate is sample_rate / hop_length. The result is
+    NaN where all multiples of the frame rate lie on those of `f0`.
     """
     energy, on = _energy(wave, f0, sample_rate)
     fixed = _near_multiples(len(wave), sample_rate / hop_length, sample_rate) & ~on
@@ -199,11 +200,17 @@ def stripes(wave: np.ndarray, f0: float, sample_rate: int, hop_length: int) -> f
     return _decibels(energy[fixed].mean(), elsewhere.mean()) if fixed.any() else float("nan")
 
 
+def _of_each(waves: Waves, part: Callable[[np.ndarray], np.ndarray]) -> Waves:
+    """`part` of each wave that a model has."""
+    others = (None if wave is None else part(wave) for wave in waves[1:])
+    return Waves(part(waves.output), *others)
+
+
 def _levels(waves: Waves, f0: float, voc: Synthesiser) -> tuple[float, ...]:
-    """The numbers of `Curve` for one tone."""
+    """The values of `Curve` for one tone."""
     rate, start = voc.sample_rate, round(_EDGE_SECONDS * voc.sample_rate)
     span = slice(start, start + round(_WINDOW_SECONDS * rate))
-    parts = Waves(*(None if wave is None else wave[span].astype(np.float64) for wave in waves))
+    parts = _of_each(waves, lambda wave: wave[span].astype(np.float64))
     steady_part = parts.output if parts.without_noise is None else parts.without_noise
     return (
         *_ratios(parts, f0, rate),
@@ -213,7 +220,7 @@ def _levels(waves: Waves, f0: float, voc: Synthesiser) -> tuple[float, ...]:
 
 
 def _ratios(waves: Waves, f0: float, rate: float) -> tuple[float, ...]:
-    """The first five numbers of `Curve` for one F0."""
+    """The first five values of `Curve` for one F0."""
     energy = {
         name: split_energy(wave, f0, rate)
         for name, wave in waves._asdict().items()
@@ -238,16 +245,16 @@ def _decibels(off: float, on: float) -> float:
 
 
 def glide_levels(subject: Subject, mel: MelOf) -> tuple[np.ndarray, list[tuple[float, ...]]]:
-    """F0 at the middle of each window of the glide, and the numbers of `Curve`.
+    """F0 in Hz at the middle of each window of the glide, and the values of `Curve` there.
 
-    Time is warped so that the phase of F0 runs evenly, which makes the glide a tone of one cycle a
-    unit; what is of tones alone is NaN.
+    Time is warped so that the phase of F0 runs evenly. The glide is then a tone of one cycle in a
+    unit of time. Values that only tones have are NaN.
     """
     voc = subject.voc
     f0 = glide(voc)
     waves = outputs(subject, mel, f0)
     rate = voc.sample_rate
-    hops = len(voc.prior(f0)) // voc.hop_length  # a centred prior holds the last frame for one more
+    hops = len(voc.prior(f0)) // voc.hop_length  # a centred prior has one more, of the last frame
     held = in_step(
         np.repeat(np.append(f0, f0[-1])[:hops].astype(np.float64), voc.hop_length), voc, len(f0)
     )
@@ -256,16 +263,16 @@ def glide_levels(subject: Subject, mel: MelOf) -> tuple[np.ndarray, list[tuple[f
     levels = []
     for middle in middles:
         span = slice(*(round((middle + side * _GLIDE_WINDOW / 2) * rate) for side in (-1, 1)))
-        parts = Waves(*(None if wave is None else _warped(wave, phase, span) for wave in waves))
+        parts = _of_each(waves, functools.partial(_warped, phase=phase, span=span))
         per_cycle = len(parts.output) / (phase[span.stop] - phase[span.start])
         levels.append((*_ratios(parts, 1.0, per_cycle), float("nan"), float("nan")))
     return np.interp(middles * rate, np.arange(len(held)), held), levels
 
 
 def _warped(wave: np.ndarray, phase: np.ndarray, span: slice) -> np.ndarray:
-    """Samples of `span` at even steps of phase."""
+    """The part `span` of a wave, sampled at even steps of phase."""
     interpolate = optional_module("scipy.interpolate", "a glide", "wavehax[eval]")
-    # twice as dense: what is moved up in frequency must not fold back
+    # Twice as many samples: a component that warping raises in frequency must not fold back.
     count = 2 * (span.stop - span.start)
     even = np.linspace(phase[span.start], phase[span.stop], count, endpoint=False)
     position = np.interp(
@@ -277,8 +284,6 @@ def _warped(wave: np.ndarray, phase: np.ndarray, span: slice) -> np.ndarray:
     return cubic((position - span.start + _MARGIN) * _OVERSAMPLING)
 
 
-def _curve(
-    mel: str, movement: str, f0: Sequence[float], levels: Sequence[tuple[float, ...]]
-) -> Curve:
+def _curve(mel: str, movement: str, f0: np.ndarray, levels: Sequence[tuple[float, ...]]) -> Curve:
     columns = [[float(value) for value in column] for column in zip(*levels, strict=True)]
     return Curve(mel, movement, [float(hz) for hz in f0], *columns)

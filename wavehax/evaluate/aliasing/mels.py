@@ -1,17 +1,17 @@
-"""The mels that `measure` gives to a vocoder.
+"""Makes the mels that measure.py gives to a vocoder.
 
-- `neutral_mel`: of the prior's harmonics, falling by 6 dB an octave above 500 Hz: mel and F0 agree.
-  Perhaps with noise 40 dB below: every recording has some, and without it the bands between the
-  harmonics of 1.5 kHz lie nine standard deviations below their mean in speech, where no model was
-  trained;
-- `sung_mel`: the same, with noise and the envelope of a frame of a recording in place of that
-  slope;
-- `held_mel` of the mean of the training data: it has no harmonics, and asks for noise where these
-  lie far apart;
-- `held_mel` of frames of recordings: below 2 kHz these hold the harmonics of another F0.
+- `neutral_mel` is the mel of the prior's harmonics, which fall by 6 dB an octave above 500 Hz. Mel
+  and F0 agree. There may be noise 40 dB below. Every recording has some, and without it the bands
+  between the harmonics of 1.5 kHz lie nine standard deviations below their mean in speech, where no
+  model was trained.
+- `sung_mel` is the same with noise, and with the envelope of a frame of a recording in place of the
+  slope.
+- `held_mel` of the mean of the training data has no harmonics, and asks for noise where harmonics
+  lie far apart.
+- `held_mel` of a frame of a recording holds, below 2 kHz, the harmonics of another F0.
 
-The first two carry the tone. They alone ask for it from vocoders that hear of F0 through the mel,
-and are what these are compared by: every model gets the same.
+The first two carry the tone. Vocoders that know F0 through the mel alone are asked for the tone by
+these only. They are compared by them, as every model gets the same.
 """
 
 from __future__ import annotations
@@ -28,33 +28,34 @@ from wavehax.mel.features import hann_window, log_mel, mel_filterbank, mel_frequ
 from wavehax.mel.harmonics import flatten_harmonics
 
 MelOf = Callable[[np.ndarray], np.ndarray]
-"""F0 [T] in Hz to mel [n_mels, T]."""
+"""A function from F0 [T] in Hz to a mel [n_mels, T]."""
 VOICE_NOISE = 0.001
-"""Standard deviation of the noise in the voice that a mel is of, where it has some: 40 dB below its
-harmonics."""
+"""Standard deviation of the noise in a voice that has some: 40 dB below its harmonics."""
 
-_TILT_HZ = 500.0
-_VOICE_HZ = 300.0  # F0 of voices whose harmonics are smoothed away, and of lower ones
-_RMS = PRIOR_RMS["pcph"]  # of the harmonics (docs/design.md#prior)
+_TILT_HZ = 500.0  # above this, harmonics fall by 6 dB an octave
+_VOICE_HZ = 300.0  # harmonics of this F0 are smoothed out of an envelope, and those of any lower
+_RMS = PRIOR_RMS["pcph"]  # RMS of the harmonics (docs/design.md#prior)
 
 
 def neutral_mel(voc: Synthesiser, noise: float = 0.0) -> MelOf:
     """The mel of a voice without formants that has the F0 asked for.
 
-    `noise` is the standard deviation of what is added to the harmonics, of power 0.01, before the
-    slope.
+    `noise` is the standard deviation of noise that is added before the slope to the harmonics,
+    whose power is 0.01.
     """
     return _tone_mel(voc, lambda frequency: 1 / (1 + 1j * frequency / _TILT_HZ), noise)
 
 
 def sung_mel(voc: Synthesiser, frame: np.ndarray) -> MelOf:
-    """The mel of a voice with the envelope of `frame` [n_mels], a log-mel, the F0 asked for and
-    noise 40 dB below."""
+    """The mel of a voice that has the F0 asked for, the envelope of a frame, and noise.
+
+    `frame` is a log-mel [n_mels]. The noise is 40 dB below the harmonics.
+    """
     features = voc.features
     bank = mel_filterbank(features)
     smooth = flatten_harmonics(frame[:, None], np.array([_VOICE_HZ]), features)[:, 0]
-    # The prior is white, of power _RMS ** 2: its STFT's magnitude is _RMS * sqrt(energy of the
-    # window).
+    # The prior is white and has power _RMS ** 2, so the magnitude of its STFT is _RMS times the
+    # square root of the window's energy.
     level = (
         smooth
         - np.log(bank.sum(axis=1))
@@ -78,12 +79,19 @@ def _tone_mel(voc: Synthesiser, gain: Callable[[np.ndarray], np.ndarray], noise:
 
 
 def held_mel(frame: np.ndarray) -> MelOf:
-    """One frame [n_mels], whatever the F0."""
+    """A mel that repeats one frame [n_mels], whatever the F0."""
     return lambda f0: np.repeat(frame[:, None].astype(np.float32), len(f0), axis=1)
 
 
 def mels_of(subject: Subject, speech: Sequence[Path]) -> dict[str, MelOf]:
-    """Those that carry the tone; and, for a model that hears F0 otherwise, those that do not."""
+    """The mels for a model by name.
+
+    All models get those that carry the tone. A model with a harmonic prior also gets the others.
+
+    Args:
+        subject: the model.
+        speech: recordings; the loudest frame of each is used.
+    """
     voc = subject.voc
     frames = {path.name: _loudest(path, voc) for path in speech}
     mels = {

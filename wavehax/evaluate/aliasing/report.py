@@ -1,5 +1,4 @@
-"""Energy off the harmonic series as one table, as JSON and as a page with curves, spectrograms and
-sound."""
+"""Shows energy off the harmonic series: as a table, as JSON and on a page with curves and sound."""
 
 from __future__ import annotations
 
@@ -19,16 +18,16 @@ from wavehax.evaluate.outputs import json_text
 from wavehax.evaluate.report import sound_player
 from wavehax.files.outputs import replacing
 
-_RANGES = ((0, 500), (500, 2100))  # of F0, Hz
-_MARGINS = ("output", "less_noise", "retuned")
-_LOWEST_DB = -160  # of the plots of one model: that of the prior is near
+_RANGES = ((0, 500), (500, 2100))  # ranges of F0 in Hz, each with a row of the table
+_MARGINS = ("output", "less_noise", "retuned")  # curves in which models are compared
+_LOWEST_DB = -160  # lower end of the plots of one model, near the values of the prior
 _EXPLANATION = """Energy off the multiples of F0 over energy on them. The neutral mel is that of the
-tone itself, its harmonics falling by 6 dB an octave; then the same with noise 40 dB below, as
-recordings have; a recording that is sung has the envelope of its loudest frame instead. The mean
-mel, that of the training data, has no harmonics and asks for noise between those of a high F0; a
-frame of a recording holds harmonics of another F0. A curve ends where the noise explains all.
-Retuned: against whichever F0 within two semitones the output comes closest to. Stripes: power at
-the multiples of the frame rate over that elsewhere, off the harmonics of tones."""
+tone itself, whose harmonics fall by 6 dB an octave. With noise, it also has noise 40 dB below, as
+recordings have. The mel of a recording that is sung has the envelope of its loudest frame instead.
+The mean mel of the training data has no harmonics, and asks for noise between those of a high F0. A
+frame of a recording holds the harmonics of another F0. A curve ends where the noise explains all.
+Retuned: energy off the F0 within two semitones that the output fits best. Stripes: power at the
+multiples of the frame rate over that elsewhere, off the harmonics of tones."""
 _LINES = {
     "the prior's harmonics": "prior",
     "output": "output",
@@ -43,16 +42,15 @@ _COMPARED = {
 }
 
 Found = Mapping[str, Sequence[Curve]]
-"""Curves of every model, by its name."""
+"""The curves of each model by its name."""
 
 
 def table(found: Found) -> str:
-    """The highest value of every curve in two ranges of F0, as text: model beside model. Of stripes
-    it is the median.
+    """The highest value of each curve in two ranges of F0, as text.
 
-    What the frames modulate lies beside the harmonics, and at some F0 on the multiples of the frame
-    rate by chance. Of several models the last columns say how far each is at least above the first,
-    F0 by F0.
+    For stripes it is the median, because sound that the frames modulate lies beside the harmonics,
+    which at some F0 is by chance a multiple of the frame rate. If there are several models, the
+    last columns tell by how much a model is above the first at the F0 where that is least.
     """
     shown = [field.name for field in fields(Curve)[3:]]
     margins = _MARGINS if len(found) > 1 else ()
@@ -78,7 +76,7 @@ def table(found: Found) -> str:
 
 
 def kinds(found: Found) -> list[tuple[str, str]]:
-    """Mel and movement of all curves, each once."""
+    """The pairs of mel and movement that there are curves of, each once."""
     return list(
         dict.fromkeys((curve.mel, curve.movement) for curves in found.values() for curve in curves)
     )
@@ -106,7 +104,7 @@ def _summary(curve: Curve, name: str, low: float, high: float) -> str:
 
 
 def _margin(curve: Curve, first: Curve | None, name: str, low: float, high: float) -> str:
-    """How much `curve` is above `first` at the F0 where that is least."""
+    """By how many dB `curve` is above `first` at the F0 where that is least."""
     if first is None or curve is first:
         return "-"
     rows = zip(curve.f0, getattr(curve, name), getattr(first, name), strict=True)
@@ -119,8 +117,10 @@ def _margin(curve: Curve, first: Curve | None, name: str, low: float, high: floa
 
 
 def comparison(found: Found) -> str:
-    """HTML: the table; and of several models the outputs in one plot for every mel that all of them
-    were given."""
+    """The table as HTML.
+
+    If there are several models, a plot of their outputs follows for every mel that all of them got.
+    """
     parts = [f"<p>{_EXPLANATION}</p><pre>{escape(table(found))}</pre>"]
     for mel, movement in kinds(found) if len(found) > 1 else ():
         curves = _of_kind(found, mel, movement)
@@ -138,7 +138,7 @@ def comparison(found: Found) -> str:
 
 
 def section(name: str, subject: Subject, mels: Mapping[str, MelOf], found: Sequence[Curve]) -> str:
-    """HTML: all curves of one model, and its glides to see and hear."""
+    """All curves of one model, and its glides to see and hear, as HTML."""
     parts = [f"<h2>{escape(name)}</h2>"]
     for mel, of in mels.items():
         plots = [_plot(curve) for curve in found if curve.mel == mel]
@@ -175,7 +175,7 @@ def _glide(subject: Subject, mel: MelOf) -> str:
 
 
 def write_json(path: Path, found: dict[str, list[Curve]], overwrite: bool) -> None:
-    """All curves as JSON, by the name of their model."""
+    """Write all curves as JSON, by the name of their model."""
     contents = {name: [asdict(curve) for curve in curves] for name, curves in found.items()}
     with replacing(path, overwrite=overwrite) as temporary:
         temporary.write_text(json_text(contents), encoding="utf-8")

@@ -1,5 +1,4 @@
-"""What `wavehax evaluate aliasing` measures: model files in the engine, and runs of training in
-PyTorch."""
+"""Opens what `wavehax evaluate aliasing` measures: model files, and training runs in PyTorch."""
 
 from __future__ import annotations
 
@@ -17,17 +16,25 @@ from wavehax.models.locate import MODEL_FILE, model_path
 
 
 class Synthesiser(Protocol):
-    """A `wavehax.Vocoder`, or what does as one: its methods, as far as a measurement needs them."""
+    """The part of `wavehax.Vocoder` that a measurement needs."""
 
-    features: FeatureConfig
-    sample_rate: int
-    hop_length: int
+    @property
+    def features(self) -> FeatureConfig:
+        """The definition of the mel that it takes."""
+
+    @property
+    def sample_rate(self) -> int:
+        """Samples a second of the output, Hz."""
+
+    @property
+    def hop_length(self) -> int:
+        """Samples of output for each frame of mel."""
 
     def prior(self, f0: np.ndarray) -> np.ndarray:
-        """Harmonics for F0 [T] without noise, as long as `__call__` wants a prior."""
+        """Harmonics for F0 [T] in Hz without noise, as long as a prior of `__call__`."""
 
     def __call__(self, mel: np.ndarray, f0: np.ndarray, *, prior: np.ndarray) -> np.ndarray:
-        """Waveform [T * hop_length] from mel [n_mels, T], F0 [T] and a prior."""
+        """Waveform [T * hop_length] from mel [n_mels, T], F0 [T] in Hz and a prior."""
 
 
 @dataclass(frozen=True)
@@ -35,19 +42,22 @@ class Subject:
     """A model to measure."""
 
     voc: Synthesiser
-    prior: str  # "pcph" or "noise"; "none" where the mel is all that the sound is made of
-    mean_mel: np.ndarray  # [n_mels] of the training data
+    prior: str  # "pcph" or "noise"; "none" where the sound is made from the mel alone
+    mean_mel: np.ndarray  # [n_mels], the mean of the training data
 
 
 def open_subject(name: str) -> Subject:
-    """A model, by what `wavehax.load` takes, or the folder of a training run
-    (wavehax.evaluate.aliasing.trained).
+    """Open a model.
+
+    Args:
+        name: as `wavehax.load` takes it, or the folder of a training run.
 
     Raises:
         OSError: it cannot be read.
-        ValueError: damaged, or a model with a prior other than those of `Subject`.
-        ModuleNotFoundError: a run, and PyTorch is not installed.
+        ValueError: it is damaged, or its prior is none of those of `Subject`.
+        ModuleNotFoundError: it is a training run, and PyTorch is not installed.
     """
+    priors: tuple[str, ...] = ("pcph",)
     if Path(name).is_dir() and not (Path(name) / MODEL_FILE).is_file():
         optional_module("torch", f"{name} is a training run, which", "wavehax[train]")
         from wavehax.evaluate.aliasing.trained import TrainedRun
@@ -56,10 +66,8 @@ def open_subject(name: str) -> Subject:
         subject, priors = Subject(run, run.prior_kind, run.mean_mel), ("pcph", "noise", "none")
     else:
         voc = wavehax.load(name)
-        subject, priors = (
-            Subject(voc, voc.config.prior, load_model(model_path(name)).weights["mel_mean"]),
-            ("pcph",),
-        )
+        mean_mel = load_model(model_path(name)).weights["mel_mean"]
+        subject = Subject(voc, voc.config.prior, mean_mel)
     if subject.prior not in priors:
         expected = " or ".join(repr(prior) for prior in priors[:2])
         raise ValueError(
@@ -69,7 +77,9 @@ def open_subject(name: str) -> Subject:
 
 
 def in_step(prior: np.ndarray, voc: Synthesiser, frames: int) -> np.ndarray:
-    """The samples of a prior that stand where those of the output do: a centred one begins half a
-    hop earlier."""
+    """The part of a prior that is in step with the output.
+
+    A centred prior begins half a hop earlier and ends half a hop later.
+    """
     start = (len(prior) - frames * voc.hop_length) // 2
     return prior[start : start + frames * voc.hop_length]

@@ -1,5 +1,4 @@
-"""A run of training as a vocoder, in PyTorch and with the averaged weights: of ours, or of a
-baseline."""
+"""Uses a training run of our generators or of a baseline as a vocoder, in PyTorch."""
 
 from __future__ import annotations
 
@@ -16,7 +15,7 @@ from wavehax.train.state import checkpoint_of, load_state, unflatten
 
 
 class TrainedRun:
-    """The newest checkpoint of a run; takes what `wavehax.Vocoder` takes."""
+    """The averaged weights of a run's newest checkpoint, behind the interface of `Synthesiser`."""
 
     def __init__(self, path: Path) -> None:
         """
@@ -24,8 +23,8 @@ class TrainedRun:
             path: folder of a run, or of one of its checkpoints.
 
         Raises:
-            FileNotFoundError: it is neither.
-            ValueError: damaged, or the weights are of no known shape.
+            FileNotFoundError: `path` is neither.
+            ValueError: the checkpoint is damaged, or its weights fit no known shape.
         """
         tensors, values = load_state(checkpoint_of(path))
         config, weights = config_from_dict(values["config"]), unflatten("ema", tensors)
@@ -50,18 +49,24 @@ class TrainedRun:
         self.mean_mel = self.generator.mel_mean.numpy()
 
     def prior(self, f0: np.ndarray) -> np.ndarray:
-        """The harmonics of `pcph` from phase 0 on, whatever the run's own prior is: float32
-        [prior_length(T)]."""
+        """The harmonics of `pcph` from phase 0 on, whatever the run's own prior is, float32.
+
+        They are as long as a prior of `__call__`: [T * hop_length], or a hop more where frames are
+        centred.
+        """
         held = np.append(f0, f0[-1:]) if self.generator.centred else f0
-        f0 = torch.from_numpy(held.astype(np.float64))[None, None]
-        return make_prior("pcph", f0, self.hop_length, self.sample_rate, noise=False, phase=False)[
-            0, 0
-        ].numpy()
+        frames = torch.from_numpy(held.astype(np.float64))[None, None]
+        harmonics = make_prior(
+            "pcph", frames, self.hop_length, self.sample_rate, noise=False, phase=False
+        )
+        return harmonics[0, 0].numpy()
 
     @torch.inference_mode()
     def __call__(self, mel: np.ndarray, f0: np.ndarray, *, prior: np.ndarray) -> np.ndarray:
-        """Waveform [T * hop_length] from mel [n_mels, T], F0 [T] and a prior as long as `prior`
-        gives it."""
+        """Waveform [T * hop_length] from mel [n_mels, T], F0 [T] in Hz and a prior.
+
+        The prior is as long as that of `prior`.
+        """
         inputs = (
             torch.from_numpy(np.array(x, np.float32))
             for x in (mel[None], f0[None, None], prior[None, None])
