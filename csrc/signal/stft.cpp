@@ -61,13 +61,15 @@ void OverlapAdd::add(const float* re, const float* im, SampleBuffer& out, float*
 
 void OverlapAdd::finish(SampleBuffer& out) {
   if (frames_ > 0) {
-    ++frames_;  // the hop that would begin where the last frame's end is not followed by another
+    // As if one more frame had been added: the samples after the last frame's hop are final too.
+    ++frames_;
     emit(stft_->margin(), out);
   }
   out.finish();
 }
 
-// The first `count` samples held; those before the utterance are dropped.
+// Appends the first `count` samples of sum_, divided by the window's weight. Those before the
+// utterance are left out.
 void OverlapAdd::emit(std::int64_t count, SampleBuffer& out) {
   const std::int64_t start = (frames_ - 1) * stft_->hop() - stft_->margin(),
                      skip = start < 0 ? std::min(-start, count) : 0;
