@@ -1,5 +1,5 @@
-// The stages of a stream between the spectrum of the prior and that of the wave: projections and
-// blocks.
+// The stages of a stream between the spectrum of the prior and the spectrum of the wave:
+// projections and blocks.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -19,7 +19,7 @@ void Stream::project() {
   if (spectra_[0].ended() && first + count == received_) frames_[0].end();
 }
 
-// Projections of `count` frames, then the 1x1 convolution and the norm.
+// Computes the projections of `count` frames, then the 1x1 convolution and the norm.
 void Stream::project_tile(std::int64_t first, std::int64_t count) {
   const Engine& e = *engine_;
   for (std::int64_t done = 0; done < count; done += kProjectedFrames) {
@@ -52,7 +52,8 @@ void Stream::assemble(std::int64_t t, std::int64_t i, float* row) {
   network_->mix(mixed_.data(), planes, row);
 }
 
-// exp(env_proj(mel)); zeros for a silent frame, so that silence stays silence.
+// Appends exp(env_proj(mel)) for `rows` frames; zeros for a silent frame, so that silence stays
+// silence.
 void Stream::add_envelopes(std::int64_t first, int rows) {
   const Engine& e = *engine_;
   std::array<const float*, kProjectedFrames> mels{};
@@ -69,7 +70,8 @@ void Stream::add_envelopes(std::int64_t first, int rows) {
   }
 }
 
-// Whether there was something to do. Frames that no wanted sample depends on are left as they are.
+// Returns whether there was something to do. Frames that no wanted sample depends on are passed
+// over without being computed.
 bool Stream::run_block(std::size_t index) {
   const Engine& e = *engine_;
   FrameRing &in = frames_[index], &out = frames_[index + 1];
@@ -83,7 +85,7 @@ bool Stream::run_block(std::size_t index) {
   return out.count() > before;
 }
 
-// The next `count` frames of a block.
+// Computes the next `count` frames of a block.
 void Stream::run_frames(std::size_t index, std::int64_t count) {
   const Engine& e = *engine_;
   FrameRing &in = frames_[index], &out = frames_[index + 1];

@@ -8,8 +8,8 @@
 namespace wavehax {
 namespace {
 
-constexpr std::int64_t kConvolved =
-    8;  // frames convolved together: what they share of their rows is read once
+// Frames convolved together: rows that their windows share are read once.
+constexpr std::int64_t kConvolved = 8;
 
 }  // namespace
 
@@ -97,8 +97,8 @@ void VectorNetwork::block(std::size_t index, const float* const* rows,
   for (std::int64_t i = 0; i < count; ++i) mirror(outs[i]);
 }
 
-// All frames convolved before the first is overwritten; what a norm needs of them is taken while
-// they are in the cache.
+// Convolves all frames before the first is overwritten, and applies the norm. Its moments are taken
+// while a frame is still in the cache.
 void VectorNetwork::convolve(const Block& block, const float* const* rows, std::int64_t count) {
   const Engine& e = engine_;
   const bool whole = block.norm.kind == NormKind::kUtterance;
@@ -137,7 +137,8 @@ void VectorNetwork::unmix(const float* row, int count, float* const* planes) {
                         engine_.bins, engine_.width, planes);
 }
 
-// In place, unless the norm is folded into weights. Over the utterance, the frames are all of it.
+// Normalises the frames in place, unless the norm is folded into the weights. For a norm over the
+// utterance the frames must be all of it.
 void VectorNetwork::normalise(const Norm& norm, float* const* frames, std::int64_t count) {
   if (norm.kind == NormKind::kBatch || count == 0) return;
   const Engine& e = engine_;

@@ -1,4 +1,4 @@
-// The layers in float32, on the vector kernels of kernels/table.h: rows [mirrored + bins +
+// The layers on the vector kernels of kernels/table.h, in float32. A row is [mirrored + bins +
 // mirrored][channels].
 #pragma once
 
@@ -27,12 +27,13 @@ class VectorNetwork : public Network {
   void unmix(const float* row, int count, float* const* planes) override;
 
  private:
-  // Frames that a block takes at a time, of 2 to 6 the fastest: 4 where a norm over the frame
-  // divides it (by 3 to 5 %); where tiles of bins pass through all of it none was faster than 2.
+  // Frames that a block takes at a time, the fastest of 2 to 6 as measured. kApart: a per-frame
+  // norm separates convolution and pointwise layers; 4 was faster than the others by 3 to 5 %.
+  // kFused: one kernel computes both, bin tile by bin tile; nothing was faster than 2.
   static constexpr std::int64_t kFused = 2, kApart = 4;
 
-  // A norm over the utterance lets every block work in place: then no output may be written while
-  // inputs are still read.
+  // Whether one kernel may compute the whole block. With a norm over the utterance every block
+  // works in place, and then no output may be written while inputs are still read.
   bool fused(const Norm& norm) const { return engine_.streamable && norm.kind == NormKind::kBatch; }
   float* interior(float* row) const { return row + engine_.mirrored * engine_.width; }
   const float* interior(const float* row) const { return row + engine_.mirrored * engine_.width; }
@@ -49,7 +50,7 @@ class VectorNetwork : public Network {
   Floats scratch_, convolved_, scale_, shift_;
   std::vector<float*> convolved_rows_, outputs_, interiors_;
   std::vector<const float*> residuals_;
-  std::vector<Moments> moments_;  // of the frames that a norm over the utterance takes
+  std::vector<Moments> moments_;  // of each frame, for a norm over the utterance
 };
 
 }  // namespace wavehax
