@@ -71,7 +71,7 @@ def test_the_compiled_engine_uses_no_newer_instruction_elsewhere() -> None:
         pytest.skip("the symbols were stripped")
     vectors, tiles = (
         ("body.h", "projections.h", "blocks.h", "waves.h"),
-        ("amx.cpp", "tile_projections.h", "planes.h"),
+        ("amx.cpp", "tile_projections.h", "tile_depthwise.h", "tile_mlp.h", "planes.h"),
     )
     bodies = "".join((KERNELS / name).read_text() for name in (*vectors, *tiles))
     kernels = re.findall(
