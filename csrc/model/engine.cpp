@@ -63,8 +63,8 @@ Engine::Engine(const Config& c, Weights weights, const Kernels& kernels_, Precis
       streamable(c.norm != "utterance" && c.outer_norm != "utterance"),
       prior(prior_kind(c.prior)),
       bins(c.n_fft / 2 + 1),
-      width(padded(c.channels)),
-      mirrored(c.kernel_bins / 2),
+      padded_channels(padded(c.channels)),
+      mirrored_bins(c.kernel_bins / 2),
       look_right(causal ? c.lookahead : kProjectionTaps / 2),
       block_right(causal ? 0 : c.kernel_frames / 2),
       stft(c.n_fft, c.stream_hop()),
@@ -137,7 +137,7 @@ std::int64_t Engine::samples_after(std::int64_t frames) const {
   const std::int64_t projected =
       filter_bank ? std::min(spectra, behind(frames, look_right)) : behind(spectra, look_right);
   const std::int64_t predicted = behind(projected, latency());
-  samples = behind(predicted * stft.hop(), stft.margin());
+  samples = behind(predicted * stft.hop_length(), stft.margin());
   return behind(filter_bank ? filter_bank->synthesised(samples) : samples, margin());
 }
 

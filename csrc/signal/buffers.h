@@ -1,6 +1,6 @@
-// The storage of one voice: frames and samples in the order of time, of which only the part that is
-// still needed is kept. A buffer takes all its memory when it is made. Afterwards nothing here
-// allocates, locks or throws.
+// The storage of one voice: frames and samples in the order of time. Only the part that is still
+// needed is kept. A buffer takes all its memory when it is made. Afterwards nothing here allocates,
+// locks or throws.
 #pragma once
 
 #include <cassert>

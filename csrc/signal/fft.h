@@ -18,8 +18,8 @@ class RealFft {
   // Computes re[k] + i im[k] = sum over n of x[n] exp(-2 pi i k n / size), k = 0 .. size / 2.
   void forward(const float* x, float* re, float* im, float* scratch) const;
 
-  // Computes x[n] = (1 / size) times the sum over the two-sided spectrum, of which re and im hold
-  // the half k = 0 .. size / 2. im[0] and im[size / 2] are ignored.
+  // Computes x[n] = (1 / size) times the sum over the two-sided spectrum. re and im hold its half k
+  // = 0 .. size / 2; im[0] and im[size / 2] are ignored.
   void inverse(const float* re, const float* im, float* x, float* scratch) const;
 
  private:

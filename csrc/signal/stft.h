@@ -8,15 +8,15 @@
 
 namespace wavehax {
 
-// Immutable. Frame t covers samples t * hop - margin to t * hop - margin + n_fft - 1, with margin =
-// (n_fft - hop) / 2.
+// Immutable. Frame t covers samples t * hop_length - margin to t * hop_length - margin + n_fft - 1,
+// with margin = (n_fft - hop_length) / 2.
 class Stft {
  public:
-  Stft(int n_fft, int hop);
+  Stft(int n_fft, int hop_length);
 
   int n_fft() const { return fft_.size(); }
-  int hop() const { return hop_; }
-  int margin() const { return (n_fft() - hop_) / 2; }
+  int hop_length() const { return hop_length_; }
+  int margin() const { return (n_fft() - hop_length_) / 2; }
   int scratch_size() const { return n_fft() + fft_.scratch_size(); }
   const Floats& window() const { return window_; }
   double window_energy() const;
@@ -31,7 +31,7 @@ class Stft {
   void inverse(const float* re, const float* im, float* samples, float* scratch) const;
 
  private:
-  int hop_;
+  int hop_length_;
   RealFft fft_;
   Floats window_;  // periodic Hann
 };

@@ -46,7 +46,7 @@ class RunningProjection {
     return prior_.data() + (2 * i + part) * padded(engine_.bins);
   }
 
-  // Forgets the first `count` frames held, the first of which is frame `first`.
+  // Forgets the first `count` frames held. `first` is the number of the first of them.
   void drop(std::int64_t first, std::int64_t count);
 
  private:

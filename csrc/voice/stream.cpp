@@ -45,8 +45,8 @@ Stream::Stream(std::shared_ptr<const Engine> engine, std::int64_t tile)
 }
 
 void Stream::reset(std::uint64_t seed) {
-  received_ = emitted_ = predicted_ = from_ = 0;
-  until_ = std::numeric_limits<std::int64_t>::max() / engine_->config.hop_length;
+  received_ = emitted_ = predicted_ = first_hop_ = 0;
+  end_hop_ = std::numeric_limits<std::int64_t>::max() / engine_->config.hop_length;
   projections_.reset();
   mel_.reset();
   envelope_.reset();
@@ -62,9 +62,9 @@ void Stream::reset(std::uint64_t seed) {
 
 void Stream::enter(const float* f0, std::int64_t first, std::int64_t from, std::int64_t until) {
   for (std::int64_t t = 0; t < first; ++t) prior_.skip(f0[t]);
-  from_ = from - first;
-  until_ = until - first;
-  emitted_ = from_ * engine_->config.hop_length;
+  first_hop_ = from - first;
+  end_hop_ = until - first;
+  emitted_ = first_hop_ * engine_->config.hop_length;
 }
 
 std::int64_t Stream::push(MelView mel, const float* f0, std::int64_t frames, const float* prior,
@@ -171,7 +171,7 @@ void Stream::analyse() {
       }
     }
   for (int s = 0; s < e.config.num_streams; ++s)
-    source(s).drop(until * e.stft.hop() - e.stft.margin());
+    source(s).drop(until * e.stft.hop_length() - e.stft.margin());
   if (!first.ended() || until < received_) return;
   for (FrameRing& ring : spectra_) ring.end();
 }
@@ -182,15 +182,15 @@ void Stream::synthesise() {
   const Engine& e = *engine_;
   FrameRing& last = frames_.back();
   const std::int64_t count = last.count() - predicted_;
-  for (std::int64_t i = 0; i < count; ++i) last_[i] = last.row(predicted_ + i);
-  network_->finish_output(last_.data(), count);
+  for (std::int64_t i = 0; i < count; ++i) output_rows_[i] = last.row(predicted_ + i);
+  network_->finish_output(output_rows_.data(), count);
   for (; predicted_ < last.count(); ++predicted_) synthesise_frame(last.row(predicted_));
   if (last.ended() && !wave_.ended() && predicted_ == last.count())
     for (int s = 0; s < e.config.num_streams; ++s)
       overlap_[s].finish(e.filter_bank ? predicted_streams_[s] : wave_);
   if (e.filter_bank && !wave_.ended())
     e.filter_bank->synthesise(e.kernels, predicted_streams_, wave_, scratch_.data(),
-                              filtered_.data());
+                              filter_rows_.data());
 }
 
 void Stream::synthesise_frame(const float* row) {
@@ -223,7 +223,7 @@ void Stream::finish_spectrum(float* re, float* im) const {
 }
 
 std::int64_t Stream::drain(float* out, std::int64_t limit) {
-  wave_.drop(engine_->margin() + from_ * engine_->config.hop_length);
+  wave_.drop(engine_->margin() + first_hop_ * engine_->config.hop_length);
   const std::int64_t count = std::min(wave_.end() - wave_.begin(), limit);
   std::copy_n(wave_.from(wave_.begin()), count, out);
   wave_.drop(wave_.end());

@@ -54,7 +54,7 @@ class Stream {
   }
   std::int64_t pending_flush() const {
     return std::max<std::int64_t>(
-        0, std::min(received_, until_) * engine_->config.hop_length - emitted_);
+        0, std::min(received_, end_hop_) * engine_->config.hop_length - emitted_);
   }
 
   // Takes frames of mel and f0, and the samples of their prior unless `prior` is null. Writes the
@@ -96,7 +96,7 @@ class Stream {
   std::int64_t block_tile_;  // most frames that a block emits in one pass
   std::int64_t received_ = 0, emitted_ = 0, predicted_ = 0;
   // The hops whose samples are wanted, counted from the first frame pushed.
-  std::int64_t from_ = 0, until_ = 0;
+  std::int64_t first_hop_ = 0, end_hop_ = 0;
   float last_f0_ = 0.0f;
   StageSeconds* profile_ = nullptr;
 
@@ -114,14 +114,14 @@ class Stream {
 
   // Lists of rows, made once because making one allocates. Each is filled and read within one call
   // of the method named, except plane_rows_.
-  std::vector<float*> begun_;            // project_tile: the frames that it begins
-  std::vector<const float*> mixed_;      // assemble: the input planes of a frame
-  std::vector<const float*> window_;     // run_frames: the frames under the kernel of a block
-  std::vector<const float*> residuals_;  // run_frames: the frames that a block adds to
-  std::vector<float*> outs_;             // run_frames: the frames that come out of a block
-  std::vector<float*> last_;             // synthesise: the frames that the last block has put out
-  std::vector<const float*> filtered_;   // synthesise: rows under the filters of the filter bank
-  std::vector<float*> plane_rows_;       // the rows of planes_, for ever
+  std::vector<float*> begun_rows_;           // project_tile: the frames that it begins
+  std::vector<const float*> input_planes_;   // assemble: the input planes of a frame
+  std::vector<const float*> window_rows_;    // run_frames: the frames under the kernel of a block
+  std::vector<const float*> residual_rows_;  // run_frames: the frames that a block adds to
+  std::vector<float*> block_rows_;           // run_frames: the frames that come out of a block
+  std::vector<float*> output_rows_;        // synthesise: the frames that the last block has put out
+  std::vector<const float*> filter_rows_;  // synthesise: rows under the filters of the filter bank
+  std::vector<float*> plane_rows_;         // the rows of planes_, for ever
 };
 
 }  // namespace wavehax

@@ -58,8 +58,8 @@ void Stream::make_sample_buffers() {
   for (int s = 0; s < e.config.num_streams; ++s) {
     overlap_.emplace_back(e.stft);
     if (!e.filter_bank) continue;
-    streams_.push_back(buffer(e.config.n_fft, e.stft.hop()));
-    predicted_streams_.push_back(buffer(e.config.n_fft, e.stft.hop()));
+    streams_.push_back(buffer(e.config.n_fft, e.stft.hop_length()));
+    predicted_streams_.push_back(buffer(e.config.n_fft, e.stft.hop_length()));
   }
 }
 
@@ -71,12 +71,12 @@ void Stream::make_scratch() {
   scratch_.resize(std::max(fourier, filters));
   planes_.resize(planes * bin_row);
   for (int i = 0; i < planes; ++i) plane_rows_.push_back(planes_.data() + i * bin_row);
-  begun_.resize(tile_);
-  mixed_.resize(e.config.planes());
-  window_.resize(e.config.kernel_frames - 1 + block_tile_);
-  for (auto* rows : {&outs_, &last_}) rows->resize(block_tile_);
-  residuals_.resize(block_tile_);
-  if (e.filter_bank) filtered_.resize(FilterBank::kRows * e.config.num_streams);
+  begun_rows_.resize(tile_);
+  input_planes_.resize(e.config.planes());
+  window_rows_.resize(e.config.kernel_frames - 1 + block_tile_);
+  for (auto* rows : {&block_rows_, &output_rows_}) rows->resize(block_tile_);
+  residual_rows_.resize(block_tile_);
+  if (e.filter_bank) filter_rows_.resize(FilterBank::kRows * e.config.num_streams);
 }
 
 std::size_t Stream::memory() const {
@@ -87,8 +87,9 @@ std::size_t Stream::memory() const {
   for (const SampleBuffer& samples : streams_) bytes += samples.memory();
   for (const SampleBuffer& samples : predicted_streams_) bytes += samples.memory();
   for (const OverlapAdd& overlap : overlap_) bytes += overlap.memory();
-  const std::size_t pointers = begun_.size() + mixed_.size() + window_.size() + residuals_.size() +
-                               outs_.size() + last_.size() + filtered_.size() + plane_rows_.size();
+  const std::size_t pointers = begun_rows_.size() + input_planes_.size() + window_rows_.size() +
+                               residual_rows_.size() + block_rows_.size() + output_rows_.size() +
+                               filter_rows_.size() + plane_rows_.size();
   return bytes + (frames_.size() + spectra_.size()) * sizeof(FrameRing) + pointers * sizeof(float*);
 }
 

@@ -12,7 +12,9 @@ class VectorNetwork : public Network {
 
   std::size_t memory() const override;
   void share(int threads) override;
-  int row_size() const override { return (engine_.bins + 2 * engine_.mirrored) * engine_.width; }
+  int row_size() const override {
+    return (engine_.bins + 2 * engine_.mirrored_bins) * engine_.padded_channels;
+  }
   std::int64_t block_tile() const override {
     if (!engine_.streamable) return tile_;
     return fused(engine_.blocks.front().norm) ? kFused : kApart;
@@ -35,9 +37,13 @@ class VectorNetwork : public Network {
   // Whether one kernel may compute the whole block. With a norm over the utterance every block
   // works in place, and then no output may be written while inputs are still read.
   bool fused(const Norm& norm) const { return engine_.streamable && norm.kind == NormKind::kBatch; }
-  float* interior(float* row) const { return row + engine_.mirrored * engine_.width; }
-  const float* interior(const float* row) const { return row + engine_.mirrored * engine_.width; }
-  int frame_size() const { return engine_.bins * engine_.width; }
+  float* interior(float* row) const {
+    return row + engine_.mirrored_bins * engine_.padded_channels;
+  }
+  const float* interior(const float* row) const {
+    return row + engine_.mirrored_bins * engine_.padded_channels;
+  }
+  int frame_size() const { return engine_.bins * engine_.padded_channels; }
   void project(const Projection& projection, bool begins, const float* const* inputs, int rows,
                float* out);
   void convolve(const Block& block, const float* const* rows, std::int64_t count);
