@@ -1,4 +1,4 @@
-// AMX: matrix tiles of bfloat16, and AVX-512 around them.
+// The kernels on AMX: matrix tiles of bfloat16, with AVX-512 around them.
 #include "tiles.h"
 
 #if defined(__x86_64__)
@@ -15,8 +15,8 @@
 #pragma GCC target("amx-tile,amx-bf16,avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")
 #endif
 
-// Tile registers, which intrinsics take as literals: results; factors of full depth, and of half of
-// it.
+// The eight tile registers, which intrinsics take as literals: four results, two factors of full
+// depth and two of half of it.
 #define SUM0 0
 #define SUM1 1
 #define SUM2 2
@@ -29,17 +29,19 @@
 namespace wavehax {
 namespace {
 
-// What the processor reads to set up the tile registers.
+// The layout of the memory from which the processor sets up its tile registers (Intel SDM,
+// LDTILECFG).
 struct alignas(64) TileSetup {
   std::uint8_t palette, start, reserved[14];
   std::uint16_t row_bytes[16];
   std::uint8_t rows[16];
 };
 
-// Tiles are loaded and stored behind the compiler's back.
+// Stops the compiler from moving memory accesses: it does not know what tile instructions read and
+// write.
 static inline void fence() { __asm__ volatile("" ::: "memory"); }
 
-// Results and left factors get so many rows.
+// Sets up the tile registers: results and left factors get `rows` rows.
 static void set_up(int rows) {
   TileSetup s = {1, 0, {}, {}, {}};
   for (int t = SUM0; t <= HALF_RIGHT; ++t) {
@@ -52,12 +54,13 @@ static void set_up(int rows) {
   _tile_loadconfig(&s);
 }
 
-// The nearest bfloat16, ties away from zero, in the upper half.
+// Rounds to the nearest bfloat16, ties away from zero. The result is in the upper half of each
+// lane.
 static inline __m512i rounded(Vec a) {
   return _mm512_add_epi32(_mm512_castps_si512(a), _mm512_set1_epi32(0x8000));
 }
 
-// Two terms of a right factor, the first in the lower half.
+// Packs two terms of a right factor, the first in the lower half.
 static inline __m512i pair(Vec a, Vec b) {
   return _mm512_mask_blend_epi16(0xaaaaaaaau, _mm512_srli_epi32(rounded(a), 16), rounded(b));
 }
@@ -69,6 +72,7 @@ static inline void store_rounded(Bf16* p, Vec a) {
 
 #include "planes.h"
 
+// Return the second part of a row, its bins in bfloat16 (tiles.h).
 static inline Bf16* second_part(float* row, const TileShape& s) {
   return reinterpret_cast<Bf16*>(row + s.planes_size());
 }
@@ -79,7 +83,7 @@ static inline const Bf16* second_part(const float* row, const TileShape& s) {
 #include "tile_projections.h"
 #include "tile_depthwise.h"
 
-// What lies to both sides of the bins in the second part of a row.
+// Fills the second part of a row to both sides of its bins: mirrored bins, then zeros.
 static void mirror_ends(float* row, const TileShape& s) {
   for (int c = 0; c < s.channels; ++c) {
     Bf16 *first = second_part(row, s) + c * s.half_columns() + s.mirrored(),

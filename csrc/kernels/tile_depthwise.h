@@ -1,8 +1,9 @@
-// Depthwise convolution of amx.cpp, which includes this.
+// Depthwise convolution on matrix tiles. Included by amx.cpp.
 
 // Sixteen neighbouring outputs of a channel are a row of 32 neighbouring inputs times a Toeplitz
-// matrix of the taps. The rows of both overlap in memory: inputs begin sixteen bins apart, every
-// two terms of the matrix two columns earlier. Frames share it.
+// matrix of the taps. Neither needs a copy: rows of inputs begin sixteen bins apart in memory and
+// overlap, and rows of the matrix begin two columns earlier each. All frames of a call use the same
+// matrix.
 #define CONVOLVE(sum, i)                                                 \
   if (i < count) {                                                       \
     _tile_loadd(LEFT, second_part(rows[j + i], s) + at + q * kTileDepth, \
@@ -31,7 +32,7 @@ static void convolve(const float* const* rows, int count, const TileShape& s,
   if (count > 3) _tile_stored(SUM3, planes[3] + out, stride);
 }
 
-// One bin, of which a tile would cost as much as of 256.
+// Convolves one bin. A tile would take as long for it as for 256.
 static void convolve_bin(const float* const* rows, int count, const TileShape& s, const float* taps,
                          int bin, float* const* planes) {
   for (int i = 0; i < count; ++i)
@@ -49,7 +50,8 @@ static void convolve_bin(const float* const* rows, int count, const TileShape& s
     }
 }
 
-// The last bin of an n_fft of 512 is alone.
+// Convolves 256 bins at a time. If one bin remains, as with an n_fft of 512, it is convolved by
+// itself.
 static void depthwise(const float* const* rows, int count, const TileShape& s, const TileWeights& w,
                       float* const* planes) {
   const bool alone = s.bins % (kTileSide * kTileSide) == 1;

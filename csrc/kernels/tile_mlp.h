@@ -1,8 +1,8 @@
-// The pointwise layers of amx.cpp, which includes this.
+// The pointwise layers of a block on matrix tiles. Included by amx.cpp.
 
-// Constant, linear and quadratic terms of gelu on 31 equal pieces of [-4.5, 4.5], from index 1 on:
-// minimax fits, 0 and x at the ends and beyond; all within 1e-4, little against the rounding of the
-// result.
+// Coefficients of gelu as a quadratic polynomial on each of 31 equal pieces of [-4.5, 4.5], from
+// index 1 on. They are minimax fits; beyond both ends the polynomials are 0 and x. The error is
+// within 1e-4, which is small against the rounding of the result to bfloat16.
 alignas(64) constexpr float kGeluConstant[32] = {0.0f,
                                                  0.0f,
                                                  -0.0144541822f,
@@ -80,16 +80,18 @@ static inline Vec lookup(const float* table, __m512i index) {
 }
 
 static inline Vec gelu(Vec x) {
-  constexpr int kNearerZero = 2;  // the operand, with the sign of the first
+  // Selects the operand nearer to zero, with the sign of the first.
+  constexpr int kNearerZero = 2;
   const Vec near = _mm512_range_ps(x, splat(4.4999f), kNearerZero);
-  const __m512i piece = _mm512_castps_si512(
-      fma(near, splat(31.0f / 9.0f), splat(0x1.8p23f + 16.0f)));  // in the last bits
+  // Adding 1.5 * 2^23 leaves the index of the piece in the last bits.
+  const __m512i piece =
+      _mm512_castps_si512(fma(near, splat(31.0f / 9.0f), splat(0x1.8p23f + 16.0f)));
   return fma(fma(lookup(kGeluQuadratic, piece), x, lookup(kGeluLinear, piece)), x,
              lookup(kGeluConstant, piece));
 }
 
-// At most four results of 16 outputs and 16 bins: weights [results][depth / 32] times `pairs`, on
-// top of the bias.
+// Multiplies weights [results][depth / 32] by `pairs` and adds the bias: at most four results of 16
+// outputs and 16 bins.
 #define MULTIPLY(left, right)                                \
   _tile_loadd(right, pairs, 64);                             \
   _tile_loadd(left, weight, 64);                             \
@@ -121,7 +123,7 @@ static inline void multiply_four(const Bf16* weight, int results, const std::uin
   if (results > 3) _tile_stored(SUM3, out + 3 * kResult, 64);
 }
 
-// out [outputs][16] of 16 bins, pairs [depth / 2][16].
+// Computes out [outputs][16] of 16 bins from pairs [depth / 2][16].
 static inline void multiply(const Bf16* weight, const std::uint32_t* pairs, int outputs, int depth,
                             const float* bias, float* out) {
   for (int n = 0; n < outputs; n += 4 * kTileSide) {
@@ -161,8 +163,10 @@ static inline void add_residual(const float* x, const float* residual, const Til
   }
 }
 
-// What tiles store is not forwarded to loads, nor the other way round: so every step of 16 bins
-// works on what the step before has stored, in turns of two buffers.
+// The processor does not forward the stores of tiles to loads, nor stores to the loads of tiles. So
+// the five stages (pack the input, expand, apply gelu, contract, add the residual) run side by
+// side: every step of 16 bins works on the results that the step before stored, in two buffers by
+// turns.
 static void mlp(const float* x, const TileShape& s, const TileWeights& w, const float* scale,
                 const float* shift, const float* residual, float* out, float* scratch) {
   const int steps = s.columns() / kTileSide, narrow = s.channels * kTileSide,
