@@ -8,8 +8,8 @@
 namespace wavehax {
 namespace {
 
-constexpr std::int64_t kMaxFrames =
-    std::int64_t{1} << 40;  // products of it with sizes of a model stay within 64 bits
+// Most frames of a call: their product with any size of a model stays within 64 bits.
+constexpr std::int64_t kMaxFrames = std::int64_t{1} << 40;
 
 }  // namespace
 
@@ -19,8 +19,9 @@ wavehax_status fail(wavehax_error* error, wavehax_status status, const char* for
   va_start(values, format);
   std::vsnprintf(error->message, sizeof error->message, format, values);
   va_end(values);
+  // Names come from files of unknown origin, and a terminal might obey control characters in them.
   for (char* c = error->message; *c != '\0'; ++c)
-    if (*c < ' ' || *c > '~') *c = '?';  // names in files are anyone's: a terminal might obey them
+    if (*c < ' ' || *c > '~') *c = '?';
   return status;
 }
 

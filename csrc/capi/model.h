@@ -16,13 +16,13 @@ struct wavehax_model {
 
 namespace wavehax {
 
-// The error of a call without F0 on a model that does not predict it.
+// Fails a call without F0 on a model that does not predict it.
 inline wavehax_status no_predictor(wavehax_error* error) {
   return fail(error, WAVEHAX_ERROR_ARGUMENT,
               "f0 is null: expected one value for each frame, as this model does not predict it");
 }
 
-// The caller's mel, [frames][n_mels].
+// Returns a view of the caller's mel, [frames][n_mels].
 inline MelView view(const float* mel, int n_mels) { return {mel, 1, n_mels}; }
 
 }  // namespace wavehax

@@ -21,7 +21,7 @@ using wavehax::null;
 using wavehax::view;
 
 struct wavehax_stream {
-  enum class Pitch { kNone, kGiven, kPredicted };  // by the pushes since the last reset
+  enum class Pitch { kNone, kGiven, kPredicted };  // of the frames pushed since the last reset
 
   explicit wavehax_stream(const wavehax_model& model)
       : voice(model.engine, wavehax::Stream::kTile) {
@@ -31,13 +31,13 @@ struct wavehax_stream {
   wavehax::Stream voice;
   std::unique_ptr<wavehax::F0Stream> f0;  // or null
   Pitch pitch = Pitch::kNone;
-  std::int64_t frames = 0;  // since the last reset
+  std::int64_t frames = 0;  // pushed since the last reset
   std::atomic_flag busy = ATOMIC_FLAG_INIT;
 };
 
 namespace {
 
-// The stream taken by one thread while this lives.
+// Marks a stream as in use by one thread for as long as this lives.
 class Alone {
  public:
   explicit Alone(wavehax_stream* stream)
@@ -64,7 +64,8 @@ wavehax_status flushed(wavehax_error* error) {
   return fail(error, WAVEHAX_ERROR_STATE, "this stream is flushed: reset begins another utterance");
 }
 
-// Frames with F0 predicted a tile at a time: where it is kept needs no allocation.
+// Pushes frames with predicted F0. F0 is predicted a tile at a time, so that its array needs no
+// allocation.
 std::int64_t push_predicted(wavehax_stream& stream, MelView mel, std::int64_t frames, float* wave) {
   float f0[wavehax::Stream::kTile];
   std::int64_t written = 0;
@@ -84,7 +85,8 @@ wavehax_status check_push(const wavehax_stream& stream, const float* mel, const 
   if (const wavehax_status status = check_mel(mel, frames, n_mels, stream.frames, error))
     return status;
   if (const wavehax_status status = check_f0(f0, frames, stream.frames, error)) return status;
-  if (frames == 0) return WAVEHAX_OK;  // of which F0 is neither given nor missing
+  // No frames, so that F0 is neither given nor missing.
+  if (frames == 0) return WAVEHAX_OK;
   if (f0 == nullptr && !stream.f0) return no_predictor(error);
   if (stream.pitch == (f0 == nullptr ? Pitch::kGiven : Pitch::kPredicted))
     return fail(error, WAVEHAX_ERROR_ARGUMENT,

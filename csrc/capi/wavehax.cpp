@@ -1,5 +1,5 @@
-// The C interface: checks, states and errors over the engine; no arithmetic. As wavehax/vocoder.py
-// and inputs.py for Python.
+// Models and whole utterances of the C interface: checks and errors; no arithmetic. Like
+// wavehax/vocoder.py for Python. stream.cpp has the streams.
 #include "wavehax.h"
 
 #include <algorithm>
@@ -29,7 +29,7 @@ using wavehax::view;
 
 namespace {
 
-constexpr std::int64_t kMaxThreads = 1 << 16;  // more would find no utterance long enough
+constexpr std::int64_t kMaxThreads = 1 << 16;  // no utterance is long enough for more
 
 template <typename... Source>
 wavehax_status load(const wavehax_load_options* given, wavehax_model** model, wavehax_error* error,
@@ -71,7 +71,8 @@ const char* wavehax_available_isas(void) try {
   }();
   return names.c_str();
 } catch (const std::exception&) {
-  return "portable";  // without the memory for their names
+  // There is no memory for the names.
+  return "portable";
 }
 
 wavehax_status wavehax_model_load(const char* path, const wavehax_load_options* options,
@@ -101,7 +102,8 @@ wavehax_status wavehax_model_info(const wavehax_model* model, wavehax_info* info
   if (const wavehax_status status = check_size(size, sizeof *info, "info", error)) return status;
   const wavehax::Engine& engine = *model->engine;
   const wavehax::Config& config = engine.config;
-  std::memset(info, 0, size);  // members of a later version, too
+  // Also clears members that a later version has added.
+  std::memset(info, 0, size);
   *info = {size,
            config.sample_rate,
            config.hop_length,
