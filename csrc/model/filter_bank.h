@@ -31,8 +31,8 @@ class FilterBank {
   int streams() const { return streams_; }
   int taps() const { return taps_; }
 
-  static constexpr int kRows =
-      8;  // most results computed together, so that the weights are read once for all
+  // Most results computed together, so that the weights are read once for all.
+  static constexpr int kRows = 8;
 
   // Return how many samples of each stream the first `samples` samples of the full band complete,
   // and how many samples of the full band the first `stream_samples` of each stream complete.

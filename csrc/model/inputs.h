@@ -7,8 +7,8 @@
 namespace wavehax {
 
 constexpr float kMinF0 = 1.0f;  // Hz, the least F0 of a voiced frame; wavehax.checks.MIN_F0
-constexpr double kFloorTolerance =
-    1e-4;  // in the natural logarithm of a magnitude; wavehax.config.FLOOR_TOLERANCE
+// Tolerance of the floor in the natural logarithm of a magnitude; wavehax.config.FLOOR_TOLERANCE.
+constexpr double kFloorTolerance = 1e-4;
 
 // Returns the least value of a log-mel whose magnitudes are at least `log_floor`, rounded as
 // features.log_mel rounds it; -inf for 0.

@@ -17,8 +17,8 @@ std::uint32_t Noise::phase() const {
 
 void Noise::normal(std::int64_t first, std::int64_t count, float* out) const {
   alignas(64) std::int32_t uniform[kPairs], angle[kPairs];
-  alignas(64) float
-      values[2][kPairs];  // cosines give the values of even index, sines those of odd index
+  // Values of even index are from cosines, those of odd index from sines.
+  alignas(64) float values[2][kPairs];
   for (std::int64_t at = first & ~std::int64_t{3}; at < first + count; at += 2 * kPairs) {
     for (int i = 0; i < kPairs; i += 2) {
       const auto index = static_cast<std::uint64_t>((at + 2 * i) / 4);

@@ -214,8 +214,8 @@ void check_mlp(const Kernels& k, const TestBlock<wavehax::Block>& t, const Float
         magnitude += std::fabs(static_cast<double>(x[f * width + c]) * t.w1[e * channels + c]);
       }
       hidden[e] = exact_gelu(sum);
-      error[e] = 1.2e-6 * std::fmax(1.0, std::fabs(sum)) +
-                 1.2 * channels * 1.2e-7 * magnitude;  // the slope of gelu is below 1.13
+      // The slope of gelu is below 1.13.
+      error[e] = 1.2e-6 * std::fmax(1.0, std::fabs(sum)) + 1.2 * channels * 1.2e-7 * magnitude;
     }
     for (int c = 0; c < channels; ++c) {
       double sum = static_cast<double>(t.b2[c]) + residual[f * width + c],
