@@ -25,7 +25,7 @@ wavehax_status fail(wavehax_error* error, wavehax_status status, const char* for
   return status;
 }
 
-wavehax_status null(wavehax_error* error, const char* argument) {
+wavehax_status null_argument(wavehax_error* error, const char* argument) {
   return fail(error, WAVEHAX_ERROR_ARGUMENT, "%s is null", argument);
 }
 
@@ -34,7 +34,7 @@ wavehax_status check_mel(const float* mel, std::int64_t frames, int n_mels, std:
   if (frames < 0 || frames > kMaxFrames)
     return fail(error, WAVEHAX_ERROR_ARGUMENT, "frames is %lld: expected 0 to 2**40",
                 static_cast<long long>(frames));
-  if (mel == nullptr && frames > 0) return null(error, "mel");
+  if (mel == nullptr && frames > 0) return null_argument(error, "mel");
   const std::int64_t bad = first_not_finite({mel, 1, n_mels}, frames, n_mels);
   if (bad == frames * n_mels) return WAVEHAX_OK;
   return fail(error, WAVEHAX_ERROR_ARGUMENT,
@@ -65,7 +65,7 @@ wavehax_status check_room(std::int64_t samples, const float* wave, std::int64_t 
   if (capacity < samples)
     return fail(error, WAVEHAX_ERROR_ARGUMENT, "capacity is %lld: expected room for %lld samples",
                 static_cast<long long>(capacity), static_cast<long long>(samples));
-  return wave == nullptr && samples > 0 ? null(error, "wave") : WAVEHAX_OK;
+  return wave == nullptr && samples > 0 ? null_argument(error, "wave") : WAVEHAX_OK;
 }
 
 }  // namespace wavehax

@@ -17,7 +17,8 @@ __attribute__((format(printf, 3, 4))) wavehax_status fail(wavehax_error* error,
                                                           wavehax_status status, const char* format,
                                                           ...);
 
-wavehax_status null(wavehax_error* error, const char* argument);
+// Fails because `argument` is null.
+wavehax_status null_argument(wavehax_error* error, const char* argument);
 
 // Calls work() and turns its exceptions into statuses. Those that name a mistake become `mistake`.
 template <typename Work>

@@ -17,7 +17,7 @@ using wavehax::fail;
 using wavehax::guarded;
 using wavehax::MelView;
 using wavehax::no_predictor;
-using wavehax::null;
+using wavehax::null_argument;
 using wavehax::view;
 
 struct wavehax_stream {
@@ -37,16 +37,17 @@ struct wavehax_stream {
 
 namespace {
 
-// Marks a stream as in use by one thread for as long as this lives.
-class Alone {
+// Takes a stream for one thread for as long as this lives. It is false if another thread has the
+// stream.
+class ExclusiveUse {
  public:
-  explicit Alone(wavehax_stream* stream)
+  explicit ExclusiveUse(wavehax_stream* stream)
       : stream_(stream), taken_(!stream->busy.test_and_set(std::memory_order_acquire)) {}
-  ~Alone() {
+  ~ExclusiveUse() {
     if (taken_) stream_->busy.clear(std::memory_order_release);
   }
-  Alone(const Alone&) = delete;
-  Alone& operator=(const Alone&) = delete;
+  ExclusiveUse(const ExclusiveUse&) = delete;
+  ExclusiveUse& operator=(const ExclusiveUse&) = delete;
   explicit operator bool() const { return taken_; }
 
  private:
@@ -99,9 +100,9 @@ wavehax_status check_push(const wavehax_stream& stream, const float* mel, const 
 
 wavehax_status wavehax_stream_new(const wavehax_model* model, uint64_t seed,
                                   wavehax_stream** stream, wavehax_error* error) {
-  if (stream == nullptr) return null(error, "stream");
+  if (stream == nullptr) return null_argument(error, "stream");
   *stream = nullptr;
-  if (model == nullptr) return null(error, "model");
+  if (model == nullptr) return null_argument(error, "model");
   if (!model->engine->streamable)
     return fail(error, WAVEHAX_ERROR_ARGUMENT,
                 "model cannot stream: its norm 'utterance' needs the whole utterance");
@@ -115,10 +116,10 @@ wavehax_status wavehax_stream_new(const wavehax_model* model, uint64_t seed,
 wavehax_status wavehax_stream_push(wavehax_stream* stream, const float* mel, const float* f0,
                                    int64_t frames, float* wave, int64_t capacity, int64_t* samples,
                                    wavehax_error* error) {
-  if (stream == nullptr) return null(error, "stream");
-  if (samples == nullptr) return null(error, "samples");
-  const Alone alone(stream);
-  if (!alone) return in_use(error);
+  if (stream == nullptr) return null_argument(error, "stream");
+  if (samples == nullptr) return null_argument(error, "samples");
+  const ExclusiveUse use(stream);
+  if (!use) return in_use(error);
   if (const wavehax_status status = check_push(*stream, mel, f0, frames, error)) return status;
   if (const wavehax_status status =
           check_room(stream->voice.pending_push(frames), wave, capacity, error))
@@ -135,10 +136,10 @@ wavehax_status wavehax_stream_push(wavehax_stream* stream, const float* mel, con
 
 wavehax_status wavehax_stream_flush(wavehax_stream* stream, float* wave, int64_t capacity,
                                     int64_t* samples, wavehax_error* error) {
-  if (stream == nullptr) return null(error, "stream");
-  if (samples == nullptr) return null(error, "samples");
-  const Alone alone(stream);
-  if (!alone) return in_use(error);
+  if (stream == nullptr) return null_argument(error, "stream");
+  if (samples == nullptr) return null_argument(error, "samples");
+  const ExclusiveUse use(stream);
+  if (!use) return in_use(error);
   if (stream->voice.flushed()) return flushed(error);
   if (const wavehax_status status =
           check_room(stream->voice.pending_flush(), wave, capacity, error))
@@ -148,9 +149,9 @@ wavehax_status wavehax_stream_flush(wavehax_stream* stream, float* wave, int64_t
 }
 
 wavehax_status wavehax_stream_reset(wavehax_stream* stream, uint64_t seed, wavehax_error* error) {
-  if (stream == nullptr) return null(error, "stream");
-  const Alone alone(stream);
-  if (!alone) return in_use(error);
+  if (stream == nullptr) return null_argument(error, "stream");
+  const ExclusiveUse use(stream);
+  if (!use) return in_use(error);
   stream->voice.reset(seed);
   if (stream->f0) stream->f0->reset();
   stream->pitch = wavehax_stream::Pitch::kNone;

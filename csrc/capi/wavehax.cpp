@@ -23,7 +23,7 @@ using wavehax::check_size;
 using wavehax::fail;
 using wavehax::guarded;
 using wavehax::no_predictor;
-using wavehax::null;
+using wavehax::null_argument;
 using wavehax::read_options;
 using wavehax::view;
 
@@ -77,18 +77,18 @@ const char* wavehax_available_isas(void) try {
 
 wavehax_status wavehax_model_load(const char* path, const wavehax_load_options* options,
                                   wavehax_model** model, wavehax_error* error) {
-  if (model == nullptr) return null(error, "model");
+  if (model == nullptr) return null_argument(error, "model");
   *model = nullptr;
-  if (path == nullptr) return null(error, "path");
+  if (path == nullptr) return null_argument(error, "path");
   return load(options, model, error, path);
 }
 
 wavehax_status wavehax_model_load_memory(const void* data, size_t size,
                                          const wavehax_load_options* options, wavehax_model** model,
                                          wavehax_error* error) {
-  if (model == nullptr) return null(error, "model");
+  if (model == nullptr) return null_argument(error, "model");
   *model = nullptr;
-  if (data == nullptr) return null(error, "data");
+  if (data == nullptr) return null_argument(error, "data");
   return load(options, model, error, data, size);
 }
 
@@ -96,8 +96,8 @@ void wavehax_model_free(wavehax_model* model) { delete model; }
 
 wavehax_status wavehax_model_info(const wavehax_model* model, wavehax_info* info,
                                   wavehax_error* error) {
-  if (model == nullptr) return null(error, "model");
-  if (info == nullptr) return null(error, "info");
+  if (model == nullptr) return null_argument(error, "model");
+  if (info == nullptr) return null_argument(error, "info");
   const std::size_t size = info->size;
   if (const wavehax_status status = check_size(size, sizeof *info, "info", error)) return status;
   const wavehax::Engine& engine = *model->engine;
@@ -123,7 +123,7 @@ const char* wavehax_model_config(const wavehax_model* model) {
 wavehax_status wavehax_vocode(const wavehax_model* model, const float* mel, const float* f0,
                               int64_t frames, const wavehax_vocode_options* given, float* wave,
                               wavehax_error* error) {
-  if (model == nullptr) return null(error, "model");
+  if (model == nullptr) return null_argument(error, "model");
   wavehax_vocode_options options;
   if (const wavehax_status status = read_options(given, options, error)) return status;
   const int n_mels = model->engine->config.n_mels;
@@ -133,7 +133,7 @@ wavehax_status wavehax_vocode(const wavehax_model* model, const float* mel, cons
   if (options.threads < 0)
     return fail(error, WAVEHAX_ERROR_ARGUMENT, "threads is %lld: expected 0 or more",
                 static_cast<long long>(options.threads));
-  if (wave == nullptr) return null(error, "wave");
+  if (wave == nullptr) return null_argument(error, "wave");
   if (f0 == nullptr && !model->f0) return no_predictor(error);
   const auto threads = static_cast<int>(std::clamp<std::int64_t>(options.threads, 1, kMaxThreads));
   return guarded(error, WAVEHAX_ERROR_ARGUMENT, [&] {
@@ -147,11 +147,11 @@ wavehax_status wavehax_vocode(const wavehax_model* model, const float* mel, cons
 
 wavehax_status wavehax_predict_f0(const wavehax_model* model, const float* mel, int64_t frames,
                                   float* f0, wavehax_error* error) {
-  if (model == nullptr) return null(error, "model");
+  if (model == nullptr) return null_argument(error, "model");
   if (!model->f0) return fail(error, WAVEHAX_ERROR_ARGUMENT, "model does not predict F0");
   const int n_mels = model->engine->config.n_mels;
   if (const wavehax_status status = check_mel(mel, frames, n_mels, 0, error)) return status;
-  if (f0 == nullptr && frames > 0) return null(error, "f0");
+  if (f0 == nullptr && frames > 0) return null_argument(error, "f0");
   return guarded(error, WAVEHAX_ERROR_ARGUMENT,
                  [&] { wavehax::F0Stream(model->f0).push(view(mel, n_mels), frames, f0); });
 }
