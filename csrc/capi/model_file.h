@@ -16,7 +16,7 @@ namespace wavehax {
 struct ModelFile {
   std::string config_text;  // JSON, as in the file
   ModelConfig config;
-  std::vector<float> values;                    // of all tensors
+  std::vector<float> values;                    // all tensors, one after the other
   std::map<std::string, Tensor> generator, f0;  // views of `values`, names without the prefix `f0.`
 };
 

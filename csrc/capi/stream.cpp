@@ -21,7 +21,7 @@ using wavehax::null_argument;
 using wavehax::view;
 
 struct wavehax_stream {
-  enum class Pitch { kNone, kGiven, kPredicted };  // of the frames pushed since the last reset
+  enum class Pitch { kNone, kGiven, kPredicted };  // F0 of the frames pushed since the last reset
 
   explicit wavehax_stream(const wavehax_model& model)
       : voice(model.engine, wavehax::Stream::kTile) {

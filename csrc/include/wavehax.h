@@ -110,7 +110,7 @@ typedef struct wavehax_load_options {
 
 typedef struct wavehax_vocode_options {
   size_t size;   /* sizeof(wavehax_vocode_options) */
-  uint64_t seed; /* of the noise and the initial phase: the same seed gives the same bits */
+  uint64_t seed; /* noise and initial phase: the same seed gives the same bits */
   /* Most threads that share the utterance; 0 means 1. Each takes a second or more of sound. The
    * samples do not depend on their number. */
   int64_t threads;

@@ -36,12 +36,12 @@ struct Engine {
   const Config config;
   const bool causal, centred, excitation, streamable;
   const PriorKind prior;
-  const int bins;             // of the spectrum of one stream: n_fft / 2 + 1
+  const int bins;             // bins of the spectrum of one stream: n_fft / 2 + 1
   const int padded_channels;  // channels, padded to kLane
   const int mirrored_bins;    // bins added at both ends of a frame for the depthwise kernel
   const int look_right;       // frames that prior_proj and cond_proj look ahead
   const int block_right;      // frames that a block looks ahead
-  const Stft stft;            // of one stream
+  const Stft stft;            // the transform of one stream
   // RMS of the prior's spectrum. The excitation domain divides the spectrum by it.
   const double excitation_gain;
 

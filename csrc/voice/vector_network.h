@@ -56,7 +56,7 @@ class VectorNetwork : public Network {
   Floats scratch_, convolved_, scale_, shift_;
   std::vector<float*> convolved_rows_, outputs_, interiors_;
   std::vector<const float*> residuals_;
-  std::vector<Moments> moments_;  // of each frame, for a norm over the utterance
+  std::vector<Moments> moments_;  // one for each frame, for a norm over the utterance
 };
 
 }  // namespace wavehax
