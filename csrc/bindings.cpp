@@ -1,5 +1,5 @@
-// Python's view of the engine: arrays, the interpreter lock and errors; no arithmetic. The only
-// file that knows Python.
+// The Python module of the engine: arrays, the interpreter lock and errors; no arithmetic. No other
+// file of the engine knows Python.
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
@@ -56,7 +56,7 @@ Config to_config(const py::dict& values) {
   return config;
 }
 
-// Tensors by name; `kept` holds their memory until they are packed.
+// Returns the tensors by name. `kept` holds their memory until they are packed.
 Weights to_weights(const py::dict& arrays, std::vector<DenseArray>& kept) {
   std::map<std::string, Tensor> tensors;
   for (const auto& item : arrays) {
@@ -86,7 +86,7 @@ F0PredictorPtr make_f0_predictor(int n_mels, const py::dict& config, const py::d
   return std::make_shared<F0Predictor>(c, to_weights(arrays, kept), choose_kernels(isa), log_floor);
 }
 
-// The frames of mel, after checking its shape.
+// Checks the shape of mel and returns its number of frames.
 std::int64_t check(const Array& mel, int n_mels) {
   if (mel.ndim() != 2 || mel.shape(0) != n_mels)
     throw std::invalid_argument("mel: expected shape [" + std::to_string(n_mels) + ", frames]");
@@ -95,7 +95,7 @@ std::int64_t check(const Array& mel, int n_mels) {
   return mel.shape(1);
 }
 
-// The frames of f0, after checking that mel, f0 and prior belong together.
+// Checks that mel, f0 and prior belong together and returns their number of frames.
 std::int64_t check(const Engine& engine, const Array& mel, const DenseArray& f0,
                    const DenseArray* prior) {
   const std::int64_t frames = check(mel, engine.config.n_mels);
@@ -158,7 +158,8 @@ py::dict py_profile(const EnginePtr& engine, const Array& mel, const DenseArray&
   return result;
 }
 
-// Floating-point operations that `rounds` of multiply-adds are, on an instruction set.
+// Does `rounds` rounds of multiply-adds on an instruction set and returns their number of
+// floating-point operations.
 double py_multiply_adds(const std::string& isa, std::int64_t rounds) {
   const Kernels& kernels = choose_kernels(isa);
   py::gil_scoped_release release;
@@ -232,14 +233,13 @@ PYBIND11_MODULE(_engine, m) {
       py::arg("isa") = "auto",
       "Precisions that this machine has with an instruction set, slowest first.");
   m.def("first_not_finite", &py_first_not_finite, py::arg("mel"),
-        "frame * n_mels + band of the first value that is not finite; the size of mel where all "
-        "are.");
+        "Return frame * n_mels + band of the first value that is not finite, or the size of mel.");
   m.def("first_no_pitch", &py_first_no_pitch, py::arg("f0"),
-        "The first frame whose F0 is neither 0 nor finite and at least 1 Hz; the size of f0 where "
-        "there is none.");
-  m.def("multiply_adds", &py_multiply_adds, py::arg("isa"), py::arg("rounds"),
-        "Do so many rounds of multiply-adds and nothing else; the floating-point operations they "
-        "are.");
+        "Return the first frame whose F0 is neither 0 nor a finite value of at least 1 Hz, or the "
+        "size of f0.");
+  m.def(
+      "multiply_adds", &py_multiply_adds, py::arg("isa"), py::arg("rounds"),
+      "Do `rounds` rounds of multiply-adds and return their number of floating-point operations.");
   py::class_<Engine, EnginePtr>(m, "Engine")
       .def(py::init(&make_engine), py::arg("config"), py::arg("weights"), py::arg("isa") = "auto",
            py::arg("precision") = "fp32", py::arg("log_floor") = 0.0)

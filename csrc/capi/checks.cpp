@@ -8,8 +8,8 @@
 namespace wavehax {
 namespace {
 
-constexpr std::int64_t kMaxFrames =
-    std::int64_t{1} << 40;  // products of it with sizes of a model stay within 64 bits
+// Most frames of a call: their product with any size of a model stays within 64 bits.
+constexpr std::int64_t kMaxFrames = std::int64_t{1} << 40;
 
 }  // namespace
 
@@ -19,12 +19,13 @@ wavehax_status fail(wavehax_error* error, wavehax_status status, const char* for
   va_start(values, format);
   std::vsnprintf(error->message, sizeof error->message, format, values);
   va_end(values);
+  // Names come from files of unknown origin, and a terminal might obey control characters in them.
   for (char* c = error->message; *c != '\0'; ++c)
-    if (*c < ' ' || *c > '~') *c = '?';  // names in files are anyone's: a terminal might obey them
+    if (*c < ' ' || *c > '~') *c = '?';
   return status;
 }
 
-wavehax_status null(wavehax_error* error, const char* argument) {
+wavehax_status null_argument(wavehax_error* error, const char* argument) {
   return fail(error, WAVEHAX_ERROR_ARGUMENT, "%s is null", argument);
 }
 
@@ -33,7 +34,7 @@ wavehax_status check_mel(const float* mel, std::int64_t frames, int n_mels, std:
   if (frames < 0 || frames > kMaxFrames)
     return fail(error, WAVEHAX_ERROR_ARGUMENT, "frames is %lld: expected 0 to 2**40",
                 static_cast<long long>(frames));
-  if (mel == nullptr && frames > 0) return null(error, "mel");
+  if (mel == nullptr && frames > 0) return null_argument(error, "mel");
   const std::int64_t bad = first_not_finite({mel, 1, n_mels}, frames, n_mels);
   if (bad == frames * n_mels) return WAVEHAX_OK;
   return fail(error, WAVEHAX_ERROR_ARGUMENT,
@@ -64,7 +65,7 @@ wavehax_status check_room(std::int64_t samples, const float* wave, std::int64_t 
   if (capacity < samples)
     return fail(error, WAVEHAX_ERROR_ARGUMENT, "capacity is %lld: expected room for %lld samples",
                 static_cast<long long>(capacity), static_cast<long long>(samples));
-  return wave == nullptr && samples > 0 ? null(error, "wave") : WAVEHAX_OK;
+  return wave == nullptr && samples > 0 ? null_argument(error, "wave") : WAVEHAX_OK;
 }
 
 }  // namespace wavehax

@@ -1,5 +1,5 @@
-// What a call of the C interface is given, checked, and failures as statuses with words. As
-// wavehax/checks.py for Python.
+// Checks of the arguments of the C interface, and its failures: a status and a message. Twin of
+// wavehax/checks.py.
 #pragma once
 
 #include <cstddef>
@@ -11,15 +11,16 @@
 
 namespace wavehax {
 
-// The status itself, once `error`, unless null, holds the formatted text in printable ASCII.
-// Allocates nothing.
+// Returns `status`, after writing the formatted text to `error` in printable ASCII, unless it is
+// null. Allocates nothing.
 __attribute__((format(printf, 3, 4))) wavehax_status fail(wavehax_error* error,
                                                           wavehax_status status, const char* format,
                                                           ...);
 
-wavehax_status null(wavehax_error* error, const char* argument);
+// Fails because `argument` is null.
+wavehax_status null_argument(wavehax_error* error, const char* argument);
 
-// `work`, whose exceptions become statuses; those that name a mistake become `mistake`.
+// Calls work() and turns its exceptions into statuses. Those that name a mistake become `mistake`.
 template <typename Work>
 wavehax_status guarded(wavehax_error* error, wavehax_status mistake, Work work) {
   try {
@@ -27,23 +28,24 @@ wavehax_status guarded(wavehax_error* error, wavehax_status mistake, Work work) 
     return WAVEHAX_OK;
   } catch (const std::invalid_argument& problem) {
     return fail(error, mistake, "%s", problem.what());
-  } catch (const std::exception&
-               problem) {  // bad_alloc, length_error; system_error where no thread can be had
+    // bad_alloc or length_error, or system_error if no thread can be started
+  } catch (const std::exception& problem) {
     return fail(error, WAVEHAX_ERROR_RESOURCE, "memory or threads ran out: %s", problem.what());
   }
 }
 
-// Frames are counted from `first` in messages.
+// Refuse values that no model can take. Messages count frames from `first`.
 wavehax_status check_mel(const float* mel, std::int64_t frames, int n_mels, std::int64_t first,
                          wavehax_error* error);
 wavehax_status check_f0(const float* f0, std::int64_t frames, std::int64_t first,
                         wavehax_error* error);
 
-// A struct of the caller's whose first member is its size: at least that which this library knows.
+// Refuses a struct of the caller whose first member, its size, is below the size that this library
+// knows.
 wavehax_status check_size(std::size_t size, std::size_t known, const char* argument,
                           wavehax_error* error);
 
-// Copies options, or defaults for null. Members that this library does not know must be zero.
+// Copies options, or sets defaults for null. Members that this library does not know must be zero.
 template <typename Options>
 wavehax_status read_options(const Options* given, Options& options, wavehax_error* error) {
   options = {};
@@ -60,7 +62,7 @@ wavehax_status read_options(const Options* given, Options& options, wavehax_erro
   return WAVEHAX_OK;
 }
 
-// Whether `samples` fit into the caller's `wave`.
+// Refuses a `wave` without room for `samples`.
 wavehax_status check_room(std::int64_t samples, const float* wave, std::int64_t capacity,
                           wavehax_error* error);
 

@@ -9,7 +9,7 @@
 namespace wavehax {
 namespace {
 
-constexpr std::size_t kMaxNumber = 1000;    // characters; more are no number that anyone means
+constexpr std::size_t kMaxNumber = 1000;    // characters; nobody means a longer number
 constexpr std::size_t kLongestQuoted = 40;  // bytes of a name in a message
 constexpr std::uint32_t kNoCharacter = 0xFFFFFFFF;
 
@@ -55,7 +55,7 @@ class Scanner {
     return result;
   }
 
-  // Calls member(key, value) for each.
+  // Calls member(key, value) for each member.
   template <typename Member>
   void object(Member member) {
     sequence('{', '}', [&] {
@@ -68,7 +68,7 @@ class Scanner {
     });
   }
 
-  // Calls element(value) for each.
+  // Calls element(value) for each element.
   template <typename Element>
   void array(Element element) {
     sequence('[', ']', [&] { element(value()); });
@@ -156,7 +156,7 @@ class Scanner {
     if (at_ - first > kMaxNumber) fail("a number too long");
   }
 
-  // Characters go to `out` unless it is null.
+  // Appends the characters to `out` unless it is null.
   void scan_string(std::string* out) {
     expect('"');
     while (peek() != '"' || at_ == text_.size()) {
@@ -198,8 +198,8 @@ class Scanner {
     return result;
   }
 
-  // The next code point of the text, which must be UTF-8: shortest form, no surrogates (RFC 3629
-  // section 3).
+  // Reads the next code point of the text, which must be UTF-8 in its shortest form, without
+  // surrogates (RFC 3629 section 3).
   std::uint32_t character() {
     const auto lead = static_cast<unsigned char>(text_[at_]);
     if (lead < 0x20) fail("a control character in a string");
@@ -265,7 +265,8 @@ std::optional<std::int64_t> integer(const Json& value) {
 std::optional<double> real(const Json& value) {
   if (!value.is(Json::Kind::kNumber)) return std::nullopt;
   std::istringstream stream{std::string(value.text)};
-  stream.imbue(std::locale::classic());  // the host's may have a decimal comma
+  // The locale of the host may have a decimal comma.
+  stream.imbue(std::locale::classic());
   double result = 0.0;
   if (stream >> result) return result;
   const double infinity = std::numeric_limits<double>::infinity();

@@ -9,10 +9,10 @@
 namespace wavehax {
 namespace {
 
-constexpr int kMaxSampleRate = 768000, kMaxFeatureFft = 65536,
-              kMaxMels = 1024;  // more would only cost memory
+// Limits of the features, generous for sound. Larger numbers would only cost memory.
+constexpr int kMaxSampleRate = 768000, kMaxFeatureFft = 65536, kMaxMels = 1024;
 
-// The fields of one JSON object, each taken at most once; those left over are refused.
+// The fields of one JSON object. Each is taken at most once; `end` refuses those that remain.
 class Fields {
  public:
   Fields(const char* owner, const Json& object) : owner_(owner) {
@@ -21,7 +21,7 @@ class Fields {
     for (auto& member : members(object)) values_.emplace(std::move(member));
   }
 
-  // Nothing where it is absent.
+  // Returns nothing for an absent field.
   std::optional<Json> find(const std::string& name) {
     const auto found = values_.find(name);
     if (found == values_.end()) return std::nullopt;
@@ -36,7 +36,7 @@ class Fields {
     return *value;
   }
 
-  // The visitor of for_each_field: a value stays as it is where the field is absent.
+  // The visitor of for_each_field. A value stays as it is if its field is absent.
   void size(const char* name, int& value) {
     if (const auto json = find(name)) value = to_size(name, *json);
   }
@@ -112,8 +112,8 @@ void refuse_unless(bool ok, const std::string& problem) {
   if (!ok) throw std::invalid_argument("features." + problem);
 }
 
-// The floor of the features. The engine computes none: they are checked, and must be the
-// generator's.
+// Returns the floor of the features. The engine computes no features; they are only checked, and
+// must agree with the generator.
 double checked_log_floor(const Json& json, const Config& c) {
   Fields fields("features", json);
   const auto size = [&](const char* name) { return fields.to_size(name, fields.need(name)); };

@@ -1,4 +1,5 @@
-// The configuration in a model file: JSON to the engine's structures, as wavehax.config.from_dict.
+// The configuration in a model file: from JSON to the engine's structures. Twin of
+// wavehax.config.from_dict.
 #pragma once
 
 #include <map>
@@ -14,16 +15,17 @@ namespace wavehax {
 
 struct ModelConfig {
   Config generator;
-  double log_floor;  // of the features
+  double log_floor;  // the least magnitude that the features describe
   std::optional<F0Config> f0;
 };
 
-// `text`: {"generator": {...}, "features": {...}, "provenance": {...}}, perhaps with "f0": {...}.
-// Throws std::invalid_argument, naming field, value and what was expected, for what names no model.
+// Reads {"generator": {...}, "features": {...}, "provenance": {...}}, with "f0": {...} if F0 is
+// predicted. Throws std::invalid_argument, which names the field, the value and the values
+// expected, if the text describes no model.
 ModelConfig parse_config(std::string_view text);
 
-// Names and shapes of the tensors that a model of this configuration has; wavehax.config says the
-// same.
+// Return the names and shapes of the tensors of a model with this configuration. wavehax.config has
+// the same.
 using Shapes = std::map<std::string, std::vector<long>>;
 Shapes parameter_shapes(const Config& config);
 Shapes f0_parameter_shapes(const F0Config& config);

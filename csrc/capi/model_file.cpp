@@ -19,7 +19,7 @@ static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 namespace wavehax {
 namespace {
 
-constexpr std::uint64_t kMaxHeader = 1 << 17;  // bytes, ten times the shipped model's
+constexpr std::uint64_t kMaxHeader = 1 << 17;  // bytes, ten times the header of the shipped model
 constexpr std::size_t kMaxAxes = 8;
 constexpr std::string_view kF0Prefix = "f0.";
 
@@ -63,7 +63,7 @@ std::vector<std::int64_t> integers(const std::string& name, const Json& json) {
   return result;
 }
 
-// The product, or -1 where it is larger than any file.
+// Returns the product, or -1 if it is larger than any file.
 std::int64_t count(const std::vector<std::int64_t>& shape) {
   std::int64_t product = 1;
   for (const std::int64_t n : shape)
@@ -91,7 +91,8 @@ Span span(const std::string& name, const Json& entry) {
   return {offsets[0], offsets[1], name, std::vector<long>(shape.begin(), shape.end())};
 }
 
-// The tensors in the order of the file; together they cover all its `size` bytes, without overlap.
+// Returns the tensors in the order of the file. Together they cover all its `size` bytes, without
+// overlap.
 std::vector<Span> spans(const std::vector<std::pair<std::string, Json>>& header,
                         std::int64_t size) {
   std::vector<Span> result;
@@ -124,7 +125,7 @@ std::string config_text(const std::vector<std::pair<std::string, Json>>& header)
   refuse("no text __metadata__.wavehax: not a model of this package");
 }
 
-// `tensors` are those of `shapes`; `prefix` begins their names in messages.
+// Checks that `tensors` are those of `shapes`; `prefix` begins their names in messages.
 void check_shapes(const std::map<std::string, Tensor>& tensors, const Shapes& shapes,
                   const std::string& prefix) {
   for (const auto& [name, shape] : shapes) {
@@ -142,7 +143,7 @@ bool ends_with(const std::string& name, const std::string& end) {
   return name.size() >= end.size() && name.compare(name.size() - end.size(), end.size(), end) == 0;
 }
 
-// Of value number `i` in C order.
+// Returns the index of value number `i` in C order.
 std::vector<long> index(const std::vector<long>& shape, long i) {
   std::vector<long> result(shape.size());
   for (std::size_t axis = shape.size(); axis-- > 0; i /= shape[axis])
@@ -168,7 +169,7 @@ void check_values(const std::map<std::string, Tensor>& tensors, const std::strin
   }
 }
 
-// The entry of a tensor of the file, made where there is none: the generator's, or the predictor's.
+// Returns the entry of a tensor in the generator or the predictor, which is made if there is none.
 Tensor& entry(ModelFile& file, const std::string& name) {
   constexpr std::size_t kPrefix = kF0Prefix.size();
   const bool predictor = file.config.f0 && name.compare(0, kPrefix, kF0Prefix) == 0;
@@ -178,7 +179,8 @@ Tensor& entry(ModelFile& file, const std::string& name) {
 void check_shapes(const ModelFile& file) {
   const Config& c = file.config.generator;
   const std::size_t tensors = file.generator.size();
-  if (static_cast<std::size_t>(c.num_blocks) > tensors)  // before a hostile number costs any time
+  // Checked first, before a hostile number costs any time.
+  if (static_cast<std::size_t>(c.num_blocks) > tensors)
     refuse("num_blocks=" + std::to_string(c.num_blocks) + ", but the file has " +
            std::to_string(tensors) + " tensors");
   check_shapes(file.generator, parameter_shapes(c), "");
@@ -186,7 +188,7 @@ void check_shapes(const ModelFile& file) {
     check_shapes(file.f0, f0_parameter_shapes(*file.config.f0), std::string(kF0Prefix));
 }
 
-// Configuration and tensors, these without their values.
+// Reads the configuration, and the tensors without their values.
 std::vector<Span> read_outline(std::uint64_t size, const Read& read, ModelFile& file) {
   const std::string header = read_header(size, read);
   const Json json = parse_json(header);

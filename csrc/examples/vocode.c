@@ -1,6 +1,6 @@
-/* Mel to sound, whole or streaming: vocode MODEL.safetensors MEL.f32 OUT.wav [FRAMES]
- * MEL.f32 is raw float32, little-endian, [frames][n_mels]; F0 is predicted from it. With FRAMES, so
- * many at a time. */
+/* Turns a mel into sound: vocode MODEL.safetensors MEL.f32 OUT.wav [FRAMES]
+ * MEL.f32 is raw float32, little-endian, [frames][n_mels]. F0 is predicted from it. With FRAMES the
+ * mel is streamed, that many frames at a time. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -14,7 +14,7 @@ static void check(wavehax_status status) {
   exit(1);
 }
 
-/* At least one byte, which is what malloc of none may not give. */
+/* Allocates one byte more, because malloc(0) may return null. */
 static void* allocate(size_t size) {
   void* memory = malloc(size + 1);
   if (memory == NULL) fprintf(stderr, "vocode: no memory for %zu bytes\n", size), exit(1);
@@ -32,14 +32,12 @@ static float* read_floats(const char* path, size_t* count) {
   return values;
 }
 
-/* A header of 32-bit floating-point mono (format tag 3), and the samples; the machine is
- * little-endian. */
+/* Writes a header for 32-bit floating-point mono (format tag 3) and the samples, on a little-endian
+ * machine. The words in hexadecimal are "RIFF", "WAVE", "fmt " and "data". */
 static int write_wav(const char* path, const float* wave, size_t samples, uint32_t rate) {
   const uint32_t bytes = (uint32_t)(samples * sizeof(float));
-  const uint32_t words[] = {
-      0x46464952, 36 + bytes, 0x45564157,   0x20746d66, 16,   1 << 16 | 3,
-      rate,       4 * rate,   32 << 16 | 4, 0x61746164, bytes}; /* "RIFF" "WAVE" "fmt " ... "data"
-                                                                 */
+  const uint32_t words[] = {0x46464952, 36 + bytes, 0x45564157,   0x20746d66, 16,   1 << 16 | 3,
+                            rate,       4 * rate,   32 << 16 | 4, 0x61746164, bytes};
   FILE* file = fopen(path, "wb");
   if (file == NULL) return 0;
   const int written = fwrite(words, sizeof words, 1, file) == 1 &&

@@ -1,4 +1,4 @@
-// A fuzzer's input as a sequence of choices, and what every target wants of the sanitizers.
+// A fuzzer's input as a sequence of choices, and the check that every target uses.
 #pragma once
 
 #include <cstddef>
@@ -7,14 +7,14 @@
 #include <cstdlib>
 #include <initializer_list>
 
-// Fails the run, as a sanitizer does, where `ok` does not hold.
+// Ends the run like a sanitizer unless `ok` holds.
 inline void require(bool ok, const char* claim) {
   if (ok) return;
   std::fprintf(stderr, "FAILED: %s\n", claim);
   std::abort();
 }
 
-// Zeros once the input is used up.
+// The input as a sequence of numbers. They are zeros once it is used up.
 class Bytes {
  public:
   Bytes(const std::uint8_t* data, std::size_t size) : data_(data), size_(size) {}

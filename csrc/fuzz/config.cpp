@@ -1,5 +1,5 @@
-// Bytes as the configuration of a model: refused with a message, or one whose tensors all have a
-// size.
+// Reads bytes as the configuration of a model. They must be refused with a message, or all its
+// tensors must have a size.
 #include <algorithm>
 #include <cstring>
 #include <stdexcept>
@@ -11,7 +11,8 @@
 
 namespace {
 
-constexpr unsigned kRestart = 16;  // of so many mutations one begins anew
+// One in kRestart mutations starts again from a valid text.
+constexpr unsigned kRestart = 16;
 
 void check(const wavehax::Shapes& shapes) {
   for (const auto& tensor : shapes)
@@ -24,8 +25,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   try {
     wavehax::ModelConfig config =
         wavehax::parse_config({reinterpret_cast<const char*>(data), size});
-    config.generator.num_blocks =
-        std::min(config.generator.num_blocks, 3);  // the reader has bounded them by the tensors
+    // The reader of model files bounds the blocks by the number of tensors; here three stand for
+    // all.
+    config.generator.num_blocks = std::min(config.generator.num_blocks, 3);
     check(wavehax::parameter_shapes(config.generator));
     if (config.f0) check(wavehax::f0_parameter_shapes(*config.f0));
   } catch (const std::invalid_argument& refusal) {

@@ -1,5 +1,5 @@
-// Runs a fuzz target without libFuzzer: -runs=N executions of inputs made from -seed=S, number
-// -first=F on. A failure names its number, and -first=NUMBER -runs=1 repeats it.
+// Runs a fuzz target without libFuzzer: -runs=N executions on inputs made from -seed=S, from number
+// -first=F on. A failure prints the number of its input; -first=NUMBER -runs=1 repeats it.
 #include <algorithm>
 #include <csignal>
 #include <cstdint>
@@ -18,7 +18,8 @@ extern "C" __attribute__((weak)) std::size_t LLVMFuzzerCustomMutator(std::uint8_
                                                                      std::size_t most,
                                                                      unsigned seed);
 
-// Of a single allocation: no input is as large as 64 kB, so none may cost more than this.
+// Limits a single allocation. No input is larger than 64 kB, so none may cost more memory than
+// this.
 extern "C" const char* __asan_default_options() {
   return "max_allocation_size_mb=256:detect_leaks=1";
 }
@@ -26,7 +27,7 @@ extern "C" const char* __asan_default_options() {
 namespace {
 
 constexpr std::size_t kMostBytes = 65536;
-constexpr unsigned kHang = 20;  // seconds
+constexpr unsigned kHang = 20;  // seconds after which a run counts as hanging
 
 std::mt19937_64 rng;
 std::uint64_t seed = 1, number = 0;
@@ -46,7 +47,7 @@ void abort_named(int) {
   std::_Exit(1);
 }
 
-// With a mutator, from nothing through a few of its steps; else bytes at random.
+// Makes an input: with a mutator by a few of its steps from nothing, else of random bytes.
 std::size_t make_input(std::vector<std::uint8_t>& data) {
   rng.seed(seed * 0x9E3779B97F4A7C15u + number);
   if (LLVMFuzzerCustomMutator != nullptr) {
@@ -68,8 +69,8 @@ std::uint64_t option(const char* argument, const char* name, std::uint64_t value
 
 }  // namespace
 
-// One edit, as libFuzzer's function of this name: a byte changed, or a few removed, repeated or put
-// in.
+// Makes one edit, like libFuzzer's function of this name: changes a byte, or removes, repeats or
+// inserts a few.
 extern "C" std::size_t LLVMFuzzerMutate(std::uint8_t* data, std::size_t size, std::size_t most) {
   const std::size_t at = size > 0 ? rng() % size : 0,
                     count = std::min<std::size_t>(1 + rng() % 8, size - at);
@@ -105,9 +106,9 @@ int main(int argc, char** argv) {
   for (number = first; number < first + runs; ++number) {
     alarm(kHang);
     const std::size_t size = make_input(data);
-    const std::vector<std::uint8_t> input(
-        data.begin(),
-        data.begin() + static_cast<std::ptrdiff_t>(size));  // its ends are watched
+    // In memory of its exact size, whose ends the sanitizer watches.
+    const std::vector<std::uint8_t> input(data.begin(),
+                                          data.begin() + static_cast<std::ptrdiff_t>(size));
     LLVMFuzzerTestOneInput(input.data(), input.size());
   }
   std::printf("%llu runs\n", static_cast<unsigned long long>(runs));

@@ -1,4 +1,4 @@
-// Bytes as a model file: refused with a message, or a model that computes.
+// Reads bytes as a model file. They must be refused with a message, or be a model that computes.
 #include <algorithm>
 #include <cstring>
 #include <random>
@@ -14,7 +14,8 @@ namespace {
 
 constexpr int kFrames = 3;
 constexpr std::size_t kLength = sizeof(std::uint64_t);
-constexpr unsigned kRestart = 16;  // of so many mutations one begins anew
+// One in kRestart mutations starts again from a valid file.
+constexpr unsigned kRestart = 16;
 
 void use(wavehax_model* model) {
   wavehax_info info = {};
@@ -45,7 +46,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   return 0;
 }
 
-// The parts of a file apart, so that a longer header does not only spoil the length before it.
+// Mutates the parts of a file one at a time and puts the length before the header right again.
 extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size,
                                                std::size_t most, unsigned seed) {
   std::minstd_rand rng(seed);

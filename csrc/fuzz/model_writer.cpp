@@ -6,7 +6,7 @@
 namespace wavehax {
 namespace {
 
-// A JSON object, one field after the other; the visitor of for_each_field.
+// Writes a JSON object field by field. A visitor of for_each_field.
 class Writer {
  public:
   void size(const char* name, int value) { add(name, std::to_string(value)); }

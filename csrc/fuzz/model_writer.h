@@ -1,4 +1,4 @@
-// Model files of any configuration with random weights, in memory.
+// Makes model files of any configuration with random weights, in memory.
 #pragma once
 
 #include <cstdint>
@@ -8,14 +8,14 @@
 
 namespace wavehax {
 
-// The smallest generator: 1 band, 1 channel, 3 bins; it streams.
+// Returns the smallest generator that streams: 1 band, 1 channel, 3 bins.
 Config smallest_config();
 
-// The configuration of a model file, as JSON. `f0` may be null.
+// Returns the configuration of a model file as JSON. `f0` may be null.
 std::string config_json(const Config& config, const F0Config* f0);
 
-// `f0` may be null; its n_mels is the generator's. Throws std::invalid_argument for a config that
-// names no model.
+// Returns a model file. `f0` may be null; its n_mels is the generator's. Throws
+// std::invalid_argument for a config that describes no model.
 std::string model_file(const Config& config, const F0Config* f0, std::uint32_t seed);
 
 }  // namespace wavehax

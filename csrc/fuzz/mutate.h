@@ -1,4 +1,4 @@
-// Edits of texts with numbers in them, for the mutators of the targets.
+// Edits of texts that contain numbers, for the mutators of the targets.
 #pragma once
 
 #include <algorithm>
@@ -10,14 +10,14 @@
 
 extern "C" std::size_t LLVMFuzzerMutate(std::uint8_t* data, std::size_t size, std::size_t most);
 
-// Any edit.
+// Makes any edit.
 inline void mutate(std::string& text) {
   const std::size_t size = text.size(), room = size + 64;
   text.resize(room);
   text.resize(LLVMFuzzerMutate(reinterpret_cast<std::uint8_t*>(text.data()), size, room));
 }
 
-// One number replaced by another that is likely to matter.
+// Replaces one number by another that is likely to matter.
 inline void change_number(std::string& text, std::minstd_rand& rng) {
   static const char* const kNumbers[] = {"0",
                                          "1",

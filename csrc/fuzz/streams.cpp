@@ -1,6 +1,6 @@
-// Input bytes as a small configuration and a sequence of calls: the model loads, and whatever is
-// called in whatever order, a stream gives the samples of the whole utterance bit for bit or an
-// error that leaves it as it was.
+// Reads bytes as a small configuration and a sequence of calls. The model must load. Whatever is
+// called in whatever order, a stream must give the samples of the whole utterance bit for bit, or
+// an error that leaves it as it was.
 #include <algorithm>
 #include <cstring>
 #include <limits>
@@ -13,7 +13,7 @@
 
 namespace {
 
-constexpr int kMaxFrames = 32;  // of an utterance
+constexpr int kMaxFrames = 32;  // most frames of an utterance
 constexpr int kMaxCalls = 64;
 
 wavehax::Config read_config(Bytes& bytes) {
@@ -57,7 +57,7 @@ bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
          (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0);
 }
 
-// A voice, and all that was fed to it and came out since the last reset.
+// A voice, its input and its output since the last reset.
 class Voice {
  public:
   Voice(const wavehax_model* model, const wavehax_info& info, std::uint64_t seed)

@@ -1,55 +1,58 @@
-/* Wavehax in C: mel-spectrogram and F0 to waveform, as a whole or streaming, from the same model
- * files as in Python.
+/* Wavehax in C: mel-spectrogram and F0 to waveform, whole or streaming, from the same model files
+ * as in Python. A whole utterance:
  *
  *   wavehax_error error;
  *   wavehax_model* model;
  *   wavehax_info info = {.size = sizeof info};
- *   if (wavehax_model_load("vocos-24k.safetensors", NULL, &model, &error) != WAVEHAX_OK) return
- * report(error.message); wavehax_model_info(model, &info, &error); float* wave = malloc(frames *
- * info.hop_length * sizeof(float)); if (wavehax_vocode(model, mel, f0, frames, NULL, wave, &error)
- * != WAVEHAX_OK) return report(error.message); wavehax_model_free(model);
+ *   if (wavehax_model_load("vocos-24k.safetensors", NULL, &model, &error) != WAVEHAX_OK)
+ *     return report(error.message);
+ *   wavehax_model_info(model, &info, &error);
+ *   float* wave = malloc(frames * info.hop_length * sizeof(float));
+ *   if (wavehax_vocode(model, mel, f0, frames, NULL, wave, &error) != WAVEHAX_OK)
+ *     return report(error.message);
+ *   wavehax_model_free(model);
  *
- * and frame by frame, after wavehax_stream_new(model, seed, &stream, &error), as long as frames
- * come:
+ * Frame by frame, for as long as frames come:
  *
+ *   wavehax_stream_new(model, seed, &stream, &error);
  *   wavehax_stream_push(stream, mel, f0, 1, wave, info.hop_length, &samples, &error);
  *   play(wave, samples);
  *
  * examples/vocode.c is a whole program.
  *
- * Arrays. A mel is float32 [frames][n_mels], frame after frame: the log-mel-spectrogram that the
- * model's "features" define (wavehax_model_config), not normalised; a finite value below their
- * "log_floor" counts as it. F0 is float32 [frames] in Hz, at least 1, or 0 where unvoiced. A
- * waveform is float32, nominally in [-1, 1], hop_length samples for every frame. All are the
- * caller's: read or written during the call, never kept.
+ * Arrays. A mel is float32 [frames][n_mels], frame after frame. It is the log-mel-spectrogram that
+ * the "features" of the model define (wavehax_model_config), not normalised. A finite value below
+ * the "log_floor" of the features is raised to it. F0 is float32 [frames] in Hz: at least 1, or 0
+ * where unvoiced. A waveform is float32, nominally in [-1, 1], with hop_length samples for every
+ * frame. All arrays belong to the caller: they are read or written during the call and never kept.
  *
- * Errors. What can fail returns a wavehax_status and, where `error` is not null, one line of text
- * that names the argument, the index and what was expected; on success `error` is left alone. After
- * a failure outputs hold nothing of use, and a stream is as it was before. No exception leaves a
- * function. Null in place of a model, stream or output is WAVEHAX_ERROR_ARGUMENT.
+ * Errors. Functions that can fail return a wavehax_status. Unless `error` is null they write one
+ * line of text to it, which names the argument, the index and the values expected. On success
+ * `error` is left alone. After a failure the contents of outputs are meaningless, and a stream is
+ * as it was before. No exception leaves a function. Null for a model, stream or output is
+ * WAVEHAX_ERROR_ARGUMENT.
  *
  * Threads. A model is immutable: any number of threads may use it at once. A stream belongs to one
- * voice and to one thread at a time; a second one gets WAVEHAX_ERROR_STATE. Only *_free must be the
- * last call on its object.
+ * voice and to one thread at a time; a second thread gets WAVEHAX_ERROR_STATE. A call of *_free
+ * must be the last on its object.
  *
- * Memory. A model is loaded and freed; a stream is made and freed, and may outlive its model.
- * Pushing and flushing allocate nothing, take no lock and wait for nobody.
+ * Memory. A model is loaded and freed. A stream is made and freed, and may outlive its model.
+ * Pushing and flushing allocate nothing, take no lock and wait for no other thread.
  *
- * Arithmetic. The processor's floating-point modes are left as they are found. A host that has set
- * flush-to-zero, as many do for audio, may get samples that differ in their last bits from those of
- * one that has not.
+ * Arithmetic. The floating-point modes of the processor are left as they are. Many audio hosts set
+ * flush-to-zero; their samples may differ in the last bits from those of other hosts.
  *
- * Structs that grow. The first member of options and of wavehax_info is `size`, which the caller
- * sets to the size of the struct that it was compiled with: later versions add members at the end.
- * In options zero bytes mean the default, and so does a null pointer. A library that is older than
- * its caller refuses options whose members it does not know (WAVEHAX_ERROR_ARGUMENT), unless they
- * are zero, and sets members of wavehax_info that it does not know to zero. A `size` below that of
+ * Structs that grow. The first member of options and of wavehax_info is `size`. The caller sets it
+ * to the size of the struct that it was compiled with, and later versions add members at the end.
+ * In options zero bytes mean the default, and so does a null pointer. A library older than its
+ * caller refuses options with members that it does not know (WAVEHAX_ERROR_ARGUMENT), unless they
+ * are zero. It sets members of wavehax_info that it does not know to zero. A `size` below that of
  * version 0.1 is refused.
  *
- * Before 1.0 a minor version may rename, remove or retype anything here, and the changelog says so;
- * a patch version may not. From 1.0 on functions and members are only added.
+ * Versions. Before 1.0 a minor version may rename, remove or retype anything here, and the
+ * changelog says so; a patch version may not. From 1.0 on functions and members are only added.
  *
- * Windows. Define WAVEHAX_STATIC to link the static library; without it functions are imported from
+ * Windows. Define WAVEHAX_STATIC to link the static library. Without it functions are imported from
  * the DLL. */
 #ifndef WAVEHAX_H
 #define WAVEHAX_H
@@ -80,12 +83,14 @@ typedef struct wavehax_stream wavehax_stream;
 
 typedef enum wavehax_status {
   WAVEHAX_OK = 0,
-  WAVEHAX_ERROR_ARGUMENT =
-      1, /* a shape, value or name that makes no sense, or that this model or machine has not */
-  WAVEHAX_ERROR_MODEL =
-      2, /* no file that can be read, or not exactly the model that it says it is */
-  WAVEHAX_ERROR_STATE = 3,   /* the stream is flushed, or in use by another thread */
-  WAVEHAX_ERROR_RESOURCE = 4 /* the system gives no memory, or no thread */
+  /* A shape, value or name is wrong, or this model or machine does not have it. */
+  WAVEHAX_ERROR_ARGUMENT = 1,
+  /* The file cannot be read, or is not exactly the model that it describes. */
+  WAVEHAX_ERROR_MODEL = 2,
+  /* The stream is flushed, or in use by another thread. */
+  WAVEHAX_ERROR_STATE = 3,
+  /* The system gives no memory, or no thread. */
+  WAVEHAX_ERROR_RESOURCE = 4
 } wavehax_status;
 
 typedef struct wavehax_error {
@@ -93,20 +98,22 @@ typedef struct wavehax_error {
 } wavehax_error;
 
 typedef struct wavehax_load_options {
-  size_t size;     /* sizeof(wavehax_load_options) */
-  const char* isa; /* one of wavehax_available_isas(), or "auto" or null: the fastest; WAVEHAX_ISA
-                      in the environment replaces these */
-  const char* precision; /* "fp32", as null; "bf16", which rounds the weights of the projections and
-                            nothing else and makes streams of few frames faster; "mixed", which
-                            rounds the factors of all large products, on a processor with matrix
-                            tiles; or "auto", the fastest that this machine has */
+  size_t size; /* sizeof(wavehax_load_options) */
+  /* One of wavehax_available_isas(), or "auto" or null for the fastest. WAVEHAX_ISA in the
+   * environment replaces "auto" and null. */
+  const char* isa;
+  /* "fp32" or null; "bf16", which rounds only the weights of the projections and makes streams of
+   * few frames faster; "mixed", which rounds the factors of all large products and needs a
+   * processor with matrix tiles; or "auto", the fastest that this machine has. */
+  const char* precision;
 } wavehax_load_options;
 
 typedef struct wavehax_vocode_options {
-  size_t size;     /* sizeof(wavehax_vocode_options) */
-  uint64_t seed;   /* of the noise and the initial phase: the same seed gives the same bits */
-  int64_t threads; /* 1, as 0, or more: at most so many share the utterance, each at least a second
-                      or so of it; the samples are the same */
+  size_t size;   /* sizeof(wavehax_vocode_options) */
+  uint64_t seed; /* noise and initial phase: the same seed gives the same bits */
+  /* Most threads that share the utterance; 0 means 1. Each takes a second or more of sound. The
+   * samples do not depend on their number. */
+  int64_t threads;
 } wavehax_vocode_options;
 
 typedef struct wavehax_info {
@@ -114,45 +121,47 @@ typedef struct wavehax_info {
   int32_t sample_rate; /* Hz */
   int32_t hop_length;  /* samples of output for every frame */
   int32_t n_mels;      /* bands of the mel */
-  int32_t
-      streamable; /* 1: wavehax_stream_new takes the model; 0: its norm needs the whole utterance */
-  int32_t delay;  /* samples by which a stream lags: N frames have given max(0, N * hop_length -
-                     delay) */
+  int32_t streamable;  /* 1: the model can stream; 0: its norm needs the whole utterance */
+  /* Samples by which a stream lags: after N frames it has given max(0, N * hop_length - delay). */
+  int32_t delay;
   int32_t predicts_f0;   /* 1: f0 may be null */
-  const char* isa;       /* instruction set in use; these two are never freed */
-  const char* precision; /* "fp32", "bf16" or "mixed" */
+  const char* isa;       /* instruction set in use; never to be freed */
+  const char* precision; /* "fp32", "bf16" or "mixed"; never to be freed */
 } wavehax_info;
 
-/* Of the library, as WAVEHAX_VERSION of the header. */
+/* Returns the version of the library. WAVEHAX_VERSION is that of the header. */
 WAVEHAX_API const char* wavehax_version(void);
 
-/* Instruction sets that this machine runs, fastest first, with commas between; never freed. */
+/* Returns the instruction sets that this machine runs, fastest first, separated by commas. Never to
+ * be freed. */
 WAVEHAX_API const char* wavehax_available_isas(void);
 
-/* Reads and checks a model file, from its path or from `size` bytes in memory that may be freed
- * afterwards. options  or null model    where the model is put, to be freed; null on failure A file
- * is data: whatever is in it, the worst it can do is be refused (WAVEHAX_ERROR_MODEL). */
+/* Reads and checks a model file, from its path or from `size` bytes in memory, which may be freed
+ * afterwards.
+ *   options  or null
+ *   model    set to the model, to be freed; to null on failure
+ * A file is only data: the worst that any content can do is be refused (WAVEHAX_ERROR_MODEL). */
 WAVEHAX_API wavehax_status wavehax_model_load(const char* path, const wavehax_load_options* options,
                                               wavehax_model** model, wavehax_error* error);
 WAVEHAX_API wavehax_status wavehax_model_load_memory(const void* data, size_t size,
                                                      const wavehax_load_options* options,
                                                      wavehax_model** model, wavehax_error* error);
 
-/* Null is allowed. Streams made of the model go on. */
+/* Frees a model, or null. Streams made of it go on. */
 WAVEHAX_API void wavehax_model_free(wavehax_model* model);
 
-/* Fills `info`, of which `size` is set. */
+/* Fills `info`, whose `size` the caller has set. */
 WAVEHAX_API wavehax_status wavehax_model_info(const wavehax_model* model, wavehax_info* info,
                                               wavehax_error* error);
 
-/* All that the file says of itself, as JSON in UTF-8: "generator", "features" (what a mel must be),
- * "provenance" and, where F0 is predicted, "f0". Lives as long as the model; null for a null model.
- */
+/* Returns the configuration in the file, as JSON in UTF-8: "generator", "features" (the definition
+ * of a mel), "provenance" and, if the model predicts F0, "f0". Lives as long as the model. Null for
+ * a null model. */
 WAVEHAX_API const char* wavehax_model_config(const wavehax_model* model);
 
 /* Synthesises a whole utterance.
  *   mel      [frames][n_mels], 1 to 2**40 frames
- *   f0       [frames], or null: predicted from the mel, where the model can
+ *   f0       [frames], or null to predict it from the mel, if the model can
  *   options  or null
  *   wave     [frames * hop_length], written */
 WAVEHAX_API wavehax_status wavehax_vocode(const wavehax_model* model, const float* mel,
@@ -160,8 +169,7 @@ WAVEHAX_API wavehax_status wavehax_vocode(const wavehax_model* model, const floa
                                           const wavehax_vocode_options* options, float* wave,
                                           wavehax_error* error);
 
-/* The F0 that the model predicts from a mel [frames][n_mels]: f0 [frames] in Hz, 0 where unvoiced.
- */
+/* Predicts F0 from a mel [frames][n_mels]: f0 [frames] in Hz, 0 where unvoiced. */
 WAVEHAX_API wavehax_status wavehax_predict_f0(const wavehax_model* model, const float* mel,
                                               int64_t frames, float* f0, wavehax_error* error);
 
@@ -173,25 +181,25 @@ WAVEHAX_API wavehax_status wavehax_stream_new(const wavehax_model* model, uint64
 
 /* Takes the next frames and writes the samples that they complete.
  *   mel      [frames][n_mels], any number of frames
- *   f0       [frames]; or null, in all pushes of an utterance: predicted
+ *   f0       [frames]; or null to predict it, in all pushes of an utterance
  *   wave     [capacity], written; frames * hop_length samples are always enough
- *   samples  their number */
+ *   samples  set to the number of samples written */
 WAVEHAX_API wavehax_status wavehax_stream_push(wavehax_stream* stream, const float* mel,
                                                const float* f0, int64_t frames, float* wave,
                                                int64_t capacity, int64_t* samples,
                                                wavehax_error* error);
 
-/* Ends the utterance and writes the samples still owed, of which there are at most `delay`. Only
- * reset or free may follow. */
+/* Ends the utterance and writes the remaining samples, at most `delay`. Only reset or free may
+ * follow. */
 WAVEHAX_API wavehax_status wavehax_stream_flush(wavehax_stream* stream, float* wave,
                                                 int64_t capacity, int64_t* samples,
                                                 wavehax_error* error);
 
-/* Begins a fresh utterance, at any time. */
+/* Begins a new utterance. Allowed at any time. */
 WAVEHAX_API wavehax_status wavehax_stream_reset(wavehax_stream* stream, uint64_t seed,
                                                 wavehax_error* error);
 
-/* Null is allowed. */
+/* Frees a stream, or null. */
 WAVEHAX_API void wavehax_stream_free(wavehax_stream* stream);
 
 #ifdef __cplusplus

@@ -1,5 +1,6 @@
-// Pairs of bfloat16 as float32, which has the same exponent and ends in zeros; in the compiler's
-// own vectors, which every target has. Included as body.h is, before it.
+// Pairs of bfloat16 to float32: a bfloat16 is the upper half of a float32, whose lower half is
+// zero. These are the compiler's own vectors, which every target has. Included like body.h, and
+// before it.
 
 using Pairs = Bf16Pair __attribute__((vector_size(sizeof(Vec))));
 

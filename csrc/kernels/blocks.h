@@ -1,12 +1,14 @@
-// A block, of body.h, which includes this: depthwise convolution, and the two products around gelu.
+// The kernels of a block: depthwise convolution, and the two products around gelu. Included by
+// body.h.
 
-constexpr int kRestBins = 5;  // what 61, 257 and 481 bins leave of tiles of 7 or 14; of 8, 61 leave
-                              // 5, and 241 and 513 one
+// Bins of the smaller tile for the last bins. 61, 257 and 481 bins leave 5 of tiles of 7 or 14. Of
+// tiles of 8, 61 bins leave 5, and 241 and 513 leave one.
+constexpr int kRestBins = 5;
 static_assert(kRestBins <= kDepthwiseBins && kDepthwiseBins <= kMaxTileBins,
               "a rest lies within a tile, a tile in the scratch");
 
-// B bins of one vector of channels, for any number of taps: a weight is loaded once for all of
-// them.
+// Convolves B bins of one vector of channels, with any number of taps. A weight is loaded once for
+// all bins.
 template <int B>
 static void depthwise_any(const float* const* rows, int frames, int taps, const float* weight,
                           int channels, long offset, float* out) {
@@ -22,7 +24,7 @@ static void depthwise_any(const float* const* rows, int frames, int taps, const 
   for (int b = 0; b < B; ++b) store(out + b * channels, acc[b]);
 }
 
-// The same for K taps, by add_taps; the order of the additions is that of depthwise_any.
+// The same for K taps, by add_taps. The order of additions is that of depthwise_any.
 template <int K, int B>
 static void depthwise_fixed(const float* const* rows, int frames, int, const float* weight,
                             int channels, long offset, float* out) {
@@ -38,7 +40,7 @@ static void depthwise_fixed(const float* const* rows, int frames, int, const flo
 using DepthwiseTile = void (*)(const float* const* rows, int frames, int taps, const float* weight,
                                int channels, long offset, float* out);
 
-// The function for tiles of B bins.
+// Returns the function for tiles of B bins.
 template <int B>
 static DepthwiseTile depthwise_tile(int taps) {
   switch (kWeightsInRegisters ? taps : 0) {
@@ -61,8 +63,9 @@ static DepthwiseTile depthwise_tile(int taps) {
   }
 }
 
-// All bins in tiles of kDepthwiseBins, and one of kRestBins where that is enough for what they
-// leave; the last tile begins early and computes some bins again rather than one by one.
+// Divides the bins into tiles of kDepthwiseBins, with one of kRestBins at the end if that holds the
+// remaining bins. The last tile begins early: computing some bins twice is faster than computing
+// bins one by one. Fewer than kDepthwiseBins bins are computed one by one.
 struct BinTiles {
   const int bins, whole, rest;
   const DepthwiseTile of_whole, of_rest;
@@ -79,8 +82,8 @@ struct BinTiles {
   DepthwiseTile convolve(int first) const { return bins - first <= rest ? of_rest : of_whole; }
 };
 
-// Tile by tile of bins, for all frames: what they share of the rows is then read once into the
-// first-level cache.
+// Convolves tile by tile of bins, each for all frames: the rows that they share are then read into
+// the first-level cache once.
 static void depthwise(const float* const* rows, int count, const BlockShape& s, const float* weight,
                       float* const* outs) {
   const BinTiles tiles(s.bins, s.taps);
@@ -94,9 +97,10 @@ static void depthwise(const float* const* rows, int count, const BlockShape& s, 
   }
 }
 
-// acc[r][v] += sum over k of x[r * x_stride + k] * w[k][v], with `stride` floats between the rows
-// of w. A pointer serves three rows, 0, 1 and 2 strides from it: with one for each, fourteen would
-// not fit the registers and be loaded again for every k.
+// Adds to acc[r][v] the sum over k of x[r * x_stride + k] * w[k][v], with `stride` floats between
+// the rows of w. One pointer serves three rows, which lie 0, 1 and 2 strides from it. With a
+// pointer for each, those of fourteen rows would not fit the registers and would be loaded again
+// for every k.
 template <int R, int V>
 static inline void accumulate_rows(Vec (&acc)[R][V], const float* x, long x_stride, const float* w,
                                    int depth, int stride) {
@@ -115,14 +119,15 @@ static inline void accumulate_rows(Vec (&acc)[R][V], const float* x, long x_stri
     WAVEHAX_UNROLL
     for (int p = 0; p < kPointers; ++p) {
       ++from[p];
-      asm("" : "+r"(from[p]));  // hides how far apart they are, or the compiler keeps one a row
+      // Hides from the compiler how far apart the pointers are, or it would keep one for each row.
+      asm("" : "+r"(from[p]));
     }
   }
 }
 
-// One register tile of a product over `depth` with weights [depth][stride]: R rows, V vectors of
-// columns. The result goes to `hidden` through gelu, or to `out` with the residual where there is
-// no hidden.
+// Computes one register tile of a product over `depth` with weights [depth][stride]: R rows, and V
+// vectors of columns. With kHidden the result goes through gelu to `hidden`; otherwise it goes to
+// `out` with the residual added.
 template <int R, int V, bool kHidden>
 static inline void mlp_tile(const float* x, int x_stride, const float* w, const float* bias,
                             int depth, int stride, float* hidden, const float* residual,
@@ -143,14 +148,14 @@ static inline void mlp_tile(const float* x, int x_stride, const float* w, const 
   }
 }
 
-// V vectors of columns for all rows, in register tiles as high as fit.
+// Computes V vectors of columns for all rows, in register tiles as high as fit.
 template <int V, bool kHidden>
 static inline void mlp_columns(const float* x, int x_stride, int rows, const float* w,
                                const float* bias, int depth, int stride, float* hidden,
                                const float* residual, float* out) {
   constexpr int kRows = kAccumulators / V < kDepthwiseBins ? kAccumulators / V : kDepthwiseBins;
-  constexpr int kEven = kDepthwiseBins / ((kDepthwiseBins + kRows - 1) /
-                                          kRows);  // tiles of kDepthwiseBins rows split evenly
+  // kDepthwiseBins rows, split evenly into tiles of at most kRows.
+  constexpr int kEven = kDepthwiseBins / ((kDepthwiseBins + kRows - 1) / kRows);
   int r = 0;
   for (; r + kEven <= rows; r += kEven) {
     const long at = static_cast<long>(r) * stride;
@@ -186,7 +191,7 @@ static inline void mlp_product(const float* x, int x_stride, int rows, const flo
                             residual + c, out + c);
 }
 
-// At most kDepthwiseBins rows, so that their expansion stays in the first-level cache.
+// Computes at most kDepthwiseBins rows, so that their expansion stays in the first-level cache.
 static inline void mlp_rows(const float* x, int rows, const BlockShape& s, const BlockWeights& w,
                             const float* residual, float* out, float* hidden) {
   mlp_product<true>(x, s.channels, rows, w.weight1, w.bias1, s.depth, s.expanded, hidden, x, out);
@@ -203,7 +208,7 @@ static void mlp(const float* x, const BlockShape& s, const BlockWeights& w, cons
   }
 }
 
-// Tile by tile, as depthwise.
+// Goes tile by tile, like depthwise.
 static void block(const float* const* rows, int count, const BlockShape& s, const BlockWeights& w,
                   const float* const* residuals, float* const* outs, float* scratch) {
   float *convolved = scratch, *hidden = scratch + kDepthwiseBins * s.channels;

@@ -1,19 +1,22 @@
 // Every kernel, once. Included inside the target region of an instruction set, in an anonymous
 // namespace, after
-//   the header of simd/ that defines its vectors (simd/portable.h says what there is);
+//   the header of simd/ that defines its vectors (simd/portable.h lists them);
 //   bf16.h;
-//   the register tiles: kAccumulators (Vecs that sum while weights and inputs still fit the
-//   registers), kMlpVecs, kProjectRows, kDepthwiseBins and kWeightsInRegisters (whether
-//   kDepthwiseBins + 15 weights + 1 input fit the registers).
+//   the register tiles that suit the registers of the instruction set:
+//     kAccumulators        Vecs that sum while weights and inputs still fit the registers
+//     kMlpVecs             Vecs of columns in a tile of `mlp`
+//     kProjectRows         rows in a tile of `project`
+//     kDepthwiseBins       bins in a tile of `depthwise`
+//     kWeightsInRegisters  whether kDepthwiseBins + 15 weights + 1 input fit the registers
 // Nothing here calls a function outside the region: an inlined copy compiled for a newer processor
-// must never be shared. See table.h for what each kernel computes and for the layouts.
+// must never be shared. table.h says what each kernel computes, and describes the layouts.
 
 #include "../simd/taps.h"
 
-// gelu(x) = max(x, 0) + n * Q(-n) with n = -|x| and Q the upper tail of the normal distribution: a
-// polynomial to the power 32, minimax fit of degree 5 for n in [-5.5, 0], at whose end the product
-// has fallen to 1e-7. No division, no exponential; the error stays below 1.2e-6, float32 rounding
-// included, and below 1.2e-6 of |x| near 0.
+// Uses gelu(x) = max(x, 0) + n * Q(-n) with n = -|x| and Q the upper tail of the normal
+// distribution. Q is a polynomial to the power 32: a minimax fit of degree 5 for n in [-5.5, 0], at
+// whose end the product has fallen to 1e-7. It needs no division and no exponential. The error
+// stays below 1.2e-6, float32 rounding included, and below 1.2e-6 * |x| near 0.
 static inline Vec gelu(Vec x) {
   const Vec n = max(negative_abs(x), splat(-5.5f));
   Vec q = splat(1.2939670341438614e-05f);
@@ -34,7 +37,7 @@ static void gelu_all(float* x, int count) {
   for (int i = 0; i < count; i += kWidth) store(x + i, gelu(load(x + i)));
 }
 
-// acc[r][v] += x[r][k] * row[v].
+// Adds x[r][k] * row[v] to acc[r][v].
 template <int R, int V>
 static inline void add_term(Vec (&acc)[R][V], const float* const* x, int k, const Vec (&row)[V]) {
   for (int r = 0; r < R; ++r) {
@@ -77,7 +80,7 @@ static void affine(float* x, const float* scale, const float* shift, int bins, i
       store(x + c, fma(load(x + c), load(scale + c), load(shift + c)));
 }
 
-// Partial sums stay short (kLane a vector, one frame), so float32 lanes lose nothing that matters.
+// A lane sums few values (those of one frame), so float32 loses nothing that matters.
 static double sum(const float* x, int bins, int channels) {
   Vec acc = splat(0.0f);
   const long count = static_cast<long>(bins) * channels;

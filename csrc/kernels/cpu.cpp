@@ -23,12 +23,13 @@ std::vector<const Kernels*> compiled_kernels() {
 }
 
 #if defined(__x86_64__) && defined(__linux__)
-// Tiles are 8 KB of state that Linux saves only for processes which ask
+// Asks for tiles. They are 8 KB of state, which Linux saves only for processes that ask
 // (Documentation/arch/x86/xstate.rst).
 bool tiles_lent() {
-  constexpr unsigned kTileBf16 = 1u << 22, kTile = 1u << 24;  // CPUID leaf 7, EDX
-  constexpr int kRequestPermission = 0x1023,
-                kTileData = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+  // Bits of EDX in CPUID leaf 7.
+  constexpr unsigned kTileBf16 = 1u << 22, kTile = 1u << 24;
+  // Their names in Linux are ARCH_REQ_XCOMP_PERM and XFEATURE_XTILEDATA.
+  constexpr int kRequestPermission = 0x1023, kTileData = 18;
   unsigned a = 0, b = 0, c = 0, d = 0;
   if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0 || (d & kTileBf16) == 0 || (d & kTile) == 0)
     return false;

@@ -1,5 +1,5 @@
-// Which instruction set the kernels use: found once per engine, with the operating system's
-// consent, and overridable.
+// The choice of the instruction set that the kernels use. It is made once per engine, asks the
+// operating system too, and can be overridden.
 #pragma once
 
 #include <string>
@@ -10,18 +10,18 @@ namespace wavehax {
 struct Kernels;
 struct TileKernels;
 
-// Names of the instruction sets that this machine can run, fastest first; the last is always
-// "portable".
+// Returns the names of the instruction sets that this machine can run, fastest first. The last is
+// always "portable".
 std::vector<std::string> available_isas();
 
-// The kernels of `isa`, or of the fastest available one for "auto", where WAVEHAX_ISA in the
-// environment may name another. Throws std::invalid_argument for a name that is unknown or not
+// Returns the kernels of `isa`, or the fastest available ones for "auto", unless WAVEHAX_ISA in the
+// environment names others. Throws std::invalid_argument for a name that is unknown or not
 // available here.
 const Kernels& choose_kernels(const std::string& isa);
 
-// The kernels on matrix tiles that go with `kernels`, or null where the processor has none or the
-// operating system does not lend them: it asks for them, once. From then on the process may set no
-// signal stack too small for them (sigaltstack).
+// Returns the kernels on matrix tiles that go with `kernels`, or null if the processor has no tiles
+// or the operating system refuses them. The first call asks for them. From then on the process may
+// not set a signal stack too small for the tiles (sigaltstack).
 const TileKernels* tile_kernels(const Kernels& kernels);
 
 }  // namespace wavehax

@@ -1,5 +1,5 @@
-// Instruction sets by name, for every table of kernels: what this machine runs, and which one is
-// meant.
+// Instruction sets by name, for every table of kernels: which ones this machine runs, and which one
+// a name means.
 #pragma once
 
 #include <cstdlib>
@@ -9,12 +9,12 @@
 
 namespace wavehax {
 
-// Whether processor and operating system run `isa`.
+// Returns whether processor and operating system run `isa`.
 bool isa_supported(const std::string& isa);
 
-// The table of `isa` among `tables` (fastest first), or the fastest that runs here for "auto",
-// where WAVEHAX_ISA in the environment may name another. Throws std::invalid_argument for a name
-// that is unknown or not available here.
+// Returns the table of `isa` among `tables` (fastest first), or the fastest one that runs here for
+// "auto", unless WAVEHAX_ISA in the environment names another. Throws std::invalid_argument for a
+// name that is unknown or not available here.
 template <typename Table>
 const Table& choose_table(const std::vector<const Table*>& tables, const std::string& isa) {
   std::string wanted = isa;

@@ -1,4 +1,5 @@
-// Work split into numbered items that any thread may take; which one does never changes the result.
+// Work split into numbered items that any thread may take. Which thread takes an item never changes
+// the result.
 #pragma once
 
 #include <atomic>
@@ -11,9 +12,9 @@
 namespace wavehax {
 
 // Calls make_worker() once on each of `threads` threads, the caller's among them, and then
-// worker(i) until every item 0 <= i < items has been done once; with fewer threads where no more
-// can be had. An exception of any thread is thrown here, after all have ended. One thread allocates
-// and locks nothing.
+// worker(i) on any of them until every item 0 <= i < items is done. Continues with fewer threads if
+// the system gives no more. An exception of any thread is thrown here, after all have ended. With
+// one thread nothing is allocated or locked.
 template <typename MakeWorker>
 void parallel(long items, int threads, const MakeWorker& make_worker) {
   std::atomic<long> next{0};
@@ -28,8 +29,8 @@ void parallel(long items, int threads, const MakeWorker& make_worker) {
       error = std::current_exception();
     }
   };
-  // Threads of a few milliseconds: starting one takes some 20 microseconds, and none survives to be
-  // forgotten by a fork.
+  // The threads live a few milliseconds. Starting one takes some 20 microseconds, and no
+  // thread outlives the call that a fork could lose.
   std::vector<std::thread> others;
   try {
     for (long i = 1; i < threads && i < items; ++i) others.emplace_back(run);

@@ -1,5 +1,6 @@
 // The layers without a large product, on planes (tiles.h). Included inside the target region of a
-// processor with tiles and AVX-512, after it has defined Vec, load, store, splat and fma.
+// processor with matrix tiles and AVX-512, after the definitions of Vec, load, store, splat and
+// fma.
 
 static void mix(const float* const* planes, int count, const float* weight, const float* bias,
                 const TileShape& s, float* out) {
@@ -29,7 +30,7 @@ static void affine(float* x, const float* scale, const float* shift, const TileS
       store(x, fma(load(x), splat(scale[c]), splat(shift[c])));
 }
 
-// The bins of a column of tiles that are not padding.
+// Returns the mask of the 16 bins from `f` on that are not padding.
 static inline __mmask16 real_bins(const TileShape& s, int f) {
   return static_cast<__mmask16>(s.bins - f >= kTileSide ? 0xffff : (1 << (s.bins - f)) - 1);
 }

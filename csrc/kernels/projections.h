@@ -1,7 +1,7 @@
-// Products over time of body.h, which includes this.
+// The projections over time. Included by body.h.
 
-// The terms that the next weights of P panels, of V vectors each and `panel` apart, belong to;
-// their number.
+// Accumulates one step in depth (float32) or two (pairs of bfloat16) for P panels of V vectors
+// each, which lie `panel` apart. Returns the number of steps.
 template <int R, int V, int P>
 static inline int add_weights(Vec (&acc)[R][P * V], const float* const* x, int k,
                               const float* weight, long panel) {
@@ -24,8 +24,9 @@ static inline int add_weights(Vec (&acc)[R][P * V], const float* const* x, int k
   return 2;
 }
 
-// R rows and P panels of V vectors. Few rows take several panels at once: one alone has too few
-// sums to hide the latency of an addition, and waits for its weights, which are then fetched ahead.
+// Computes R rows and P panels of V vectors. Few rows take several panels at once: one panel alone
+// has too few sums to hide the latency of an addition, and waits for its weights. With one or two
+// rows weights are therefore prefetched, 16 steps ahead.
 template <int R, int V, int P, typename W>
 static void project_tile(const float* const* inputs, int taps, int depth, const W* weight,
                          long panel, const float* bias, float* const* outputs, int column) {
@@ -46,7 +47,7 @@ static void project_tile(const float* const* inputs, int taps, int depth, const 
     for (int v = 0; v < P * V; ++v) store(outputs[r] + column + v * kWidth, acc[r][v]);
 }
 
-// R rows of all columns; `column_size` weights a column.
+// Computes all columns of R rows; a column has `column_size` weights.
 template <int R, typename W>
 static void project_rows(const float* const* inputs, int taps, int depth, const W* weight,
                          long column_size, const float* bias, int columns, float* const* outputs) {

@@ -1,6 +1,7 @@
-// Products over time of amx.cpp, which includes this.
+// The projections over time on matrix tiles. Included by amx.cpp.
 
-// Sixteen rows and at most four tiles of columns, whose sums hide each other's latency.
+// Computes sixteen rows and at most four tiles of columns: several sums at once hide each other's
+// latency.
 #define ADD_PRODUCT(sum, i)                    \
   if (i < results) {                           \
     _tile_loadd(RIGHT, weight + i * step, 64); \

@@ -11,7 +11,8 @@
 namespace wavehax {
 namespace {
 
-constexpr double kMaxVoice = 1 << 27;  // float32 values that a voice may keep, 512 MB
+// Most float32 values that a voice may keep: 512 MB.
+constexpr double kMaxVoice = 1 << 27;
 
 void require(bool ok, const std::string& problem) {
   if (!ok) throw std::invalid_argument(problem);
@@ -32,7 +33,7 @@ void check_choice(const char* field, const std::string& value,
   throw std::invalid_argument(std::string(field) + "='" + value + "' is not known to the engine");
 }
 
-// The methods that for_each_field calls; sizes only are of interest.
+// Visitor of for_each_field that looks at sizes only.
 struct SizeCheck {
   bool positive = true;
   void size(const char*, int value) { positive = positive && value > 0; }
@@ -76,22 +77,24 @@ PriorKind prior_kind(const std::string& name) {
                             {"noise", PriorKind::kNoise}});
 }
 
-// In double, in which sizes of 31 bits do not overflow.
+// Computes in double, because products of 31-bit sizes would overflow an integer.
 double voice_values(const Config& c) {
-  constexpr double kMost = kLane - 1;  // by which bins, channels and bands are padded
+  // The most values by which padding to kLane lengthens a row of bins, channels or bands.
+  constexpr double kMost = kLane - 1;
   const double bins = c.n_fft / 2 + 1.0, channels = c.channels + kMost;
-  // A row of the blocks is longest in TileShape, but for the bins that VectorNetwork mirrors at
-  // both ends: planes, and half as many floats for their bfloat16 copies, which are rounded up to
-  // whole tiles twice.
+  // The longest row of the blocks is that of TileShape::row_size: planes, and half as many floats
+  // for their bfloat16 copies, whose length is rounded up to whole tiles twice. VectorNetwork has
+  // no copies, but mirrors kernel_bins / 2 bins at both ends. `row` covers either.
   const double columns = bins + kMost, window = kTileSide - 1 + c.kernel_bins + kTileDepth - 1;
   const double half_columns = columns - kTileSide + window + kTileDepth - 1;
   const double row = std::floor((columns + half_columns / 2 + c.kernel_bins / 2.0) * channels);
-  // With a row go the spectra of the prior, the envelope and the mel. Each block keeps the frames
-  // under its kernel and a tile or two; the mel is kept as far as a window of n_fft reaches back,
-  // too.
+  // Each frame also has the spectra of the prior, the envelope and the mel. Each block keeps the
+  // frames under its kernel and up to two tiles. The mel is kept for as long as the spectrum of the
+  // prior lags behind it: a window of n_fft.
   const double frame = row + (2.0 * c.num_streams + 1) * columns + c.n_mels + kMost;
-  constexpr double kTwoTiles =
-      16;  // of Stream::kTile frames: what one stage emits and the next has not taken
+  // Two tiles of Stream::kTile = 8 frames: one that a stage has emitted and one that the next stage
+  // has not yet taken.
+  constexpr double kTwoTiles = 16;
   return ((c.num_blocks + 1.0) * (c.kernel_frames + kTwoTiles) + c.n_fft / c.stream_hop()) * frame;
 }
 

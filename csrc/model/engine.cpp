@@ -32,8 +32,8 @@ std::vector<std::string> available_precisions(const Kernels& kernels) {
 }
 
 Precision choose_precision(const std::string& name, const Kernels& kernels) {
-  for (const Precision precision :
-       {Precision::kFp32, Precision::kBf16})  // without asking for tiles that nobody wants
+  // These two come first, so that the system is not asked for tiles that nobody wants.
+  for (const Precision precision : {Precision::kFp32, Precision::kBf16})
     if (name == precision_name(precision)) return precision;
   const std::vector<std::string> names = available_precisions(kernels);
   const std::string wanted = name == "auto" ? names.back() : name;
@@ -63,8 +63,8 @@ Engine::Engine(const Config& c, Weights weights, const Kernels& kernels_, Precis
       streamable(c.norm != "utterance" && c.outer_norm != "utterance"),
       prior(prior_kind(c.prior)),
       bins(c.n_fft / 2 + 1),
-      width(padded(c.channels)),
-      mirrored(c.kernel_bins / 2),
+      padded_channels(padded(c.channels)),
+      mirrored_bins(c.kernel_bins / 2),
       look_right(causal ? c.lookahead : kProjectionTaps / 2),
       block_right(causal ? 0 : c.kernel_frames / 2),
       stft(c.n_fft, c.stream_hop()),
@@ -112,19 +112,21 @@ void Engine::take_projections(Weights& weights) {
   }
 }
 
-// Half a window, and filters that look ahead.
+// Half a window and the part of the filters that looks ahead are each bounded by the whole; 2
+// covers the two roundings down.
 int Engine::spectrum_lag() const {
   const int taps = filter_bank ? filter_bank->taps() : 0;
   return (config.n_fft * config.num_streams + taps + Prior::lag(prior)) / config.hop_length + 2;
 }
 
-// The spectra of the prior reach back as far as they lag, and so does the overlap-add.
+// The spectra of the prior reach back by as many frames as they lag, and the overlap-add does too:
+// hence twice the lag.
 int Engine::history() const {
   return config.num_blocks * block_left() + kProjectionTaps - 1 - look_right + 2 * spectrum_lag();
 }
 
-// The stages of Stream, in their order: what each has ready once `frames` frames have come and more
-// may follow.
+// Follows the stages of Stream in their order, from the samples or frames that a stage has ready to
+// those that the next one has.
 std::int64_t Engine::samples_after(std::int64_t frames) const {
   const auto behind = [](std::int64_t count, std::int64_t lag) {
     return std::max<std::int64_t>(0, count - lag);
@@ -135,13 +137,15 @@ std::int64_t Engine::samples_after(std::int64_t frames) const {
   const std::int64_t projected =
       filter_bank ? std::min(spectra, behind(frames, look_right)) : behind(spectra, look_right);
   const std::int64_t predicted = behind(projected, latency());
-  samples = behind(predicted * stft.hop(), stft.margin());
+  samples = behind(predicted * stft.hop_length(), stft.margin());
   return behind(filter_bank ? filter_bank->synthesised(samples) : samples, margin());
 }
 
 int Engine::delay() const {
-  const std::int64_t frames =
-      latency() + 2 * kProjectionTaps + 4 * config.n_fft + 2 * kFilterTaps;  // past every start-up
+  // More frames than any stage needs to start: from here on every frame completes a hop. 2 *
+  // kProjectionTaps, 4 * n_fft and 2 * kFilterTaps are generous bounds for the projections, the
+  // windows and the filters.
+  const std::int64_t frames = latency() + 2 * kProjectionTaps + 4 * config.n_fft + 2 * kFilterTaps;
   return static_cast<int>(frames * config.hop_length - samples_after(frames));
 }
 

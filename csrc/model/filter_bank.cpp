@@ -3,8 +3,10 @@
 namespace wavehax {
 namespace {
 
-// A packet's synthesis weight i scatters a sample to position i of its block; the filter gathers,
-// so it runs backwards.
+// Returns the taps in the form in which synthesis uses them: an output is the sum of the inputs
+// around it. A wavelet packet's weight i belongs to position i of the block that a sample becomes,
+// so its order is reversed. All other filters are multiplied by the number of streams, which makes
+// up for the zeros between the samples of a stream.
 Floats gathering(const float* synthesis, int streams, int taps, bool wavelet) {
   Floats result(synthesis, synthesis + streams * taps);
   for (int s = 0; s < streams; ++s)
@@ -14,11 +16,12 @@ Floats gathering(const float* synthesis, int streams, int taps, bool wavelet) {
   return result;
 }
 
-// a / b rounded down, b > 0.
+// Returns a / b rounded down, for b > 0.
 int floor_divide(int a, int b) { return a >= 0 ? a / b : -((b - 1 - a) / b); }
 
-// Output q of a block meets, through weight i, sample (q - left + i) / streams of a stream where
-// that is whole. As a convolution whose taps are the streams: [streams][samples][streams].
+// Returns the synthesis as a convolution whose taps are the streams: weight
+// [outputs][samples][streams]. Output q of a block multiplies, with filter tap i, sample (q - left
+// + i) / streams of a stream, where that is a whole number.
 Projection synthesis_projection(const Floats& taps_of, int streams, int taps, int left, int first) {
   const int samples = floor_divide(streams - 1 - left + taps - 1, streams) - first + 1;
   std::vector<float> weight(static_cast<std::size_t>(streams) * samples * streams);
@@ -52,7 +55,7 @@ std::int64_t FilterBank::analysed(std::int64_t samples) const {
   return samples > right ? (samples - 1 - right) / streams_ + 1 : 0;
 }
 
-// Whole blocks.
+// Counts whole blocks only.
 std::int64_t FilterBank::synthesised(std::int64_t stream_samples) const {
   const int right = taps_ - 1 - synthesis_left_;
   return std::max<std::int64_t>(0, stream_samples * streams_ - right) / streams_ * streams_;
@@ -84,7 +87,7 @@ void FilterBank::analyse(const Kernels& kernels, SampleBuffer& in, std::vector<S
   for (SampleBuffer& stream : out) stream.finish();
 }
 
-// At an end of the utterance.
+// Computes one sample at an end of the utterance, with the border.
 float FilterBank::analysed_sample(const SampleBuffer& in, std::int64_t first, int stream) const {
   float sum = 0.0f;
   for (int i = 0; i < taps_ && border_ != FilterBorder::kMute; ++i) {
@@ -123,7 +126,7 @@ void FilterBank::synthesise(const Kernels& kernels, std::vector<SampleBuffer>& i
   for (SampleBuffer& stream : in) stream.drop((until - 2 * taps_) / streams_);
 }
 
-// At an end of the utterance.
+// Computes one sample at an end of the utterance, with the border.
 float FilterBank::synthesised_sample(const std::vector<SampleBuffer>& in,
                                      std::int64_t first) const {
   const std::int64_t total = in[0].end() * streams_;

@@ -1,5 +1,6 @@
-// The streams of a multi-stream generator: analysis filters and decimation, and back
-// (docs/design.md#multi-stream; arXiv 2506.03554 section 3). Twin of nn/multistream.py.
+// The filter bank of a multi-stream generator: splits samples into streams of a lower rate and
+// joins them again (docs/design.md#multi-stream; arXiv 2506.03554 section 3). Twin of
+// nn/multistream.py.
 #pragma once
 
 #include <algorithm>
@@ -13,30 +14,32 @@ namespace wavehax {
 
 // What the filters see beyond the ends of the utterance.
 enum class FilterBorder {
+  // Analysis puts out zeros where the filter is not wholly inside. Synthesis sees zeros.
   kZeros,
   kReflect,
-  kMute,  // analysis output is zero where the filter is not wholly inside; synthesis sees zeros
+  kMute,
 };
 
-// Immutable. Filters of an odd number of taps are centred; those of a wavelet packet (as many taps
-// as streams) turn every block of `streams` samples into one sample a stream, and back.
+// Immutable. Filters with an odd number of taps are centred. Those of a wavelet packet have one tap
+// for each stream: they turn a block of `streams` samples into one sample of each stream, and back.
 class FilterBank {
  public:
-  // analysis, synthesis: [streams][taps].
+  // `analysis` and `synthesis`: [streams][taps].
   FilterBank(int streams, int taps, bool wavelet, FilterBorder border, const float* analysis,
              const float* synthesis);
 
   int streams() const { return streams_; }
   int taps() const { return taps_; }
 
-  static constexpr int kRows = 8;  // results computed together
+  // Most results computed together, so that the weights are read once for all.
+  static constexpr int kRows = 8;
 
-  // Samples of every stream that the first `samples` of the full band complete, and the other way
-  // round.
+  // Return how many samples of each stream the first `samples` samples of the full band complete,
+  // and how many samples of the full band the first `stream_samples` of each stream complete.
   std::int64_t analysed(std::int64_t samples) const;
   std::int64_t synthesised(std::int64_t stream_samples) const;
 
-  // Appends to each of `out` what can be computed, dropping from `in` what is no longer needed.
+  // Append to `out` all that can be computed, and drop from `in` the samples no longer needed.
   // scratch: [scratch_size]; windows: [kRows * streams].
   void analyse(const Kernels& kernels, SampleBuffer& in, std::vector<SampleBuffer>& out,
                float* scratch) const;
@@ -49,15 +52,20 @@ class FilterBank {
   float synthesised_sample(const std::vector<SampleBuffer>& in, std::int64_t first) const;
 
   int streams_, taps_;
-  int analysis_left_, synthesis_left_;  // tap i of an output at n meets input n + i - left
+  // Tap i of the output at n multiplies the input at n + i - left.
+  int analysis_left_, synthesis_left_;
   FilterBorder border_;
-  int synthesis_first_;    // sample of a stream, counted from the block of outputs, that the first
-                           // weight of synthesis_ meets
-  Floats analysis_taps_;   // [streams][taps], for the ends of the utterance
-  Floats synthesis_taps_;  // the same; times the gain that makes up for the inserted zeros
-  Projection analysis_;    // from the samples under the filters to one of each stream
-  Projection synthesis_;  // from samples of the streams, as taps, to a block of as many outputs; of
-                          // inserted zeros none is met
+  // The sample of a stream that the first weight of synthesis_ multiplies, counted from the sample
+  // at the block of outputs.
+  int synthesis_first_;
+  // [streams][taps], for the ends of the utterance. Those of synthesis are in the form that
+  // `gathering` in filter_bank.cpp gives them.
+  Floats analysis_taps_, synthesis_taps_;
+  // From the samples under the filters to one sample of each stream.
+  Projection analysis_;
+  // From samples of the streams (the taps of this projection) to a block of `streams` samples. The
+  // zeros between the samples of a stream are skipped.
+  Projection synthesis_;
 };
 
 }  // namespace wavehax

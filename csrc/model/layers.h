@@ -1,5 +1,5 @@
-// Layers as the engine holds them: packed for the kernels, norms of the `batch` kind folded away.
-// Same names and order as nn/layers.py and nn/generator.py.
+// The layers as the engine holds them: packed for the kernels, with batch norms folded into the
+// weights. Same names and order as nn/layers.py and nn/generator.py.
 #pragma once
 
 #include <cstdint>
@@ -13,57 +13,61 @@
 
 namespace wavehax {
 
-// bf16: the weights of the projections, which are most of a model, are bfloat16: a stream of single
-// frames waits for them. mixed: the factors of projections and blocks are, inputs too. All else,
-// and every sum, is float32.
+// The number format of weights and products. Sums are float32 in all three.
+//   fp32    everything is float32.
+//   bf16    the weights of the projections are bfloat16. They are most of a model, and a stream of
+//           single frames waits for them to be read.
+//   mixed   weights and inputs of projections and blocks are bfloat16.
 enum class Precision { kFp32, kBf16, kMixed };
 
-// The nearest bfloat16, ties to even.
+// Returns the bits of the nearest bfloat16; ties go to the even one.
 std::uint32_t to_bf16(float value);
 
-// Number, mean and sum of squared deviations of values.
+// Number of values, their mean, and the sum of their squared deviations from it.
 struct Moments {
   double count = 0.0, mean = 0.0, squares = 0.0;
   void add(const Moments& other);
 };
 
-// A norm is always applied as scale and shift per channel: known from the start (batch), or
-// measured.
+// A norm, applied as scale and shift per channel. Those of the `batch` kind are known from the
+// start; the other kinds measure them.
 struct Norm {
   Norm(Weights& weights, const std::string& name, NormKind kind, int channels);
 
   NormKind kind;
   int channels;
   Floats gain, bias;    // [padded channels]
-  Floats mask;          // 1 where a channel is not padding
+  Floats mask;          // 1 for a channel, 0 for padding
   Floats scale, shift;  // batch only
 
-  // Of all channels and bins of a frame.
+  // Returns the moments over all channels and bins of a frame.
   Moments measure(const Kernels& kernels, const float* frame, int bins) const;
-  // Scale and shift, [padded channels], that bring values of these moments to gain and bias.
+  // Computes the scale and shift, [padded channels], that normalise values of these moments and
+  // then apply gain and bias.
   void apply_moments(const Moments& moments, float* scale, float* shift) const;
 };
 
-// Conv1d over time with bins as channels, packed for Kernels::project. A generator keeps its own
-// tap by tap (by_tap).
+// A Conv1d over time whose channels are bins or bands, packed for Kernels::project. The generator's
+// own two are kept tap by tap (by_tap).
 struct Projection {
   // weight: [outputs][inputs][taps]; bias: [outputs] or null
   Projection(const float* weight, const float* bias, int outputs, int inputs, int taps,
              Precision precision);
-  Projection(const float* weight, const float* bias, int outputs, int inputs,
-             Precision precision)  // of one tap
+  // One tap.
+  Projection(const float* weight, const float* bias, int outputs, int inputs, Precision precision)
       : Projection(weight, bias, outputs, inputs, 1, precision) {}
   Projection(Weights& weights, const std::string& name, int outputs, int inputs, int taps,
              Precision precision);
 
-  int taps, inputs, columns;  // columns: outputs, padded
+  int taps, inputs, columns;  // columns: outputs, padded to kLane
   Floats weight, bias;
-  Aligned<Bf16Pair> pairs;  // in place of `weight`
+  Aligned<Bf16Pair> pairs;  // replaces `weight` in bf16
 
-  // In bf16 a row of an odd number of inputs is followed by a finite value.
+  // Writes the results of `count` rows to `outputs`. With bfloat16 weights a row of an odd number
+  // of inputs must be followed by a finite value, which is multiplied by zero.
   void run(const Kernels& kernels, const float* const* rows, int count,
            float* const* outputs) const;
-  // The same on top of what `outputs` hold, without the bias.
+  // Adds the results, without the bias, to the contents of `outputs`.
   void add(const Kernels& kernels, const float* const* rows, int count,
            float* const* outputs) const;
 
@@ -72,8 +76,9 @@ struct Projection {
                 float* const* outputs) const;
 };
 
-// A convolution over time as one product for each tap, of which the first has the bias: P is
-// Projection or TileProjection. Added in their order they give the same bits as all at once.
+// Takes the tensors of a convolution over time and returns one P (Projection or TileProjection) for
+// each tap; the first has the bias. Adding the taps in their order gives the same bits as one
+// Projection of all taps.
 template <typename P, typename... Options>
 std::vector<P> by_tap(Weights& weights, const std::string& name, int outputs, int inputs, int taps,
                       Options... options) {
@@ -88,19 +93,19 @@ std::vector<P> by_tap(Weights& weights, const std::string& name, int outputs, in
   return result;
 }
 
-// 1x1 convolution from planes to channels, and the norm after it.
+// The 1x1 convolution from planes to channels, and the norm after it.
 struct InputLayer {
   InputLayer(Weights& weights, int planes, int channels, NormKind norm_kind);
 
   Norm norm;
-  Floats weight, bias;  // [planes][padded channels], [padded channels]
+  Floats weight, bias;  // [planes][padded channels] and [padded channels]
 };
 
 struct BlockSize {
   int channels, expanded, kernel_bins, kernel_frames, bins;
 };
 
-// ConvNeXt block; gamma is folded into the last product.
+// A ConvNeXt block. Its gamma is folded into weight2 and bias2.
 struct Block {
   Block(Weights& weights, const std::string& name, NormKind norm_kind, const BlockSize& size);
 
@@ -124,12 +129,12 @@ struct OutputLayer {
   OutputLayer(Weights& weights, int planes, int channels, NormKind norm_kind);
 
   Norm norm;
-  Floats weight, bias;  // [planes][padded channels], [planes]
+  Floats weight, bias;  // [planes][padded channels] and [planes]
 };
 
-// A product whose input was normalised, as a product of the input itself:
-// folded(c, j) = weight(c, j) * scale[c], folded_bias[j] = bias[j] + sum over c of weight(c, j) *
-// shift[c]. weight(c, j) lies at c * channel_stride + j * output_stride; `folded` may be `weight`.
+// Folds scale and shift of a product's input into the product: folded(c, j) = weight(c, j) *
+// scale[c], and folded_bias[j] = bias[j] + sum over c of weight(c, j) * shift[c]. weight(c, j) lies
+// at c * channel_stride + j * output_stride. `folded` may be `weight`.
 void fold(const float* scale, const float* shift, int channels, int outputs, int channel_stride,
           int output_stride, const float* weight, const float* bias, float* folded,
           float* folded_bias);

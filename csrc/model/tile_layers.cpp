@@ -20,7 +20,7 @@ void append_right(Aligned<Bf16>& tiles, const Value& value) {
       for (int i = 0; i < 2; ++i) tiles.push_back(static_cast<Bf16>(to_bf16(value(k + i, n))));
 }
 
-// Left tiles of weight [depth][outputs], both padded.
+// Returns the left tiles of weight [depth][outputs], both of them padded.
 Aligned<Bf16> left_tiles(const Floats& weight, int depth, int outputs) {
   Aligned<Bf16> result;
   for (int n = 0; n < outputs; n += kTileSide)
@@ -37,7 +37,8 @@ Floats repeated(const Floats& values) {
   return result;
 }
 
-// Output n of sixteen meets, at terms k and k + 1 of its window, taps k - n and k + 1 - n.
+// Returns the diagonals of the Toeplitz matrix of each channel and frame. Output n of sixteen
+// multiplies terms k and k + 1 of its window by taps k - n and k + 1 - n.
 Aligned<Bf16Pair> toeplitz(const Floats& dwconv, const TileShape& s) {
   Aligned<Bf16Pair> result(static_cast<std::size_t>(s.channels) * s.frames * s.diagonals());
   for (int c = 0; c < s.channels; ++c)

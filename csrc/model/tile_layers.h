@@ -1,4 +1,4 @@
-// Layers packed for kernels/tiles.h: the same products with factors in bfloat16.
+// The layers packed for kernels/tiles.h, with factors in bfloat16.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 
 namespace wavehax {
 
-// A tap of a Conv1d over time with bins as channels (by_tap).
+// One tap of a Conv1d over time whose channels are bins or bands (see by_tap).
 struct TileProjection {
   // weight: [outputs][inputs]; bias: [outputs] or null
   TileProjection(const float* weight, const float* bias, int outputs, int inputs);
@@ -18,11 +18,11 @@ struct TileProjection {
   Aligned<Bf16> weight;
   Floats bias;
 
-  // rows: [count], each padded(inputs) floats; rounded: [count][depth], scratch; out:
+  // rows: [count] pointers to padded(inputs) floats; rounded: [count][depth], scratch; out:
   // [count][columns].
   void run(const TileKernels& kernels, const float* const* rows, int count, Bf16* rounded,
            float* out) const;
-  // The same on top of what `out` holds, without the bias.
+  // Adds the results, without the bias, to the contents of `out`.
   void add(const TileKernels& kernels, const float* const* rows, int count, Bf16* rounded,
            float* out) const;
 
@@ -44,7 +44,7 @@ struct TileBlock {
   }
 };
 
-// Those of an engine in mixed precision.
+// The layers of an engine in mixed precision.
 struct TileLayers {
   const TileKernels& kernels;
   std::vector<TileProjection> prior_proj, cond_proj;  // by tap

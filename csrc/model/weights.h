@@ -17,14 +17,15 @@ class Weights {
  public:
   explicit Weights(std::map<std::string, Tensor> tensors) : tensors_(std::move(tensors)) {}
 
-  // Throws std::invalid_argument, naming the tensor, where it is missing or of another shape.
+  // Returns the values of a tensor. Throws std::invalid_argument, which names the tensor, if it is
+  // missing or has another shape.
   const float* take(const std::string& name, const std::vector<long>& shape);
 
-  // Of tensors that were all taken. Throws std::invalid_argument, naming the tensor, where a value
-  // is larger than the largest of bfloat16: rounded, it may be infinite.
+  // Throws std::invalid_argument, which names the tensor, if a value is larger than the largest
+  // bfloat16: rounded to one, it might become infinite. Call after check_all_taken.
   void check_bf16() const;
 
-  // Throws std::invalid_argument where a tensor was given that no layer took.
+  // Throws std::invalid_argument if there is a tensor that no layer has taken.
   void check_all_taken() const;
 
  private:

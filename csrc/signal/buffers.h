@@ -1,6 +1,6 @@
-// Storage of one voice: frames and samples in the order of time, of which only the part still
-// needed is kept. All memory is taken when a buffer is made; nothing here allocates, locks or
-// throws afterwards.
+// The storage of one voice: frames and samples in the order of time. Only the part that is still
+// needed is kept. A buffer takes all its memory when it is made. Afterwards nothing here allocates,
+// locks or throws.
 #pragma once
 
 #include <cassert>
@@ -20,10 +20,11 @@ namespace wavehax {
 #endif
 #endif
 
-// 64 bytes: a cache line and the widest register. A block is a plain one with room to align within:
-// glibc finds no use for a freed block where an aligned one of the same size is wanted (2.36,
-// measured), and 200 voices closed and opened at random came to take three times their memory.
-// AddressSanitizer would not see what is read from that room: there, blocks are exact.
+// Aligns to 64 bytes: a cache line, and the widest register. A block comes from the plain operator
+// new with room to align within. Aligned operator new was measured with glibc 2.36: freed blocks
+// were not reused for aligned ones of the same size, and 200 voices closed and opened at random
+// took three times their memory. AddressSanitizer would not notice reads from the room for
+// alignment, so with it blocks have their exact size.
 template <typename T>
 struct AlignedAllocator {
   static constexpr std::size_t kAlignment = 64;
@@ -41,7 +42,8 @@ struct AlignedAllocator {
     if (n > (SIZE_MAX - kAlignment) / sizeof(T)) throw std::bad_array_new_length();
     auto* block = static_cast<unsigned char*>(::operator new(n * sizeof(T) + kAlignment));
     unsigned char* p = block + kAlignment - reinterpret_cast<std::uintptr_t>(block) % kAlignment;
-    p[-1] = static_cast<unsigned char>(p - block);  // 1 to 64: what `deallocate` takes off
+    // Stores the distance to the block, 1 to 64, which `deallocate` subtracts.
+    p[-1] = static_cast<unsigned char>(p - block);
     return reinterpret_cast<T*>(p);
   }
   void deallocate(T* p, std::size_t) {
@@ -60,7 +62,8 @@ using Floats = Aligned<float>;
 // What a convolution over time sees before the first frame and after the last.
 enum class Border { kZeros, kReflect };
 
-// `i` mirrored into [0, n) without repeating the border, bouncing as often as needed; n >= 1.
+// Returns `i` mirrored into [0, n) without repeating the border, bouncing as often as needed; n >=
+// 1.
 inline std::int64_t reflect(std::int64_t i, std::int64_t n) {
   if (n == 1) return 0;
   const std::int64_t period = 2 * (n - 1);
@@ -69,7 +72,7 @@ inline std::int64_t reflect(std::int64_t i, std::int64_t n) {
   return i < n ? i : period - i;
 }
 
-// Frames of `width` floats; the last `capacity` are kept, in storage that the owner provides.
+// The last `capacity` frames of `width` floats, in storage that the owner provides.
 class FrameRing {
  public:
   FrameRing() = default;
@@ -80,14 +83,14 @@ class FrameRing {
     count_ = 0;
     ended_ = false;
   }
-  float* push() { return row(count_++); }  // the next frame, to be filled
-  void end() { ended_ = true; }            // no frame follows
+  float* push() { return row(count_++); }  // returns the next frame, to be filled
+  void end() { ended_ = true; }            // declares that no frame follows
 
   std::int64_t count() const { return count_; }
   bool ended() const { return ended_; }
   float* row(std::int64_t t) { return storage_ + t % capacity_ * width_; }
 
-  // Frame t, or what the border puts in its place.
+  // Returns frame t, or the row that the border puts in its place.
   const float* at(std::int64_t t) const {
     if (t < 0 || t >= count_) {
       if (border_ == Border::kZeros) return zeros_;
@@ -97,8 +100,8 @@ class FrameRing {
     return storage_ + t % capacity_ * width_;
   }
 
-  // Frames that can be convolved: those whose `right` followers are here, or all once the last has
-  // come.
+  // Returns the number of frames that can be convolved: those with `right` frames after them, or
+  // all frames once the last has come.
   std::int64_t ready(int right) const {
     return ended_ ? count_ : (count_ > right ? count_ - right : 0);
   }
@@ -112,7 +115,8 @@ class FrameRing {
   Border border_ = Border::kZeros;
 };
 
-// Samples, indexed from the start of the voice. `keep` bounds begin() .. end() between two drops.
+// Samples, indexed from the start of the voice. `keep` is the largest end() - begin() between two
+// drops.
 class SampleBuffer {
  public:
   explicit SampleBuffer(std::int64_t keep = 0) : data_(static_cast<std::size_t>(2 * keep)) {}
@@ -129,7 +133,7 @@ class SampleBuffer {
   void finish() { ended_ = true; }
   const float* from(std::int64_t i) const { return data_.data() + offset_ + (i - begin_); }
 
-  // Room for n more samples at the end, to be filled.
+  // Appends n samples and returns their place, to be filled.
   float* extend(std::int64_t n) {
     const std::int64_t held = end_ - begin_;
     if (offset_ + held + n > static_cast<std::int64_t>(data_.size())) {
@@ -150,7 +154,7 @@ class SampleBuffer {
     begin_ = i;
   }
 
-  // Copies samples i .. i + n to `out`, zeros where there are none.
+  // Copies samples i to i + n - 1 to `out`, with zeros for those that do not exist.
   void copy(std::int64_t i, std::int64_t n, float* out) const {
     const std::int64_t first = i < 0 ? 0 : i, last = i + n < end_ ? i + n : end_;
     assert(first >= begin_ || first >= last);

@@ -23,7 +23,7 @@ struct Complex {
 
 inline Complex operator+(Complex a, Complex b) { return {a.re + b.re, a.im + b.im}; }
 inline Complex operator-(Complex a, Complex b) { return {a.re - b.re, a.im - b.im}; }
-inline Complex turn(Complex a) { return {a.im, -a.re}; }  // times -i
+inline Complex turn(Complex a) { return {a.im, -a.re}; }  // multiplies by -i
 inline Complex scale(Complex a, float s) { return {a.re * s, a.im * s}; }
 
 template <int R>
@@ -57,8 +57,8 @@ inline void butterfly<4>(Complex (&x)[4]) {
 
 template <>
 inline void butterfly<5>(Complex (&x)[5]) {
-  constexpr float kCos1 = 0.30901699437494745f,
-                  kCos2 = -0.8090169943749475f;  // cos(2 pi / 5), cos(4 pi / 5)
+  // Cosines and sines of 2 pi / 5 and 4 pi / 5.
+  constexpr float kCos1 = 0.30901699437494745f, kCos2 = -0.8090169943749475f;
   constexpr float kSin1 = 0.9510565162951535f, kSin2 = 0.5877852522924731f;
   const Complex s1 = x[1] + x[4], s2 = x[2] + x[3], d1 = turn(x[1] - x[4]), d2 = turn(x[2] - x[3]);
   const Complex m1 = x[0] + scale(s1, kCos1) + scale(s2, kCos2),
@@ -71,8 +71,8 @@ inline void butterfly<5>(Complex (&x)[5]) {
   x[4] = m1 - r1;
 }
 
-// Stockham's step: inputs of one butterfly lie groups * stride apart, outputs stride apart, so that
-// nothing is reordered after.
+// One step of Stockham's algorithm. The inputs of a butterfly lie groups * stride apart and its
+// outputs stride apart, so that no reordering is needed afterwards.
 template <int R>
 void run_radix(int groups, int stride, const float* cos, const float* sin, const float* re,
                const float* im, float* out_re, float* out_im) {
@@ -157,7 +157,7 @@ void RealFft::run(const Stage& stage, const float* re, const float* im, float* o
       }
 }
 
-// In place on (re, im), with (re2, im2) as the other half of the alternation.
+// Transforms (re, im) in place. Stages write to (re2, im2) and back in turns.
 void RealFft::transform(float* re, float* im, float* re2, float* im2) const {
   float *from_re = re, *from_im = im, *to_re = re2, *to_im = im2;
   for (const Stage& stage : stages_) {
@@ -187,11 +187,12 @@ void RealFft::forward(const float* x, float* re, float* im, float* scratch) cons
     re[k] = even.re + (odd.re * cos_[k] - odd.im * sin_[k]);
     im[k] = even.im + (odd.re * sin_[k] + odd.im * cos_[k]);
   }
-  im[0] = im[half] =
-      0.0f;  // exactly and positive: a phase taken of them must not depend on rounding
+  // Exactly zero, and positive: a phase computed from them must not depend on rounding.
+  im[0] = im[half] = 0.0f;
 }
 
-// The forward transform of the conjugate is the conjugate of the inverse, up to 1 / size.
+// Uses that the forward transform of the conjugate spectrum is the conjugate of the inverse
+// transform, up to the factor 1 / size.
 void RealFft::inverse(const float* re, const float* im, float* x, float* scratch) const {
   const int half = size_ / 2;
   float *zr = scratch, *zi = scratch + half;

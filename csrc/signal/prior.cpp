@@ -8,46 +8,47 @@ namespace {
 
 constexpr double kPi = 3.141592653589793;
 constexpr int kOversampling = 8;
-// Cycles added before the sawtooth's jump is placed: a period of a whole number of samples must not
-// leave it to rounding.
+// Cycles added to the phase of a sawtooth. Without them rounding would decide the side of the jump
+// for a sample at phase 0, which every period has if it is a whole number of samples.
 constexpr double kJumpOffset = 1e-9;
-// Half length, in oversampled samples, of the decimation filter: 15 zero crossings of a cutoff at
-// 0.99 of the Nyquist frequency.
+// Half length of the decimation filter in oversampled samples: 15 zero crossings of a sinc with its
+// cutoff at 0.99 of the Nyquist frequency, 15 * 8 / 0.99 rounded down.
 constexpr int kFilterReach = 121;
 
 double noise_std(PriorKind kind) { return kNoiseStd[static_cast<int>(kind)]; }
 
-// In cycles, within [-0.5, 0.5).
+// Returns the phase in cycles, within [-0.5, 0.5).
 double cycles(std::uint64_t phase) {
   return static_cast<double>(static_cast<std::int64_t>(phase)) * 0x1p-64;
 }
 
-// sin(2 pi cycles) in float32, after an exact reduction in double.
+// Returns sin(2 pi cycles) in float32, after an exact reduction in double.
 float sin_cycles(double cycles) {
   return std::sin(static_cast<float>(2.0 * kPi * (cycles - std::nearbyint(cycles))));
 }
 
-// sum over k = 1 .. count of sin(2 pi k phase), closed form; phase in cycles within [-0.5, 0.5].
+// Returns the sum over k = 1 .. count of sin(2 pi k phase) in closed form; phase in cycles within
+// [-0.5, 0.5].
 float sine_sum(double phase, double count) {
-  if (std::fabs(phase) < 1e-12)
-    return 0.0f;  // less than count^2 * 1e-11 is lost; F0 of 1 Hz and more has count < 1e5
+  // The value lost is below count^2 * 1e-11; an F0 of 1 Hz or more has count < 1e5.
+  if (std::fabs(phase) < 1e-12) return 0.0f;
   return sin_cycles(0.5 * count * phase) * sin_cycles(0.5 * (count + 1.0) * phase) /
          sin_cycles(0.5 * phase);
 }
 
-// The same of k sin(2 pi k phase). The two terms cancel towards phase 0, hence double: the error is
-// 1e-16 * count / phase.
+// Returns the sum over k = 1 .. count of k sin(2 pi k phase). Its two terms cancel towards phase 0,
+// hence double: the error is 1e-16 * count / phase.
 double weighted_sine_sum(double phase, double count) {
-  if (std::fabs(phase) < 1e-9)
-    return 0.0;  // the rounding error would pass the value, which is below 1e-8 * count^3
+  // Closer to 0 the rounding error would exceed the value, which is below 1e-8 * count^3.
+  if (std::fabs(phase) < 1e-9) return 0.0;
   const double middle = count + 0.5, half = kPi * phase, angle = 2.0 * middle * half;
   const double sine = std::sin(half);
   return (0.5 * std::sin(angle) * std::cos(half) - middle * std::cos(angle) * sine) /
          (2.0 * sine * sine);
 }
 
-// Low-pass of the decimation: windowed sinc at 0.99 of the Nyquist frequency, squared-cosine window
-// of 15 zero crossings.
+// Returns the low-pass filter of the decimation: a sinc with its cutoff at 0.99 of the Nyquist
+// frequency, and a squared-cosine window over 15 zero crossings to either side.
 Floats decimation_filter() {
   Floats filter(2 * kFilterReach + 1);
   for (int i = -kFilterReach; i <= kFilterReach; ++i) {
@@ -89,7 +90,7 @@ void Prior::reset(std::uint64_t seed, bool noise) {
   oversampled_.reset();
 }
 
-// F0 in cycles a sample, of which whole ones do not matter.
+// Returns F0 in cycles a sample, in units of 2^-64. Whole cycles do not matter and are dropped.
 std::uint64_t Prior::phase_step(float f0) const {
   const double whole = static_cast<double>(f0) / sample_rate_, fraction = whole - std::floor(whole);
   return fraction < 1.0 ? static_cast<std::uint64_t>(fraction * 0x1p64) : 0;
@@ -125,16 +126,17 @@ void Prior::push(float f0, SampleBuffer& out) {
 }
 
 void Prior::add_harmonics(float f0, float* out) {
-  const double slope =
-      2.0 * static_cast<double>(f0) / sample_rate_;  // F0 over the Nyquist frequency
+  // F0 divided by the Nyquist frequency.
+  const double slope = 2.0 * static_cast<double>(f0) / sample_rate_;
   const double count = std::floor(0.5 * sample_rate_ / static_cast<double>(f0));
   const std::uint64_t step = phase_step(f0);
-  // Power of amplitudes 1 - k * slope, with the harmonics counted as 1 / slope, as the authors do.
+  // Power of the amplitudes 1 - k * slope. The authors count 1 / slope harmonics in it, and so does
+  // this.
   const double sum = count * (count + 1.0) / 2.0, squares = sum * (2.0 * count + 1.0) / 3.0;
   const double power = slope * slope * squares - 2.0 * slope * sum + 1.0 / slope;
   const double rms = prior_rms(kind_);
-  const double decay = power > 0.0 ? rms * std::sqrt(2.0 / power)
-                                   : 0.0;  // else one harmonic, just at the Nyquist frequency
+  // `power` is 0 for one harmonic exactly at the Nyquist frequency.
+  const double decay = power > 0.0 ? rms * std::sqrt(2.0 / power) : 0.0;
   if (kind_ == PriorKind::kPcph)
     add_pcph(step, static_cast<std::uint64_t>(std::min(count, 0x1p31)),
              static_cast<float>(rms * std::sqrt(2.0 * slope)), out);
@@ -148,9 +150,9 @@ void Prior::add_harmonics(float f0, float* out) {
   }
 }
 
-// sum over k = 1 .. count of sin(2 pi k p) = sin(2 pi count h) sin(2 pi (count + 1) h) / sin(2 pi
-// h), h = p / 2 within a quarter cycle: multiples of h are taken in 64-bit integers, exactly; of
-// each 32 bits reach the sine, an error of 1.5e-9.
+// Uses sum over k = 1 .. count of sin(2 pi k p) = sin(2 pi count h) sin(2 pi (count + 1) h) / sin(2
+// pi h) with h = p / 2, within a quarter cycle. Multiples of h are taken in 64-bit integers,
+// exactly. 32 bits of each reach the sine, an error of 1.5e-9.
 void Prior::add_pcph(std::uint64_t step, std::uint64_t count, float amplitude, float* out) const {
   constexpr int kTile = 4 * kLane;
   alignas(64) std::int32_t a[kTile], b[kTile], c[kTile];
@@ -184,7 +186,8 @@ void Prior::finish(SampleBuffer& out) {
   out.finish();
 }
 
-// Low-passed samples out.end() .. until, with zeros outside the utterance.
+// Appends the low-passed samples from out.end() to until - 1. Samples outside the utterance are
+// zeros.
 void Prior::decimate(std::int64_t until, SampleBuffer& out) {
   for (std::int64_t n = out.end(); n < until; ++n) {
     float window[2 * kFilterReach + 1], sum = 0.0f;

@@ -5,7 +5,7 @@
 namespace wavehax {
 namespace {
 
-constexpr int kPairs = 2 * kLane;  // pairs of values that one call of the kernel makes
+constexpr int kPairs = 2 * kLane;  // pairs of values made by one call of the kernel
 
 }  // namespace
 
@@ -17,7 +17,8 @@ std::uint32_t Noise::phase() const {
 
 void Noise::normal(std::int64_t first, std::int64_t count, float* out) const {
   alignas(64) std::int32_t uniform[kPairs], angle[kPairs];
-  alignas(64) float values[2][kPairs];  // cosines, sines: those of even and of odd index
+  // Values of even index are from cosines, those of odd index from sines.
+  alignas(64) float values[2][kPairs];
   for (std::int64_t at = first & ~std::int64_t{3}; at < first + count; at += 2 * kPairs) {
     for (int i = 0; i < kPairs; i += 2) {
       const auto index = static_cast<std::uint64_t>((at + 2 * i) / 4);
@@ -25,8 +26,8 @@ void Noise::normal(std::int64_t first, std::int64_t count, float* out) const {
                                static_cast<std::uint32_t>(index >> 32), 0, 0};
       philox(word, key0_, key1_);
       for (int j = 0; j < 2; ++j) {
-        uniform[i + j] = static_cast<std::int32_t>((word[2 * j] >> 8) +
-                                                   1);  // (0, 2^24]: the logarithm is finite
+        // In (0, 2^24], so that the logarithm is finite.
+        uniform[i + j] = static_cast<std::int32_t>((word[2 * j] >> 8) + 1);
         angle[i + j] = static_cast<std::int32_t>(word[2 * j + 1]);
       }
     }

@@ -1,4 +1,4 @@
-// Counter-based gaussian noise: a value depends on the seed and its own index alone, so that chunks
+// Counter-based Gaussian noise: a value depends on the seed and its own index alone, so that chunks
 // need no shared state.
 #pragma once
 
@@ -8,8 +8,9 @@
 
 namespace wavehax {
 
-// Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011): four words
-// of 32 bits from a counter of 128 bits and a key of 64.
+// Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011): replaces
+// the four words of a 128-bit counter by four random words. The key has 64 bits. The constants are
+// those of the paper.
 inline void philox(std::uint32_t counter[4], std::uint32_t key0, std::uint32_t key1) {
   for (int round = 0; round < 10; ++round) {
     const std::uint64_t a = 0xD2511F53ull * counter[0], b = 0xCD9E8D57ull * counter[2];
@@ -29,10 +30,11 @@ class Noise {
         key0_(static_cast<std::uint32_t>(seed)),
         key1_(static_cast<std::uint32_t>(seed >> 32)) {}
 
-  // Uniform 32 bits: the initial phase of a voice, from a counter that no sample uses.
+  // Returns 32 uniform bits for the initial phase of a voice, from a counter that no sample uses.
   std::uint32_t phase() const;
 
-  // Standard normal values first .. first + count, by the Box-Muller transform on blocks of four.
+  // Writes the standard normal values first .. first + count - 1, by the Box-Muller transform on
+  // blocks of four.
   void normal(std::int64_t first, std::int64_t count, float* out) const;
 
  private:

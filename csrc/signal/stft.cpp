@@ -5,7 +5,7 @@
 
 namespace wavehax {
 
-Stft::Stft(int n_fft, int hop) : hop_(hop), fft_(n_fft), window_(n_fft) {
+Stft::Stft(int n_fft, int hop_length) : hop_length_(hop_length), fft_(n_fft), window_(n_fft) {
   for (int n = 0; n < n_fft; ++n)
     window_[n] = static_cast<float>(0.5 - 0.5 * std::cos(2.0 * 3.141592653589793 * n / n_fft));
 }
@@ -18,12 +18,12 @@ double Stft::window_energy() const {
 
 std::int64_t Stft::complete(std::int64_t samples) const {
   const std::int64_t room = samples + margin() - n_fft();
-  return room < 0 ? 0 : room / hop_ + 1;
+  return room < 0 ? 0 : room / hop_length_ + 1;
 }
 
 void Stft::forward(const SampleBuffer& samples, std::int64_t t, float* re, float* im,
                    float* scratch) const {
-  samples.copy(t * hop_ - margin(), n_fft(), scratch);
+  samples.copy(t * hop_length_ - margin(), n_fft(), scratch);
   for (int n = 0; n < n_fft(); ++n) scratch[n] *= window_[n];
   fft_.forward(scratch, re, im, scratch + n_fft());
 }
@@ -51,25 +51,27 @@ void OverlapAdd::add(const float* re, const float* im, SampleBuffer& out, float*
     weight_[n] += squared_window_[n];
   }
   ++frames_;
-  emit(stft_->hop(), out);
-  const int hop = stft_->hop();
-  std::copy(sum_.begin() + hop, sum_.end(), sum_.begin());
-  std::copy(weight_.begin() + hop, weight_.end(), weight_.begin());
-  std::fill(sum_.end() - hop, sum_.end(), 0.0f);
-  std::fill(weight_.end() - hop, weight_.end(), 0.0f);
+  emit(stft_->hop_length(), out);
+  const int hop_length = stft_->hop_length();
+  std::copy(sum_.begin() + hop_length, sum_.end(), sum_.begin());
+  std::copy(weight_.begin() + hop_length, weight_.end(), weight_.begin());
+  std::fill(sum_.end() - hop_length, sum_.end(), 0.0f);
+  std::fill(weight_.end() - hop_length, weight_.end(), 0.0f);
 }
 
 void OverlapAdd::finish(SampleBuffer& out) {
   if (frames_ > 0) {
-    ++frames_;  // the hop that would begin where the last frame's end is not followed by another
+    // As if one more frame had been added: the samples after the last frame's hop are final too.
+    ++frames_;
     emit(stft_->margin(), out);
   }
   out.finish();
 }
 
-// The first `count` samples held; those before the utterance are dropped.
+// Appends the first `count` samples of sum_, divided by the window's weight. Those before the
+// utterance are left out.
 void OverlapAdd::emit(std::int64_t count, SampleBuffer& out) {
-  const std::int64_t start = (frames_ - 1) * stft_->hop() - stft_->margin(),
+  const std::int64_t start = (frames_ - 1) * stft_->hop_length() - stft_->margin(),
                      skip = start < 0 ? std::min(-start, count) : 0;
   float* to = out.extend(count - skip);
   for (std::int64_t n = skip; n < count; ++n) to[n - skip] = sum_[n] / weight_[n];

@@ -1,6 +1,5 @@
-// AVX2 and FMA: eight floats, sixteen registers.
-// Opens a region for this instruction set, which end.h closes: no function of it may be seen by
-// other files.
+// AVX2 and FMA: eight floats a register, sixteen registers. Opens a region for this instruction
+// set, which end.h closes: other files must not see its functions.
 #pragma once
 
 #include <cstdint>

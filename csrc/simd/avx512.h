@@ -1,6 +1,5 @@
-// AVX-512 (F and DQ): sixteen floats, thirty-two registers.
-// Opens a region for this instruction set, which end.h closes: no function of it may be seen by
-// other files.
+// AVX-512 (F and DQ): sixteen floats a register, thirty-two registers. Opens a region for this
+// instruction set, which end.h closes: other files must not see its functions.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Ends the region that the header of an instruction set has opened.
+// Closes the region that the header of an instruction set has opened.
 #if defined(__clang__)
 #pragma clang attribute pop
 #else

@@ -1,5 +1,5 @@
-// The processor's vector operations, without what GCC 12 has to say of its own headers in every
-// build (its bug 105593).
+// The processor's vector operations. GCC 12 warns about its own headers in every build (its bug
+// 105593); the warnings are switched off.
 #pragma once
 
 #if defined(__GNUC__) && !defined(__clang__)

@@ -3,7 +3,8 @@
 
 namespace wavehax {
 
-constexpr int kLane = 16;  // floats to which channels and bins are padded: one 512-bit register
+// Channels and bins are padded to a multiple of kLane floats: one 512-bit register.
+constexpr int kLane = 16;
 
 inline int padded(int n) { return (n + kLane - 1) / kLane * kLane; }
 

@@ -1,4 +1,4 @@
-// NEON (AArch64 baseline): four floats, thirty-two registers.
+// NEON (baseline of AArch64): four floats a register, thirty-two registers.
 #pragma once
 
 #include <arm_neon.h>

@@ -1,11 +1,11 @@
 // Vectors of four floats in the compiler's own extension, which it maps to any baseline vector
 // unit. Multiply and add stay two roundings (-ffp-contract=off).
 //
-// The header of every instruction set defines the same, in an anonymous namespace:
-//   Vec, kWidth        a vector of floats; how many, a divisor of kLane
+// The header of every instruction set defines the same names, in an anonymous namespace:
+//   Vec, kWidth        a vector of floats, and its number of floats, which divides kLane
 //   load, store, splat, add, sub, mul, div, sqrt, abs, sum_lanes (the sum of a Vec)
 //   fma(a, b, c)       a * b + c
-//   min, max           the second argument passes on where it is not a number
+//   min, max           not a number where the second argument is not one
 //   negative_abs(a)    -|a|
 //   with_sign(a, b)    a, which is at least 0, with the sign of b
 //   load_ints          32-bit integers as floats

@@ -1,15 +1,17 @@
-// What the kernels of the engine and those of training share. Included as body.h is, by either.
+// The sum over taps, shared by the kernels of the engine and those of training. Included like
+// body.h, and by either.
 
-// Loops of constant length over registers must vanish, or the registers become memory.
+// Unrolls a loop of constant length over registers. If it stayed a loop, the registers would become
+// memory.
 #if defined(__clang__)
 #define WAVEHAX_UNROLL _Pragma("clang loop unroll(full)")
 #else
 #define WAVEHAX_UNROLL _Pragma("GCC unroll 64")
 #endif
 
-// acc[b] += sum over i of x[b + i] * weight[i], of vectors `channels` floats apart, in the order of
-// inputs. The K weights are held in registers, so that every input is loaded once for all the
-// outputs it meets.
+// Adds to acc[b] the sum over i of x[b + i] * weight[i], in the order of the inputs; vectors lie
+// `channels` floats apart. The K weights are held in registers, so that every input is loaded once
+// for all the outputs that use it.
 template <int K, int B>
 static inline void add_taps(Vec (&acc)[B], const float* x, const float* weight, int channels) {
   Vec w[K];

@@ -1,4 +1,4 @@
-// Python's view of the training kernels: arrays of float32, the interpreter lock and errors; no
+// The Python module of the training kernels: arrays of float32, the interpreter lock and errors; no
 // arithmetic.
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
@@ -101,7 +101,7 @@ void py_depthwise_backward(const Array& x, const Array& weight, const Array& gra
   depthwise_backward(k, d, from, w, gradient, residual, threads, to_x, to_weight);
 }
 
-// The first dimensions of x are positions.
+// Returns the sizes; all dimensions of x but the last are positions.
 Mlp mlp_shape(const Array& x, const Array& w1, const Array& b1, const Array& w2, const Array& b2) {
   if (x.ndim() < 1 || x.size() == 0)
     throw std::invalid_argument("x has shape " + text(dims(x)) + "; expected [..., C]");

@@ -1,14 +1,16 @@
 // Every training kernel, once. Included inside the target region of an instruction set, in an
-// anonymous namespace, after the header of simd/ that defines its vectors (simd/portable.h says
-// what there is) and the register tiles:
-//   kPositions x kTaps   kPositions + kTaps + 1 registers; kPositions divides kTile, kTaps is at
-//   most 7 kRows x kVecs        (kRows + 1) * kVecs + 1 registers; kRows divides kTile
-// See table.h for what each kernel computes.
+// anonymous namespace, after the header of simd/ that defines its vectors (simd/portable.h lists
+// them) and the register tiles:
+//   kPositions x kTaps   kPositions + kTaps + 1 registers; kPositions divides kTile, and kTaps is
+//   at
+//                        most 7
+//   kRows x kVecs        (kRows + 1) * kVecs + 1 registers; kRows divides kTile
+// table.h says what each kernel computes.
 
 #include "../simd/taps.h"
 
-// One tile of outputs and K taps from `tap` on. Later groups of taps add to what the first has
-// stored.
+// Computes one tile of outputs from the K taps from `tap` on. Later groups of taps add to the
+// results of the first.
 template <int K>
 static void convolve_taps(const float* const* rows, const float* const* weights, int count, int tap,
                           long offset, int channel, int channels, float* out) {
@@ -21,8 +23,8 @@ static void convolve_taps(const float* const* rows, const float* const* weights,
   for (int t = 0; t < kPositions; ++t) store(out + t * channels, acc[t]);
 }
 
-// The same with the roles of weights and outputs exchanged: the tile of gradients stays in
-// registers.
+// Like convolve_taps, with the roles of weights and outputs exchanged: the tile of gradients stays
+// in registers.
 template <int K>
 static void correlate_taps(const float* const* rows, const float* grad, int count, int taps,
                            int tap, long offset, int channels, float* sums) {
@@ -94,7 +96,8 @@ static void correlate(const float* const* rows, const float* grad, int count, in
     }
 }
 
-// A tile of out[r][n] = start[r][n] + sum over k < depth of x[r * row + k * step] * w[k][n].
+// Computes a tile of out[r][n] = start[r][n] + sum over k < depth of x[r * row + k * step] *
+// w[k][n].
 template <int V>
 static inline void product_tile(const float* x, long row, long step, int depth, const float* w,
                                 const float* start, int start_stride, int columns, float* out) {
@@ -132,7 +135,7 @@ static void product(const float* x, long row, long step, int depth, const float*
 
 static inline Vec deviation(const float* x, Vec centre) { return sub(load(x), centre); }
 
-// Four sums at a time, or each addition would wait for the one before.
+// Keeps four sums at a time, or each addition would wait for the one before.
 static void column_sums(const float* x, long rows, int columns, float* sums) {
   for (int n = 0; n < columns; n += kWidth) {
     const float* at = x + n;
@@ -161,10 +164,11 @@ static void column_squares(const float* x, const float* centre, long rows, int c
   }
 }
 
-// With a = |x|: the density of the normal distribution is exp(-a^2 / 2) / sqrt(2 pi), its upper
-// tail Q(a) = exp(-a^2 / 2) R(a). exp(-a^2 / 2) is a polynomial in a^2 (degree 5) to the power 32,
-// R a polynomial in a (degree 9): minimax fits on [0, 5.5], where a * Q(a) has fallen to 1e-7. No
-// division, no integers; gelu and its derivative are right to 1e-6 of max(1, |x|).
+// The normal distribution at a = |x|: its density is exp(-a^2 / 2) / sqrt(2 pi), and its upper tail
+// Q(a) = exp(-a^2 / 2) R(a). exp(-a^2 / 2) is a polynomial in a^2 (degree 5) to the power 32, and R
+// is a polynomial in a (degree 9). Both are minimax fits on [0, 5.5], at whose end a * Q(a) has
+// fallen to 1e-7. They need no division and no integers. gelu and its derivative are right to 1e-6
+// of max(1, |x|).
 struct Normal {
   Vec a, exponential, tail;
 };
@@ -195,7 +199,8 @@ static inline Vec gelu(Vec x, const Normal& n) {
   return sub(max(splat(0.0f), x), mul(n.a, n.tail));
 }
 
-// Phi(x) + x * phi(x), which less 1/2 is odd.
+// Returns Phi(x) + x * phi(x), the slope of gelu. Less 1/2 it is odd, so it is computed for |x| and
+// given the sign of x.
 static inline Vec gelu_slope(Vec x, const Normal& n) {
   const Vec density = mul(n.exponential, splat(0.3989422804014327f));
   return add(splat(0.5f), with_sign(fma(n.a, density, sub(splat(0.5f), n.tail)), x));

@@ -9,12 +9,13 @@
 namespace wavehax::training {
 namespace {
 
-constexpr long kBlockBins =
-    64;  // bins of one item of work, at most: many beside kernel_bins, few beside those of a batch
+// Most bins of one work item: many compared with kernel_bins, whose rows are made twice at a border
+// of items, and few compared with those of a batch, which the threads share.
+constexpr long kBlockBins = 64;
 
 long blocks_in(const Depthwise& d) { return (d.bins + kBlockBins - 1) / kBlockBins; }
 
-// Bins first .. last of one utterance: work item i.
+// Work item i: bins first to last - 1 of one utterance.
 struct Block {
   Block(const Depthwise& d, long i) {
     const long count = blocks_in(d), part = i % count;
@@ -26,8 +27,8 @@ struct Block {
   long item, first, last;
 };
 
-// Weights as kernels read them: [kernel_bins][kernel_frames][padded channels], the frames perhaps
-// in reverse.
+// Returns the weights as kernels read them, [kernel_bins][kernel_frames][padded channels]; with
+// `reversed` the frames are in reverse order.
 Floats pack(const Depthwise& d, const float* weight, bool reversed) {
   const int width = padded(d.channels);
   Floats packed(d.kernel_bins * d.kernel_frames * width);
@@ -40,7 +41,7 @@ Floats pack(const Depthwise& d, const float* weight, bool reversed) {
   return packed;
 }
 
-// x in padded rows, and those that an output sees.
+// x in padded rows, made when an output needs them.
 class Input {
  public:
   Input(const Depthwise& shape, const float* x)
@@ -52,7 +53,7 @@ class Input {
 
   void clear() { cache_.clear(); }
 
-  // The kernel_bins rows that bin f of the output sees.
+  // Returns the kernel_bins rows of x that bin f of the output is computed from.
   const float* const* seen_from(long item, long f) {
     for (int i = 0; i < d_.kernel_bins; ++i) {
       const long source = reflect(f + i - d_.kernel_bins / 2, d_.bins);
@@ -79,7 +80,7 @@ class Input {
 };
 
 // The gradient of the output in rows with kernel_frames - 1 zeros before and behind, and the
-// gradient of x from it.
+// gradient of x computed from it.
 class InputGradient {
  public:
   InputGradient(const Kernels& kernels, const Depthwise& shape, const OutputGradient& gradient,
@@ -97,13 +98,14 @@ class InputGradient {
 
   void clear() { cache_.clear(); }
 
-  // Bin f from its first frame on, with zeros up to a multiple of kTile.
+  // Returns bin f of the gradient of the output from its first frame on, with zeros up to a
+  // multiple of kTile.
   const float* row(long item, long f) {
     return padded_row(item, f) + (d_.kernel_frames - 1) * width_;
   }
 
-  // Bin f of the gradient of x, added to `residual`: what comes through its own place among the
-  // padded bins and its images.
+  // Computes bin f of the gradient of x and adds `residual`. Bin f receives gradients through its
+  // own place among the padded bins and through its mirror images.
   void write(long item, long f, const float* residual, float* out) {
     const long half = d_.kernel_bins / 2, image = 2 * (d_.bins - 1) - f;
     rows_.clear();
@@ -130,7 +132,7 @@ class InputGradient {
       for (int c = 0; c < d_.channels; ++c) row[c] = grad[c] + offset[c] + slope[c] * out[c];
   }
 
-  // The bins of the output, with the weights, that see padded bin p.
+  // Collects the bins of the output that padded bin p contributes to, and their weights.
   void gather(long item, long p) {
     for (int i = 0; i < d_.kernel_bins; ++i) {
       if (p - i < 0 || p - i >= d_.bins) continue;
@@ -139,7 +141,7 @@ class InputGradient {
     }
   }
 
-  // Adds the padded frames to those that they are images of.
+  // Adds the gradient of padding frames to the frames that they are images of.
   void fold(const float* __restrict residual, float* __restrict out) const {
     const float* __restrict from = padded_.data() + (d_.before - first_) * width_;
     for (long t = 0; t < d_.frames; ++t, from += width_)
@@ -158,18 +160,19 @@ class InputGradient {
   const OutputGradient& gradient_;
   const float* reversed_;
   int width_;
-  long first_, positions_;  // the padded frames that a gradient is wanted of
+  // The padded frames whose gradient is wanted: positions_ frames from first_ on.
+  long first_, positions_;
   RowCache cache_;
   Floats padded_;
   std::vector<const float*> rows_, weights_;
 };
 
-// Sums over the values of a channel and over their squares.
+// The sum of the values of each channel, and the sum of their squares.
 struct Moments {
   explicit Moments(int width) : sum(width), squares(width) {}
 
-  // A row's squares are summed around its mean in float32, and around zero in float64: no digits
-  // are lost.
+  // Sums the squares of a row around its mean in float32, and the rows around zero in float64, so
+  // that no digits are lost.
   void add(const Kernels& kernels, const float* row, long frames, int width) {
     Floats mean(width), deviations(width);
     kernels.column_sums(row, frames, width, mean.data());
@@ -184,7 +187,7 @@ struct Moments {
   std::vector<double> sum, squares;
 };
 
-// From the moments of all work items, in their order.
+// Computes mean and variance from the moments of all work items, in their order.
 void mean_and_variance(const Depthwise& d, const std::vector<Moments>& items, float* mean,
                        float* variance) {
   const double count = static_cast<double>(d.batch * d.bins * d.frames);
@@ -197,7 +200,7 @@ void mean_and_variance(const Depthwise& d, const std::vector<Moments>& items, fl
   }
 }
 
-// grad_weight from the sums of all work items, in their order.
+// Computes grad_weight from the sums of all work items, in their order.
 void add_up(const Depthwise& d, const Floats& sums, long items, float* grad_weight) {
   const long taps = static_cast<long>(d.kernel_bins) * d.kernel_frames, width = padded(d.channels);
   for (long k = 0; k < taps; ++k)

@@ -8,12 +8,13 @@
 namespace wavehax::training {
 namespace {
 
-constexpr int kChunk =
-    32;  // positions at a time: with 16 channels, 48 expanded, all that a gradient needs fits 48 KB
-constexpr long kItem =
-    64 * kChunk;  // positions of one item of work: its sums are short beside its products
+// Positions computed at a time. With 16 channels, 48 expanded, everything that a gradient needs
+// fits the 48 KB of a first-level cache.
+constexpr int kChunk = 32;
+// Positions of one work item. Adding up its sums is short compared with computing its products.
+constexpr long kItem = 64 * kChunk;
 
-// Weights with padded channels; `t` is for transposed.
+// The weights with padded channels; a `t` at the end of a name stands for transposed.
 struct Packed {
   Packed(const Mlp& m, const MlpWeights& w)
       : width(padded(m.channels)),
@@ -38,7 +39,7 @@ struct Packed {
   Floats w1, w1t, w2, w2t, b1, b2, zeros;
 };
 
-// Calls chunk(first, count) for the chunks of item i.
+// Calls chunk(first, count) for all chunks of work item i.
 template <typename Chunk>
 void for_chunks(const Mlp& m, long i, const Chunk& chunk) {
   const long last = std::min((i + 1) * kItem, m.positions);
@@ -47,7 +48,7 @@ void for_chunks(const Mlp& m, long i, const Chunk& chunk) {
 
 long items_in(const Mlp& m) { return (m.positions + kItem - 1) / kItem; }
 
-// `count` positions in a chunk, and zeros.
+// Copies `count` positions to a chunk and fills the rest with zeros.
 void load_chunk(const Mlp& m, const float* tensor, long first, long count, Floats& chunk) {
   if (count < kChunk) std::fill(chunk.begin(), chunk.end(), 0.0f);
   widen(tensor + first * m.channels, count, m.channels, chunk.data());
@@ -87,7 +88,8 @@ class Forward {
   Floats x_, out_, hidden_;
 };
 
-// Sums over the positions of one item of work: the gradients of the weights, w1's transposed.
+// The gradients of the weights, summed over the positions of one work item. That of w1 is
+// transposed.
 struct Sums {
   explicit Sums(const Packed& w)
       : w1t(w.width * w.wide), w2(w.width * w.wide), b1(w.wide), b2(w.width) {}
@@ -127,7 +129,7 @@ class Backward {
   }
 
  private:
-  // sums[c][k] += sum over the positions p of a[p][c] * b[p][k].
+  // Adds the sum over positions p of a[p][c] * b[p][k] to sums[c][k].
   void outer(const Floats& a, const Floats& b, Floats& sums) const {
     k_.product(a.data(), 1, w_.width, kChunk, b.data(), sums.data(), w_.wide, w_.width, w_.wide,
                sums.data());
@@ -139,8 +141,8 @@ class Backward {
   Floats x_, grad_, grad_x_, hidden_, grad_hidden_;
 };
 
-// out[r * row + c * column] = sum of the items' values at [r][c] of rows `width` wide, in the order
-// of the items.
+// Computes out[r * row + c * column], the sum of all items' values at [r][c] in the order of the
+// items. The values are in rows of `width`.
 void add_up(const std::vector<Sums>& items, Floats Sums::* part, int rows, int columns, int width,
             long row, long column, float* out) {
   for (int r = 0; r < rows; ++r)

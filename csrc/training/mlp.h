@@ -1,6 +1,7 @@
 // The pointwise layers of a block, out = residual + w2 * gelu(w1 * x + b1) + b2 at every position
-// of [positions][channels], and their gradients. The expanded channels of a few positions at a time
-// exist, and are computed again for the gradients. The same bits for any number of threads.
+// of [positions][channels], and their gradients. The expanded channels exist for a few positions at
+// a time, and are computed again for the gradients. The results are the same bits for any number of
+// threads.
 #pragma once
 
 #include "table.h"
@@ -12,20 +13,20 @@ struct Mlp {
   int channels, expanded;
 };
 
-// As torch.nn.Linear keeps them.
+// Weights in the layout of torch.nn.Linear.
 struct MlpWeights {
-  const float *w1, *b1;  // [expanded][channels], [expanded]
-  const float *w2, *b2;  // [channels][expanded], [channels]
+  const float *w1, *b1;  // [expanded][channels] and [expanded]
+  const float *w2, *b2;  // [channels][expanded] and [channels]
 };
 
 struct MlpGradients {
-  float *x, *w1, *b1, *w2, *b2;  // each shaped as what it is the gradient of
+  float *x, *w1, *b1, *w2, *b2;  // each shaped like the array that it is the gradient of
 };
 
 void mlp_forward(const Kernels& kernels, const Mlp& shape, const float* x,
                  const MlpWeights& weights, const float* residual, int threads, float* out);
 
-// The gradient of the residual is grad_out itself.
+// Computes the gradients of x and of the weights. The gradient of the residual is grad_out itself.
 void mlp_backward(const Kernels& kernels, const Mlp& shape, const float* x,
                   const MlpWeights& weights, const float* grad_out, int threads,
                   const MlpGradients& gradients);

@@ -1,4 +1,4 @@
-// Rows as kernels read them (see table.h), from tensors whose channels lie side by side without
+// Rows as kernels read them (table.h), made from tensors whose channels lie side by side without
 // padding.
 #pragma once
 
@@ -10,8 +10,8 @@
 
 namespace wavehax::training {
 
-// Copies `positions` of `channels` to where they lie padded(channels) apart. The padding is left as
-// it is.
+// Copies `positions` rows of `channels` values to places padded(channels) apart. The padding is
+// left as it is.
 inline void widen(const float* from, long positions, int channels, float* to) {
   const int width = padded(channels);
   if (width == channels) {
@@ -21,7 +21,7 @@ inline void widen(const float* from, long positions, int channels, float* to) {
   for (long t = 0; t < positions; ++t) std::copy_n(from + t * channels, channels, to + t * width);
 }
 
-// The reverse.
+// Copies the rows back, without the padding.
 inline void narrow(const float* from, long positions, int channels, float* to) {
   const int width = padded(channels);
   if (width == channels) {
@@ -31,7 +31,7 @@ inline void narrow(const float* from, long positions, int channels, float* to) {
   for (long t = 0; t < positions; ++t) std::copy_n(from + t * width, channels, to + t * channels);
 }
 
-// The latest rows that a thread has made. A convolution sees `slots` neighbouring bins, whose
+// The latest rows that a thread has made. A convolution reads `slots` neighbouring bins, whose
 // numbers differ modulo `slots`.
 class RowCache {
  public:
@@ -39,7 +39,8 @@ class RowCache {
 
   void clear() { std::fill(held_.begin(), held_.end(), -1); }
 
-  // Row `bin`, made by fill(row) unless it is here. What `fill` leaves alone is zero.
+  // Returns row `bin`, made by fill(row) unless it is held. Values that `fill` does not write are
+  // zero.
   template <typename Fill>
   const float* get(long bin, const Fill& fill) {
     const long slot = bin % static_cast<long>(held_.size());

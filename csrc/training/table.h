@@ -1,46 +1,46 @@
-// The training kernels of one instruction set: each is written once, in body.h, as those of the
-// engine are.
+// The training kernels of one instruction set. Each is written once, in body.h, like those of the
+// engine.
 //
-// A row is [positions][channels] in float32: the frames of one bin, channels padded with zeros to a
-// multiple of kLane and positions to a multiple of kTile.
+// A row is [positions][channels] in float32: the frames of one bin. Channels are padded with zeros
+// to a multiple of kLane, positions to a multiple of kTile.
 #pragma once
 
 #include "../simd/lane.h"
 
 namespace wavehax::training {
 
-constexpr int kTile = 16;  // positions, a multiple of every instruction set's tile
+constexpr int kTile = 16;  // positions, a multiple of kPositions and kRows of every instruction set
 
 constexpr long round_up(long n, long unit) { return (n + unit - 1) / unit * unit; }
 
 struct Kernels {
   const char* isa;
 
-  // out[t][c] = sum over n < count and j < taps of rows[n][t + j][c] * weights[n][j][c], for t <
-  // positions.
+  // Computes out[t][c] = sum over n < count and j < taps of rows[n][t + j][c] * weights[n][j][c],
+  // for t < positions.
   void (*convolve)(const float* const* rows, const float* const* weights, int count, int taps,
                    long positions, int channels, float* out);
 
-  // sums[n][j][c] += sum over t < positions of rows[n][t + j][c] * grad[t][c].   sums:
-  // [count][taps][channels]
+  // Adds to sums[n][j][c] the sum over t < positions of rows[n][t + j][c] * grad[t][c]. sums:
+  // [count][taps][channels].
   void (*correlate)(const float* const* rows, const float* grad, int count, int taps,
                     long positions, int channels, float* sums);
 
-  // out[r][n] = start[r][n] + sum over k < depth of x[r * row + k * step] * w[k][n], for r < rows
-  // (a multiple of kTile) and n < columns (of kLane). Rows of `start` lie start_stride apart: 0 for
-  // the same one each time. `out` may be `start`.
+  // Computes out[r][n] = start[r][n] + sum over k < depth of x[r * row + k * step] * w[k][n], for r
+  // < rows (a multiple of kTile) and n < columns (a multiple of kLane). Rows of `start` lie
+  // start_stride apart; 0 gives the same row to all. `out` may be `start`.
   void (*product)(const float* x, long row, long step, int depth, const float* w,
                   const float* start, int start_stride, int rows, int columns, float* out);
 
-  // sums[n] += sum over r < rows of x[r][n];   sums[n] = sum over r < rows of (x[r][n] -
-  // centre[n])^2.
+  // column_sums adds to sums[n] the sum over r < rows of x[r][n]. column_squares sets sums[n] to
+  // the sum over r < rows of (x[r][n] - centre[n])^2.
   void (*column_sums)(const float* x, long rows, int columns, float* sums);
   void (*column_squares)(const float* x, const float* centre, long rows, int columns, float* sums);
 
-  // x = gelu(x), the erf form to within 1e-6 of max(1, |x|); count is a multiple of kLane.
+  // Computes x = gelu(x) in the erf form, within 1e-6 of max(1, |x|). count is a multiple of kLane.
   void (*gelu)(float* x, int count);
 
-  // grad = grad * gelu'(x), the derivative to within 1e-6, and x = gelu(x).
+  // Computes grad = grad * gelu'(x), with the derivative to within 1e-6, and x = gelu(x).
   void (*gelu_gradient)(float* x, float* grad, int count);
 };
 

@@ -10,10 +10,12 @@
 namespace wavehax {
 namespace {
 
-constexpr int kTile =
-    8;  // frames computed together: a product reads its weights once for all of them
-constexpr int kF0PeakBins = 4;  // to either side of the likeliest bin; wavehax.config.F0_PEAK_BINS
-constexpr double kHighest = 10'000.0;  // Hz, of a bin
+// Frames computed together: a product reads its weights once for all of them.
+constexpr int kTile = 8;
+// Bins to either side of the likeliest one whose mean is F0; wavehax.config.F0_PEAK_BINS.
+constexpr int kF0PeakBins = 4;
+// Hz, the highest bin that a config may ask for.
+constexpr double kHighest = 10'000.0;
 
 void check_within(const char* name, double value, double least, double most) {
   if (least <= value && value <= most) return;
@@ -61,7 +63,8 @@ F0Stream::F0Stream(std::shared_ptr<const F0Predictor> predictor)
     : predictor_(std::move(predictor)) {
   const F0Predictor& p = *predictor_;
   const int mel_row = padded(p.config.n_mels), row = padded(p.config.channels);
-  // What a convolution looks back, and a tile; the last ring is read by a product of one frame.
+  // Each ring holds a tile and the frames that the convolution reading it looks back to. The last
+  // one is read by output_proj, which looks at one frame.
   std::vector<std::int64_t> capacities;
   for (int dilation : p.dilations)
     capacities.push_back(kTile + (p.config.kernel_size - 1) * dilation);
@@ -138,7 +141,7 @@ void F0Stream::decode(int count, float* f0) {
     f0[i] = outputs_[i][p.config.num_bins] > 0.0f ? peak_f0(outputs_[i]) : 0.0f;
 }
 
-// The mean of the bins around the likeliest one, weighted by their probabilities.
+// Returns the mean of the bins around the likeliest one, weighted by their probabilities, in Hz.
 float F0Stream::peak_f0(const float* logits) const {
   const F0Config& c = predictor_->config;
   const int peak = static_cast<int>(std::max_element(logits, logits + c.num_bins) - logits);
@@ -150,9 +153,8 @@ float F0Stream::peak_f0(const float* logits) const {
     moment += weight * bin;
   }
   const auto f0 = static_cast<float>(c.f0_min * std::exp2(moment / sum * c.bin_cents / 1200.0));
-  return std::isfinite(f0)
-             ? f0
-             : 0.0f;  // not so only where a mel beyond all sound has made the logits overflow
+  // Not finite only if a mel louder than any sound has made the logits overflow.
+  return std::isfinite(f0) ? f0 : 0.0f;
 }
 
 }  // namespace wavehax

@@ -1,4 +1,5 @@
-// F0 from the mel: nn/f0.py in the same order, a frame as soon as it has come.
+// Predicts F0 from the mel. Twin of nn/f0.py, with the same layers in the same order; a frame of F0
+// is ready as soon as its frame of mel has come.
 #pragma once
 
 #include <cstdint>
@@ -9,15 +10,16 @@
 
 namespace wavehax {
 
-// Fields and defaults as in wavehax.config.F0Config, which explains them; n_mels is that of the
-// generator.
+// The configuration of a predictor. wavehax.config.F0Config has the same fields and defaults, and
+// explains them. n_mels is that of the generator.
 struct F0Config {
   int n_mels, channels = 128, num_blocks = 3, kernel_size = 3, num_bins = 207;
   double f0_min = 55.0, bin_cents = 25.0;
 };
 
-// As for_each_field of the generator's Config; n_mels is left out.
-template <typename C, typename Visitor>  // C: F0Config or const F0Config
+// Like for_each_field of the generator's Config. n_mels is left out.
+// C is F0Config or const F0Config.
+template <typename C, typename Visitor>
 void for_each_f0_field(C& c, Visitor& visitor) {
   visitor.size("channels", c.channels);
   visitor.size("num_blocks", c.num_blocks);
@@ -27,13 +29,13 @@ void for_each_f0_field(C& c, Visitor& visitor) {
   visitor.number("bin_cents", c.bin_cents);
 }
 
-// As for the generator's Config.
+// Like `checked` of the generator's Config.
 const F0Config& checked(const F0Config& config);
 
-// Checked, packed, immutable, shared by any number of voices and threads.
+// A predictor ready to run: checked, packed, immutable, shared by any number of voices and threads.
 struct F0Predictor {
-  // `log_floor` as of the Engine. Throws std::invalid_argument for a config that names no
-  // predictor, or weights that are not its own.
+  // `log_floor` is that of Engine. Throws std::invalid_argument for a config that describes no
+  // predictor, and for weights that do not fit the config.
   F0Predictor(const F0Config& config, Weights weights, const Kernels& kernels, double log_floor);
 
   const Kernels& kernels;
@@ -41,12 +43,12 @@ struct F0Predictor {
   const float mel_floor;
   Floats mel_mean, mel_scale;
   std::vector<Projection> convolutions;  // input_proj and the blocks
-  std::vector<int> dilations;            // frames between the taps of each
+  std::vector<int> dilations;            // frames between the taps of each convolution
   std::unique_ptr<Projection> output_proj;
 };
 
-// One voice. After construction no method allocates, locks or throws. Not safe for two threads at
-// once.
+// F0 of one voice. After construction no method allocates, locks or throws. Not safe for two
+// threads at once.
 class F0Stream {
  public:
   explicit F0Stream(std::shared_ptr<const F0Predictor> predictor);
@@ -54,7 +56,7 @@ class F0Stream {
   const F0Predictor& predictor() const { return *predictor_; }
   void reset();
 
-  // Takes frames of mel and writes as many values of F0 in Hz, 0 where unvoiced.
+  // Takes frames of mel and writes one value of F0 for each, in Hz, 0 where unvoiced.
   void push(MelView mel, std::int64_t frames, float* f0);
 
  private:
@@ -65,7 +67,7 @@ class F0Stream {
 
   std::shared_ptr<const F0Predictor> predictor_;
   Floats ring_storage_, zeros_, logits_;
-  std::vector<FrameRing> rings_;  // the normalised mel, and the output of each convolution
+  std::vector<FrameRing> rings_;  // the normalised mel, then the output of each convolution
   std::vector<const float*> inputs_;
   std::vector<float*> outputs_;
 };

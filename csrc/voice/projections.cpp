@@ -5,13 +5,13 @@
 namespace wavehax {
 namespace {
 
-// Frames summed ahead. Among 2 to 7, 4 reads the fewest weights for a stream of single frames: 13 /
-// 4 taps a frame.
+// Frames whose sums may be begun ahead. Among 2 to 7, 4 reads the fewest weights in a stream of
+// single frames: 13 / 4 taps a frame, counted.
 constexpr std::int64_t kAhead = 4;
 
 }  // namespace
 
-// Planes of streams are read in whole vectors: hence the room behind cond_.
+// cond_ has kLane more floats, because the planes of streams are read in whole vectors.
 RunningProjection::RunningProjection(const Engine& engine, Network& network)
     : engine_(engine),
       network_(network),
@@ -26,11 +26,12 @@ void RunningProjection::complete(std::int64_t first, std::int64_t count, const F
     const std::int64_t from = std::max(first, summed_[tap]);
     until = std::min(until, input.ended() ? input.count() : input.count() - offset(tap));
     if (from < first + count) add_tap(tap, first, from, until, mel, spectra);
-    until = std::min(until, summed_[tap]);  // no frame gets a tap before those that precede it
+    // The order of additions is fixed: no frame gets a tap before all earlier taps.
+    until = std::min(until, summed_[tap]);
   }
 }
 
-// To frames `from` .. until - 1.
+// Adds one tap to the sums of frames `from` to until - 1.
 void RunningProjection::add_tap(int tap, std::int64_t first, std::int64_t from, std::int64_t until,
                                 const FrameRing& mel, const std::vector<FrameRing>& spectra) {
   const int rows = static_cast<int>(until - from);

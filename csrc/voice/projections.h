@@ -1,4 +1,4 @@
-// The projections over time of the prior's spectrum and of the mel (prior_proj, cond_proj), summed
+// The projections over time of the prior's spectrum (prior_proj) and of the mel (cond_proj), summed
 // tap by tap.
 #pragma once
 
@@ -11,40 +11,42 @@
 
 namespace wavehax {
 
-// Sums of the frames that are begun: the first of them is the next to be complete. A frame begins
-// with tap 0, which sees the oldest input, and is complete with the last tap, which sees the
-// newest.
+// The sums of the frames whose taps are being added. A frame begins with tap 0, which multiplies
+// the oldest input, and is complete with the last tap, which multiplies the newest. The first frame
+// held is the next to be complete. A tap costs the reading of its weights. It is therefore added
+// not only to the frames that are due but to up to kAhead frames, as far as their input has come.
+// An example with four taps, before frame t is completed; x marks a tap that has been added:
 //
-//   frame   t  t+1 t+2 t+3   With the last tap of frame t still to come, later taps have been added
-//   to it alone, earlier ones tap 0   x   x   x   x    to the frames after it as well: a product
-//   costs the reading of its weights, so one for few frames tap 1   x   x   x   .    takes in up to
-//   kAhead, as far as their input has come. tap 2   x   .   .   .    summed_[tap]: the first frame
-//   without it (here t+4, t+3, t+1 for taps 0 to 2).
-//   ...                      After `complete`, `drop` moves the sums that are only begun to the
-//   front.
+//   frame   t  t+1 t+2 t+3
+//   tap 0   x   x   x   x      summed_[0] = t + 4: the first frame without tap 0
+//   tap 1   x   x   x   .      summed_[1] = t + 3
+//   tap 2   x   .   .   .      summed_[2] = t + 1
+//   tap 3   .   .   .   .      summed_[3] = t; its input comes last
+//
+// `complete` adds the taps that are missing. `drop` then moves the sums that are only begun to the
+// front.
 class RunningProjection {
  public:
   RunningProjection(const Engine& engine, Network& network);
 
   void reset() { summed_.fill(0); }
-  std::size_t memory() const {
-    return (cond_.size() + prior_.size()) * sizeof(float);
-  }  // bytes on the heap
+  // Returns the bytes held on the heap.
+  std::size_t memory() const { return (cond_.size() + prior_.size()) * sizeof(float); }
 
-  // Adds the taps that frames `first` .. `first` + count - 1 still lack, and earlier taps of frames
-  // after them; count is at most kProjectedFrames, and the input of these frames has come. `first`
-  // is the number of frames dropped.
+  // Adds the taps that frames `first` to first + count - 1 still lack, and earlier taps of later
+  // frames. `count` is at most kProjectedFrames, the input of these frames must have come, and
+  // `first` is the number of frames dropped so far.
   void complete(std::int64_t first, std::int64_t count, const FrameRing& mel,
                 const std::vector<FrameRing>& spectra);
 
-  // The sums of the frame that is `i` after the first: of the mel, for every stream [bins]; of a
-  // part (re, im) of the spectrum.
+  // Return the sums of the frame that is `i` after the first one held. `cond`: of the mel, [bins]
+  // for every stream. `prior`: of part 0 (real) or 1 (imaginary) of the spectrum.
   const float* cond(std::int64_t i) const { return cond_.data() + i * engine_.cond_columns(); }
   const float* prior(std::int64_t i, int part) const {
     return prior_.data() + (2 * i + part) * padded(engine_.bins);
   }
 
-  // Forgets the first `count` frames, of which `first` is the number.
+  // Forgets the first `count` frames held. `first` is the number of the first of them.
   void drop(std::int64_t first, std::int64_t count);
 
  private:

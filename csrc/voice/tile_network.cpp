@@ -62,7 +62,7 @@ void TileNetwork::finish_input(float* const* rows, std::int64_t count) {
   for (std::int64_t i = 0; i < count; ++i) kernels_.mirror(rows[i], shape_);
 }
 
-// All frames convolved before the first is overwritten.
+// Convolves all frames before the first is overwritten.
 void TileNetwork::block(std::size_t index, const float* const* rows, const float* const* residuals,
                         std::int64_t count, float* const* outs) {
   const TileBlock& block = layers_.blocks[index];
@@ -103,14 +103,15 @@ void TileNetwork::unmix(const float* row, int count, float* const* planes) {
                  planes);
 }
 
-// Of all channels and bins of a frame.
+// Returns the moments over all channels and bins of a frame.
 Moments TileNetwork::measure(const float* planes) const {
   const double count = static_cast<double>(shape_.bins) * shape_.depth,
                mean = kernels_.sum(planes, shape_) / count;
   return {count, mean, kernels_.sum_squares(planes, static_cast<float>(mean), shape_)};
 }
 
-// In place, unless the norm is folded into weights. Over the utterance, the frames are all of it.
+// Normalises the frames in place, unless the norm is folded into the weights. For a norm over the
+// utterance the frames must be all of it.
 void TileNetwork::normalise(const Norm& norm, float* const* rows, std::int64_t count) {
   if (norm.kind == NormKind::kBatch || count == 0) return;
   const bool whole = norm.kind == NormKind::kUtterance;

@@ -37,7 +37,7 @@ class TileNetwork : public Network {
   Floats scratch_, convolved_, scale_, shift_;
   Aligned<Bf16> rounded_;
   std::vector<float*> convolved_rows_;
-  std::vector<Moments> moments_;  // of the frames that a norm over the utterance takes
+  std::vector<Moments> moments_;  // one for each frame, for a norm over the utterance
 };
 
 }  // namespace wavehax

@@ -8,8 +8,8 @@
 namespace wavehax {
 namespace {
 
-constexpr std::int64_t kConvolved =
-    8;  // frames convolved together: what they share of their rows is read once
+// Frames convolved together: rows that their windows share are read once.
+constexpr std::int64_t kConvolved = 8;
 
 }  // namespace
 
@@ -18,8 +18,8 @@ VectorNetwork::VectorNetwork(const Engine& e, std::int64_t tile)
       tile_(tile),
       scratch_(scratch_size(e.blocks.front().shape())),
       convolved_(fused(e.blocks.front().norm) ? 0 : block_tile() * frame_size()),
-      scale_(e.width),
-      shift_(e.width),
+      scale_(e.padded_channels),
+      shift_(e.padded_channels),
       convolved_rows_(block_tile()),
       outputs_(2 * kProjectedFrames),
       interiors_(tile),
@@ -63,7 +63,7 @@ void VectorNetwork::project(const Projection& projection, bool begins, const flo
 void VectorNetwork::mix(const float* const* planes, int count, float* row) {
   const InputLayer& input = *engine_.input;
   engine_.kernels.mix(planes, count, input.weight.data(), input.bias.data(), engine_.bins,
-                      engine_.width, interior(row));
+                      engine_.padded_channels, interior(row));
 }
 
 void VectorNetwork::finish_input(float* const* rows, std::int64_t count) {
@@ -97,8 +97,8 @@ void VectorNetwork::block(std::size_t index, const float* const* rows,
   for (std::int64_t i = 0; i < count; ++i) mirror(outs[i]);
 }
 
-// All frames convolved before the first is overwritten; what a norm needs of them is taken while
-// they are in the cache.
+// Convolves all frames before the first is overwritten, and applies the norm. Its moments are taken
+// while a frame is still in the cache.
 void VectorNetwork::convolve(const Block& block, const float* const* rows, std::int64_t count) {
   const Engine& e = engine_;
   const bool whole = block.norm.kind == NormKind::kUtterance;
@@ -121,7 +121,7 @@ void VectorNetwork::convolve(const Block& block, const float* const* rows, std::
   block.norm.apply_moments(total, scale_.data(), shift_.data());
   parallel(count, threads_, [&] {
     return [&](long i) {
-      e.kernels.affine(convolved_rows_[i], scale_.data(), shift_.data(), e.bins, e.width);
+      e.kernels.affine(convolved_rows_[i], scale_.data(), shift_.data(), e.bins, e.padded_channels);
     };
   });
 }
@@ -134,10 +134,11 @@ void VectorNetwork::finish_output(float* const* rows, std::int64_t count) {
 void VectorNetwork::unmix(const float* row, int count, float* const* planes) {
   const OutputLayer& output = *engine_.output;
   engine_.kernels.unmix(interior(row), output.weight.data(), output.bias.data(), count,
-                        engine_.bins, engine_.width, planes);
+                        engine_.bins, engine_.padded_channels, planes);
 }
 
-// In place, unless the norm is folded into weights. Over the utterance, the frames are all of it.
+// Normalises the frames in place, unless the norm is folded into the weights. For a norm over the
+// utterance the frames must be all of it.
 void VectorNetwork::normalise(const Norm& norm, float* const* frames, std::int64_t count) {
   if (norm.kind == NormKind::kBatch || count == 0) return;
   const Engine& e = engine_;
@@ -149,17 +150,17 @@ void VectorNetwork::normalise(const Norm& norm, float* const* frames, std::int64
     if (!whole || i == 0)
       norm.apply_moments(whole ? total : norm.measure(e.kernels, frames[i], e.bins), scale_.data(),
                          shift_.data());
-    e.kernels.affine(frames[i], scale_.data(), shift_.data(), e.bins, e.width);
+    e.kernels.affine(frames[i], scale_.data(), shift_.data(), e.bins, e.padded_channels);
   }
 }
 
 // Reflects a frame at both ends of the spectrum, so that the depthwise kernel needs no borders.
 void VectorNetwork::mirror(float* row) const {
   const Engine& e = engine_;
-  float *first = interior(row), *last = first + (e.bins - 1) * e.width;
-  for (int i = 1; i <= e.mirrored; ++i) {
-    std::copy_n(first + i * e.width, e.width, first - i * e.width);
-    std::copy_n(last - i * e.width, e.width, last + i * e.width);
+  float *first = interior(row), *last = first + (e.bins - 1) * e.padded_channels;
+  for (int i = 1; i <= e.mirrored_bins; ++i) {
+    std::copy_n(first + i * e.padded_channels, e.padded_channels, first - i * e.padded_channels);
+    std::copy_n(last - i * e.padded_channels, e.padded_channels, last + i * e.padded_channels);
   }
 }
 

@@ -1,4 +1,4 @@
-// The layers in float32, on the vector kernels of kernels/table.h: rows [mirrored + bins +
+// The layers on the vector kernels of kernels/table.h, in float32. A row is [mirrored + bins +
 // mirrored][channels].
 #pragma once
 
@@ -12,7 +12,9 @@ class VectorNetwork : public Network {
 
   std::size_t memory() const override;
   void share(int threads) override;
-  int row_size() const override { return (engine_.bins + 2 * engine_.mirrored) * engine_.width; }
+  int row_size() const override {
+    return (engine_.bins + 2 * engine_.mirrored_bins) * engine_.padded_channels;
+  }
   std::int64_t block_tile() const override {
     if (!engine_.streamable) return tile_;
     return fused(engine_.blocks.front().norm) ? kFused : kApart;
@@ -27,16 +29,21 @@ class VectorNetwork : public Network {
   void unmix(const float* row, int count, float* const* planes) override;
 
  private:
-  // Frames that a block takes at a time, of 2 to 6 the fastest: 4 where a norm over the frame
-  // divides it (by 3 to 5 %); where tiles of bins pass through all of it none was faster than 2.
+  // Frames that a block takes at a time, the fastest of 2 to 6 as measured. kApart: a per-frame
+  // norm separates convolution and pointwise layers; 4 was faster than the others by 3 to 5 %.
+  // kFused: one kernel computes both, bin tile by bin tile; nothing was faster than 2.
   static constexpr std::int64_t kFused = 2, kApart = 4;
 
-  // A norm over the utterance lets every block work in place: then no output may be written while
-  // inputs are still read.
+  // Whether one kernel may compute the whole block. With a norm over the utterance every block
+  // works in place, and then no output may be written while inputs are still read.
   bool fused(const Norm& norm) const { return engine_.streamable && norm.kind == NormKind::kBatch; }
-  float* interior(float* row) const { return row + engine_.mirrored * engine_.width; }
-  const float* interior(const float* row) const { return row + engine_.mirrored * engine_.width; }
-  int frame_size() const { return engine_.bins * engine_.width; }
+  float* interior(float* row) const {
+    return row + engine_.mirrored_bins * engine_.padded_channels;
+  }
+  const float* interior(const float* row) const {
+    return row + engine_.mirrored_bins * engine_.padded_channels;
+  }
+  int frame_size() const { return engine_.bins * engine_.padded_channels; }
   void project(const Projection& projection, bool begins, const float* const* inputs, int rows,
                float* out);
   void convolve(const Block& block, const float* const* rows, std::int64_t count);
@@ -49,7 +56,7 @@ class VectorNetwork : public Network {
   Floats scratch_, convolved_, scale_, shift_;
   std::vector<float*> convolved_rows_, outputs_, interiors_;
   std::vector<const float*> residuals_;
-  std::vector<Moments> moments_;  // of the frames that a norm over the utterance takes
+  std::vector<Moments> moments_;  // one for each frame, for a norm over the utterance
 };
 
 }  // namespace wavehax

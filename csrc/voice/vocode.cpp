@@ -9,12 +9,12 @@
 namespace wavehax {
 namespace {
 
-constexpr std::int64_t kLeastShared =
-    32;  // frames of a block worth a thread: a millisecond or more
+// Least frames of a block for which a thread is started: they take a millisecond or more.
+constexpr std::int64_t kLeastShared = 32;
 
-// Bounds of the spans of hops that threads compute, each of about the same cost. All but the first
-// also compute the history of their first hop, of which the blocks need half on average. Spans
-// shorter than twice the history are not worth a thread.
+// Returns the bounds of the spans of hops that the threads compute, all of about the same cost. All
+// spans but the first also compute the history of their first hop; the blocks compute half of it on
+// average. A span shorter than twice the history is not worth a thread.
 std::vector<std::int64_t> spans(const Engine& engine, std::int64_t frames, int threads) {
   const std::int64_t history = engine.history(), extra = history / 2;
   const std::int64_t count =
@@ -31,8 +31,8 @@ std::vector<std::int64_t> spans(const Engine& engine, std::int64_t frames, int t
 void vocode(std::shared_ptr<const Engine> engine, MelView mel, const float* f0, std::int64_t frames,
             std::uint64_t seed, const float* prior, int threads, float* out) {
   const std::vector<std::int64_t> bounds = spans(*engine, frames, threads);
-  // A norm over the utterance needs every frame at once; all other models pass through in tiles, as
-  // a stream does.
+  // A norm over the utterance needs every frame at once. All other models run in tiles, like a
+  // stream.
   const std::int64_t tile = engine->streamable ? Stream::kTile : frames + 1;
   const auto run = [&](long i) {
     const std::int64_t first = std::max<std::int64_t>(0, bounds[i] - engine->history());

@@ -1,4 +1,4 @@
-// Whole utterances, in the same tiles as streams.
+// Synthesis of whole utterances, in the same tiles as streams.
 #pragma once
 
 #include <cstdint>
@@ -8,14 +8,15 @@
 
 namespace wavehax {
 
-// The whole utterance: mel as in MelView, f0 [frames] in Hz, prior [prior_length(frames)] or null,
-// out [frames * hop_length]. `threads` share it in time, as many as it is long enough for; the
-// samples do not depend on their number. With a norm over the utterance they share the blocks.
+// Synthesises an utterance. f0: [frames] in Hz; prior: [prior_length(frames)] or null, to make it
+// here; out: [frames * hop_length]. At most `threads` threads divide the utterance in time, fewer
+// if it is short. With a norm over the utterance they share the blocks instead. The samples do not
+// depend on the number of threads.
 void vocode(std::shared_ptr<const Engine> engine, MelView mel, const float* f0, std::int64_t frames,
             std::uint64_t seed, const float* prior, int threads, float* out);
 
-// The prior alone, [prior_length(frames)], at least one frame; without noise the initial phase is
-// 0.
+// Computes the prior alone, [prior_length(frames)], for at least one frame. Without noise the
+// initial phase is 0.
 void vocode_prior(const Engine& engine, const float* f0, std::int64_t frames, std::uint64_t seed,
                   bool noise, float* out);
 

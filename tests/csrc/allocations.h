@@ -1,5 +1,5 @@
-// Counts what is allocated while `counting` is set, in the whole program: included by its one
-// source file.
+// Counts the allocations of the whole program while `counting` is set. Included by its only source
+// file.
 #pragma once
 
 #include <cstdlib>

@@ -1,5 +1,5 @@
-// The C interface: that pushing allocates nothing, and that every mistake has its status and its
-// words. Prints one line per failure, then "N passed, M failed".
+// The C interface: pushing allocates nothing, and every mistake has its status and message. Prints
+// one line per failure, then "N passed, M failed".
 #include <cmath>
 #include <cstdio>
 #include <cstring>
@@ -16,7 +16,7 @@ namespace {
 constexpr int kFrames = 40;
 wavehax_error error;
 
-// A status, and words of its message.
+// Checks a status and that its message contains `words`.
 void expect(wavehax_status status, wavehax_status expected, const char* words) {
   check(status == expected && std::strstr(error.message, words) != nullptr,
         std::string(words) + ": status " + std::to_string(status) + ", " + error.message);
@@ -85,8 +85,9 @@ void test_mistakes_of_loading() {
   expect(wavehax_model_load("missing", nullptr, &model, &error), WAVEHAX_ERROR_MODEL,
          "no such file");
   check(model == nullptr, "no model after a failure");
-  const std::string too_long(
-      5000, 'a');  // as of a file that one may not see, which is not said to be none
+  // A path too long for the system fails like a file in a folder that may not be read: the message
+  // must not say that it does not exist.
+  const std::string too_long(5000, 'a');
   expect(wavehax_model_load(too_long.c_str(), nullptr, &model, &error), WAVEHAX_ERROR_MODEL,
          "cannot be read: ");
   expect(wavehax_model_load(".", nullptr, &model, &error), WAVEHAX_ERROR_MODEL, "not a file");

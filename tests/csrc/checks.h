@@ -1,4 +1,4 @@
-// What the tests of kernels share: random values and blocks, and exact results.
+// Shared by the tests of kernels: random values and blocks, and exact results.
 #pragma once
 
 #include <cmath>
@@ -17,7 +17,8 @@ using wavehax::Floats;
 
 std::mt19937 rng(1);
 
-// |value - exact| <= terms * 2^-23 * sum of |products|: float32 rounding of a sum in any order.
+// Checks that |value - exact| <= (terms + 4) * 2^-23 * magnitude, with magnitude the sum of
+// |products|: the float32 rounding of a sum in any order.
 void check_close(float value, double exact, double magnitude, int terms, const std::string& what) {
   const double bound = (terms + 4) * 1.2e-7 * magnitude + 1e-30;
   check(std::fabs(value - exact) <= bound,
@@ -31,7 +32,8 @@ Floats random_floats(std::size_t count) {
   return values;
 }
 
-// [rows][width] of which the last width - used columns are zero, as the engine keeps its frames.
+// Returns random values [rows][width]. The last width - used columns are zero, as in the frames of
+// the engine.
 Floats random_frame(int rows, int used, int width) {
   Floats values = random_floats(static_cast<std::size_t>(rows) * width);
   for (int r = 0; r < rows; ++r)
@@ -39,7 +41,8 @@ Floats random_frame(int rows, int used, int width) {
   return values;
 }
 
-// A block with random weights, in the order of the model file, as the kernels to be tested take it.
+// A block with random weights: in the order of the model file, and packed for the kernels to be
+// tested.
 template <class Block>
 struct TestBlock {
   TestBlock(int bins, int channels, int expanded, int taps, int frames)
@@ -67,7 +70,7 @@ struct TestBlock {
 
 double exact_gelu(double x) { return 0.5 * x * std::erfc(-x / std::sqrt(2.0)); }
 
-// The nearest bfloat16, ties to even.
+// Returns the nearest bfloat16; ties go to the even one.
 float bf16(float x) {
   std::uint32_t bits;
   std::memcpy(&bits, &x, sizeof bits);

@@ -1,6 +1,6 @@
-// Every kernel on every instruction set of this machine, over awkward sizes, against float64; the
-// Fourier transform and the random numbers against their definitions. Prints one line per failure,
-// then "N passed, M failed".
+// Every kernel on every instruction set of this machine, over awkward sizes, against float64. The
+// Fourier transform and the random numbers are tested against their definitions. Prints one line
+// per failure, then "N passed, M failed".
 #include <cmath>
 #include <complex>
 #include <cstdint>
@@ -48,7 +48,7 @@ void test_sines(const Kernels& k) {
   for (int i = 0; i < kCount; ++i) {
     a[i] = static_cast<std::int32_t>(rng());
     b[i] = static_cast<std::int32_t>(rng());
-    c[i] = static_cast<std::int32_t>(rng()) | 1 << 28;  // no quotient of small sines here
+    c[i] = static_cast<std::int32_t>(rng()) | 1 << 28;  // no quotient of small sines
   }
   c[0] = c[kCount - 1] = 0;
   Floats ratio(kCount), cosine(kCount), sine(kCount);
@@ -73,22 +73,20 @@ void test_sines(const Kernels& k) {
     const double radius = std::sqrt(-2.0 * std::log(a[i] / 16777216.0));
     const double error = std::hypot(cosine[i] - radius * std::cos(kTau * unit * b[i]),
                                     sine[i] - radius * std::sin(kTau * unit * b[i]));
-    worst = std::fmax(
-        worst,
-        std::fmin(error,
-                  error * radius));  // where the radius is near 0, its square is what is accurate
+    // Where the radius is near 0, its square is the value that is accurate.
+    worst = std::fmax(worst, std::fmin(error, error * radius));
   }
   check(worst < 3e-6,
         std::string(k.isa) + " gaussians: error " + std::to_string(worst * 1e6) + "e-6");
 }
 
-// In bf16 the weights are rounded, and nothing else: sums and inputs are float32.
+// With bf16 only the weights are rounded: sums and inputs are float32.
 void test_project(const Kernels& k, int rows, int taps, int depth, int outputs,
                   wavehax::Precision precision) {
   const bool half = precision == wavehax::Precision::kBf16;
   const int row = padded(depth + 1);
-  const Floats x = random_frame(rows * taps, depth + 1, row),
-               b = random_floats(outputs);  // also a value beyond the depth
+  // One value of each row lies beyond the depth, and must not count.
+  const Floats x = random_frame(rows * taps, depth + 1, row), b = random_floats(outputs);
   Floats w = random_floats(static_cast<std::size_t>(outputs) * depth * taps);
   const wavehax::Projection projection(w.data(), b.data(), outputs, depth, taps, precision);
   Floats out(static_cast<std::size_t>(rows) * projection.columns);
@@ -113,7 +111,7 @@ void test_project(const Kernels& k, int rows, int taps, int depth, int outputs,
     }
 }
 
-// However many rows each of them takes.
+// Taps added one by one give the bits of all taps at once, however many rows each call takes.
 void test_project_by_tap(const Kernels& k, int rows, int taps, int depth, int outputs,
                          wavehax::Precision precision) {
   const int row = padded(depth + 1);
@@ -216,8 +214,8 @@ void check_mlp(const Kernels& k, const TestBlock<wavehax::Block>& t, const Float
         magnitude += std::fabs(static_cast<double>(x[f * width + c]) * t.w1[e * channels + c]);
       }
       hidden[e] = exact_gelu(sum);
-      error[e] = 1.2e-6 * std::fmax(1.0, std::fabs(sum)) +
-                 1.2 * channels * 1.2e-7 * magnitude;  // the slope of gelu is below 1.13
+      // The slope of gelu is below 1.13.
+      error[e] = 1.2e-6 * std::fmax(1.0, std::fabs(sum)) + 1.2 * channels * 1.2e-7 * magnitude;
     }
     for (int c = 0; c < channels; ++c) {
       double sum = static_cast<double>(t.b2[c]) + residual[f * width + c],
@@ -312,7 +310,8 @@ void test_fft(int size) {
   check(round_trip < 3e-6, "inverse fft of " + std::to_string(size));
 }
 
-// Known answers of Philox4x32-10 from its authors' distribution (Random123, kat_vectors).
+// Compares with the known answers of Philox4x32-10 that its authors distribute (Random123,
+// kat_vectors).
 void test_philox() {
   const std::uint32_t cases[3][10] = {
       {0, 0, 0, 0, 0, 0, 0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8},
@@ -365,7 +364,8 @@ void test_kernels(const Kernels& k) {
       test_norm(k, bins, channels);
     }
   test_block(k, 15, 64, wavehax::kMaxExpanded, 3, 2, 1);
-  test_block(k, 23, 16, 48, 13, 7, 8);  // 9 bins over a tile of 14, as 513 have
+  // Nine bins remain after a tile of 14, as with 513 bins.
+  test_block(k, 23, 16, 48, 13, 7, 8);
 }
 
 }  // namespace

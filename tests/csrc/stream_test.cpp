@@ -1,6 +1,6 @@
 // Streams of random models of every kind, chunked and whole, for the sanitizers and the assertions
-// of buffers.h; and that the audio path allocates nothing. Prints one line per failure, then "N
-// passed, M failed".
+// of buffers.h. Also checks that the audio path allocates nothing. Prints one line per failure,
+// then "N passed, M failed".
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -25,8 +25,8 @@ namespace {
 using wavehax::Config;
 using wavehax::Engine;
 
-constexpr double kLogFloor =
-    0.5;  // some values of a random mel are below it, and some frames of one band silent
+// Some values of a random mel are below this floor, and some frames of one band are silent.
+constexpr double kLogFloor = 0.5;
 
 std::mt19937 rng(3);
 
@@ -60,7 +60,7 @@ Config random_config() {
   return c;
 }
 
-// Tensors of the shapes given, with random values; `values` holds them.
+// Returns tensors of the shapes given with random values, which `values` holds.
 std::map<std::string, wavehax::Tensor> random_tensors(const wavehax::Shapes& shapes, float least,
                                                       float most,
                                                       std::vector<std::vector<float>>& values) {
@@ -106,7 +106,7 @@ void test_model(const Config& config, const wavehax::Kernels& kernels,
   check(same_bits(streamed, whole), "threads give the samples of one");
   if (!engine->streamable) return;
   wavehax::Stream stream(engine, wavehax::Stream::kTile);
-  for (int run = 0; run < 2; ++run) {  // the second after a reset
+  for (int run = 0; run < 2; ++run) {  // the second run follows a reset
     stream.reset(5);
     float* out = streamed.data();
     allocations = 0;

@@ -1,4 +1,4 @@
-// A count of what held, with one line for each thing that did not.
+// Counts checks passed and failed, and prints one line for each that failed.
 #pragma once
 
 #include <cstdio>

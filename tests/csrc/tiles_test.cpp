@@ -1,5 +1,5 @@
 // The kernels on matrix tiles, over awkward sizes, against float64 with the same rounding of
-// factors; nothing to do where the processor has none. Prints one line per failure, then "N passed,
+// factors. Does nothing if the processor has no tiles. Prints one line per failure, then "N passed,
 // M failed".
 #include <vector>
 
@@ -14,10 +14,12 @@ using wavehax::padded;
 using wavehax::TileKernels;
 using wavehax::TileShape;
 
-constexpr double kHalfUlp = 1.0 / 256;  // of bfloat16: the relative error of rounding
-constexpr double kGelu = 1.0e-4;        // error of gelu before its result is rounded
+// Relative error of rounding to bfloat16.
+constexpr double kHalfUlp = 1.0 / 256;
+// Error of gelu before its result is rounded.
+constexpr double kGelu = 1.0e-4;
 
-// To bfloat16, ties away from zero as the kernels round what they compute.
+// Rounds to bfloat16, ties away from zero, as the kernels round the values that they compute.
 float rounded(float x) {
   std::uint32_t bits;
   std::memcpy(&bits, &x, sizeof bits);
@@ -33,12 +35,12 @@ float to_float(Bf16 half) {
   return x;
 }
 
-// Where bin f of channel c lies in planes.
+// Returns the index of bin f of channel c in planes.
 long at(const TileShape& s, int c, int f) {
   return (static_cast<long>(f / 16) * s.channels + c) * 16 + f % 16;
 }
 
-// A row with random values, zero in channels that are padding.
+// Returns a row with random values, zero in channels that are padding.
 Floats random_row(const TileKernels& k, const TileShape& s) {
   Floats row(s.row_size());
   const Floats values = random_floats(static_cast<std::size_t>(s.depth) * s.columns());
@@ -62,8 +64,8 @@ void test_project(const TileKernels& k, int rows, int parts, int taps, int depth
   const auto projections =
       wavehax::by_tap<wavehax::TileProjection>(weights, "p", outputs, depth, taps);
   const int columns = projections[0].columns;
-  const Floats x = random_floats(static_cast<std::size_t>(rows + taps - 1) * parts *
-                                 width);  // also values beyond the depth
+  // Values beyond the depth are random too, and must not count.
+  const Floats x = random_floats(static_cast<std::size_t>(rows + taps - 1) * parts * width);
   std::vector<const float*> inputs;
   for (int r = 0; r < rows; ++r)
     for (int p = 0; p < parts; ++p)
@@ -92,7 +94,7 @@ void test_project(const TileKernels& k, int rows, int parts, int taps, int depth
     }
 }
 
-// The one bin that is alone has weights in float32.
+// Checks the convolution. A single last bin has weights in float32.
 void check_depthwise(const TestBlock<wavehax::TileBlock>& t, const std::vector<Floats>& rows,
                      int first, const Floats& planes) {
   const TileShape& s = t.block.shape;
@@ -111,7 +113,7 @@ void check_depthwise(const TestBlock<wavehax::TileBlock>& t, const std::vector<F
     }
 }
 
-// Every factor that was rounded is wrong by half a unit at most.
+// Checks the pointwise layers. Every rounded factor is wrong by at most half a unit.
 void check_mlp(const TestBlock<wavehax::TileBlock>& t, const Floats& x, const Floats& scale,
                const Floats& shift, const Floats& residual, const Floats& out) {
   const TileShape& s = t.block.shape;
@@ -240,6 +242,6 @@ int main() {
                  1 + bins % 7, 1 + bins % 4, bins % 2 == 0);
       test_planes(*k, 1 + bins % 12, bins, channels);
     }
-  test_block(*k, 40, 5, 90, 33, 3, 2, true);  // a window of several tiles
+  test_block(*k, 40, 5, 90, 33, 3, 2, true);  // 33 taps: a window of several tiles
   return report();
 }

@@ -1,5 +1,4 @@
-"""The C++ library and its sanitized twin, built once for the tests of a session, and programs
-linked with them."""
+"""Builds the C++ library, its sanitized twin and programs linked with them."""
 
 from __future__ import annotations
 
@@ -23,7 +22,7 @@ def compiler() -> str:
 
 
 def cmake_build(folder: Path, *options: str, targets: list[str]) -> Path:
-    """`folder`, in which csrc/CMakeLists.txt has been built."""
+    """Build csrc/CMakeLists.txt in `folder`, and return it."""
     cmake = shutil.which("cmake")
     if cmake is None:
         pytest.skip("no cmake: the extra [dev] brings it")

@@ -54,7 +54,7 @@ class _Error(ctypes.Structure):
 
 
 class CError(Exception):
-    """A status other than OK."""
+    """A call of the library that returned a status other than OK."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -76,7 +76,7 @@ _ARGUMENTS = {
 
 
 class Library:
-    """libwavehax.so; a status other than OK is raised as CError."""
+    """libwavehax.so. A status other than OK is raised as CError."""
 
     def __init__(self, folder: Path) -> None:
         self._functions = ctypes.CDLL(str(folder / "libwavehax.so"))
@@ -167,7 +167,7 @@ class CStream:
 
 
 def floats(values: np.ndarray | None) -> object:
-    """A pointer to float32 values in C order, or null."""
+    """Return a pointer to float32 values in C order, or null."""
     if values is None:
         return None
     assert values.dtype == np.float32 and values.flags.c_contiguous

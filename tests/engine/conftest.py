@@ -1,5 +1,5 @@
-"""Tests of the engine that take `isa` run on every instruction set of this machine; the C++ library
-is built once."""
+"""Fixtures of the engine's tests: `isa` runs a test on every instruction set of this machine, and
+the C++ library is built once a session."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` selects
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what builds the C++ library as slow: it takes a minute, or minutes with sanitizers."""
+    """Mark tests that build the C++ library as slow: that takes minutes."""
     for item in items:
         if not {"library", "sanitized"}.isdisjoint(getattr(item, "fixturenames", ())):
             item.add_marker("slow")
@@ -26,7 +26,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of libwavehax.a, the example `vocode` and libwavehax.so, which it links with."""
+    """The folder of libwavehax.a, libwavehax.so and the example `vocode`, which links with it."""
     return cmake_build(tmp_path_factory.mktemp("library"), targets=["static", "vocode"])
 
 

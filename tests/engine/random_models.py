@@ -23,7 +23,7 @@ from wavehax.config import (
 
 @st.composite
 def generator_configs(draw: st.DrawFn, streamable: bool = False) -> GeneratorConfig:
-    """Any valid small `GeneratorConfig`; with `streamable`, only those without a norm over the
+    """Draw a valid small `GeneratorConfig`; with `streamable`, one without a norm over the
     utterance."""
     norms = [norm for norm in NORMS if not (streamable and norm == "utterance")]
     num_streams = draw(st.sampled_from([1, 1, 2, 4]))
@@ -58,8 +58,8 @@ def generator_configs(draw: st.DrawFn, streamable: bool = False) -> GeneratorCon
 
 
 def random_weights(config: GeneratorConfig, seed: int) -> dict[str, np.ndarray]:
-    """Weights by name: products keep the scale of their input, norms and gamma are far from the
-    identity."""
+    """Return weights by name. Products keep the scale of their input; norms and gamma are far from
+    the identity."""
     rng = np.random.default_rng(seed)
     weights = {}
     for name, shape in parameter_shapes(config).items():
@@ -76,7 +76,7 @@ def random_weights(config: GeneratorConfig, seed: int) -> dict[str, np.ndarray]:
 
 
 def small_model(preset: str, output: str = "excitation", seed: int = 0) -> Model:
-    """A small model of a definition of features, with a predictor of F0."""
+    """Return a small model with a predictor of F0, for a preset of features."""
     features = FEATURES[preset]
     shape = {
         "channels": 4,
@@ -96,8 +96,8 @@ def small_model(preset: str, output: str = "excitation", seed: int = 0) -> Model
 def random_features(
     config: GeneratorConfig, frames: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A mel [n_mels, frames] and F0 [frames] in Hz, voiced and unvoiced, beyond the Nyquist
-    frequency too."""
+    """Return a mel [n_mels, frames] and F0 [frames] in Hz: voiced, unvoiced, and beyond the Nyquist
+    frequency."""
     rng = np.random.default_rng(seed)
     mel = rng.standard_normal((config.n_mels, frames)).astype(np.float32)
     f0 = np.exp(rng.uniform(np.log(40.0), np.log(0.6 * config.sample_rate), frames)) * (
@@ -109,7 +109,7 @@ def random_features(
 def make_engine(
     config: GeneratorConfig, weights: dict[str, np.ndarray], isa: str, precision: str = "fp32"
 ) -> Any:
-    """The C++ engine of a model."""
+    """Return the C++ engine of a model."""
     from wavehax import _engine
     from wavehax.config import to_dict
 
@@ -123,7 +123,7 @@ def pytorch_waves(
     f0: np.ndarray,
     prior: np.ndarray,
 ) -> list[np.ndarray]:
-    """What PyTorch computes in float64 and in float32."""
+    """Return the samples that PyTorch computes in float64 and in float32."""
     import torch
 
     from wavehax.nn import build_generator

@@ -30,7 +30,7 @@ def c(library: Path) -> Library:
 
 @pytest.fixture
 def predicting(tmp_path: Path) -> Path:
-    """A model file with a predictor of F0."""
+    """The path of a model file with a predictor of F0."""
     save_model(tmp_path / "predicting.safetensors", with_f0(tiny_model("tiny_wavehax_frame")))
     return tmp_path / "predicting.safetensors"
 
@@ -42,7 +42,7 @@ def frames_first(mel: np.ndarray) -> np.ndarray:
 def run_example(
     program: Path, model: Path, mel: np.ndarray, folder: Path, *more: str, isa: str = ""
 ) -> np.ndarray:
-    """What examples/vocode.c writes for a mel [n_mels, T]."""
+    """Return the samples that examples/vocode.c writes for a mel [n_mels, T]."""
     frames_first(mel).astype("<f4").tofile(folder / "mel.f32")
     command = [program, model, folder / "mel.f32", folder / "out.wav", *more]
     subprocess.run(command, check=True, env=os.environ | {"WAVEHAX_ISA": isa})

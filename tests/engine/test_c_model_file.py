@@ -23,7 +23,7 @@ from wavehax import ModelError
 from wavehax.checkpoint import load_model, save_model
 from wavehax.config import FEATURES, GENERATORS, to_dict
 
-# Integers, and numbers of other kinds, at and beyond what fields take.
+# Integers and other numbers at the limits of fields, and beyond them.
 HOSTILE = [
     *(
         0,
@@ -73,21 +73,21 @@ def c(library: Path) -> Library:
 
 @pytest.fixture(scope="session")
 def content(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """A model file with a predictor of F0."""
+    """The bytes of a model file with a predictor of F0."""
     path = tmp_path_factory.mktemp("model") / "model.safetensors"
     save_model(path, with_f0(tiny_model("tiny_wavehax_frame")))
     return path.read_bytes()
 
 
 def split(content: bytes) -> tuple[dict[str, Any], dict[str, Any], bytes]:
-    """Header, configuration and tensors."""
+    """Return header, configuration and tensors of a model file."""
     end = 8 + int.from_bytes(content[:8], "little")
     header = json.loads(content[8:end])
     return header, json.loads(header["__metadata__"]["wavehax"]), content[end:]
 
 
 def joined(header: dict[str, Any] | str, data: bytes, config: Any = None) -> bytes:
-    """A model file; `config`, where it is given, is put into the header."""
+    """Return the bytes of a model file. `config` is put into the header if it is given."""
     if config is not None:
         header["__metadata__"]["wavehax"] = (
             config if isinstance(config, str) else json.dumps(config)
@@ -99,7 +99,7 @@ def joined(header: dict[str, Any] | str, data: bytes, config: Any = None) -> byt
 
 
 def refusals(c: Library, path: Path, content: bytes) -> tuple[str | None, str | None]:
-    """Why C++ and Python refuse a file; None where they do not."""
+    """Return why C++ and Python refuse a file; None for one that accepts it."""
     path.write_bytes(content)
     messages: list[str | None] = [None, None]
     try:
@@ -275,8 +275,8 @@ def test_any_json_comes_through_the_c_reader_as_it_is(c, content, provenance, as
     assert json.loads(model.config()) == config
 
 
-# After RFC 3629: a lead byte that none has, a continuation without one, a form too long, half a
-# surrogate pair, a code point beyond the last, a sequence cut short.
+# Bytes that are not UTF-8 by RFC 3629: an impossible lead byte, a continuation without a lead byte,
+# a form too long, half a surrogate pair, a code point beyond the last, a sequence cut short.
 NO_UTF8 = [
     b"\xff",
     b"\x80",
@@ -315,8 +315,8 @@ def test_what_is_no_file_is_refused(c, tmp_path):
             CModel(c, path)
 
 
-# The highest resident memory before and after a model is loaded, in kB: the kernel's own count, of
-# this process alone.
+# Prints the peak of resident memory before and after a model is loaded, in kB, as the kernel counts
+# it for this process alone.
 _MEASURE = """
 import ctypes, sys
 def peak():
@@ -330,7 +330,7 @@ print(message.value.decode(), peak() - before)
 
 
 def large(content: bytes) -> bytes:
-    """A model file of 8 MB whose last value is NaN."""
+    """Return the bytes of a model file of 8 MB whose last value is NaN."""
     config = GENERATORS["wavehax_fb"]
     weights = random_weights(config, 0)
     values = b"".join(value.tobytes() for value in weights.values())

@@ -1,4 +1,4 @@
-"""The floor of a mel's definition: what is below it, and what silence sounds like."""
+"""The floor of a mel's definition: values below it, and the sound of silence."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PRESETS = pytest.mark.parametrize("preset", FEATURES)
 
 
 def recording(loudness: float) -> np.ndarray:
-    """Noise that fades in from nothing, so that its first bands are at the floor, then some, then
+    """Return noise that fades in from nothing: at first all bands are at the floor, then some, then
     none."""
     noise = np.random.default_rng(1).standard_normal(SAMPLES)
     return (loudness * np.linspace(0, 1, SAMPLES) ** 8 * noise).astype(np.float32)
@@ -89,7 +89,7 @@ def test_a_silent_pause_is_silent_and_changes_nothing_around_it(preset: str) -> 
     silent = np.flatnonzero((mel == mel.min()).all(axis=0))
     f0 = pitch(mel.shape[1])
     wave = voc(mel, f0)
-    # windows of two hops reach no further
+    # Windows of two hops reach no further into the silence.
     first, last = ((silent[0] + 2) * hop, (silent[-1] - 1) * hop)
     assert not wave[first:last].any()
     with_noise = _engine.Engine(to_dict(made.generator), made.weights).vocode(mel, f0, 0)

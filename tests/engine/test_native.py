@@ -1,5 +1,5 @@
-"""Runs the C++ tests, optimised and under sanitizers with assertions on, and a short slice of the
-fuzzing."""
+"""Runs the C++ tests, optimised and under sanitizers with assertions on, and a short run of
+the fuzz targets."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def test_engine_equals_pytorch_for_any_config(
         # closer than another.
         bound = max(bound, 4 * np.abs(single - expected).max())
     assert np.abs(wave - expected).max() <= bound
-    # the prior it makes is the prior it was given
+    # Without a prior the engine makes the same one.
     assert np.array_equal(engine.vocode(mel, f0, seed), wave)
 
 
@@ -72,5 +72,5 @@ def test_prior_of_the_engine_equals_pytorch(
         0, 0
     ].numpy()
     prior = make_engine(config, random_weights(config, seed), isa).prior(f0, seed, noise=False)
-    # 0.1: the level of a prior
+    # 0.1 is the RMS of a pcph prior (PRIOR_RMS).
     assert np.abs(prior - expected).max() <= 1e-5 * max(0.1, np.abs(expected).max())

@@ -1,5 +1,5 @@
-"""bf16: the weights of the projections are rounded, and nothing else. mixed: the factors of all
-large products are."""
+"""Precisions: bf16 rounds the weights of the projections and nothing else, mixed rounds the factors
+of all large products."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ relaxed = settings(
 
 
 def nearest_bf16(values: np.ndarray) -> np.ndarray:
-    """Rounded to 8 significant bits, ties to even, by arithmetic on the values."""
+    """Round to 8 significant bits, ties to even, by arithmetic on the values."""
     mantissa, exponent = np.frexp(values.astype(np.float64))
     return np.ldexp(np.rint(mantissa * 256) / 256, exponent).astype(np.float32)
 
@@ -72,7 +72,7 @@ def test_streams_of_rounded_factors_equal_the_whole_bit_for_bit(
 def test_any_model_in_mixed_precision_stays_near_fp32(
     config: GeneratorConfig, frames: int, seed: int
 ) -> None:
-    # whose phase jumps by a turn at the least change
+    # Without log-magnitude and phase: a phase jumps by a turn at the least change.
     config = dataclasses.replace(config, use_logmag_phase=False)
     weights = random_weights(config, seed)
     mel, f0 = random_features(config, frames, seed)

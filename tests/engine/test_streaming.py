@@ -21,7 +21,8 @@ relaxed = settings(
 def stream_in_chunks(
     stream, mel: np.ndarray, f0: np.ndarray, chunks: list[int], hop: int
 ) -> np.ndarray:
-    """The concatenated output, after checking that `delay` foretells the length of every part."""
+    """Push `chunks` and flush, check that `delay` foretells the length of every part, and return
+    the parts joined."""
     parts, frames = [], 0
     for n in chunks:
         parts.append(stream.push(mel[:, frames : frames + n], f0[frames : frames + n]))
@@ -130,9 +131,9 @@ NARROW = {"hop_length": 2, "n_fft": 4, "num_blocks": 1, "norm": "batch", "mult_c
 @pytest.mark.parametrize(
     "config",
     [
-        # reads the mel of far ahead
+        # A kernel of 3001 frames keeps a long stretch of the mel.
         GeneratorConfig(n_mels=1024, channels=1, kernel_size=(1, 3001), **NARROW),
-        # three bins fill matrix tiles badly
+        # Three bins fill matrix tiles badly.
         GeneratorConfig(n_mels=1, channels=512, kernel_size=(1, 101), **NARROW),
         GeneratorConfig(n_mels=512, channels=1, kernel_size=(1, 1), **NARROW | {"n_fft": 1024}),
     ],
@@ -144,7 +145,7 @@ def test_a_voice_keeps_no_more_than_what_is_checked_against_the_limit(
     if precision not in wavehax.available_precisions(isa):
         pytest.skip(f"{isa} has no {precision}")
     stream = make_engine(config, random_weights(config, 0), isa, precision).stream(0)
-    # scratch of the transforms and layers
+    # 200 kB are room for the scratch of transforms and layers.
     assert stream.memory <= 4 * config.voice_values + 200_000
 
 

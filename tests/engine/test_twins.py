@@ -30,7 +30,7 @@ PYTHON["MIN_F0"] = wavehax.checks.MIN_F0
 
 
 def constants() -> dict[str, list[str]]:
-    """Every constant of csrc/ with the text of each of its definitions."""
+    """Return every constant of csrc/ with the text of each of its definitions."""
     found: dict[str, list[str]] = {}
     for path in SOURCES:
         for name, text in CONSTANT.findall(path.read_text()):
@@ -39,7 +39,7 @@ def constants() -> dict[str, list[str]]:
 
 
 def number(text: str) -> float:
-    """The value of one literal, or of one shifted by another."""
+    """Return the value of one literal, or of one shifted by another."""
     if "<<" in text:
         value, bits = text.split("<<")
         return int(value) << int(bits)
