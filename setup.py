@@ -12,6 +12,8 @@ LINK_FLAGS = ["-pthread"]
 if sys.platform == "win32":  # the same for clang-cl
     FLAGS, LINK_FLAGS = ["/O2", "/clang:-O3", "/clang:-ffp-contract=off"], []
 
+ENGINE = [f"csrc/{folder}/*.cpp" for folder in ("kernels", "signal", "model", "voice")]
+
 ParallelCompile("WAVEHAX_BUILD_JOBS").install()  # as many compilers as cores, unless the environment says how many
 
 
@@ -39,8 +41,8 @@ def extension(name: str, *patterns: str) -> Pybind11Extension:
 
 setup(
     ext_modules=[
-        extension("wavehax._engine", "csrc/*.cpp", "csrc/kernels/*.cpp"),
-        extension("wavehax._training", "csrc/isa.cpp", "csrc/training/*.cpp"),
+        extension("wavehax._engine", "csrc/bindings.cpp", *ENGINE),
+        extension("wavehax._training", "csrc/kernels/isa.cpp", "csrc/training/*.cpp"),
     ],
     cmdclass={"build_ext": BuildExtensions},
 )

@@ -10,11 +10,11 @@
 #include <string>
 #include <vector>
 
-#include "cpu.h"
-#include "engine.h"
-#include "f0.h"
-#include "inputs.h"
-#include "stream.h"
+#include "kernels/cpu.h"
+#include "model/engine.h"
+#include "voice/f0.h"
+#include "model/inputs.h"
+#include "voice/stream.h"
 
 namespace py = pybind11;
 

@@ -3,7 +3,7 @@
 #include <cstdarg>
 #include <cstdio>
 
-#include "../inputs.h"
+#include "../model/inputs.h"
 
 namespace wavehax {
 namespace {

@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "../engine.h"
-#include "../f0.h"
+#include "../model/engine.h"
+#include "../voice/f0.h"
 
 namespace wavehax {
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "../weights.h"
+#include "../model/weights.h"
 #include "model_config.h"
 
 namespace wavehax {

@@ -8,10 +8,10 @@
 #include <string>
 #include <vector>
 
-#include "../cpu.h"
-#include "../engine.h"
-#include "../f0.h"
-#include "../stream.h"
+#include "../kernels/cpu.h"
+#include "../model/engine.h"
+#include "../voice/f0.h"
+#include "../voice/stream.h"
 #include "checks.h"
 #include "model_file.h"
 

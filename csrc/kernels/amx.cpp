@@ -3,7 +3,7 @@
 
 #if defined(__x86_64__)
 
-#include "../intrinsics.h"
+#include "../simd/intrinsics.h"
 
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("amx-tile,amx-bf16,avx512f,avx512dq,avx512bw,avx512vl,avx2,fma"))), apply_to = function)

@@ -3,7 +3,7 @@
 
 #if defined(__x86_64__) || defined(__i386__)
 
-#include "../intrinsics.h"
+#include "../simd/intrinsics.h"
 
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx512f,avx512dq,avx2,fma"))), apply_to = function)

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "../isa.h"
+#include "../kernels/isa.h"
 #include "depthwise.h"
 #include "mlp.h"
 #include "table.h"

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "../parallel.h"
+#include "../kernels/parallel.h"
 #include "rows.h"
 
 namespace wavehax::training {

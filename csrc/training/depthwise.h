@@ -2,7 +2,7 @@
 // `border` with `before` of them in front; nothing padded is stored. The same bits for any number of threads.
 #pragma once
 
-#include "../buffers.h"
+#include "../signal/buffers.h"
 #include "table.h"
 
 namespace wavehax::training {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "../parallel.h"
+#include "../kernels/parallel.h"
 #include "rows.h"
 
 namespace wavehax::training {

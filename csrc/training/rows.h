@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "../buffers.h"
+#include "../signal/buffers.h"
 #include "table.h"
 
 namespace wavehax::training {

@@ -7,8 +7,8 @@
 #include <random>
 #include <string>
 
-#include "../../csrc/buffers.h"
-#include "../../csrc/layers.h"
+#include "../../csrc/signal/buffers.h"
+#include "../../csrc/model/layers.h"
 #include "tally.h"
 
 namespace {

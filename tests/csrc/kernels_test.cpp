@@ -7,11 +7,11 @@
 #include <string>
 #include <vector>
 
-#include "../../csrc/cpu.h"
-#include "../../csrc/fft.h"
+#include "../../csrc/kernels/cpu.h"
+#include "../../csrc/signal/fft.h"
 #include "../../csrc/kernels/table.h"
-#include "../../csrc/layers.h"
-#include "../../csrc/random.h"
+#include "../../csrc/model/layers.h"
+#include "../../csrc/signal/random.h"
 #include "checks.h"
 
 namespace {

@@ -11,10 +11,10 @@
 #include <string>
 #include <vector>
 
-#include "../../csrc/cpu.h"
-#include "../../csrc/engine.h"
-#include "../../csrc/f0.h"
-#include "../../csrc/stream.h"
+#include "../../csrc/kernels/cpu.h"
+#include "../../csrc/model/engine.h"
+#include "../../csrc/voice/f0.h"
+#include "../../csrc/voice/stream.h"
 #include "allocations.h"
 #include "tally.h"
 

@@ -2,8 +2,8 @@
 // processor has none. Prints one line per failure, then "N passed, M failed".
 #include <vector>
 
-#include "../../csrc/cpu.h"
-#include "../../csrc/tile_layers.h"
+#include "../../csrc/kernels/cpu.h"
+#include "../../csrc/model/tile_layers.h"
 #include "checks.h"
 
 namespace {

@@ -5,7 +5,7 @@
 #include <memory>
 #include <vector>
 
-#include "engine.h"
+#include "../model/engine.h"
 
 namespace wavehax {
 

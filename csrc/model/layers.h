@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "buffers.h"
-#include "kernels/table.h"
+#include "../signal/buffers.h"
+#include "../kernels/table.h"
 #include "weights.h"
 
 namespace wavehax {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <atomic>
 
-#include "parallel.h"
+#include "../kernels/parallel.h"
 
 namespace wavehax {
 

@@ -1,7 +1,7 @@
 #include "cpu.h"
 
 #include "isa.h"
-#include "kernels/tiles.h"
+#include "tiles.h"
 
 #if defined(__x86_64__) && defined(__linux__)
 #include <cpuid.h>

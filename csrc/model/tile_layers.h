@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "layers.h"
-#include "kernels/tiles.h"
+#include "../kernels/tiles.h"
 
 namespace wavehax {
 

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "buffers.h"
+#include "../signal/buffers.h"
 #include "layers.h"
 
 namespace wavehax {

@@ -5,9 +5,9 @@
 #include <stdexcept>
 #include <type_traits>
 
-#include "cpu.h"
-#include "parallel.h"
-#include "stream.h"
+#include "../kernels/cpu.h"
+#include "../kernels/parallel.h"
+#include "../voice/stream.h"
 
 namespace wavehax {
 namespace {

@@ -8,8 +8,8 @@
 #include <memory>
 #include <vector>
 
-#include "buffers.h"
-#include "engine.h"
+#include "../signal/buffers.h"
+#include "../model/engine.h"
 #include "network.h"
 
 namespace wavehax {

@@ -9,8 +9,8 @@
 #include "filter_bank.h"
 #include "inputs.h"
 #include "layers.h"
-#include "prior.h"
-#include "stft.h"
+#include "../signal/prior.h"
+#include "../signal/stft.h"
 #include "tile_layers.h"
 
 namespace wavehax {

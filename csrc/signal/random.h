@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "kernels/table.h"
+#include "../kernels/table.h"
 
 namespace wavehax {
 
