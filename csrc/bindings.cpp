@@ -8,13 +8,16 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "kernels/cpu.h"
 #include "model/engine.h"
-#include "voice/f0.h"
 #include "model/inputs.h"
+#include "voice/f0.h"
 #include "voice/stream.h"
+#include "voice/vocode.h"
 
 namespace py = pybind11;
 
@@ -26,35 +29,29 @@ using DenseArray = py::array_t<float, py::array::c_style | py::array::forcecast>
 using EnginePtr = std::shared_ptr<Engine>;
 using F0PredictorPtr = std::shared_ptr<F0Predictor>;
 
-template <typename T>
-T field(const py::dict& config, const char* name) {
-  if (!config.contains(name)) throw std::invalid_argument(std::string("config: missing field '") + name + "'");
-  return config[name].cast<T>();
-}
+// Reads the fields of a configuration from a dict that has them all.
+struct DictReader {
+  const py::dict& values;
+
+  py::object field(const char* name) const {
+    if (!values.contains(name)) throw std::invalid_argument(std::string("config: missing field '") + name + "'");
+    return values[name];
+  }
+  void size(const char* name, int& value) const { value = field(name).cast<int>(); }
+  void count(const char* name, int& value) const { value = field(name).cast<int>(); }
+  void kernel(const char* name, int& bins, int& frames) const {
+    std::tie(bins, frames) = field(name).cast<std::pair<int, int>>();
+  }
+  void number(const char* name, double& value) const { value = field(name).cast<double>(); }
+  void text(const char* name, std::string& value) const { value = field(name).cast<std::string>(); }
+  void flag(const char* name, bool& value) const { value = field(name).cast<bool>(); }
+};
 
 Config to_config(const py::dict& values) {
-  const auto kernel = field<std::pair<int, int>>(values, "kernel_size");
-  Config c{};
-  c.n_mels = field<int>(values, "n_mels");
-  c.channels = field<int>(values, "channels");
-  c.mult_channels = field<int>(values, "mult_channels");
-  c.kernel_bins = kernel.first;
-  c.kernel_frames = kernel.second;
-  c.num_blocks = field<int>(values, "num_blocks");
-  c.n_fft = field<int>(values, "n_fft");
-  c.hop_length = field<int>(values, "hop_length");
-  c.sample_rate = field<int>(values, "sample_rate");
-  c.lookahead = field<int>(values, "lookahead");
-  c.num_streams = field<int>(values, "num_streams");
-  c.prior = field<std::string>(values, "prior");
-  c.norm = field<std::string>(values, "norm");
-  c.outer_norm = field<std::string>(values, "outer_norm");
-  c.time_padding = field<std::string>(values, "time_padding");
-  c.frame_alignment = field<std::string>(values, "frame_alignment");
-  c.output = field<std::string>(values, "output");
-  c.stream_filter = field<std::string>(values, "stream_filter");
-  c.use_logmag_phase = field<bool>(values, "use_logmag_phase");
-  return c;
+  Config config;
+  const DictReader reader{values};
+  for_each_field(config, reader);
+  return config;
 }
 
 // Tensors by name; `kept` holds their memory until they are packed.
@@ -80,12 +77,8 @@ F0PredictorPtr make_f0_predictor(int n_mels, const py::dict& config, const py::d
                                  double log_floor) {
   F0Config c{};
   c.n_mels = n_mels;
-  c.channels = field<int>(config, "channels");
-  c.num_blocks = field<int>(config, "num_blocks");
-  c.kernel_size = field<int>(config, "kernel_size");
-  c.num_bins = field<int>(config, "num_bins");
-  c.f0_min = field<double>(config, "f0_min");
-  c.bin_cents = field<double>(config, "bin_cents");
+  const DictReader reader{config};
+  for_each_f0_field(c, reader);
   std::vector<DenseArray> kept;
   return std::make_shared<F0Predictor>(c, to_weights(arrays, kept), choose_kernels(isa), log_floor);
 }

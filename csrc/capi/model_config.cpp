@@ -35,34 +35,49 @@ class Fields {
     return *value;
   }
 
-  // Stays as it is where the field is absent.
-  void take(const char* name, int& value, int least = 1) {
-    if (const auto json = find(name)) value = size(name, *json, least);
+  // The visitor of for_each_field: a value stays as it is where the field is absent.
+  void size(const char* name, int& value) {
+    if (const auto json = find(name)) value = to_size(name, *json);
   }
-  void take(const char* name, double& value) {
-    if (const auto json = find(name)) value = number(name, *json);
+  void count(const char* name, int& value) {
+    if (const auto json = find(name)) value = to_size(name, *json, 0);
   }
-  void take(const char* name, std::string& value) {
-    if (const auto json = find(name)) value = text(name, *json);
+  void kernel(const char* name, int& bins, int& frames) {  // one odd number, or two
+    const auto json = find(name);
+    if (!json) return;
+    if (!json->is(Json::Kind::kArray)) {
+      bins = frames = to_size(name, *json);
+      return;
+    }
+    const auto pair = elements(*json, 2);
+    if (!pair || pair->size() != 2) refuse(name, *json, "two odd positive integers (bins, frames)");
+    bins = to_size(name, pair->front());
+    frames = to_size(name, pair->back());
   }
-  void take(const char* name, bool& value) {
+  void number(const char* name, double& value) {
+    if (const auto json = find(name)) value = to_number(name, *json);
+  }
+  void text(const char* name, std::string& value) {
+    if (const auto json = find(name)) value = to_text(name, *json);
+  }
+  void flag(const char* name, bool& value) {
     const auto json = find(name);
     if (json && !json->is(Json::Kind::kBoolean)) refuse(name, *json, "true or false");
     if (json) value = json->text == "true";
   }
 
-  int size(const char* name, const Json& json, int least = 1) const {
+  int to_size(const char* name, const Json& json, int least = 1) const {
     const std::optional<std::int64_t> value = integer(json);
     if (!value || *value < least || *value > std::numeric_limits<int>::max())
       refuse(name, json, least > 0 ? "a positive integer below 2**31" : "an integer, 0 or more, below 2**31");
     return static_cast<int>(*value);
   }
-  double number(const char* name, const Json& json) const {
+  double to_number(const char* name, const Json& json) const {
     const std::optional<double> value = real(json);
     if (!value) refuse(name, json, "a number");
     return *value;
   }
-  std::string text(const char* name, const Json& json) const {
+  std::string to_text(const char* name, const Json& json) const {
     if (!json.is(Json::Kind::kString)) refuse(name, json, "text");
     return unescaped(json);
   }
@@ -80,65 +95,13 @@ class Fields {
   std::map<std::string, Json> values_;
 };
 
-// The defaults of wavehax.config.GeneratorConfig.
-Config default_generator() {
-  Config c{};
-  c.n_mels = 100;
-  c.channels = 32;
-  c.mult_channels = 2;
-  c.kernel_bins = c.kernel_frames = 7;
-  c.num_blocks = 8;
-  c.n_fft = 480;
-  c.hop_length = 240;
-  c.sample_rate = 24000;
-  c.num_streams = 1;
-  c.prior = "pcph";
-  c.norm = "utterance";
-  c.time_padding = "reflect";
-  c.frame_alignment = "same";
-  c.output = "spectrum";
-  c.stream_filter = "learned";
-  return c;
-}
-
-// One odd number, or two: bins and frames.
-void take_kernel(Fields& fields, Config& c) {
-  const auto json = fields.find("kernel_size");
-  if (!json) return;
-  if (!json->is(Json::Kind::kArray)) {
-    c.kernel_bins = c.kernel_frames = fields.size("kernel_size", *json);
-    return;
-  }
-  const auto pair = elements(*json, 2);
-  if (!pair || pair->size() != 2) fields.refuse("kernel_size", *json, "two odd positive integers (bins, frames)");
-  c.kernel_bins = fields.size("kernel_size", pair->front());
-  c.kernel_frames = fields.size("kernel_size", pair->back());
-}
-
 Config generator(const Json& json) {
   Fields fields("generator", json);
-  Config c = default_generator();
-  fields.take("n_mels", c.n_mels);
-  fields.take("channels", c.channels);
-  fields.take("mult_channels", c.mult_channels);
-  fields.take("num_blocks", c.num_blocks);
-  fields.take("n_fft", c.n_fft);
-  fields.take("hop_length", c.hop_length);
-  fields.take("sample_rate", c.sample_rate);
-  fields.take("lookahead", c.lookahead, 0);
-  fields.take("num_streams", c.num_streams);
-  fields.take("prior", c.prior);
-  fields.take("norm", c.norm);
-  fields.take("outer_norm", c.outer_norm);
-  fields.take("time_padding", c.time_padding);
-  fields.take("frame_alignment", c.frame_alignment);
-  fields.take("output", c.output);
-  fields.take("stream_filter", c.stream_filter);
-  fields.take("use_logmag_phase", c.use_logmag_phase);
-  take_kernel(fields, c);
+  Config config;
+  for_each_field(config, fields);
   fields.end();
-  if (c.outer_norm.empty()) c.outer_norm = c.norm;
-  return checked(c);
+  if (config.outer_norm.empty()) config.outer_norm = config.norm;
+  return checked(config);
 }
 
 void refuse_unless(bool ok, const std::string& problem) {
@@ -148,14 +111,14 @@ void refuse_unless(bool ok, const std::string& problem) {
 // The floor of the features. The engine computes none: they are checked, and must be the generator's.
 double checked_log_floor(const Json& json, const Config& c) {
   Fields fields("features", json);
-  const auto size = [&](const char* name) { return fields.size(name, fields.need(name)); };
-  const auto number = [&](const char* name) { return fields.number(name, fields.need(name)); };
+  const auto size = [&](const char* name) { return fields.to_size(name, fields.need(name)); };
+  const auto number = [&](const char* name) { return fields.to_number(name, fields.need(name)); };
   const auto choice = [&](const char* name, const char* first, const char* second) {
     const Json value = fields.need(name);
-    const std::string text = fields.text(name, value);
+    const std::string text = fields.to_text(name, value);
     if (text != first && text != second) fields.refuse(name, value, std::string(first) + " or " + second);
   };
-  fields.text("name", fields.need("name"));
+  fields.to_text("name", fields.need("name"));
   const int rate = size("sample_rate"), hop = size("hop_length"), n_fft = size("n_fft"), n_mels = size("n_mels");
   const double f_min = number("f_min"), f_max = number("f_max"), floor = number("log_floor");
   choice("mel_scale", "slaney", "htk");
@@ -180,15 +143,11 @@ double checked_log_floor(const Json& json, const Config& c) {
 
 F0Config f0(const Json& json, int n_mels) {
   Fields fields("f0", json);
-  F0Config c = {n_mels, 128, 3, 3, 207, 55.0, 25.0};  // the defaults of wavehax.config.F0Config
-  fields.take("channels", c.channels);
-  fields.take("num_blocks", c.num_blocks);
-  fields.take("kernel_size", c.kernel_size);
-  fields.take("num_bins", c.num_bins);
-  fields.take("f0_min", c.f0_min);
-  fields.take("bin_cents", c.bin_cents);
+  F0Config config{};
+  config.n_mels = n_mels;
+  for_each_f0_field(config, fields);
   fields.end();
-  return checked(c);
+  return checked(config);
 }
 
 void add_norm(Shapes& shapes, const std::string& name, const std::string& norm, long channels) {

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "../model/engine.h"
+#include "../model/config.h"
 #include "../voice/f0.h"
 
 namespace wavehax {

@@ -12,6 +12,7 @@
 #include "../model/engine.h"
 #include "../voice/f0.h"
 #include "../voice/stream.h"
+#include "../voice/vocode.h"
 #include "checks.h"
 #include "model_file.h"
 

@@ -6,37 +6,54 @@
 namespace wavehax {
 namespace {
 
-std::string field(const char* name, const std::string& value) { return "\"" + std::string(name) + "\": " + value; }
-std::string number(const char* name, double value) { return field(name, std::to_string(value)); }
-std::string number(const char* name, int value) { return field(name, std::to_string(value)); }
-std::string text(const char* name, const std::string& value) { return field(name, "\"" + value + "\""); }
+// A JSON object, one field after the other; the visitor of for_each_field.
+class Writer {
+ public:
+  void size(const char* name, int value) { add(name, std::to_string(value)); }
+  void count(const char* name, int value) { size(name, value); }
+  void kernel(const char* name, int bins, int frames) {
+    add(name, "[" + std::to_string(bins) + ", " + std::to_string(frames) + "]");
+  }
+  void number(const char* name, double value) { add(name, std::to_string(value)); }
+  void text(const char* name, const std::string& value) { add(name, "\"" + value + "\""); }
+  void flag(const char* name, bool value) { add(name, value ? "true" : "false"); }
 
-std::string object(std::initializer_list<std::string> fields) {
-  std::string result;
-  for (const std::string& f : fields) result += (result.empty() ? "{" : ", ") + f;
-  return result + "}";
-}
+  std::string object() const { return "{" + fields_ + "}"; }
+
+ private:
+  void add(const char* name, const std::string& value) {
+    fields_ += (fields_.empty() ? "\"" : ", \"") + std::string(name) + "\": " + value;
+  }
+
+  std::string fields_;
+};
 
 std::string generator_json(const Config& c) {
-  return object({number("n_mels", c.n_mels), number("channels", c.channels), number("mult_channels", c.mult_channels),
-                 field("kernel_size", "[" + std::to_string(c.kernel_bins) + ", " + std::to_string(c.kernel_frames) + "]"),
-                 number("num_blocks", c.num_blocks), number("n_fft", c.n_fft), number("hop_length", c.hop_length),
-                 number("sample_rate", c.sample_rate), number("lookahead", c.lookahead), number("num_streams", c.num_streams),
-                 text("prior", c.prior), text("norm", c.norm), text("outer_norm", c.outer_norm),
-                 text("time_padding", c.time_padding), text("frame_alignment", c.frame_alignment), text("output", c.output),
-                 text("stream_filter", c.stream_filter), field("use_logmag_phase", c.use_logmag_phase ? "true" : "false")});
+  Writer writer;
+  for_each_field(c, writer);
+  return writer.object();
 }
 
 std::string features_json(const Config& c) {
-  return object({text("name", "fuzz"), number("sample_rate", c.sample_rate), number("hop_length", c.hop_length),
-                 number("n_fft", 2 * c.hop_length), number("n_mels", c.n_mels), number("f_min", 0),
-                 number("f_max", c.sample_rate / 2.0), text("mel_scale", "htk"), text("mel_norm", "none"),
-                 text("padding", "same"), number("log_floor", 1)});
+  Writer writer;
+  writer.text("name", "fuzz");
+  writer.size("sample_rate", c.sample_rate);
+  writer.size("hop_length", c.hop_length);
+  writer.size("n_fft", 2 * c.hop_length);
+  writer.size("n_mels", c.n_mels);
+  writer.number("f_min", 0);
+  writer.number("f_max", c.sample_rate / 2.0);
+  writer.text("mel_scale", "htk");
+  writer.text("mel_norm", "none");
+  writer.text("padding", "same");
+  writer.number("log_floor", 1);
+  return writer.object();
 }
 
 std::string f0_json(const F0Config& c) {
-  return object({number("channels", c.channels), number("num_blocks", c.num_blocks), number("kernel_size", c.kernel_size),
-                 number("num_bins", c.num_bins), number("f0_min", c.f0_min), number("bin_cents", c.bin_cents)});
+  Writer writer;
+  for_each_f0_field(c, writer);
+  return writer.object();
 }
 
 std::string escaped(const std::string& json) {

@@ -6,29 +6,15 @@
 #include <string>
 #include <vector>
 
+#include "../signal/prior.h"
+#include "../signal/stft.h"
+#include "config.h"
 #include "filter_bank.h"
 #include "inputs.h"
 #include "layers.h"
-#include "../signal/prior.h"
-#include "../signal/stft.h"
 #include "tile_layers.h"
 
 namespace wavehax {
-
-// Fields as in wavehax.config.GeneratorConfig, which explains them.
-struct Config {
-  int n_mels, channels, mult_channels, kernel_bins, kernel_frames, num_blocks, n_fft, hop_length, sample_rate, lookahead;
-  int num_streams;
-  std::string prior, norm, outer_norm, time_padding, frame_alignment, output, stream_filter;
-  bool use_logmag_phase;
-};
-
-constexpr int kProjectionTaps = 7;  // frames under the kernels of the first projections
-constexpr int kFilterTaps = 63;     // of a filter bank; a wavelet packet has as many as streams
-
-// The config itself. Throws std::invalid_argument, naming the field, for one that names no model: within these limits packing
-// and indexing are safe. wavehax.config says the same in the user's terms.
-const Config& checked(const Config& config);
 
 // Names of the precisions that this machine has with these kernels.
 std::vector<std::string> available_precisions(const Kernels& kernels);
@@ -79,14 +65,5 @@ struct Engine {
  private:
   void take_projections(Weights& weights);
 };
-
-// The whole utterance: mel as in MelView, f0 [frames] in Hz, prior [prior_length(frames)] or null, out [frames * hop_length].
-// `threads` share it in time, as many as it is long enough for; the samples do not depend on their number. With a norm over
-// the utterance they share the blocks.
-void vocode(std::shared_ptr<const Engine> engine, MelView mel, const float* f0, std::int64_t frames, std::uint64_t seed,
-            const float* prior, int threads, float* out);
-
-// The prior alone, [prior_length(frames)], at least one frame; without noise the initial phase is 0.
-void vocode_prior(const Engine& engine, const float* f0, std::int64_t frames, std::uint64_t seed, bool noise, float* out);
 
 }  // namespace wavehax

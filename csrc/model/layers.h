@@ -6,13 +6,12 @@
 #include <string>
 #include <vector>
 
-#include "../signal/buffers.h"
 #include "../kernels/table.h"
+#include "../signal/buffers.h"
+#include "config.h"
 #include "weights.h"
 
 namespace wavehax {
-
-enum class NormKind { kUtterance, kFrame, kBatch };
 
 // bf16: the weights of the projections, which are most of a model, are bfloat16: a stream of single frames waits for them.
 // mixed: the factors of projections and blocks are, inputs too. All else, and every sum, is float32.

@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "layers.h"
 #include "../kernels/tiles.h"
+#include "layers.h"
 
 namespace wavehax {
 

@@ -9,13 +9,24 @@
 
 namespace wavehax {
 
-// Fields as in wavehax.config.F0Config, which explains them.
+// Fields and defaults as in wavehax.config.F0Config, which explains them; n_mels is that of the generator.
 struct F0Config {
-  int n_mels, channels, num_blocks, kernel_size, num_bins;
-  double f0_min, bin_cents;
+  int n_mels, channels = 128, num_blocks = 3, kernel_size = 3, num_bins = 207;
+  double f0_min = 55.0, bin_cents = 25.0;
 };
 
-// As of the generator's config.
+// As for_each_field of the generator's Config; n_mels is left out.
+template <typename C, typename Visitor>  // C: F0Config or const F0Config
+void for_each_f0_field(C& c, Visitor& visitor) {
+  visitor.size("channels", c.channels);
+  visitor.size("num_blocks", c.num_blocks);
+  visitor.size("kernel_size", c.kernel_size);
+  visitor.size("num_bins", c.num_bins);
+  visitor.number("f0_min", c.f0_min);
+  visitor.number("bin_cents", c.bin_cents);
+}
+
+// As for the generator's Config.
 const F0Config& checked(const F0Config& config);
 
 // Checked, packed, immutable, shared by any number of voices and threads.

@@ -15,6 +15,7 @@
 #include "../../csrc/model/engine.h"
 #include "../../csrc/voice/f0.h"
 #include "../../csrc/voice/stream.h"
+#include "../../csrc/voice/vocode.h"
 #include "allocations.h"
 #include "tally.h"
 
