@@ -11,6 +11,7 @@
 #include "../model/engine.h"
 #include "../voice/f0.h"
 #include "../voice/stream.h"
+#include "../voice/vocode.h"
 #include "harmonics.h"
 #include "mel.h"
 #include "revoice.h"
