@@ -29,16 +29,14 @@ MAX_VOICE = 1 << 27
 """Most float32 values, 512 MB, that a voice may keep: a few weights can ask for a ring of any length."""
 NORM_EPSILON = 1e-6
 """Added to the variance by every norm."""
-PRIOR_POWER = 0.1
-"""RMS of the harmonic priors `pcph` and `pcph_linear_decay` where voiced, whatever the F0."""
 PRIOR_RMS = {
-    "pcph": PRIOR_POWER,
-    "pcph_linear_decay": PRIOR_POWER,
+    "pcph": 0.1,
+    "pcph_linear_decay": 0.1,
     "sine": math.sqrt(1 / 2),
     "sawtooth": math.sqrt(1 / 3),
     "noise": 1.0,
 }
-"""RMS of a prior where voiced."""
+"""RMS of a prior where voiced, whatever the F0, its noise left out."""
 NOISE_STD = {"pcph": 0.01, "pcph_linear_decay": 0.01, "sine": 0.03, "sawtooth": 0.03, "noise": 1.0}
 """Standard deviation of the gaussian noise in a prior."""
 MAX_MAGNITUDE = 100.0

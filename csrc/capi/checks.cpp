@@ -44,6 +44,11 @@ wavehax_status check_f0(const float* f0, std::int64_t frames, std::int64_t first
               static_cast<double>(f0[bad]), static_cast<long long>(first + bad), static_cast<double>(kMinF0));
 }
 
+wavehax_status check_size(std::size_t size, std::size_t known, const char* argument, wavehax_error* error) {
+  if (size >= known) return WAVEHAX_OK;
+  return fail(error, WAVEHAX_ERROR_ARGUMENT, "%s.size is %zu: expected sizeof, %zu or more", argument, size, known);
+}
+
 wavehax_status check_room(std::int64_t samples, const float* wave, std::int64_t capacity, wavehax_error* error) {
   if (capacity < samples)
     return fail(error, WAVEHAX_ERROR_ARGUMENT, "capacity is %lld: expected room for %lld samples",

@@ -1,6 +1,7 @@
 // What a call of the C interface is given, checked, and failures as statuses with words. As wavehax/inputs.py for Python.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <stdexcept>
@@ -30,6 +31,24 @@ wavehax_status guarded(wavehax_error* error, wavehax_status mistake, Work work) 
 // Frames are counted from `first` in messages.
 wavehax_status check_mel(const float* mel, std::int64_t frames, int n_mels, std::int64_t first, wavehax_error* error);
 wavehax_status check_f0(const float* f0, std::int64_t frames, std::int64_t first, wavehax_error* error);
+
+// A struct of the caller's whose first member is its size: at least that which this library knows.
+wavehax_status check_size(std::size_t size, std::size_t known, const char* argument, wavehax_error* error);
+
+// Copies options, or defaults for null. Members that this library does not know must be zero.
+template <typename Options>
+wavehax_status read_options(const Options* given, Options& options, wavehax_error* error) {
+  options = {};
+  if (given == nullptr) return WAVEHAX_OK;
+  if (const wavehax_status status = check_size(given->size, sizeof options, "options", error)) return status;
+  const auto* bytes = reinterpret_cast<const unsigned char*>(given);
+  for (std::size_t i = sizeof options; i < given->size; ++i)
+    if (bytes[i] != 0)
+      return fail(error, WAVEHAX_ERROR_ARGUMENT, "options has a member at byte %zu that is not known to version %s", i,
+                  WAVEHAX_VERSION);
+  options = *given;
+  return WAVEHAX_OK;
+}
 
 // Whether `samples` fit into the caller's `wave`.
 wavehax_status check_room(std::int64_t samples, const float* wave, std::int64_t capacity, wavehax_error* error);

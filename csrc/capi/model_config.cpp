@@ -197,7 +197,7 @@ Shapes parameter_shapes(const Config& c) {
     shapes["env_proj.weight"] = {bins, mels, 1};
     shapes["env_proj.bias"] = {bins};
   }
-  shapes["input_proj.weight"] = {channels, streams == 1 ? 5 : 3 * streams};
+  shapes["input_proj.weight"] = {channels, c.planes()};
   add_norm(shapes, "input_norm", c.outer_norm, channels);
   for (int i = 0; i < c.num_blocks; ++i) add_block(shapes, "blocks." + std::to_string(i), c);
   add_norm(shapes, "output_norm", c.outer_norm, channels);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstring>
 #include <exception>
 #include <memory>
 #include <string>
@@ -19,10 +20,12 @@
 using wavehax::check_f0;
 using wavehax::check_mel;
 using wavehax::check_room;
+using wavehax::check_size;
 using wavehax::fail;
 using wavehax::guarded;
 using wavehax::MelView;
 using wavehax::null;
+using wavehax::read_options;
 
 struct wavehax_model {
   std::string config;
@@ -45,6 +48,8 @@ struct wavehax_stream {
 };
 
 namespace {
+
+constexpr std::int64_t kMaxThreads = 1 << 16;  // more would find no utterance long enough
 
 // The stream taken by one thread while this lives.
 class Alone {
@@ -79,12 +84,14 @@ wavehax_status no_predictor(wavehax_error* error) {
 MelView view(const float* mel, int n_mels) { return {mel, 1, n_mels}; }
 
 template <typename... Source>
-wavehax_status load(const char* isa, const char* precision, wavehax_model** model, wavehax_error* error, Source... source) {
+wavehax_status load(const wavehax_load_options* given, wavehax_model** model, wavehax_error* error, Source... source) {
+  wavehax_load_options options;
+  if (const wavehax_status status = read_options(given, options, error)) return status;
   const wavehax::Kernels* kernels = nullptr;
-  wavehax::Precision chosen{};
+  wavehax::Precision precision{};
   const wavehax_status status = guarded(error, WAVEHAX_ERROR_ARGUMENT, [&] {
-    kernels = &wavehax::choose_kernels(isa == nullptr ? "auto" : isa);
-    chosen = wavehax::choose_precision(precision == nullptr ? "fp32" : precision, *kernels);
+    kernels = &wavehax::choose_kernels(options.isa == nullptr ? "auto" : options.isa);
+    precision = wavehax::choose_precision(options.precision == nullptr ? "fp32" : options.precision, *kernels);
   });
   if (status != WAVEHAX_OK) return status;
   return guarded(error, WAVEHAX_ERROR_MODEL, [&] {
@@ -92,7 +99,7 @@ wavehax_status load(const char* isa, const char* precision, wavehax_model** mode
     auto result = std::make_unique<wavehax_model>();
     result->config = std::move(file.config_text);
     result->engine =
-        std::make_shared<const wavehax::Engine>(file.config.generator, wavehax::Weights(file.generator), *kernels, chosen,
+        std::make_shared<const wavehax::Engine>(file.config.generator, wavehax::Weights(file.generator), *kernels, precision,
                                                 file.config.log_floor);
     if (file.config.f0)
       result->f0 = std::make_shared<const wavehax::F0Predictor>(*file.config.f0, wavehax::Weights(file.f0), *kernels,
@@ -143,20 +150,20 @@ const char* wavehax_available_isas(void) try {
   return "portable";  // without the memory for their names
 }
 
-wavehax_status wavehax_model_load(const char* path, const char* isa, const char* precision, wavehax_model** model,
+wavehax_status wavehax_model_load(const char* path, const wavehax_load_options* options, wavehax_model** model,
                                   wavehax_error* error) {
   if (model == nullptr) return null(error, "model");
   *model = nullptr;
   if (path == nullptr) return null(error, "path");
-  return load(isa, precision, model, error, path);
+  return load(options, model, error, path);
 }
 
-wavehax_status wavehax_model_load_memory(const void* data, size_t size, const char* isa, const char* precision,
+wavehax_status wavehax_model_load_memory(const void* data, size_t size, const wavehax_load_options* options,
                                          wavehax_model** model, wavehax_error* error) {
   if (model == nullptr) return null(error, "model");
   *model = nullptr;
   if (data == nullptr) return null(error, "data");
-  return load(isa, precision, model, error, data, size);
+  return load(options, model, error, data, size);
 }
 
 void wavehax_model_free(wavehax_model* model) { delete model; }
@@ -164,32 +171,38 @@ void wavehax_model_free(wavehax_model* model) { delete model; }
 wavehax_status wavehax_model_info(const wavehax_model* model, wavehax_info* info, wavehax_error* error) {
   if (model == nullptr) return null(error, "model");
   if (info == nullptr) return null(error, "info");
+  const std::size_t size = info->size;
+  if (const wavehax_status status = check_size(size, sizeof *info, "info", error)) return status;
   const wavehax::Engine& engine = *model->engine;
   const wavehax::Config& config = engine.config;
-  *info = {config.sample_rate, config.hop_length,
-           config.n_mels,      engine.streamable,
-           engine.delay(),     model->f0 != nullptr,
-           engine.kernels.isa, wavehax::precision_name(engine.precision)};
+  std::memset(info, 0, size);  // members of a later version, too
+  *info = {size,           config.sample_rate, config.hop_length,  config.n_mels,
+           engine.streamable, engine.delay(),  model->f0 != nullptr, engine.kernels.isa,
+           wavehax::precision_name(engine.precision)};
   return WAVEHAX_OK;
 }
 
 const char* wavehax_model_config(const wavehax_model* model) { return model == nullptr ? nullptr : model->config.c_str(); }
 
-wavehax_status wavehax_vocode(const wavehax_model* model, const float* mel, const float* f0, int64_t frames, uint64_t seed,
-                              int32_t threads, float* wave, wavehax_error* error) {
+wavehax_status wavehax_vocode(const wavehax_model* model, const float* mel, const float* f0, int64_t frames,
+                              const wavehax_vocode_options* given, float* wave, wavehax_error* error) {
   if (model == nullptr) return null(error, "model");
+  wavehax_vocode_options options;
+  if (const wavehax_status status = read_options(given, options, error)) return status;
   const int n_mels = model->engine->config.n_mels;
   if (const wavehax_status status = check_mel(mel, frames, n_mels, 0, error)) return status;
   if (const wavehax_status status = check_f0(f0, frames, 0, error)) return status;
   if (frames == 0) return fail(error, WAVEHAX_ERROR_ARGUMENT, "frames is 0: expected at least one");
-  if (threads < 1) return fail(error, WAVEHAX_ERROR_ARGUMENT, "threads is %d: expected 1 or more", static_cast<int>(threads));
+  if (options.threads < 0)
+    return fail(error, WAVEHAX_ERROR_ARGUMENT, "threads is %lld: expected 0 or more", static_cast<long long>(options.threads));
   if (wave == nullptr) return null(error, "wave");
   if (f0 == nullptr && !model->f0) return no_predictor(error);
+  const auto threads = static_cast<int>(std::clamp<std::int64_t>(options.threads, 1, kMaxThreads));
   return guarded(error, WAVEHAX_ERROR_ARGUMENT, [&] {
     std::vector<float> predicted(f0 == nullptr ? static_cast<std::size_t>(frames) : 0);
     if (f0 == nullptr) wavehax::F0Stream(model->f0).push(view(mel, n_mels), frames, predicted.data());
-    wavehax::vocode(model->engine, view(mel, n_mels), f0 == nullptr ? predicted.data() : f0, frames, seed, nullptr, threads,
-                    wave);
+    wavehax::vocode(model->engine, view(mel, n_mels), f0 == nullptr ? predicted.data() : f0, frames, options.seed, nullptr,
+                    threads, wave);
   });
 }
 

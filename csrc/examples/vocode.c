@@ -57,12 +57,12 @@ static void stream_all(const wavehax_model* model, int n_mels, const float* mel,
 
 int main(int argc, char** argv) {
   wavehax_model* model;
-  wavehax_info info;
+  wavehax_info info = {.size = sizeof info};
   size_t count = 0;
   if (argc < 4) return fprintf(stderr, "usage: vocode MODEL.safetensors MEL.f32 OUT.wav [FRAMES]\n"), 2;
   float* mel = read_floats(argv[2], &count);
   if (mel == NULL) return fprintf(stderr, "vocode: %s cannot be read\n", argv[2]), 1;
-  check(wavehax_model_load(argv[1], NULL, NULL, &model, &error));
+  check(wavehax_model_load(argv[1], NULL, &model, &error));
   check(wavehax_model_info(model, &info, &error));
   const int64_t frames = (int64_t)(count / (size_t)info.n_mels), samples = frames * info.hop_length;
   float* wave = allocate((size_t)samples * sizeof(float));
@@ -70,7 +70,7 @@ int main(int argc, char** argv) {
   if (step > 0)
     stream_all(model, info.n_mels, mel, frames, step, wave, samples);
   else
-    check(wavehax_vocode(model, mel, NULL, frames, 0, 1, wave, &error));
+    check(wavehax_vocode(model, mel, NULL, frames, NULL, wave, &error));
   if (!write_wav(argv[3], wave, (size_t)samples, (uint32_t)info.sample_rate))
     return fprintf(stderr, "vocode: %s cannot be written\n", argv[3]), 1;
   wavehax_model_free(model);

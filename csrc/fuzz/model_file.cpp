@@ -17,12 +17,13 @@ constexpr std::size_t kLength = sizeof(std::uint64_t);
 constexpr unsigned kRestart = 16;  // of so many mutations one begins anew
 
 void use(wavehax_model* model) {
-  wavehax_info info;
+  wavehax_info info = {};
+  info.size = sizeof info;
   require(wavehax_model_info(model, &info, nullptr) == WAVEHAX_OK, "a loaded model tells what it is");
   require(std::strstr(wavehax_model_config(model), "generator") != nullptr, "a loaded model has its configuration");
   const std::vector<float> mel(static_cast<std::size_t>(kFrames) * info.n_mels, 0.5f), f0(kFrames, 100.0f);
   std::vector<float> wave(static_cast<std::size_t>(kFrames) * info.hop_length);
-  require(wavehax_vocode(model, mel.data(), f0.data(), kFrames, 1, 1, wave.data(), nullptr) == WAVEHAX_OK,
+  require(wavehax_vocode(model, mel.data(), f0.data(), kFrames, nullptr, wave.data(), nullptr) == WAVEHAX_OK,
           "a loaded model computes");
 }
 
@@ -31,7 +32,7 @@ void use(wavehax_model* model) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   wavehax_model* model = nullptr;
   wavehax_error error = {""};
-  const wavehax_status status = wavehax_model_load_memory(data, size, nullptr, nullptr, &model, &error);
+  const wavehax_status status = wavehax_model_load_memory(data, size, nullptr, &model, &error);
   require((status == WAVEHAX_OK) == (model != nullptr), "a model if and only if all is well");
   require(status == WAVEHAX_OK || (status == WAVEHAX_ERROR_MODEL && error.message[0] != '\0'),
           "a refusal is of the file, and says why");

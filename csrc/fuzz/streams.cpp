@@ -155,7 +155,8 @@ class Voice {
     std::vector<float> whole(wave_.size());
     const float* f0 = predicted_ ? nullptr : f0_.data();
     if (frames_ == 0) return;
-    require(wavehax_vocode(model_, mel_.data(), f0, frames_, seed_, 1 + frames_ % 3, whole.data(), nullptr) == WAVEHAX_OK,
+    const wavehax_vocode_options options = {sizeof options, seed_, 1 + frames_ % 3};
+    require(wavehax_vocode(model_, mel_.data(), f0, frames_, &options, whole.data(), nullptr) == WAVEHAX_OK,
             "what streams can be computed whole");
     require(same_bits(whole, wave_), "a stream gives the samples of the whole utterance");
   }
@@ -181,9 +182,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   wavehax_model* model = nullptr;
   const char* precision = bytes.pick({"fp32", "bf16", "auto"});
   const char* isa = bytes.pick<const char*>({nullptr, "portable"});
-  require(wavehax_model_load_memory(file.data(), file.size(), isa, precision, &model, nullptr) == WAVEHAX_OK,
+  const wavehax_load_options options = {sizeof options, isa, precision};
+  require(wavehax_model_load_memory(file.data(), file.size(), &options, &model, nullptr) == WAVEHAX_OK,
           "a valid model loads");
-  wavehax_info info;
+  wavehax_info info = {};
+  info.size = sizeof info;
   wavehax_model_info(model, &info, nullptr);
   {
     Voice voice(model, info, 5);

@@ -1,5 +1,21 @@
 /* Wavehax in C: mel-spectrogram and F0 to waveform, as a whole or streaming, from the same model files as in Python.
  *
+ *   wavehax_error error;
+ *   wavehax_model* model;
+ *   wavehax_info info = {.size = sizeof info};
+ *   if (wavehax_model_load("vocos-24k.safetensors", NULL, &model, &error) != WAVEHAX_OK) return report(error.message);
+ *   wavehax_model_info(model, &info, &error);
+ *   float* wave = malloc(frames * info.hop_length * sizeof(float));
+ *   if (wavehax_vocode(model, mel, f0, frames, NULL, wave, &error) != WAVEHAX_OK) return report(error.message);
+ *   wavehax_model_free(model);
+ *
+ * and frame by frame, after wavehax_stream_new(model, seed, &stream, &error), as long as frames come:
+ *
+ *   wavehax_stream_push(stream, mel, f0, 1, wave, info.hop_length, &samples, &error);
+ *   play(wave, samples);
+ *
+ * examples/vocode.c is a whole program.
+ *
  * Arrays. A mel is float32 [frames][n_mels], frame after frame: the log-mel-spectrogram that the model's "features" define
  * (wavehax_model_config), not normalised; a finite value below their "log_floor" counts as it. F0 is float32 [frames] in Hz, at
  * least 1, or 0 where unvoiced. A waveform is float32, nominally in [-1, 1], hop_length samples for every frame. All are the
@@ -16,7 +32,18 @@
  * nothing, take no lock and wait for nobody.
  *
  * Arithmetic. The processor's floating-point modes are left as they are found. A host that has set flush-to-zero, as many do
- * for audio, may get samples that differ in their last bits from those of one that has not. */
+ * for audio, may get samples that differ in their last bits from those of one that has not.
+ *
+ * Structs that grow. The first member of options and of wavehax_info is `size`, which the caller sets to the size of the
+ * struct that it was compiled with: later versions add members at the end. In options zero bytes mean the default, and so does
+ * a null pointer. A library that is older than its caller refuses options whose members it does not know
+ * (WAVEHAX_ERROR_ARGUMENT), unless they are zero, and sets members of wavehax_info that it does not know to zero. A `size`
+ * below that of version 0.1 is refused.
+ *
+ * Before 1.0 a minor version may rename, remove or retype anything here, and the changelog says so; a patch version may not.
+ * From 1.0 on functions and members are only added.
+ *
+ * Windows. Define WAVEHAX_STATIC to link the static library; without it functions are imported from the DLL. */
 #ifndef WAVEHAX_H
 #define WAVEHAX_H
 
@@ -27,7 +54,13 @@
 extern "C" {
 #endif
 
-#if defined(__GNUC__)
+#if defined(WAVEHAX_STATIC)
+#define WAVEHAX_API
+#elif defined(_WIN32) && defined(WAVEHAX_BUILD)
+#define WAVEHAX_API __declspec(dllexport)
+#elif defined(_WIN32)
+#define WAVEHAX_API __declspec(dllimport)
+#elif defined(__GNUC__)
 #define WAVEHAX_API __attribute__((visibility("default")))
 #else
 #define WAVEHAX_API
@@ -50,7 +83,24 @@ typedef struct wavehax_error {
   char message[256]; /* printable ASCII, a zero byte at its end; longer texts are cut */
 } wavehax_error;
 
+typedef struct wavehax_load_options {
+  size_t size;           /* sizeof(wavehax_load_options) */
+  const char* isa;       /* one of wavehax_available_isas(), or "auto" or null: the fastest; WAVEHAX_ISA in the environment
+                            replaces these */
+  const char* precision; /* "fp32", as null; "bf16", which rounds the weights of the projections and nothing else and makes
+                            streams of few frames faster; "mixed", which rounds the factors of all large products, on a
+                            processor with matrix tiles; or "auto", the fastest that this machine has */
+} wavehax_load_options;
+
+typedef struct wavehax_vocode_options {
+  size_t size;     /* sizeof(wavehax_vocode_options) */
+  uint64_t seed;   /* of the noise and the initial phase: the same seed gives the same bits */
+  int64_t threads; /* 1, as 0, or more: at most so many share the utterance, each at least a second or so of it; the samples
+                      are the same */
+} wavehax_vocode_options;
+
 typedef struct wavehax_info {
+  size_t size;           /* sizeof(wavehax_info), set by the caller */
   int32_t sample_rate;   /* Hz */
   int32_t hop_length;    /* samples of output for every frame */
   int32_t n_mels;        /* bands of the mel */
@@ -68,20 +118,18 @@ WAVEHAX_API const char* wavehax_version(void);
 WAVEHAX_API const char* wavehax_available_isas(void);
 
 /* Reads and checks a model file, from its path or from `size` bytes in memory that may be freed afterwards.
- *   isa        one of wavehax_available_isas(), or "auto" or null: the fastest; WAVEHAX_ISA in the environment replaces these
- *   precision  "fp32", as null; "bf16", which rounds the weights of the projections and nothing else and makes streams of few
- *              frames faster; "mixed", which rounds the factors of all large products, on a processor with matrix tiles; or
- *              "auto", the fastest that this machine has
- *   model      where the model is put, to be freed; null on failure
+ *   options  or null
+ *   model    where the model is put, to be freed; null on failure
  * A file is data: whatever is in it, the worst it can do is be refused (WAVEHAX_ERROR_MODEL). */
-WAVEHAX_API wavehax_status wavehax_model_load(const char* path, const char* isa, const char* precision, wavehax_model** model,
+WAVEHAX_API wavehax_status wavehax_model_load(const char* path, const wavehax_load_options* options, wavehax_model** model,
                                               wavehax_error* error);
-WAVEHAX_API wavehax_status wavehax_model_load_memory(const void* data, size_t size, const char* isa, const char* precision,
+WAVEHAX_API wavehax_status wavehax_model_load_memory(const void* data, size_t size, const wavehax_load_options* options,
                                                      wavehax_model** model, wavehax_error* error);
 
 /* Null is allowed. Streams made of the model go on. */
 WAVEHAX_API void wavehax_model_free(wavehax_model* model);
 
+/* Fills `info`, of which `size` is set. */
 WAVEHAX_API wavehax_status wavehax_model_info(const wavehax_model* model, wavehax_info* info, wavehax_error* error);
 
 /* All that the file says of itself, as JSON in UTF-8: "generator", "features" (what a mel must be), "provenance" and, where
@@ -91,11 +139,10 @@ WAVEHAX_API const char* wavehax_model_config(const wavehax_model* model);
 /* Synthesises a whole utterance.
  *   mel      [frames][n_mels], 1 to 2**40 frames
  *   f0       [frames], or null: predicted from the mel, where the model can
- *   seed     of the noise and the initial phase: the same seed gives the same bits
- *   threads  1 or more: at most so many share the utterance, each at least a second or so of it; the samples are the same
+ *   options  or null
  *   wave     [frames * hop_length], written */
 WAVEHAX_API wavehax_status wavehax_vocode(const wavehax_model* model, const float* mel, const float* f0, int64_t frames,
-                                          uint64_t seed, int32_t threads, float* wave, wavehax_error* error);
+                                          const wavehax_vocode_options* options, float* wave, wavehax_error* error);
 
 /* The F0 that the model predicts from a mel [frames][n_mels]: f0 [frames] in Hz, 0 where unvoiced. */
 WAVEHAX_API wavehax_status wavehax_predict_f0(const wavehax_model* model, const float* mel, int64_t frames, float* f0,

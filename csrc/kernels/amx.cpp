@@ -3,7 +3,8 @@
 
 #if defined(__x86_64__)
 
-#include "../simd/intrinsics.h"
+#include "../simd/avx512.h"
+#include "../simd/end.h"
 
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("amx-tile,amx-bf16,avx512f,avx512dq,avx512bw,avx512vl,avx2,fma"))), apply_to = function)
@@ -25,8 +26,6 @@
 namespace wavehax {
 namespace {
 
-using Vec = __m512;
-
 // What the processor reads to set up the tile registers.
 struct alignas(64) TileSetup {
   std::uint8_t palette, start, reserved[14];
@@ -47,11 +46,6 @@ static void set_up(int rows) {
   fence();
   _tile_loadconfig(&s);
 }
-
-static inline Vec load(const float* p) { return _mm512_loadu_ps(p); }
-static inline void store(float* p, Vec a) { _mm512_storeu_ps(p, a); }
-static inline Vec splat(float a) { return _mm512_set1_ps(a); }
-static inline Vec fma(Vec a, Vec b, Vec c) { return _mm512_fmadd_ps(a, b, c); }
 
 // The nearest bfloat16, ties away from zero, in the upper half.
 static inline __m512i rounded(Vec a) { return _mm512_add_epi32(_mm512_castps_si512(a), _mm512_set1_epi32(0x8000)); }

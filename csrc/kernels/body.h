@@ -1,14 +1,12 @@
-// Every kernel, once. Included inside the target region of an instruction set, after it has defined in an anonymous namespace
-//   Vec, kWidth (floats in a Vec, a divisor of kLane), load, store, splat, add, sub, mul, div, fma(a, b, c) = a * b + c, abs,
-//   negative_abs, min, max, sqrt, sum_lanes, load_ints (as floats), exponent and mantissa (x = mantissa * 2^exponent,
-//   1 <= mantissa < 2, for normal x > 0);
-//   what bf16.h defines;
+// Every kernel, once. Included inside the target region of an instruction set, in an anonymous namespace, after
+//   the header of simd/ that defines its vectors (simd/portable.h says what there is);
+//   bf16.h;
 //   the register tiles: kAccumulators (Vecs that sum while weights and inputs still fit the registers), kMlpVecs,
 //   kProjectRows, kDepthwiseBins and kWeightsInRegisters (whether kDepthwiseBins + 15 weights + 1 input fit the registers).
 // Nothing here calls a function outside the region: an inlined copy compiled for a newer processor must never be shared.
 // See table.h for what each kernel computes and for the layouts.
 
-#include "taps.h"
+#include "../simd/taps.h"
 
 // gelu(x) = max(x, 0) + n * Q(-n) with n = -|x| and Q the upper tail of the normal distribution: a polynomial to the power 32,
 // minimax fit of degree 5 for n in [-5.5, 0], at whose end the product has fallen to 1e-7. No division, no exponential; the

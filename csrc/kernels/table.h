@@ -1,4 +1,5 @@
-// The kernels of one instruction set. Each is written once, in body.h; an instruction set adds its vector operations.
+// The kernels of one instruction set. Each is written once, in body.h, in terms of the
+// vector operations that simd/ has for every instruction set.
 //
 // Layouts, shared by every kernel:
 //   frame    [bins][channels]  channels padded to a multiple of kLane with zeros; 64-byte aligned
@@ -9,15 +10,14 @@
 
 #include <cstdint>
 
+#include "../simd/lane.h"
+
 namespace wavehax {
 
-constexpr int kLane = 16;        // floats to which channels and bins are padded: one 512-bit register
 constexpr int kPanelWidth = 32;  // columns of a packed projection computed together; a last panel may have kLane
 constexpr int kMaxExpanded = 1024;  // largest expansion of a block (channels * mult_channels)
 
 constexpr int kPeakSums = 12;    // hide the latency of a multiply-add on every processor with two units of it
-
-inline int padded(int n) { return (n + kLane - 1) / kLane * kLane; }
 
 // Two bfloat16 of consecutive terms of a sum, the first in the lower half.
 using Bf16Pair = std::uint32_t;

@@ -11,6 +11,8 @@ enum class NormKind { kUtterance, kFrame, kBatch };
 
 constexpr int kProjectionTaps = 7;  // frames under the kernels of the first projections
 constexpr int kFilterTaps = 63;     // of a filter bank; a wavelet packet has as many as streams
+constexpr float kMinPower = 1e-10f;       // floor of the squared magnitude that the log-magnitude variant takes in
+constexpr float kMaxMagnitude = 100.0f;   // largest magnitude that the log-magnitude variant can put out
 
 // Fields and defaults as in wavehax.config.GeneratorConfig, which explains them. A new one goes here twice: as a member and
 // into for_each_field.
@@ -22,6 +24,8 @@ struct Config {
   std::string time_padding = "reflect", frame_alignment = "same", output = "spectrum", stream_filter = "learned";
   bool use_logmag_phase = false;
 
+  // Planes that go into the blocks: spectrum of the prior, its projections, projected mel; or the last and spectra by stream.
+  int planes() const { return num_streams == 1 ? 5 : 3 * num_streams; }
   int stream_hop() const { return hop_length / num_streams; }  // samples of one stream
   bool causal() const { return time_padding == "causal"; }
   bool centred() const { return frame_alignment == "centre"; }

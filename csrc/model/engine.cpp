@@ -73,12 +73,12 @@ Engine::Engine(const Config& c, Weights weights, const Kernels& kernels_, Precis
   mel_scale.assign(scale, scale + c.n_mels);
   const auto silent = static_cast<float>(std::log(log_floor) + kFloorTolerance);
   for (int k = 0; k < c.n_mels; ++k) silence.push_back((silent - mel_mean[k]) / mel_scale[k]);
-  const int streams = c.num_streams, planes = streams == 1 ? 5 : 3 * streams;
+  const int streams = c.num_streams;
   filter_bank = make_filter_bank(c, weights);
   take_projections(weights);
   if (excitation) env_proj = std::make_unique<Projection>(weights, "env_proj", bins, c.n_mels, 1, Precision::kFp32);
   const NormKind outer = norm_kind("outer_norm", c.outer_norm), inner = norm_kind("norm", c.norm);
-  input = std::make_unique<InputLayer>(weights, planes, c.channels, outer);
+  input = std::make_unique<InputLayer>(weights, c.planes(), c.channels, outer);
   const BlockSize size = {c.channels, c.channels * c.mult_channels, c.kernel_bins, c.kernel_frames, bins};
   for (int i = 0; i < c.num_blocks; ++i) blocks.emplace_back(weights, "blocks." + std::to_string(i), inner, size);
   output = std::make_unique<OutputLayer>(weights, 2 * streams, c.channels, outer);
@@ -123,7 +123,7 @@ std::int64_t Engine::samples_after(std::int64_t frames) const {
   const std::int64_t spectra = stft.complete(samples);
   const std::int64_t projected = filter_bank ? std::min(spectra, behind(frames, look_right)) : behind(spectra, look_right);
   const std::int64_t predicted = behind(projected, latency());
-  samples = behind(predicted * stft.hop(), stft.pad());
+  samples = behind(predicted * stft.hop(), stft.margin());
   return behind(filter_bank ? filter_bank->synthesised(samples) : samples, margin());
 }
 

@@ -7,21 +7,13 @@ namespace wavehax {
 namespace {
 
 constexpr double kPi = 3.141592653589793;
-constexpr double kPower = 0.1;  // rms of the pcph priors
 constexpr int kOversampling = 8;
 // Cycles added before the sawtooth's jump is placed: a period of a whole number of samples must not leave it to rounding.
 constexpr double kJumpOffset = 1e-9;
 // Half length, in oversampled samples, of the decimation filter: 15 zero crossings of a cutoff at 0.99 of the Nyquist frequency.
 constexpr int kFilterReach = 121;
 
-double noise_deviation(PriorKind kind) {
-  switch (kind) {
-    case PriorKind::kNoise: return 1.0;
-    case PriorKind::kSine:
-    case PriorKind::kSawtooth: return 0.03;
-    default: return 0.01;
-  }
-}
+double noise_std(PriorKind kind) { return kNoiseStd[static_cast<int>(kind)]; }
 
 // In cycles, within [-0.5, 0.5).
 double cycles(std::uint64_t phase) { return static_cast<double>(static_cast<std::int64_t>(phase)) * 0x1p-64; }
@@ -30,13 +22,13 @@ double cycles(std::uint64_t phase) { return static_cast<double>(static_cast<std:
 float sin_cycles(double cycles) { return std::sin(static_cast<float>(2.0 * kPi * (cycles - std::nearbyint(cycles)))); }
 
 // sum over k = 1 .. count of sin(2 pi k phase), closed form; phase in cycles within [-0.5, 0.5].
-float sum_of_sines(double phase, double count) {
+float sine_sum(double phase, double count) {
   if (std::fabs(phase) < 1e-12) return 0.0f;  // less than count^2 * 1e-11 is lost; F0 of 1 Hz and more has count < 1e5
   return sin_cycles(0.5 * count * phase) * sin_cycles(0.5 * (count + 1.0) * phase) / sin_cycles(0.5 * phase);
 }
 
 // The same of k sin(2 pi k phase). The two terms cancel towards phase 0, hence double: the error is 1e-16 * count / phase.
-double sum_of_weighted_sines(double phase, double count) {
+double weighted_sine_sum(double phase, double count) {
   if (std::fabs(phase) < 1e-9) return 0.0;  // the rounding error would pass the value, which is below 1e-8 * count^3
   const double middle = count + 0.5, half = kPi * phase, angle = 2.0 * middle * half;
   const double sine = std::sin(half);
@@ -56,14 +48,7 @@ Floats decimation_filter() {
 
 }  // namespace
 
-double prior_rms(PriorKind kind) {
-  switch (kind) {
-    case PriorKind::kNoise: return 1.0;
-    case PriorKind::kSine: return std::sqrt(0.5);
-    case PriorKind::kSawtooth: return std::sqrt(1.0 / 3.0);
-    default: return kPower;
-  }
-}
+double prior_rms(PriorKind kind) { return kPriorRms[static_cast<int>(kind)]; }
 
 int Prior::lag(PriorKind kind) {
   return kind == PriorKind::kSawtooth ? kFilterReach / kOversampling : 0;
@@ -112,7 +97,7 @@ void Prior::push(float f0, SampleBuffer& out) {
   float* base = kind_ == PriorKind::kSawtooth ? base_.extend(hop_length_) : out.extend(hop_length_);
   if (noise_on_) {
     noise_.normal(skipped_ + count_, hop_length_, base);
-    const auto deviation = static_cast<float>(raise_noise_ && !voiced ? prior_rms(kind_) : noise_deviation(kind_));
+    const auto deviation = static_cast<float>(raise_noise_ && !voiced ? prior_rms(kind_) : noise_std(kind_));
     for (int n = 0; n < hop_length_; ++n) base[n] *= deviation;
   } else {
     for (int n = 0; n < hop_length_; ++n) base[n] = 0.0f;
@@ -132,15 +117,16 @@ void Prior::add_harmonics(float f0, float* out) {
   // Power of amplitudes 1 - k * slope, with the harmonics counted as 1 / slope, as the authors do.
   const double sum = count * (count + 1.0) / 2.0, squares = sum * (2.0 * count + 1.0) / 3.0;
   const double power = slope * slope * squares - 2.0 * slope * sum + 1.0 / slope;
-  const double decay = power > 0.0 ? kPower * std::sqrt(2.0 / power) : 0.0;  // one harmonic, just at the Nyquist frequency
+  const double rms = prior_rms(kind_);
+  const double decay = power > 0.0 ? rms * std::sqrt(2.0 / power) : 0.0;  // else one harmonic, just at the Nyquist frequency
   if (kind_ == PriorKind::kPcph)
-    add_pcph(step, static_cast<std::uint64_t>(std::min(count, 0x1p31)), static_cast<float>(kPower * std::sqrt(2.0 * slope)), out);
+    add_pcph(step, static_cast<std::uint64_t>(std::min(count, 0x1p31)), static_cast<float>(rms * std::sqrt(2.0 * slope)), out);
   for (int n = 0; n < hop_length_ && kind_ != PriorKind::kPcph; ++n) {
     const double phase = cycles(phase_ + (n + 1) * step);
     if (kind_ == PriorKind::kSine)
       out[n] += sin_cycles(phase);
     else
-      out[n] += static_cast<float>(decay * (sum_of_sines(phase, count) - slope * sum_of_weighted_sines(phase, count)));
+      out[n] += static_cast<float>(decay * (sine_sum(phase, count) - slope * weighted_sine_sum(phase, count)));
   }
 }
 

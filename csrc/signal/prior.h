@@ -11,7 +11,10 @@ namespace wavehax {
 
 enum class PriorKind { kPcph, kPcphLinearDecay, kSine, kSawtooth, kNoise };
 
-// Root mean square of a voiced prior, its noise left out.
+// By kind, the square roots of 1/2 and 1/3 among them.
+constexpr double kPriorRms[] = {0.1, 0.1, 0.7071067811865476, 0.5773502691896257, 1.0};  // where voiced, without noise
+constexpr double kNoiseStd[] = {0.01, 0.01, 0.03, 0.03, 1.0};  // of the gaussian noise
+
 double prior_rms(PriorKind kind);
 
 class Prior {

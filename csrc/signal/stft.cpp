@@ -17,12 +17,12 @@ double Stft::window_energy() const {
 }
 
 std::int64_t Stft::complete(std::int64_t samples) const {
-  const std::int64_t room = samples + pad() - n_fft();
+  const std::int64_t room = samples + margin() - n_fft();
   return room < 0 ? 0 : room / hop_ + 1;
 }
 
 void Stft::forward(const SampleBuffer& samples, std::int64_t t, float* re, float* im, float* scratch) const {
-  samples.copy(t * hop_ - pad(), n_fft(), scratch);
+  samples.copy(t * hop_ - margin(), n_fft(), scratch);
   for (int n = 0; n < n_fft(); ++n) scratch[n] *= window_[n];
   fft_.forward(scratch, re, im, scratch + n_fft());
 }
@@ -61,14 +61,14 @@ void OverlapAdd::add(const float* re, const float* im, SampleBuffer& out, float*
 void OverlapAdd::finish(SampleBuffer& out) {
   if (frames_ > 0) {
     ++frames_;  // the hop that would begin where the last frame's end is not followed by another
-    emit(stft_->pad(), out);
+    emit(stft_->margin(), out);
   }
   out.finish();
 }
 
 // The first `count` samples held; those before the utterance are dropped.
 void OverlapAdd::emit(std::int64_t count, SampleBuffer& out) {
-  const std::int64_t start = (frames_ - 1) * stft_->hop() - stft_->pad(), skip = start < 0 ? std::min(-start, count) : 0;
+  const std::int64_t start = (frames_ - 1) * stft_->hop() - stft_->margin(), skip = start < 0 ? std::min(-start, count) : 0;
   float* to = out.extend(count - skip);
   for (std::int64_t n = skip; n < count; ++n) to[n - skip] = sum_[n] / weight_[n];
 }

@@ -8,14 +8,14 @@
 
 namespace wavehax {
 
-// Frame t covers samples t * hop - pad .. t * hop - pad + n_fft, with pad = (n_fft - hop) / 2. Immutable.
+// Frame t covers samples t * hop - margin .. t * hop - margin + n_fft, with margin = (n_fft - hop) / 2. Immutable.
 class Stft {
  public:
   Stft(int n_fft, int hop);
 
   int n_fft() const { return fft_.size(); }
   int hop() const { return hop_; }
-  int pad() const { return (n_fft() - hop_) / 2; }
+  int margin() const { return (n_fft() - hop_) / 2; }
   int scratch_size() const { return n_fft() + fft_.scratch_size(); }
   const Floats& window() const { return window_; }
   double window_energy() const;

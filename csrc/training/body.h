@@ -1,11 +1,10 @@
-// Every training kernel, once. Included inside the target region of an instruction set, after it has defined in an anonymous
-// namespace Vec, kWidth (floats in a Vec, a divisor of kLane), load, store, splat, add, sub, mul, fma(a, b, c) = a * b + c, abs,
-// min and max (of which the second argument passes on where it is not a number), with_sign(a >= 0, b), and register tiles:
+// Every training kernel, once. Included inside the target region of an instruction set, in an anonymous namespace, after the
+// header of simd/ that defines its vectors (simd/portable.h says what there is) and the register tiles:
 //   kPositions x kTaps   kPositions + kTaps + 1 registers; kPositions divides kTile, kTaps is at most 7
 //   kRows x kVecs        (kRows + 1) * kVecs + 1 registers; kRows divides kTile
 // See table.h for what each kernel computes.
 
-#include "../kernels/taps.h"
+#include "../simd/taps.h"
 
 // One tile of outputs and K taps from `tap` on. Later groups of taps add to what the first has stored.
 template <int K>

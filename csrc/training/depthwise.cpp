@@ -27,7 +27,7 @@ struct Block {
 
 // Weights as kernels read them: [kernel_bins][kernel_frames][padded channels], the frames perhaps in reverse.
 Floats pack(const Depthwise& d, const float* weight, bool reversed) {
-  const int width = padded_channels(d.channels);
+  const int width = padded(d.channels);
   Floats packed(d.kernel_bins * d.kernel_frames * width);
   for (int c = 0; c < d.channels; ++c)
     for (int i = 0; i < d.kernel_bins; ++i)
@@ -42,7 +42,7 @@ Floats pack(const Depthwise& d, const float* weight, bool reversed) {
 class Input {
  public:
   Input(const Depthwise& shape, const float* x)
-      : d_(shape), x_(x), width_(padded_channels(d_.channels)),
+      : d_(shape), x_(x), width_(padded(d_.channels)),
         cache_(d_.kernel_bins, (round_up(d_.frames, kTile) + d_.kernel_frames - 1) * width_), seen_(d_.kernel_bins) {}
 
   void clear() { cache_.clear(); }
@@ -76,7 +76,7 @@ class Input {
 class InputGradient {
  public:
   InputGradient(const Kernels& kernels, const Depthwise& shape, const OutputGradient& gradient, const Floats& reversed)
-      : kernels_(kernels), d_(shape), gradient_(gradient), reversed_(reversed.data()), width_(padded_channels(d_.channels)),
+      : kernels_(kernels), d_(shape), gradient_(gradient), reversed_(reversed.data()), width_(padded(d_.channels)),
         first_(d_.border == Border::kZeros ? d_.before : 0),
         positions_(round_up(d_.border == Border::kZeros ? d_.frames : d_.frames + d_.kernel_frames - 1, kTile)),
         cache_(d_.kernel_bins, (first_ + positions_ + d_.kernel_frames - 1) * width_), padded_(positions_ * width_) {}
@@ -177,7 +177,7 @@ void mean_and_variance(const Depthwise& d, const std::vector<Moments>& items, fl
 
 // grad_weight from the sums of all work items, in their order.
 void add_up(const Depthwise& d, const Floats& sums, long items, float* grad_weight) {
-  const long taps = static_cast<long>(d.kernel_bins) * d.kernel_frames, width = padded_channels(d.channels);
+  const long taps = static_cast<long>(d.kernel_bins) * d.kernel_frames, width = padded(d.channels);
   for (long k = 0; k < taps; ++k)
     for (int c = 0; c < d.channels; ++c) {
       double total = 0.0;
@@ -191,7 +191,7 @@ void add_up(const Depthwise& d, const Floats& sums, long items, float* grad_weig
 void depthwise_forward(const Kernels& kernels, const Depthwise& d, const float* x, const float* weight, int threads,
                        float* out, float* mean, float* variance) {
   const Floats packed = pack(d, weight, false);
-  const int width = padded_channels(d.channels);
+  const int width = padded(d.channels);
   const long items = d.batch * blocks_in(d), positions = round_up(d.frames, kTile);
   std::vector<const float*> weights;
   for (int i = 0; i < d.kernel_bins; ++i) weights.push_back(packed.data() + i * d.kernel_frames * width);
@@ -215,7 +215,7 @@ void depthwise_backward(const Kernels& kernels, const Depthwise& d, const float*
                         const OutputGradient& gradient, const float* grad_residual, int threads, float* grad_x,
                         float* grad_weight) {
   const Floats reversed = pack(d, weight, true);
-  const int width = padded_channels(d.channels);
+  const int width = padded(d.channels);
   const long items = d.batch * blocks_in(d), positions = round_up(d.frames, kTile);
   Floats sums(items * reversed.size());
   parallel(items, threads, [&] {

@@ -14,7 +14,7 @@ constexpr long kItem = 64 * kChunk;  // positions of one item of work: its sums 
 // Weights with padded channels; `t` is for transposed.
 struct Packed {
   Packed(const Mlp& m, const MlpWeights& w)
-      : width(padded_channels(m.channels)), wide(padded_channels(m.expanded)), w1(wide * width), w1t(width * wide),
+      : width(padded(m.channels)), wide(padded(m.expanded)), w1(wide * width), w1t(width * wide),
         w2(width * wide), w2t(wide * width), b1(wide), b2(width), zeros(wide) {
     for (int k = 0; k < m.expanded; ++k)
       for (int c = 0; c < m.channels; ++c) {

@@ -1,30 +1,12 @@
-// Portable kernels: vectors of four floats in the compiler's own extension, which it maps to any baseline vector unit.
-// Multiply and add stay two roundings (-ffp-contract=off).
-#include <cstring>
-
+// The training kernels on the portable vectors, with the register tiles that suit them.
 #include "table.h"
+
+#include "../simd/portable.h"
 
 namespace wavehax::training {
 namespace {
 
-using Vec = float __attribute__((vector_size(16)));
-constexpr int kWidth = 4, kPositions = 8, kTaps = 4, kRows = 2, kVecs = 4;
-
-inline Vec load(const float* p) {
-  Vec a;
-  std::memcpy(&a, p, sizeof a);
-  return a;
-}
-inline void store(float* p, Vec a) { std::memcpy(p, &a, sizeof a); }
-inline Vec splat(float a) { return Vec{a, a, a, a}; }
-inline Vec add(Vec a, Vec b) { return a + b; }
-inline Vec sub(Vec a, Vec b) { return a - b; }
-inline Vec mul(Vec a, Vec b) { return a * b; }
-inline Vec abs(Vec a) { return a < 0.0f ? -a : a; }
-inline Vec min(Vec a, Vec b) { return a < b ? a : b; }
-inline Vec max(Vec a, Vec b) { return a > b ? a : b; }
-inline Vec with_sign(Vec a, Vec b) { return b < 0.0f ? -a : a; }
-inline Vec fma(Vec a, Vec b, Vec c) { return a * b + c; }
+constexpr int kPositions = 8, kTaps = 4, kRows = 2, kVecs = 4;
 
 #include "body.h"
 

@@ -9,11 +9,9 @@
 
 namespace wavehax::training {
 
-inline int padded_channels(int channels) { return static_cast<int>(round_up(channels, kLane)); }
-
-// Copies `positions` of `channels` to where they lie padded_channels(channels) apart. The padding is left as it is.
+// Copies `positions` of `channels` to where they lie padded(channels) apart. The padding is left as it is.
 inline void widen(const float* from, long positions, int channels, float* to) {
-  const int width = padded_channels(channels);
+  const int width = padded(channels);
   if (width == channels) {
     std::copy_n(from, positions * channels, to);
     return;
@@ -23,7 +21,7 @@ inline void widen(const float* from, long positions, int channels, float* to) {
 
 // The reverse.
 inline void narrow(const float* from, long positions, int channels, float* to) {
-  const int width = padded_channels(channels);
+  const int width = padded(channels);
   if (width == channels) {
     std::copy_n(from, positions * channels, to);
     return;

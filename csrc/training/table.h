@@ -4,9 +4,10 @@
 // positions to a multiple of kTile.
 #pragma once
 
+#include "../simd/lane.h"
+
 namespace wavehax::training {
 
-constexpr int kLane = 16;  // floats: one 512-bit register
 constexpr int kTile = 16;  // positions, a multiple of every instruction set's tile
 
 constexpr long round_up(long n, long unit) { return (n + unit - 1) / unit * unit; }

@@ -11,7 +11,7 @@ namespace wavehax {
 namespace {
 
 constexpr int kTile = 8;       // frames computed together: a product reads its weights once for all of them
-constexpr int kPeakBins = 4;   // to either side of the likeliest bin; wavehax.config.F0_PEAK_BINS
+constexpr int kF0PeakBins = 4;   // to either side of the likeliest bin; wavehax.config.F0_PEAK_BINS
 constexpr double kHighest = 10'000.0;  // Hz, of a bin
 
 void check_within(const char* name, double value, double least, double most) {
@@ -132,7 +132,7 @@ float F0Stream::peak_f0(const float* logits) const {
   const F0Config& c = predictor_->config;
   const int peak = static_cast<int>(std::max_element(logits, logits + c.num_bins) - logits);
   double sum = 0.0, moment = 0.0;
-  for (int bin = std::max(0, peak - kPeakBins); bin <= std::min(c.num_bins - 1, peak + kPeakBins); ++bin) {
+  for (int bin = std::max(0, peak - kF0PeakBins); bin <= std::min(c.num_bins - 1, peak + kF0PeakBins); ++bin) {
     const double weight = std::exp(static_cast<double>(logits[bin]) - logits[peak]);
     sum += weight;
     moment += weight * bin;

@@ -10,9 +10,6 @@
 namespace wavehax {
 namespace {
 
-constexpr float kLogFloor = 1e-10f;      // power below which the log-magnitude is clipped
-constexpr float kMagnitudeLimit = 100.0f;  // of what log-magnitude models may put out
-
 // Adds its lifetime to a stage of a profile, if there is one.
 class StageTimer {
  public:
@@ -35,6 +32,7 @@ Stream::Stream(std::shared_ptr<const Engine> engine, std::int64_t tile)
     : engine_(std::move(engine)),
       tile_(tile),
       network_(make_network(*engine_, tile)),
+      projections_(*engine_, *network_),
       block_tile_(network_->block_tile()),
       prior_(engine_->kernels, engine_->prior, engine_->config.hop_length, engine_->config.sample_rate, engine_->excitation) {
   assert(block_tile_ <= tile_);
@@ -94,21 +92,20 @@ void Stream::make_scratch() {
   const int planes = 2 * e.config.num_streams, bin_row = padded(e.bins);
   const std::size_t fourier = e.stft.n_fft() + e.stft.scratch_size(), filters = e.filter_bank ? e.filter_bank->scratch_size() : 0;
   scratch_.resize(std::max(fourier, filters));
-  projected_cond_.resize(kProjectedFrames * e.cond_columns() + kLane);  // planes of streams are read in whole vectors
-  projected_prior_.resize(kProjectedFrames * 2 * bin_row);
   planes_.resize(planes * bin_row);
-  inputs_.resize(std::max(2 * kProjectedFrames, FilterBank::kRows * e.config.num_streams));
-  outputs_.resize(std::max(kProjectedFrames, planes));
-  const std::int64_t frames = std::max(tile_, block_tile_), window = e.config.kernel_frames - 1 + frames;
-  rows_.resize(std::max<std::int64_t>(window, 3 * e.config.num_streams + 2));
-  residuals_.resize(frames);
-  results_.resize(frames);
+  for (int i = 0; i < planes; ++i) plane_rows_.push_back(planes_.data() + i * bin_row);
+  begun_.resize(tile_);
+  mixed_.resize(e.config.planes());
+  window_.resize(e.config.kernel_frames - 1 + block_tile_);
+  for (auto* rows : {&outs_, &last_}) rows->resize(block_tile_);
+  residuals_.resize(block_tile_);
+  if (e.filter_bank) filtered_.resize(FilterBank::kRows * e.config.num_streams);
 }
 
 void Stream::reset(std::uint64_t seed) {
   received_ = emitted_ = predicted_ = from_ = 0;
   until_ = std::numeric_limits<std::int64_t>::max() / engine_->config.hop_length;
-  summed_.fill(0);
+  projections_.reset();
   mel_.reset();
   envelope_.reset();
   for (FrameRing& ring : spectra_) ring.reset();
@@ -122,13 +119,14 @@ void Stream::reset(std::uint64_t seed) {
 }
 
 std::size_t Stream::memory() const {
-  std::size_t bytes = sizeof *this + network_->memory() + prior_.memory() + prior_samples_.memory() + wave_.memory();
-  for (const Floats* floats : {&ring_storage_, &zeros_, &scratch_, &planes_, &projected_cond_, &projected_prior_})
+  std::size_t bytes = sizeof *this + network_->memory() + projections_.memory() + prior_.memory() + prior_samples_.memory() + wave_.memory();
+  for (const Floats* floats : {&ring_storage_, &zeros_, &scratch_, &planes_})
     bytes += floats->size() * sizeof(float);
   for (const SampleBuffer& samples : streams_) bytes += samples.memory();
   for (const SampleBuffer& samples : predicted_streams_) bytes += samples.memory();
   for (const OverlapAdd& overlap : overlap_) bytes += overlap.memory();
-  const std::size_t pointers = inputs_.size() + rows_.size() + residuals_.size() + outputs_.size() + results_.size();
+  const std::size_t pointers = begun_.size() + mixed_.size() + window_.size() + residuals_.size() + outs_.size() +
+                               last_.size() + filtered_.size() + plane_rows_.size();
   return bytes + (frames_.size() + spectra_.size()) * sizeof(FrameRing) + pointers * sizeof(float*);
 }
 
@@ -229,12 +227,12 @@ void Stream::analyse() {
           im[f] *= gain;
         } else if (e.config.use_logmag_phase) {
           const float power = re[f] * re[f] + im[f] * im[f], phase = std::atan2(im[f], re[f] + 0.0f);  // -0 is silence too
-          re[f] = std::log(std::sqrt(std::max(power, kLogFloor)));
+          re[f] = std::log(std::sqrt(std::max(power, kMinPower)));
           im[f] = phase;
         }
       }
     }
-  for (int s = 0; s < e.config.num_streams; ++s) source(s).drop(until * e.stft.hop() - e.stft.pad());
+  for (int s = 0; s < e.config.num_streams; ++s) source(s).drop(until * e.stft.hop() - e.stft.margin());
   if (!first.ended() || until < received_) return;
   for (FrameRing& ring : spectra_) ring.end();
 }
@@ -245,24 +243,22 @@ void Stream::synthesise() {
   const Engine& e = *engine_;
   FrameRing& last = frames_.back();
   const std::int64_t count = last.count() - predicted_;
-  for (std::int64_t i = 0; i < count; ++i) results_[i] = last.row(predicted_ + i);
-  network_->finish_output(results_.data(), count);
+  for (std::int64_t i = 0; i < count; ++i) last_[i] = last.row(predicted_ + i);
+  network_->finish_output(last_.data(), count);
   for (; predicted_ < last.count(); ++predicted_) synthesise_frame(last.row(predicted_));
   if (last.ended() && !wave_.ended() && predicted_ == last.count())
     for (int s = 0; s < e.config.num_streams; ++s) overlap_[s].finish(e.filter_bank ? predicted_streams_[s] : wave_);
   if (e.filter_bank && !wave_.ended())
-    e.filter_bank->synthesise(e.kernels, predicted_streams_, wave_, scratch_.data(), inputs_.data());
+    e.filter_bank->synthesise(e.kernels, predicted_streams_, wave_, scratch_.data(), filtered_.data());
 }
 
 void Stream::synthesise_frame(const float* row) {
   const Engine& e = *engine_;
-  const int streams = e.config.num_streams, bin_row = padded(e.bins);
-  for (int i = 0; i < 2 * streams; ++i) outputs_[i] = planes_.data() + i * bin_row;
-  network_->unmix(row, 2 * streams, outputs_.data());
-  finish_spectrum(planes_.data(), planes_.data() + bin_row);
+  const int streams = e.config.num_streams;
+  network_->unmix(row, 2 * streams, plane_rows_.data());
+  finish_spectrum(plane_rows_[0], plane_rows_[1]);
   for (int s = 0; s < streams; ++s)
-    overlap_[s].add(planes_.data() + 2 * s * bin_row, planes_.data() + (2 * s + 1) * bin_row,
-                    e.filter_bank ? predicted_streams_[s] : wave_, scratch_.data());
+    overlap_[s].add(plane_rows_[2 * s], plane_rows_[2 * s + 1], e.filter_bank ? predicted_streams_[s] : wave_, scratch_.data());
 }
 
 // What the network's two outputs mean, as real and imaginary parts.
@@ -276,7 +272,7 @@ void Stream::finish_spectrum(float* re, float* im) const {
     }
   } else if (e.config.use_logmag_phase) {
     for (int f = 0; f < e.bins; ++f) {
-      const float magnitude = std::min(std::exp(re[f]), kMagnitudeLimit), phase = im[f];
+      const float magnitude = std::min(std::exp(re[f]), kMaxMagnitude), phase = im[f];
       re[f] = magnitude * std::cos(phase);
       im[f] = magnitude * std::sin(phase);
     }

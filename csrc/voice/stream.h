@@ -3,7 +3,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -11,6 +10,7 @@
 #include "../signal/buffers.h"
 #include "../model/engine.h"
 #include "network.h"
+#include "projections.h"
 
 namespace wavehax {
 
@@ -58,12 +58,7 @@ class Stream {
   void analyse();
   void project();
   void project_tile(std::int64_t first, std::int64_t count);
-  // Frames by which what a tap of the projections sees follows their result.
-  int seen(int tap) const { return tap - kProjectionTaps + 1 + engine_->look_right; }
-  void sum_taps(std::int64_t first, std::int64_t count);
-  void add_tap(int tap, std::int64_t first, std::int64_t from, std::int64_t until);
-  void keep_begun(std::int64_t first, std::int64_t count);
-  void assemble(std::int64_t t, const float* cond, const float* prior_re, const float* prior_im, float* row);
+  void assemble(std::int64_t t, std::int64_t i, float* row);
   void add_envelopes(std::int64_t first, int rows);
   bool run_block(std::size_t index);
   void run_frames(std::size_t index, std::int64_t count);
@@ -78,6 +73,7 @@ class Stream {
   std::shared_ptr<const Engine> engine_;
   std::int64_t tile_;  // frames a stage may emit in one advance
   std::unique_ptr<Network> network_;
+  RunningProjection projections_;
   std::int64_t block_tile_;  // frames a block may emit in one pass
   std::int64_t received_ = 0, emitted_ = 0, predicted_ = 0;
   std::int64_t from_ = 0, until_ = 0;  // hops whose samples are wanted, counted from the first frame pushed
@@ -94,10 +90,15 @@ class Stream {
   std::vector<OverlapAdd> overlap_;
 
   Floats scratch_, planes_;
-  Floats projected_cond_, projected_prior_;          // sums of the projections, from the next frame on
-  std::array<std::int64_t, kProjectionTaps> summed_;  // frames whose sums have a tap
-  std::vector<const float*> inputs_, rows_, residuals_;
-  std::vector<float*> outputs_, results_;
+
+  // Lists of rows, made once because making one allocates. Each is filled and read within one call of one method.
+  std::vector<float*> begun_;                        // project_tile: the frames that it begins
+  std::vector<const float*> mixed_;                  // assemble: the input planes of a frame
+  std::vector<const float*> window_, residuals_;     // run_frames: frames under the kernel of a block; those that it adds to
+  std::vector<float*> outs_;                         // run_frames: the frames that come out of a block
+  std::vector<float*> last_;                         // synthesise: the frames that the last block has put out
+  std::vector<const float*> filtered_;               // synthesise: rows under the filters of the filter bank
+  std::vector<float*> plane_rows_;                   // always: the rows of planes_
 };
 
 }  // namespace wavehax

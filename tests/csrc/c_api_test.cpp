@@ -27,7 +27,7 @@ wavehax_model* load(const wavehax::Config& config, bool with_f0) {
   const wavehax::F0Config f0 = {config.n_mels, 3, 2, 3, 5, 55.0, 25.0};
   const std::string file = wavehax::model_file(config, with_f0 ? &f0 : nullptr, 1);
   wavehax_model* model = nullptr;
-  check(wavehax_model_load_memory(file.data(), file.size(), nullptr, nullptr, &model, &error) == WAVEHAX_OK, error.message);
+  check(wavehax_model_load_memory(file.data(), file.size(), nullptr, &model, &error) == WAVEHAX_OK, error.message);
   return model;
 }
 
@@ -73,37 +73,95 @@ void test_mistakes_of_loading() {
   const wavehax::Config config = small_config();
   const std::string file = wavehax::model_file(config, nullptr, 1);
   wavehax_model* model = reinterpret_cast<wavehax_model*>(&error);
-  expect(wavehax_model_load(nullptr, nullptr, nullptr, &model, &error), WAVEHAX_ERROR_ARGUMENT, "path is null");
+  const wavehax_load_options isa = {sizeof isa, "sse9", nullptr}, precision = {sizeof precision, nullptr, "int1"};
+  expect(wavehax_model_load(nullptr, nullptr, &model, &error), WAVEHAX_ERROR_ARGUMENT, "path is null");
   check(model == nullptr, "no model without a path");
-  expect(wavehax_model_load("x", nullptr, nullptr, nullptr, &error), WAVEHAX_ERROR_ARGUMENT, "model is null");
-  expect(wavehax_model_load("missing", nullptr, nullptr, &model, &error), WAVEHAX_ERROR_MODEL, "no such file");
+  expect(wavehax_model_load("x", nullptr, nullptr, &error), WAVEHAX_ERROR_ARGUMENT, "model is null");
+  expect(wavehax_model_load("missing", nullptr, &model, &error), WAVEHAX_ERROR_MODEL, "no such file");
   check(model == nullptr, "no model after a failure");
   const std::string too_long(5000, 'a');  // as of a file that one may not see, which is not said to be none
-  expect(wavehax_model_load(too_long.c_str(), nullptr, nullptr, &model, &error), WAVEHAX_ERROR_MODEL, "cannot be read: ");
-  expect(wavehax_model_load(".", nullptr, nullptr, &model, &error), WAVEHAX_ERROR_MODEL, "not a file");
-  expect(wavehax_model_load_memory(nullptr, 3, nullptr, nullptr, &model, &error), WAVEHAX_ERROR_ARGUMENT, "data is null");
-  expect(wavehax_model_load_memory("", 0, nullptr, nullptr, &model, &error), WAVEHAX_ERROR_MODEL, "truncated");
-  expect(wavehax_model_load_memory(file.data(), file.size(), "sse9", nullptr, &model, &error), WAVEHAX_ERROR_ARGUMENT,
+  expect(wavehax_model_load(too_long.c_str(), nullptr, &model, &error), WAVEHAX_ERROR_MODEL, "cannot be read: ");
+  expect(wavehax_model_load(".", nullptr, &model, &error), WAVEHAX_ERROR_MODEL, "not a file");
+  expect(wavehax_model_load_memory(nullptr, 3, nullptr, &model, &error), WAVEHAX_ERROR_ARGUMENT, "data is null");
+  expect(wavehax_model_load_memory("", 0, nullptr, &model, &error), WAVEHAX_ERROR_MODEL, "truncated");
+  expect(wavehax_model_load_memory(file.data(), file.size(), &isa, &model, &error), WAVEHAX_ERROR_ARGUMENT,
          "isa='sse9'");
-  expect(wavehax_model_load_memory(file.data(), file.size(), nullptr, "int1", &model, &error), WAVEHAX_ERROR_ARGUMENT,
+  expect(wavehax_model_load_memory(file.data(), file.size(), &precision, &model, &error), WAVEHAX_ERROR_ARGUMENT,
          "precision='int1'");
-  expect(wavehax_model_load_memory(file.data(), file.size() - 4, nullptr, nullptr, &model, nullptr), WAVEHAX_ERROR_MODEL, "");
+  expect(wavehax_model_load_memory(file.data(), file.size() - 4, nullptr, &model, nullptr), WAVEHAX_ERROR_MODEL, "");
+}
+
+// Structs of callers that were compiled with an earlier or a later header.
+struct LaterLoadOptions {
+  wavehax_load_options known;
+  void* added;
+};
+struct LaterVocodeOptions {
+  wavehax_vocode_options known;
+  double added;
+};
+struct LaterInfo {
+  wavehax_info known;
+  const char* added;
+};
+
+void test_sizes_of_structs() {
+  const std::string file = wavehax::model_file(small_config(), nullptr, 1);
+  wavehax_model* model = nullptr;
+  const auto load = [&](const LaterLoadOptions& options) {
+    wavehax_model_free(model);
+    return wavehax_model_load_memory(file.data(), file.size(), &options.known, &model, &error);
+  };
+  expect(load({{sizeof(LaterLoadOptions), nullptr, nullptr}, &error}), WAVEHAX_ERROR_ARGUMENT, "options has a member at byte 2");
+  expect(load({{0, nullptr, nullptr}, nullptr}), WAVEHAX_ERROR_ARGUMENT, "options.size is 0");
+  expect(load({{sizeof(wavehax_load_options) - 1, nullptr, nullptr}, nullptr}), WAVEHAX_ERROR_ARGUMENT, "options.size is");
+  check(model == nullptr, "no model of options that are refused");
+  check(load({{sizeof(LaterLoadOptions), "portable", "bf16"}, nullptr}) == WAVEHAX_OK, "unknown members may be zero");
+
+  LaterInfo info;
+  std::memset(&info, 0xff, sizeof info);
+  info.known.size = sizeof info;
+  check(wavehax_model_info(model, &info.known, &error) == WAVEHAX_OK, error.message);
+  check(info.known.size == sizeof info && info.added == nullptr, "unknown members of info become zero");
+  check(std::string(info.known.isa) == "portable" && std::string(info.known.precision) == "bf16", "options are heeded");
+  info.known.size = sizeof(wavehax_info);
+  info.added = "left alone";
+  check(wavehax_model_info(model, &info.known, &error) == WAVEHAX_OK && info.added != nullptr, "nothing behind info is written");
+  info.known.size = sizeof(wavehax_info) - 1;
+  expect(wavehax_model_info(model, &info.known, &error), WAVEHAX_ERROR_ARGUMENT, "info.size is");
+
+  Utterance u(5);
+  std::vector<float> other(u.wave.size());
+  const auto vocode = [&](const wavehax_vocode_options* options, float* wave) {
+    return wavehax_vocode(model, u.mel.data(), u.f0.data(), kFrames, options, wave, &error);
+  };
+  LaterVocodeOptions later = {{sizeof later, 0, 0}, 0.0};
+  check(vocode(nullptr, u.wave.data()) == WAVEHAX_OK && vocode(&later.known, other.data()) == WAVEHAX_OK, error.message);
+  check(u.wave == other, "zeros are the defaults");
+  later.known.seed = 1;
+  check(vocode(&later.known, other.data()) == WAVEHAX_OK && u.wave != other, "the seed is heeded");
+  later.added = 1.0;
+  expect(vocode(&later.known, other.data()), WAVEHAX_ERROR_ARGUMENT, "options has a member at byte ");
+  later.known.size = 8;
+  expect(vocode(&later.known, other.data()), WAVEHAX_ERROR_ARGUMENT, "options.size is 8");
+  wavehax_model_free(model);
 }
 
 void test_mistakes_of_vocoding() {
   wavehax_model* model = load(small_config(), false);
   Utterance u(5);
-  const auto vocode = [&](const float* mel, const float* f0, std::int64_t frames, int threads, float* wave) {
-    return wavehax_vocode(model, mel, f0, frames, 0, threads, wave, &error);
+  const auto vocode = [&](const float* mel, const float* f0, std::int64_t frames, std::int64_t threads, float* wave) {
+    const wavehax_vocode_options options = {sizeof options, 0, threads};
+    return wavehax_vocode(model, mel, f0, frames, &options, wave, &error);
   };
   const float *mel = u.mel.data(), *f0 = u.f0.data();
   float* wave = u.wave.data();
-  expect(wavehax_vocode(nullptr, mel, f0, 1, 0, 1, wave, &error), WAVEHAX_ERROR_ARGUMENT, "model is null");
+  expect(wavehax_vocode(nullptr, mel, f0, 1, nullptr, wave, &error), WAVEHAX_ERROR_ARGUMENT, "model is null");
   expect(vocode(nullptr, f0, 1, 1, wave), WAVEHAX_ERROR_ARGUMENT, "mel is null");
   expect(vocode(mel, f0, 0, 1, wave), WAVEHAX_ERROR_ARGUMENT, "frames is 0");
   expect(vocode(mel, f0, -1, 1, wave), WAVEHAX_ERROR_ARGUMENT, "frames is -1");
   expect(vocode(mel, f0, INT64_MAX, 1, wave), WAVEHAX_ERROR_ARGUMENT, "2**40");
-  expect(vocode(mel, f0, 1, 0, wave), WAVEHAX_ERROR_ARGUMENT, "threads is 0");
+  expect(vocode(mel, f0, 1, -1, wave), WAVEHAX_ERROR_ARGUMENT, "threads is -1");
   expect(vocode(mel, f0, 1, 1, nullptr), WAVEHAX_ERROR_ARGUMENT, "wave is null");
   expect(vocode(mel, nullptr, 1, 1, wave), WAVEHAX_ERROR_ARGUMENT, "does not predict it");
   expect(wavehax_predict_f0(model, mel, 1, wave, &error), WAVEHAX_ERROR_ARGUMENT, "does not predict F0");
@@ -164,6 +222,7 @@ int main() {
   test_allocations(false);
   test_allocations(true);
   test_mistakes_of_loading();
+  test_sizes_of_structs();
   test_mistakes_of_vocoding();
   test_mistakes_of_streaming();
   return report();

@@ -7,10 +7,10 @@
 #include <map>
 #include <memory>
 #include <random>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "../../csrc/capi/model_config.h"
 #include "../../csrc/kernels/cpu.h"
 #include "../../csrc/model/engine.h"
 #include "../../csrc/voice/f0.h"
@@ -56,36 +56,25 @@ Config random_config() {
   return c;
 }
 
-// Weights of whatever shapes the engine asks for, found by letting it complain: "tensor 'x' is missing" names the next one,
-// "has shape [], expected [...]" its shape.
-std::shared_ptr<const Engine> random_engine(const Config& config, const wavehax::Kernels& kernels, wavehax::Precision precision) {
-  std::map<std::string, std::vector<float>> values;
+// Tensors of the shapes given, with random values; `values` holds them.
+std::map<std::string, wavehax::Tensor> random_tensors(const wavehax::Shapes& shapes, float least, float most,
+                                                      std::vector<std::vector<float>>& values) {
   std::map<std::string, wavehax::Tensor> tensors;
-  std::uniform_real_distribution<float> uniform(0.05f, 0.3f);
-  for (;;) {
-    try {
-      return std::make_shared<const Engine>(config, wavehax::Weights(tensors), kernels, precision, kLogFloor);
-    } catch (const std::invalid_argument& error) {
-      const std::string text = error.what(), name = text.substr(8, text.find('\'', 8) - 8);
-      if (text.find("is missing") != std::string::npos) {
-        tensors[name] = {};
-        continue;
-      }
-      const std::size_t from = text.find("expected [");
-      if (from == std::string::npos) throw;
-      std::vector<long> shape;
-      std::size_t size = 1;
-      for (const char* at = text.c_str() + from + 10; *at != '\0' && *at != ']';) {
-        char* end = nullptr;
-        shape.push_back(std::strtol(at, &end, 10));
-        size *= static_cast<std::size_t>(shape.back());
-        at = *end == ',' ? end + 1 : end;
-      }
-      values[name].resize(size);
-      for (float& v : values[name]) v = uniform(rng);
-      tensors[name] = {shape, values[name].data()};
-    }
+  std::uniform_real_distribution<float> uniform(least, most);
+  for (const auto& [name, shape] : shapes) {
+    std::size_t size = 1;
+    for (const long n : shape) size *= static_cast<std::size_t>(n);
+    values.emplace_back(size);
+    for (float& v : values.back()) v = uniform(rng);
+    tensors[name] = {shape, values.back().data()};
   }
+  return tensors;
+}
+
+std::shared_ptr<const Engine> random_engine(const Config& config, const wavehax::Kernels& kernels, wavehax::Precision precision) {
+  std::vector<std::vector<float>> values;
+  const auto tensors = random_tensors(wavehax::parameter_shapes(config), 0.05f, 0.3f, values);
+  return std::make_shared<const Engine>(config, wavehax::Weights(tensors), kernels, precision, kLogFloor);
 }
 
 bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
@@ -130,27 +119,10 @@ void test_model(const Config& config, const wavehax::Kernels& kernels, wavehax::
   }
 }
 
-std::shared_ptr<wavehax::F0Predictor> random_predictor(const wavehax::F0Config& c, const wavehax::Kernels& kernels) {
-  std::map<std::string, std::vector<float>> values;
-  std::map<std::string, wavehax::Tensor> tensors;
-  std::uniform_real_distribution<float> uniform(0.1f, 0.9f);
-  const auto add = [&](const std::string& name, const std::vector<long>& shape) {
-    std::size_t size = 1;
-    for (long n : shape) size *= static_cast<std::size_t>(n);
-    values[name].resize(size);
-    for (float& v : values[name]) v = uniform(rng);
-    tensors[name] = {shape, values[name].data()};
-  };
-  add("mel_mean", {c.n_mels});
-  add("mel_scale", {c.n_mels});
-  for (int i = -1; i < c.num_blocks; ++i) {
-    const std::string name = i < 0 ? "input_proj" : "blocks." + std::to_string(i);
-    add(name + ".weight", {c.channels, i < 0 ? c.n_mels : c.channels, c.kernel_size});
-    add(name + ".bias", {c.channels});
-  }
-  add("output_proj.weight", {c.num_bins + 1, c.channels, 1});
-  add("output_proj.bias", {c.num_bins + 1});
-  return std::make_shared<wavehax::F0Predictor>(c, wavehax::Weights(tensors), kernels, kLogFloor);
+std::shared_ptr<wavehax::F0Predictor> random_predictor(const wavehax::F0Config& config, const wavehax::Kernels& kernels) {
+  std::vector<std::vector<float>> values;
+  const auto tensors = random_tensors(wavehax::f0_parameter_shapes(config), 0.1f, 0.9f, values);
+  return std::make_shared<wavehax::F0Predictor>(config, wavehax::Weights(tensors), kernels, kLogFloor);
 }
 
 void test_f0(const wavehax::Kernels& kernels) {

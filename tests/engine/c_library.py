@@ -11,8 +11,17 @@ import numpy as np
 OK, ERROR_ARGUMENT, ERROR_MODEL, ERROR_STATE = range(4)
 
 
+class _LoadOptions(ctypes.Structure):
+    _fields_ = (("size", c_size_t), ("isa", c_char_p), ("precision", c_char_p))
+
+
+class _VocodeOptions(ctypes.Structure):
+    _fields_ = (("size", c_size_t), ("seed", c_uint64), ("threads", c_int64))
+
+
 class Info(ctypes.Structure):
     _fields_ = (
+        ("size", c_size_t),
         *((name, c_int32) for name in ("sample_rate", "hop_length", "n_mels", "streamable", "delay", "predicts_f0")),
         ("isa", c_char_p),
         ("precision", c_char_p),
@@ -33,10 +42,10 @@ class CError(Exception):
 
 _FLOATS, _COUNT = POINTER(c_float), POINTER(c_int64)
 _ARGUMENTS = {
-    "model_load": (c_char_p, c_char_p, c_char_p, POINTER(c_void_p)),
-    "model_load_memory": (c_char_p, c_size_t, c_char_p, c_char_p, POINTER(c_void_p)),
+    "model_load": (c_char_p, POINTER(_LoadOptions), POINTER(c_void_p)),
+    "model_load_memory": (c_char_p, c_size_t, POINTER(_LoadOptions), POINTER(c_void_p)),
     "model_info": (c_void_p, POINTER(Info)),
-    "vocode": (c_void_p, _FLOATS, _FLOATS, c_int64, c_uint64, c_int32, _FLOATS),
+    "vocode": (c_void_p, _FLOATS, _FLOATS, c_int64, POINTER(_VocodeOptions), _FLOATS),
     "predict_f0": (c_void_p, _FLOATS, c_int64, _FLOATS),
     "stream_new": (c_void_p, c_uint64, POINTER(c_void_p)),
     "stream_push": (c_void_p, _FLOATS, _FLOATS, c_int64, _FLOATS, c_int64, _COUNT),
@@ -75,12 +84,12 @@ class CModel:
 
     def __init__(self, library: Library, file: Path | bytes, isa: str = "auto", precision: str = "fp32") -> None:
         self.library, self.handle = library, c_void_p()
-        names = isa.encode(), precision.encode()
+        options = byref(_LoadOptions(ctypes.sizeof(_LoadOptions), isa.encode(), precision.encode()))
         if isinstance(file, bytes):
-            library.call("model_load_memory", file, len(file), *names, byref(self.handle))
+            library.call("model_load_memory", file, len(file), options, byref(self.handle))
         else:
-            library.call("model_load", str(file).encode(), *names, byref(self.handle))
-        self.info = Info()
+            library.call("model_load", str(file).encode(), options, byref(self.handle))
+        self.info = Info(ctypes.sizeof(Info))
         library.call("model_info", self.handle, byref(self.info))
 
     def __del__(self) -> None:
@@ -91,7 +100,8 @@ class CModel:
 
     def vocode(self, mel: np.ndarray, f0: np.ndarray | None, seed: int = 0, threads: int = 1) -> np.ndarray:
         wave = np.empty(len(mel) * self.info.hop_length, np.float32)
-        self.library.call("vocode", self.handle, floats(mel), floats(f0), len(mel), seed, threads, floats(wave))
+        options = byref(_VocodeOptions(ctypes.sizeof(_VocodeOptions), seed, threads))
+        self.library.call("vocode", self.handle, floats(mel), floats(f0), len(mel), options, floats(wave))
         return wave
 
     def predict_f0(self, mel: np.ndarray) -> np.ndarray:

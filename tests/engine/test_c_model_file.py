@@ -230,7 +230,7 @@ def peak():
     return int(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1])
 library = ctypes.CDLL(sys.argv[1])
 before, model, message = peak(), ctypes.c_void_p(), ctypes.create_string_buffer(256)
-library.wavehax_model_load(sys.argv[2].encode(), None, None, ctypes.byref(model), message)
+library.wavehax_model_load(sys.argv[2].encode(), None, ctypes.byref(model), message)
 print(message.value.decode(), peak() - before)
 """
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wavehax.config import NOISE_STD, PRIOR_POWER, PRIOR_RMS, GeneratorConfig
+from wavehax.config import NOISE_STD, PRIOR_RMS, GeneratorConfig
 from wavehax.export.graph import Tensor
 from wavehax.export.lags import SAWTOOTH_OVERSAMPLING, SAWTOOTH_REACH
 from wavehax.export.timeline import Reach, Timeline
@@ -68,7 +68,7 @@ def _num_harmonics(f0: Tensor, voiced: Tensor, sample_rate: int) -> Tensor:
 
 
 def _pcph(frames: _Frames, cycles: Tensor) -> Tensor:
-    return (frames.relative * 2).op("Sqrt") * PRIOR_POWER * _sine_sum(cycles, frames.count)
+    return (frames.relative * 2).op("Sqrt") * PRIOR_RMS["pcph"] * _sine_sum(cycles, frames.count)
 
 
 def _pcph_linear_decay(frames: _Frames, cycles: Tensor) -> Tensor:
@@ -77,7 +77,7 @@ def _pcph_linear_decay(frames: _Frames, cycles: Tensor) -> Tensor:
     power = relative * relative * _sum_of_squares(count) - relative * count * (count + 1) + 1 / relative
     # power is 0 at f0 = sample_rate / 2 alone, where the one harmonic has amplitude 0.
     heard = frames.voiced.op("And", power > 0)
-    amplitude = heard.where((2 / power).op("Sqrt") * PRIOR_POWER, 0)
+    amplitude = heard.where((2 / power).op("Sqrt") * PRIOR_RMS["pcph_linear_decay"], 0)
     return amplitude * (_sine_sum(cycles, count) - relative * _weighted_sine_sum(cycles, count))
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from wavehax.config import NOISE_STD, PRIOR_POWER
+from wavehax.config import NOISE_STD, PRIOR_RMS
 
 _OVERSAMPLING = 8  # of the sawtooth
 _LOWPASS_WIDTH = 15  # zero crossings of the sinc on each side
@@ -100,7 +100,7 @@ def _sum_of_squares(count: Tensor) -> Tensor:
 def _pcph(f0: Tensor, shift: Tensor, hop_length: int, sample_rate: int) -> Tensor:
     relative = f0 / (sample_rate / 2)
     count = _num_harmonics(f0, sample_rate)
-    amplitude = PRIOR_POWER * torch.sqrt(2 * relative)  # 0 where unvoiced
+    amplitude = PRIOR_RMS["pcph"] * torch.sqrt(2 * relative)  # 0 where unvoiced
     amplitude, count = (x.repeat_interleave(hop_length, dim=-1) for x in (amplitude, count))
     cycles = phase_in_cycles(f0, shift, hop_length, sample_rate)
     return (amplitude * sine_sum(cycles, count)).float()
@@ -112,7 +112,7 @@ def _pcph_linear_decay(f0: Tensor, shift: Tensor, hop_length: int, sample_rate: 
     count = _num_harmonics(f0, sample_rate)
     power = relative**2 * _sum_of_squares(count) - relative * count * (count + 1) + 1 / relative
     # power is 0 at f0 = sample_rate / 2 alone, where the one harmonic has amplitude 0.
-    amplitude = torch.where((f0 > 0) & (power > 0), PRIOR_POWER * torch.sqrt(2 / power), 0.0)
+    amplitude = torch.where((f0 > 0) & (power > 0), PRIOR_RMS["pcph_linear_decay"] * torch.sqrt(2 / power), 0.0)
     amplitude, count, relative = (x.repeat_interleave(hop_length, dim=-1) for x in (amplitude, count, relative))
     cycles = phase_in_cycles(f0, shift, hop_length, sample_rate)
     return (amplitude * (sine_sum(cycles, count) - relative * weighted_sine_sum(cycles, count))).float()
