@@ -11,6 +11,7 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,8 @@ class Page:
     def __init__(self, address: str) -> None:
         self.errors: list[str] = []
         self.requests: list[str] = []
-        self._socket = connect(address, max_size=None)
+        self._open = ExitStack()
+        self._socket = self._open.enter_context(connect(address, max_size=None))
         self._numbers = itertools.count(1)
         for domain in ("Runtime", "Page", "Log", "Network"):
             self.call(f"{domain}.enable")
@@ -91,7 +93,7 @@ class Page:
     def close(self) -> None:
         """End it."""
         self.call("Page.close")
-        self._socket.close()
+        self._open.close()
 
     def open(self, url: str) -> None:
         """Go there, and wait until all is loaded."""

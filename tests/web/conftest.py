@@ -68,7 +68,7 @@ def browser(wasm: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ch
 @pytest.fixture
 def package(browser: Chromium, address: str) -> Iterator[Page]:
     """A page of the site with nothing in it, where `import("/web/wavehax.js")` works."""
-    page = browser.new_page(f"{address}web/package.json")
+    page = browser.new_page(f"{address}tests/web/blank.html")
     yield page
     page.close()
 

@@ -145,8 +145,8 @@ async function measure(of) {
   element("delay").textContent = ms(of.voice.delay / context.sampleRate);
   element("device-delay").textContent = ms(context.baseLatency + (context.outputLatency || 0));
   if (seconds > 0.5) {
-    const factor = busySeconds / seconds;
-    element("factor").textContent = `${factor.toFixed(3)} (${factor > 0 ? Math.round(1 / factor) : "∞"}× real time)`;
+    const times = busySeconds > 0 ? Math.round(seconds / busySeconds) : "∞";
+    element("factor").textContent = `${(busySeconds / seconds).toFixed(3)} (${times}×)`;
   }
   element("underruns").textContent = String(underruns);
   setTimeout(() => measure(of), 250);

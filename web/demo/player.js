@@ -1,6 +1,6 @@
 // Sound through a model to the loudspeaker: source, original delayed as much as the model delays, and what is heard of both.
 
-const FFT = 2048;
+const REMEMBERED = 32768; // samples that a picture may be late
 
 /** One playing of one source; made anew for every start. */
 export class Player {
@@ -14,8 +14,8 @@ export class Player {
     this.original = new DelayNode(context, { delayTime: voice.delay / context.sampleRate, maxDelayTime: 4 });
     this.heardOriginal = new GainNode(context, { gain: 0 });
     this.heardMade = new GainNode(context, { gain: 1 });
-    this.originalAnalyser = new AnalyserNode(context, { fftSize: FFT, smoothingTimeConstant: 0, channelCount: 1 });
-    this.madeAnalyser = new AnalyserNode(context, { fftSize: FFT, smoothingTimeConstant: 0 });
+    this.originalAnalyser = new AnalyserNode(context, { fftSize: REMEMBERED, channelCount: 1 });
+    this.madeAnalyser = new AnalyserNode(context, { fftSize: REMEMBERED });
     voice.node.connect(this.madeAnalyser).connect(this.heardMade).connect(context.destination);
     this.original.connect(this.originalAnalyser).connect(this.heardOriginal).connect(context.destination);
   }

@@ -1,12 +1,24 @@
-// A picture of what an AnalyserNode hears, a column for every hundredth of a second or so, that moves to the left.
+// A picture of what an AnalyserNode hears, that moves to the left. Its columns are of the sound itself, so that a page that
+// draws rarely draws the same.
+import { Transform } from "./transform.js";
 
+const SIZE = 1024; // samples of a window
 const LOWEST = 100; // Hz
-const QUIETEST = -100; // dB
-const LOUDEST = -30;
+const QUIETEST = -95; // dB, of a sine: black
+const LOUDEST = -25;
 const COLUMNS_PER_SECOND = 150;
 
 // Black to yellow through violet and red, evenly lighter.
-const COLOURS = [[0, 0, 4], [40, 11, 84], [101, 21, 110], [159, 42, 99], [212, 72, 66], [245, 125, 21], [250, 193, 39], [252, 255, 164]];
+const COLOURS = [
+  [0, 0, 4],
+  [40, 11, 84],
+  [101, 21, 110],
+  [159, 42, 99],
+  [212, 72, 66],
+  [245, 125, 21],
+  [250, 193, 39],
+  [252, 255, 164],
+];
 
 function colourTable() {
   const table = new Uint32Array(256);
@@ -20,6 +32,7 @@ function colourTable() {
 }
 
 const TABLE = colourTable();
+const WINDOW = Float64Array.from({ length: SIZE }, (_, n) => (0.5 - 0.5 * Math.cos((2 * Math.PI * n) / SIZE)) * (4 / SIZE));
 
 export class Spectrogram {
   constructor(canvas) {
@@ -27,45 +40,48 @@ export class Spectrogram {
     this.pen = canvas.getContext("2d");
     this.column = this.pen.createImageData(1, canvas.height);
     this.pixels = new Uint32Array(this.column.data.buffer);
-    this.clear();
+    this.transform = new Transform(SIZE);
+    this.levels = new Float64Array(SIZE / 2 + 1);
+    this.pen.fillRect(0, 0, canvas.width, canvas.height);
   }
 
-  clear() {
-    this.pen.fillStyle = "#000004";
-    this.pen.fillRect(0, 0, this.canvas.width, this.canvas.height);
-  }
-
-  /** Hears `analyser` from now on, up to `highest` Hz. */
+  /** Hears `analyser`, whose fftSize is what it remembers, from now on; the top is at `highest` Hz. */
   attach(analyser, highest) {
     const { sampleRate, currentTime } = analyser.context;
     this.analyser = analyser;
-    this.levels = new Float32Array(analyser.frequencyBinCount);
-    this.drawn = currentTime;
+    this.sound = new Float32Array(analyser.fftSize);
+    this.step = sampleRate / COLUMNS_PER_SECOND;
+    this.drawn = Math.floor(currentTime * COLUMNS_PER_SECOND); // columns
     const octaves = Math.log2(highest / LOWEST);
     this.bins = Array.from(this.pixels, (_, row) => {
       const hz = LOWEST * 2 ** (octaves * (1 - (row + 0.5) / this.pixels.length));
-      return (hz * analyser.fftSize) / sampleRate;
+      return (hz * SIZE) / sampleRate;
     });
   }
 
-  /** Draws the time since the last call. */
+  /** Draws the time since the last call, as far back as the analyser remembers. */
   draw() {
-    const now = this.analyser.context.currentTime;
-    const columns = Math.min(Math.floor((now - this.drawn) * COLUMNS_PER_SECOND), this.canvas.width);
+    const now = Math.floor(this.analyser.context.currentTime * COLUMNS_PER_SECOND);
+    const remembered = Math.floor((this.sound.length - SIZE) / this.step);
+    const columns = Math.min(now - this.drawn, remembered, this.canvas.width);
+    this.drawn = now;
     if (columns < 1) return;
-    this.drawn += columns / COLUMNS_PER_SECOND;
-    this.analyser.getFloatFrequencyData(this.levels);
-    for (let row = 0; row < this.pixels.length; ++row) this.pixels[row] = this.colour(this.bins[row]);
-    const { width } = this.canvas;
+    this.analyser.getFloatTimeDomainData(this.sound);
     this.pen.drawImage(this.canvas, -columns, 0);
-    for (let i = 1; i <= columns; ++i) this.pen.putImageData(this.column, width - i, 0);
+    for (let back = columns; back-- > 0; ) this.drawColumn(this.sound.length - SIZE - Math.round(back * this.step), back);
+  }
+
+  drawColumn(first, back) {
+    this.transform.power(this.sound, first, WINDOW, this.levels);
+    for (let row = 0; row < this.pixels.length; ++row) this.pixels[row] = this.colour(this.bins[row]);
+    this.pen.putImageData(this.column, this.canvas.width - 1 - back, 0);
   }
 
   colour(bin) {
     const low = Math.floor(bin);
     const high = Math.min(low + 1, this.levels.length - 1);
-    const level = this.levels[low] + (bin - low) * (this.levels[high] - this.levels[low]);
-    const shade = Math.round((255 * (level - QUIETEST)) / (LOUDEST - QUIETEST));
-    return TABLE[Number.isFinite(shade) ? Math.min(255, Math.max(0, shade)) : 0];
+    const power = this.levels[low] + (bin - low) * (this.levels[high] - this.levels[low]);
+    const shade = Math.round((255 * (10 * Math.log10(power + 1e-30) - QUIETEST)) / (LOUDEST - QUIETEST));
+    return TABLE[Math.min(255, Math.max(0, shade))];
   }
 }
