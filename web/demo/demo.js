@@ -134,7 +134,8 @@ function restart() {
 
 function draw(of) {
   if (player !== of) return;
-  for (const picture of pictures) picture.draw();
+  const now = context.currentTime;
+  for (const picture of pictures) picture.draw(now);
   requestAnimationFrame(() => draw(of));
 }
 

@@ -59,9 +59,9 @@ export class Spectrogram {
     });
   }
 
-  /** Draws the time since the last call, as far back as the analyser remembers. */
-  draw() {
-    const now = Math.floor(this.analyser.context.currentTime * COLUMNS_PER_SECOND);
+  /** Draws until a time of the context, in seconds, from that of the last call on or as far back as is remembered. */
+  draw(until) {
+    const now = Math.floor(until * COLUMNS_PER_SECOND);
     const remembered = Math.floor((this.sound.length - SIZE) / this.step);
     const columns = Math.min(now - this.drawn, remembered, this.canvas.width);
     this.drawn = now;
