@@ -1,5 +1,5 @@
 // The real-time path, from the page's side: an AudioWorkletNode that takes sound and gives it back by the model.
-import { checkedPitch, checkedSeed } from "./checks.js";
+import { checkedSeed } from "./checks.js";
 
 const withWorklet = new WeakMap(); // AudioContext: promise that the processor is registered there
 
@@ -7,11 +7,8 @@ export async function startLive(vocoder, context, { seed = 0, ...pitch } = {}) {
   if (context.sampleRate !== vocoder.sampleRate) {
     throw new RangeError(`context.sampleRate is ${context.sampleRate}: expected ${vocoder.sampleRate}, the model's`);
   }
-  const first = checkedPitch(pitch);
-  if (!withWorklet.has(context)) {
-    withWorklet.set(context, context.audioWorklet.addModule(new URL("./worklet.js", import.meta.url)));
-  }
-  await withWorklet.get(context);
+  const first = vocoder.checkedPitch(pitch);
+  await registered(context);
   const node = new AudioWorkletNode(context, "wavehax", {
     numberOfInputs: 1,
     numberOfOutputs: 1,
@@ -26,16 +23,30 @@ export async function startLive(vocoder, context, { seed = 0, ...pitch } = {}) {
       offline: context instanceof OfflineAudioContext,
     },
   });
-  const voice = new LiveVoice(node);
+  const voice = new LiveVoice(node, vocoder);
   await voice.ready;
   return voice;
 }
 
+async function registered(context) {
+  if (!withWorklet.has(context)) {
+    withWorklet.set(context, context.audioWorklet.addModule(new URL("./worklet.js", import.meta.url)));
+  }
+  try {
+    await withWorklet.get(context);
+  } catch (error) {
+    withWorklet.delete(context); // the next try may succeed
+    throw error;
+  }
+}
+
 export class LiveVoice {
   #answers = [];
+  #vocoder;
 
-  constructor(node) {
+  constructor(node, vocoder) {
     this.node = node;
+    this.#vocoder = vocoder;
     this.ready = new Promise((resolve, reject) => {
       node.port.onmessage = ({ data }) => {
         if (data.error) reject(new RangeError(data.error));
@@ -48,7 +59,7 @@ export class LiveVoice {
 
   /** From the next frame on. */
   set(pitch) {
-    this.node.port.postMessage({ set: checkedPitch(pitch) });
+    this.node.port.postMessage({ set: this.#vocoder.checkedPitch(pitch) });
   }
 
   stats() {

@@ -51,10 +51,18 @@ export class Vocoder {
     });
   }
 
-  /** Refuses, unless the model predicts F0 and that times `f0Scale` is in range. */
-  checkPredicted(f0Scale) {
+  /** Refuses, unless the model predicts F0 and that, changed like this, is in range. */
+  checkPredicted(f0Scale, monotone = 0) {
     if (!this.predictsF0) throw new RangeError("f0 is missing, and this model does not predict it from the mel: give it");
-    this.engine.checked(this.engine.exports.check_predicted(this.address, 0, f0Scale));
+    this.engine.checked(this.engine.exports.check_predicted(this.address, monotone, f0Scale));
+  }
+
+  /** What becomes of a recording's F0, for `resynth` and `live`. */
+  checkedPitch(pitch) {
+    if (!this.streamable) throw new RangeError("model cannot stream: its norm 'utterance' needs the whole utterance");
+    const checked = checkedPitch(pitch);
+    this.checkPredicted(checked.f0Scale, checked.monotone);
+    return checked;
   }
 
   predictF0(mel) {
@@ -90,7 +98,7 @@ export class Vocoder {
     audio = checkedAudio(audio);
     if (audio.length === 0) throw new RangeError("audio is empty: expected at least one sample");
     const [low, high] = checkedSeed(seed);
-    const { f0Scale, monotone, whisper } = checkedPitch(pitch);
+    const { f0Scale, monotone, whisper } = this.checkedPitch(pitch);
     const calls = engine.exports;
     const voice = engine.made(calls.revoice_new(this.address, low, high));
     try {

@@ -96,6 +96,15 @@ const tasks = {
     refusedStreams(vocoder, mel, f0, broken, refused);
   },
 
+  whole(vocoder) {
+    write("wave", vocoder.vocode(read("mel"), read("f0")));
+    const refused = (message, work) => assert.throws(work, (error) => error instanceof RangeError && message.test(error.message));
+    refused(/^model cannot stream: its norm 'utterance'/, () => vocoder.stream());
+    refused(/^model cannot stream: its norm 'utterance'/, () => vocoder.resynth([0, 0]));
+    refused(/^f0 is missing, and this model does not predict it/, () => vocoder.vocode(read("mel")));
+    refused(/^this model does not predict F0/, () => vocoder.predictF0(read("mel")));
+  },
+
   async models() {
     const bytes = new Uint8Array(readFileSync(modelPath));
     const refused = (message, source) => assert.rejects(load(source, { wasm }), (error) => message.test(error.message));
