@@ -6,7 +6,8 @@ from glob import glob
 from pybind11.setup_helpers import ParallelCompile, Pybind11Extension, build_ext
 from setuptools import setup
 
-# GCC and Clang. No -march and no fast-math: kernels are chosen at run time, and their arithmetic is what is written.
+# GCC and Clang. No -march and no fast-math: kernels are chosen at run time, and their arithmetic is
+# what is written.
 FLAGS = ["-O3", "-pthread", "-ffp-contract=off", "-fvisibility=hidden"]
 LINK_FLAGS = ["-pthread"]
 if sys.platform == "win32":  # the same for clang-cl
@@ -14,7 +15,8 @@ if sys.platform == "win32":  # the same for clang-cl
 
 ENGINE = [f"csrc/{folder}/*.cpp" for folder in ("kernels", "signal", "model", "voice")]
 
-ParallelCompile("WAVEHAX_BUILD_JOBS").install()  # as many compilers as cores, unless the environment says how many
+# as many compilers as cores, unless the environment says how many
+ParallelCompile("WAVEHAX_BUILD_JOBS").install()
 
 
 class BuildExtensions(build_ext):
@@ -42,7 +44,7 @@ def extension(name: str, *patterns: str) -> Pybind11Extension:
 setup(
     ext_modules=[
         extension("wavehax._engine", "csrc/bindings.cpp", *ENGINE),
-        extension("wavehax._training", "csrc/kernels/isa.cpp", "csrc/training/*.cpp"),
+        extension("wavehax.nn._training", "csrc/kernels/isa.cpp", "csrc/training/*.cpp"),
     ],
     cmdclass={"build_ext": BuildExtensions},
 )

@@ -6,10 +6,11 @@
     done
     python docs/make_samples.py data/before
 
-For every shipped MODEL a RECORDING.flac becomes RECORDING-MODEL.flac; RECORDING-MODEL-before.flac, by the model of that
-name in the folder given; and RECORDING-MODEL-octave.flac, with F0 doubled. All are what `wavehax resynth` makes, with
-seed 0 in fp32. Each sound has a picture of the same name. Files of an earlier call are replaced. On one machine the
-same models give the same bytes. Needs the extra [f0].
+For every shipped MODEL a RECORDING.flac becomes RECORDING-MODEL.flac; RECORDING-MODEL-before.flac,
+by the model of that name in the folder given; and RECORDING-MODEL-octave.flac, with F0 doubled. All
+are what `wavehax resynth` makes, with seed 0 in fp32. Each sound has a picture of the same name.
+Files of an earlier call are replaced. On one machine the same models give the same bytes. Needs the
+extra [f0].
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ from pathlib import Path
 import numpy as np
 
 import wavehax
-from wavehax.audio import read_audio, resample, write_audio
-from wavehax.batch import exit_code
+from wavehax.errors import exit_code
 from wavehax.evaluate.pictures import png, spectrogram
 from wavehax.features import f0_from_audio, log_mel
-from wavehax.files import replacing
-from wavehax.locate import shipped_models
+from wavehax.files.outputs import replacing
+from wavehax.files.sound import read_audio, resample, write_audio
+from wavehax.models.locate import shipped_models
 
 SAMPLES = Path(__file__).parent / "samples"
 RECORDINGS = ("flemishguy", "kathleen", "nathalie")
@@ -61,8 +62,11 @@ def make_samples(folder: Path, before: Path) -> None:
             _write_picture(output, _levels(sound, sample_rate), shown.max())
 
 
-def _sounds(path: Path, earlier: dict[str, wavehax.Vocoder]) -> Iterator[tuple[str, np.ndarray, int]]:
-    """Name, wave and sample rate of each sound that is made from one recording, as long as the recording."""
+def _sounds(
+    path: Path, earlier: dict[str, wavehax.Vocoder]
+) -> Iterator[tuple[str, np.ndarray, int]]:
+    """Name, wave and sample rate of each sound that is made from one recording, as long as the
+    recording."""
     for name, before in earlier.items():
         voc = wavehax.load(name)
         wave, rate = read_audio(path, voc.sample_rate)
@@ -76,7 +80,11 @@ def _levels(wave: np.ndarray, rate: int) -> np.ndarray:
     """A spectrogram in dB [height, width]; the width depends on the length in seconds alone."""
     level = spectrogram(resample(wave, rate, _PICTURE_RATE), _PICTURE_RATE)
     width = level.shape[1] // _COLUMNS_PER_PIXEL
-    return level[:, : width * _COLUMNS_PER_PIXEL].reshape(len(level), width, _COLUMNS_PER_PIXEL).max(axis=2)
+    return (
+        level[:, : width * _COLUMNS_PER_PIXEL]
+        .reshape(len(level), width, _COLUMNS_PER_PIXEL)
+        .max(axis=2)
+    )
 
 
 def _write_picture(sound: Path, level: np.ndarray, top_db: float) -> None:
@@ -89,7 +97,9 @@ def main() -> int:
     """Read the arguments and write; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument(
-        "before", type=Path, help="folder with MODEL.safetensors of each shipped model as it was before"
+        "before",
+        type=Path,
+        help="folder with MODEL.safetensors of each shipped model as it was before",
     )
     arguments = parser.parse_args()
     return exit_code(lambda: make_samples(SAMPLES, arguments.before))

@@ -1,12 +1,14 @@
-"""Mels in, sound out, over a WebSocket: one voice for each connection, samples as soon as their frames have come.
+"""Mels in, sound out, over a WebSocket: one voice for each connection, samples as soon as their
+frames have come.
 
     pip install websockets
     python examples/websocket_server.py --port 8765
 
-A client sends binary messages of frames: little-endian float32, the bands of a frame, then its F0 in Hz, as
-`wavehax vocode - -o -` reads them (with --f0 mel the bands alone: F0 is predicted). Each is answered by one of samples,
-little-endian signed 16 bits, mono, perhaps empty. An empty message ends the utterance: the answer is what was still
-owed, and the next message begins another. What is no mel closes the connection, with code 1007 and the reason.
+A client sends binary messages of frames: little-endian float32, the bands of a frame, then its F0
+in Hz, as `wavehax vocode - -o -` reads them (with --f0 mel the bands alone: F0 is predicted). Each
+is answered by one of samples, little-endian signed 16 bits, mono, perhaps empty. An empty message
+ends the utterance: the answer is what was still owed, and the next message begins another. What is
+no mel closes the connection, with code 1007 and the reason.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ import numpy as np
 
 import wavehax
 from wavehax.errors import one_line, optional_module
-from wavehax.files import pcm16
+from wavehax.files.sound import pcm16
 
 INVALID_DATA = 1007  # RFC 6455, section 7.4.1
 _LONGEST_REASON = 123  # bytes, section 5.5
@@ -31,7 +33,9 @@ async def converse(socket: Any, voc: wavehax.Vocoder, f0_given: bool) -> None:
     stream = voc.stream()
     try:
         async for message in socket:
-            samples = await asyncio.to_thread(answer, stream, message, voc.features.n_mels, f0_given)
+            samples = await asyncio.to_thread(
+                answer, stream, message, voc.features.n_mels, f0_given
+            )
             await socket.send(pcm16(samples))
     except ValueError as error:
         reason = str(error).encode()[:_LONGEST_REASON].decode(errors="ignore")
@@ -70,8 +74,12 @@ async def serve(arguments: argparse.Namespace) -> None:
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Serve a vocoder over WebSockets.")
     parser.add_argument("--model", help="what wavehax.load takes; it must stream")
-    parser.add_argument("--f0", choices=["frames", "mel"], default="frames", help="where F0 comes from")
-    parser.add_argument("--host", default="localhost", help="address to listen at (default localhost)")
+    parser.add_argument(
+        "--f0", choices=["frames", "mel"], default="frames", help="where F0 comes from"
+    )
+    parser.add_argument(
+        "--host", default="localhost", help="address to listen at (default localhost)"
+    )
     parser.add_argument("--port", type=int, default=8765, help="default 8765")
     try:
         asyncio.run(serve(parser.parse_args(argv)))

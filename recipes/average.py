@@ -16,11 +16,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from wavehax.arguments import count
-from wavehax.average import average
-from wavehax.batch import exit_code
-from wavehax.files import refuse_existing, replacing
-from wavehax.locate import model_path
+from wavehax.cli.types import count
+from wavehax.errors import exit_code
+from wavehax.files.outputs import refuse_existing, replacing
+from wavehax.models.locate import model_path
+from wavehax.train.average import average
 
 SPLIT = "dev"
 PESQ, NATURALNESS = "pesq_wb", "distillmos_difference"
@@ -44,7 +44,7 @@ def candidates(
     """FIRST and its averages with SECOND, scored; what cannot be averaged is refused before that.
 
     Raises:
-        ValueError, OSError: as `wavehax.average.average` and `scores`.
+        ValueError, OSError: as `wavehax.train.average.average` and `scores`.
     """
     paths = {0.0: model_path(first)}
     for weight in weights:
@@ -83,7 +83,9 @@ def scores(report: Path) -> tuple[float, float]:
     values = {name: means.get(name, {}).get("mean") for name in (PESQ, NATURALNESS)}
     if values[NATURALNESS] is None:
         hint = "it needs the extra [mos]: pip install 'wavehax[mos]'"
-        raise ValueError(f"wavehax evaluate gave no {NATURALNESS}, the score of naturalness; {hint}")
+        raise ValueError(
+            f"wavehax evaluate gave no {NATURALNESS}, the score of naturalness; {hint}"
+        )
     if values[PESQ] is None:
         raise ValueError(f"wavehax evaluate gave no {PESQ}: is there speech in {SPLIT}?")
     return values[PESQ], values[NATURALNESS]
@@ -118,14 +120,18 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("second", metavar="SECOND", help="model that was trained from it")
     help_text = "of SECOND, each more than 0 and at most 1 (default 0.2 0.4 0.6 0.8 1)"
     default = [0.2, 0.4, 0.6, 0.8, 1.0]
-    result.add_argument("--weights", type=share, nargs="+", default=default, metavar="W", help=help_text)
+    result.add_argument(
+        "--weights", type=share, nargs="+", default=default, metavar="W", help=help_text
+    )
     help_text = "MANIFEST.tsv of a corpus or of a prepared folder"
     result.add_argument("--data", type=Path, required=True, metavar="MANIFEST", help=help_text)
     help_text = "prepared folder on which batch norms of averages are measured"
     result.add_argument("--prepared", type=Path, metavar="FOLDER", help=help_text)
     help_text = "most PESQ-WB that may be lost against FIRST (default 0.03)"
     result.add_argument("--pesq-loss", type=loss, default=0.03, metavar="X", help=help_text)
-    result.add_argument("--jobs", type=count, default=1, help="recordings scored at once (default 1)")
+    result.add_argument(
+        "--jobs", type=count, default=1, help="recordings scored at once (default 1)"
+    )
     result.add_argument("-o", "--output", type=Path, required=True, help="model file, .safetensors")
     result.add_argument("--force", action="store_true", help="replace an output that exists")
     return result

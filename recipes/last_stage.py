@@ -1,4 +1,5 @@
-"""What others start from: the averaged weights of a run and its discriminators, without the rest of its state.
+"""What others start from: the averaged weights of a run and its discriminators, without the rest of
+its state.
 
 python recipes/last_stage.py runs/NAME OUT
 
@@ -11,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from wavehax.batch import exit_code
+from wavehax.errors import exit_code
 from wavehax.train.state import checkpoint_of, load_state, save_state
 
 KEPT = ("ema/", "discriminator/", "discriminator_optimizer/")
@@ -28,7 +29,9 @@ def release(run_dir: Path, out: Path) -> Path:
         raise FileExistsError(f"{out}: exists already")
     tensors, values = load_state(checkpoint_of(run_dir))
     if not any(name.startswith("discriminator/") for name in tensors):
-        raise ValueError(f"{run_dir}: had no adversary, so that there are no discriminators to release")
+        raise ValueError(
+            f"{run_dir}: had no adversary, so that there are no discriminators to release"
+        )
     kept = {name: value for name, value in tensors.items() if name.startswith(KEPT)}
     config = values["config"]
     config |= {"run_dir": "", "init_from": ""}  # places on the machine of the run

@@ -1,4 +1,5 @@
-"""What is tested: the installed package, its instruction set, and small models made from the committed fixtures."""
+"""What is tested: the installed package, its instruction set, and small models made from the
+committed fixtures."""
 
 from __future__ import annotations
 
@@ -15,6 +16,7 @@ from wavehax.checkpoint import Model, save_model
 from wavehax.cli import main
 
 ROOT = Path(__file__).parents[1]
+SLOW_LEFT_OUT = pytest.StashKey[int]()
 os.environ["PYTHONSAFEPATH"] = (
     "1"  # for processes that tests start: the folder `wavehax` here must not hide the package
 )
@@ -23,13 +25,47 @@ os.environ["PYTHONSAFEPATH"] = (
 def pytest_report_header() -> list[str]:
     isas = wavehax.available_isas()
     chosen = os.environ.get("WAVEHAX_ISA") or isas[0]
-    return [f"wavehax: {wavehax.__version__} in {Path(wavehax.__file__).parent}", f"isa: {chosen} of {', '.join(isas)}"]
+    return [
+        f"wavehax: {wavehax.__version__} in {Path(wavehax.__file__).parent}",
+        f"isa: {chosen} of {', '.join(isas)}",
+    ]
 
 
 def pytest_configure(config: pytest.Config) -> None:
     if os.environ.get("CI") and Path(wavehax.__file__).is_relative_to(ROOT / "wavehax"):
         pytest.exit(
-            "CI tests the installed package, and this is the source tree: install it; run pytest, not python -m pytest"
+            "CI tests the installed package, and this is the source tree: install it; run pytest,"
+            " not python -m pytest"
+        )
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    """Counts the slow tests that `-m` leaves out, in each worker of pytest-xdist."""
+    slow = sum(item.get_closest_marker("slow") is not None for item in items)
+    if slow:
+        stash = items[0].config.stash
+        stash[SLOW_LEFT_OUT] = stash.get(SLOW_LEFT_OUT, 0) + slow
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(
+        session.config, "workeroutput"
+    ):  # a worker of pytest-xdist, which tells its controller
+        session.config.workeroutput["slow_left_out"] = session.config.stash.get(SLOW_LEFT_OUT, 0)
+
+
+@pytest.hookimpl(optionalhook=True)  # called by pytest-xdist, which may not be installed
+def pytest_testnodedown(node, error) -> None:
+    """Every worker selects among all tests, so that the count of any is that of the run."""
+    node.config.stash[SLOW_LEFT_OUT] = getattr(node, "workeroutput", {}).get("slow_left_out", 0)
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    if count := config.stash.get(SLOW_LEFT_OUT, 0):
+        terminalreporter.write_line(
+            f"{count} slow tests were left out; without `-m` they run too", yellow=True
         )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from wavehax.audio import read_audio, resample, write_audio
+from wavehax.files.sound import read_audio, resample, write_audio
 
 
 def tone(rate: int, hz: float, seconds: float = 0.5) -> np.ndarray:
@@ -25,7 +25,9 @@ def tone(rate: int, hz: float, seconds: float = 0.5) -> np.ndarray:
         ("a.wav", "FLOAT", 0),
     ],
 )
-def test_a_wave_comes_back_to_a_quantisation_step(tmp_path: Path, name: str, subtype: str | None, step: float) -> None:
+def test_a_wave_comes_back_to_a_quantisation_step(
+    tmp_path: Path, name: str, subtype: str | None, step: float
+) -> None:
     wave = 0.5 * tone(24000, 440)
     write_audio(tmp_path / name, wave, 24000, subtype=subtype)
     back, rate = read_audio(tmp_path / name)
@@ -48,7 +50,8 @@ def test_reading_resamples_when_asked(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "target"), [(48000, 24000), (44100, 24000), (22050, 24000), (24000, 16000), (16000, 44100)]
+    ("source", "target"),
+    [(48000, 24000), (44100, 24000), (22050, 24000), (24000, 16000), (16000, 44100)],
 )
 @pytest.mark.parametrize("part", [0.02, 0.3, 0.89])
 def test_resampling_keeps_a_tone_of_the_pass_band(source: int, target: int, part: float) -> None:
@@ -57,7 +60,9 @@ def test_resampling_keeps_a_tone_of_the_pass_band(source: int, target: int, part
     assert made.dtype == np.float32
     assert len(made) == -(-len(tone(source, hz)) * target // source)
     edge = 200 * max(1, target // source)
-    np.testing.assert_allclose(made[edge:-edge], tone(target, hz)[: len(made)][edge:-edge], atol=2e-5)
+    np.testing.assert_allclose(
+        made[edge:-edge], tone(target, hz)[: len(made)][edge:-edge], atol=2e-5
+    )
 
 
 @pytest.mark.parametrize(("source", "target"), [(48000, 24000), (44100, 24000), (24000, 16000)])
@@ -114,7 +119,9 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("contents", [b"", b"RIFF", b"no sound at all" * 10])
 @pytest.mark.parametrize("name", ["a.wav", "a.raw", "a.txt"])
-def test_what_is_no_sound_file_is_refused_in_one_line(tmp_path: Path, name: str, contents: bytes) -> None:
+def test_what_is_no_sound_file_is_refused_in_one_line(
+    tmp_path: Path, name: str, contents: bytes
+) -> None:
     (tmp_path / name).write_bytes(contents)
     with pytest.raises(ValueError, match="not a sound file that can be read") as error:
         read_audio(tmp_path / name)
@@ -136,5 +143,7 @@ def test_a_sample_that_is_not_finite_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("rate", [1, 374, 192001, 33598532, 67108864])
 def test_a_sound_of_a_sample_rate_that_no_recording_has_is_refused_at_once(rate, tmp_path):
     soundfile.write(tmp_path / "a.wav", np.zeros(100), rate)
-    with pytest.raises(ValueError, match=rf"a\.wav: sample rate {rate} Hz: cannot be resampled to 24000 Hz"):
+    with pytest.raises(
+        ValueError, match=rf"a\.wav: sample rate {rate} Hz: cannot be resampled to 24000 Hz"
+    ):
         read_audio(tmp_path / "a.wav", 24000)

@@ -1,4 +1,5 @@
-"""`wavehax average`: the mean of models, what cannot be averaged, and what the file says of itself."""
+"""`wavehax average`: the mean of models, what cannot be averaged, and what the file says of
+itself."""
 
 from __future__ import annotations
 
@@ -13,10 +14,10 @@ from processes import run_python
 from random_models import random_weights
 from tiny_models import with_f0
 
-from wavehax.average import average, mean_model
 from wavehax.checkpoint import Model, load_model, save_model
 from wavehax.config import FeatureConfig, GeneratorConfig
-from wavehax.locate import model_path
+from wavehax.models.locate import model_path
+from wavehax.train.average import average, mean_model
 
 CONFIG = GeneratorConfig(
     n_mels=8,
@@ -28,7 +29,9 @@ CONFIG = GeneratorConfig(
     norm="batch",
     time_padding="causal",
 )
-FEATURES = FeatureConfig("small", 24000, 32, 64, 8, 0.0, 8000.0, "slaney", "slaney", "same", log_floor=1e-5)
+FEATURES = FeatureConfig(
+    "small", 24000, 32, 64, 8, 0.0, 8000.0, "slaney", "slaney", "same", log_floor=1e-5
+)
 Command = Callable[..., tuple[int, str, str]]
 
 
@@ -52,7 +55,9 @@ def exact_mean(models: Sequence[Model], weights: Sequence[float]) -> dict[str, n
     """The weighted mean of every tensor in extended precision."""
     shares = np.array(weights, np.longdouble)
     return {
-        name: np.tensordot(shares, np.stack([m.weights[name] for m in models]).astype(shares.dtype), 1)
+        name: np.tensordot(
+            shares, np.stack([m.weights[name] for m in models]).astype(shares.dtype), 1
+        )
         for name in models[0].weights
     }
 
@@ -71,16 +76,25 @@ def test_every_tensor_is_the_weighted_mean_rounded_once(weights: tuple[float, ..
 def test_a_mean_of_means_is_the_mean_of_all() -> None:
     a, b, c = models = [small(seed) for seed in range(3)]
     inner = mean_model("ab", [a, b], [0.25, 0.75])
-    outer, at_once = mean_model("mc", [inner, c], [0.6, 0.4]), mean_model("abc", models, [0.15, 0.45, 0.4])
+    outer, at_once = (
+        mean_model("mc", [inner, c], [0.6, 0.4]),
+        mean_model("abc", models, [0.15, 0.45, 0.4]),
+    )
     for name, value in at_once.weights.items():
         np.testing.assert_allclose(outer.weights[name], value, rtol=0, atol=2e-7)
 
 
 @pytest.mark.parametrize("weights", [(0.3, 0.7), (0.5, 0.5), (0.1, 0.2, 0.7), (0.4000004, 0.6)])
-def test_the_mean_of_a_model_with_itself_is_the_model_bit_for_bit(weights: tuple[float, ...], tmp_path: Path) -> None:
+def test_the_mean_of_a_model_with_itself_is_the_model_bit_for_bit(
+    weights: tuple[float, ...], tmp_path: Path
+) -> None:
     average(["vocos-24k"] * len(weights), weights, tmp_path / "same.safetensors")
     model, same = load_model(model_path("vocos-24k")), load_model(tmp_path / "same.safetensors")
-    assert (same.generator, same.features, same.f0.config) == (model.generator, model.features, model.f0.config)
+    assert (same.generator, same.features, same.f0.config) == (
+        model.generator,
+        model.features,
+        model.f0.config,
+    )
     for ours, theirs in ((same.weights, model.weights), (same.f0.weights, model.f0.weights)):
         assert ours.keys() == theirs.keys()
         assert all(ours[name].tobytes() == theirs[name].tobytes() for name in theirs)
@@ -95,7 +109,8 @@ def test_a_weight_of_one_gives_that_model(files: list[Path], tmp_path: Path) -> 
 def test_the_predictor_of_f0_is_that_of_the_first_model_that_has_one(tmp_path: Path) -> None:
     plain, first = small(0), with_f0(small(1))
     second = dataclasses.replace(
-        first, f0=dataclasses.replace(first.f0, weights={k: v * 2 for k, v in first.f0.weights.items()})
+        first,
+        f0=dataclasses.replace(first.f0, weights={k: v * 2 for k, v in first.f0.weights.items()}),
     )
     mean = mean_model("abc", [plain, first, second], [0.2, 0.2, 0.6])
     assert mean.f0 is first.f0
@@ -158,7 +173,10 @@ MEAN, SCALE = (random_weights(CONFIG, 0)[name][2] for name in ("mel_mean", "mel_
             "features.f_max=7600.0: expected 8000.0",
         ),
         (changed_mel("mel_mean"), f"mel_mean[2]={MEAN + np.float32(1):.9g}: expected {MEAN:.9g}"),
-        (changed_mel("mel_scale"), f"mel_scale[2]={SCALE + np.float32(1):.9g}: expected {SCALE:.9g}"),
+        (
+            changed_mel("mel_scale"),
+            f"mel_scale[2]={SCALE + np.float32(1):.9g}: expected {SCALE:.9g}",
+        ),
     ],
 )
 def test_models_that_differ_in_more_than_weights_are_refused_by_name(
@@ -180,7 +198,9 @@ def test_the_command_writes_what_the_function_does_and_vocodes(
     assert done == (0, "", "")
     average(files, [0.2, 0.3, 0.5], same)
     assert out.read_bytes() == same.read_bytes()
-    np.save(tmp_path / "mel.npy", np.random.default_rng(0).standard_normal((8, 40)).astype(np.float32))
+    np.save(
+        tmp_path / "mel.npy", np.random.default_rng(0).standard_normal((8, 40)).astype(np.float32)
+    )
     done = command("vocode", tmp_path / "mel.npy", "--model", out, "-o", tmp_path / "out.wav")
     assert done == (0, "", "")
     assert (tmp_path / "out.wav").stat().st_size == 44 + 2 * 40 * 32
@@ -199,8 +219,16 @@ def test_the_file_names_its_parts_their_weights_and_where_they_are_from(
         "scores": {"dev": {"pesq_wb": 3.5}},
         "average": {
             "models": {
-                "1": {"name": "a.safetensors", "weight": 0.4, "provenance": {"licence": "number 0"}},
-                "2": {"name": "b.safetensors", "weight": 0.6, "provenance": {"licence": "number 1"}},
+                "1": {
+                    "name": "a.safetensors",
+                    "weight": 0.4,
+                    "provenance": {"licence": "number 0"},
+                },
+                "2": {
+                    "name": "b.safetensors",
+                    "weight": 0.6,
+                    "provenance": {"licence": "number 1"},
+                },
             },
             "batch_norm": "averaged",
         },
@@ -211,7 +239,10 @@ def test_the_file_names_its_parts_their_weights_and_where_they_are_from(
     assert str(tmp_path) not in str(load_model(again).provenance)
     code, said, _ = command("info", again)
     assert code == 0
-    assert "average models 1 provenance average models 2  " in said and "name b.safetensors, weight 0.6" in said
+    assert (
+        "average models 1 provenance average models 2  " in said
+        and "name b.safetensors, weight 0.6" in said
+    )
 
 
 def test_a_shipped_model_is_called_by_its_name_and_its_predictor_keeps_its_provenance(
@@ -222,15 +253,21 @@ def test_a_shipped_model_is_called_by_its_name_and_its_predictor_keeps_its_prove
     assert provenance["f0"] == load_model(model_path("vocos-24k")).provenance["f0"]
 
 
-def test_a_card_that_speaks_of_the_average_is_refused(files: list[Path], tmp_path: Path, command: Command) -> None:
+def test_a_card_that_speaks_of_the_average_is_refused(
+    files: list[Path], tmp_path: Path, command: Command
+) -> None:
     card, out = tmp_path / "card.yaml", tmp_path / "out.safetensors"
     card.write_text("average: mine\n")
     code, _, err = command("average", *files[:2], "--weights", 1, 0, "--card", card, "-o", out)
-    assert code == 1 and err.startswith(f"wavehax: {card}: average: is the models and their weights")
+    assert code == 1 and err.startswith(
+        f"wavehax: {card}: average: is the models and their weights"
+    )
     assert not out.exists()
 
 
-def test_an_output_is_replaced_only_when_forced(files: list[Path], tmp_path: Path, command: Command) -> None:
+def test_an_output_is_replaced_only_when_forced(
+    files: list[Path], tmp_path: Path, command: Command
+) -> None:
     arguments = ("average", *files[:2], "--weights", 0.5, 0.5, "-o", files[0])
     before = files[0].read_bytes()
     code, _, err = command(*arguments)
@@ -243,7 +280,10 @@ def test_an_output_is_replaced_only_when_forced(files: list[Path], tmp_path: Pat
 def run_without_torch(folder: Path, *arguments: object) -> tuple[int, str]:
     """Exit code and standard error of a command line where the extra [train] is not installed."""
     words = [str(argument) for argument in arguments]
-    code = f"import sys; sys.modules['torch'] = None; from wavehax.cli import main; sys.exit(main({words}))"
+    code = (
+        "import sys; sys.modules['torch'] = None; from wavehax.cli import main;"
+        f" sys.exit(main({words}))"
+    )
     done = run_python(code, folder)
     return done.returncode, done.stderr
 
@@ -270,7 +310,9 @@ def test_a_mean_that_the_engine_cannot_run_is_not_written(tmp_path: Path) -> Non
     loud = small(0)
     loud.weights["output_proj.weight"] = np.full_like(loud.weights["output_proj.weight"], 3e38)
     save_model(path, loud)
-    code, said = run_without_torch(tmp_path, "average", path, path, "--weights", 0.5, 0.5, "-o", out)
+    code, said = run_without_torch(
+        tmp_path, "average", path, path, "--weights", 0.5, 0.5, "-o", out
+    )
     assert code == 1 and re.fullmatch(r"wavehax: output sample \d+ is not finite\n", said)
     assert [p.name for p in tmp_path.iterdir()] == ["loud.safetensors"]
 
@@ -293,5 +335,8 @@ def test_a_mean_that_the_engine_computes_otherwise_than_pytorch_is_not_written(
 
 def test_the_average_is_in_the_lean_runtime() -> None:
     """It is imported without PyTorch, YAML or anything else that only some users install."""
-    code = "import sys, wavehax.average;print(sorted({'torch', 'yaml', 'scipy', 'soundfile'} & sys.modules.keys()))"
+    code = (
+        "import sys, wavehax.train.average;print(sorted({'torch', 'yaml', 'scipy', 'soundfile'} &"
+        " sys.modules.keys()))"
+    )
     assert run_python(code, Path(__file__).parent).stdout == "[]\n"

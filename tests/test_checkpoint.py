@@ -16,7 +16,9 @@ from wavehax.checkpoint import F0Model, Model, load_model, save_model
 from wavehax.config import GENERATORS, from_dict, parameter_shapes, to_dict
 from wavehax.vocoder import model_path
 
-safetensors_numpy = pytest.importorskip("safetensors.numpy", reason="the extra [dev] brings safetensors")
+safetensors_numpy = pytest.importorskip(
+    "safetensors.numpy", reason="the extra [dev] brings safetensors"
+)
 
 
 def header_and_data(path):
@@ -52,7 +54,11 @@ def refused(path) -> str:
 
 def test_a_model_comes_back_as_it_was_saved(tiny, model_file):
     loaded = load_model(model_file)
-    assert (loaded.generator, loaded.features, loaded.provenance) == (tiny.generator, tiny.features, tiny.provenance)
+    assert (loaded.generator, loaded.features, loaded.provenance) == (
+        tiny.generator,
+        tiny.features,
+        tiny.provenance,
+    )
     assert loaded.weights.keys() == tiny.weights.keys()
     for name, value in tiny.weights.items():
         np.testing.assert_array_equal(loaded.weights[name], value, strict=True)
@@ -74,7 +80,9 @@ def test_we_read_what_the_safetensors_library_writes(tiny, model_file):
 
 
 def test_the_same_model_gives_the_same_bytes_with_an_aligned_header(tiny, model_file, tmp_path):
-    shuffled = Model(tiny.generator, tiny.features, dict(reversed(tiny.weights.items())), tiny.provenance)
+    shuffled = Model(
+        tiny.generator, tiny.features, dict(reversed(tiny.weights.items())), tiny.provenance
+    )
     save_model(tmp_path / "again.safetensors", shuffled)
     content = model_file.read_bytes()
     assert (tmp_path / "again.safetensors").read_bytes() == content
@@ -99,8 +107,14 @@ F0_DAMAGES = {
     "another size": (lambda f0: f0.update(channels=13), "f0.input_proj.weight has shape"),
     "a size of 0": (lambda f0: f0.update(num_bins=0), "num_bins=0: expected an integer, 1 to 4096"),
     "a hostile size": (lambda f0: f0.update(num_blocks=10**9), "num_blocks=1000000000"),
-    "a dilation of any length": (lambda f0: f0.update(num_blocks=11), "num_blocks=11: expected an integer, 1 to 10"),
-    "bins beyond all pitch": (lambda f0: f0.update(bin_cents=1000.0), "num_bins=40: expected bins up to 10000 Hz"),
+    "a dilation of any length": (
+        lambda f0: f0.update(num_blocks=11),
+        "num_blocks=11: expected an integer, 1 to 10",
+    ),
+    "bins beyond all pitch": (
+        lambda f0: f0.update(bin_cents=1000.0),
+        "num_bins=40: expected bins up to 10000 Hz",
+    ),
     "no pitch": (lambda f0: f0.update(f0_min=0.0), "f0_min=0.0: expected 1 to 1000"),
 }
 
@@ -159,7 +173,9 @@ def test_a_header_length_beyond_the_file_is_refused_without_reading_it(model_fil
         refused(model_file)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(data=st.data())
 def test_a_file_with_altered_bytes_is_refused_or_still_a_whole_model(model_file, tmp_path, data):
     content = bytearray(model_file.read_bytes())
@@ -173,12 +189,18 @@ def test_a_file_with_altered_bytes_is_refused_or_still_a_whole_model(model_file,
     except ModelError as error:
         assert str(error).startswith(f"{path}: ") and "\n" not in str(error)
     else:
-        assert {name: value.shape for name, value in model.weights.items()} == parameter_shapes(model.generator)
+        assert {name: value.shape for name, value in model.weights.items()} == parameter_shapes(
+            model.generator
+        )
 
 
 MALFORMED_ENTRIES = {
     "another dtype": {"dtype": "F16", "shape": [10], "data_offsets": [0, 20]},
-    "a shape that does not fill the bytes": {"dtype": "F32", "shape": [11], "data_offsets": [0, 40]},
+    "a shape that does not fill the bytes": {
+        "dtype": "F32",
+        "shape": [11],
+        "data_offsets": [0, 40],
+    },
     "a negative size": {"dtype": "F32", "shape": [-10], "data_offsets": [0, 40]},
     "a size that overflows": {"dtype": "F32", "shape": [2**62, 4, 10], "data_offsets": [0, 40]},
     "a boolean size": {"dtype": "F32", "shape": [True, 10], "data_offsets": [0, 40]},
@@ -240,7 +262,9 @@ def test_a_header_that_is_no_mapping_is_refused(model_file, text):
 
 
 def test_deeply_nested_json_is_refused(model_file):
-    rewrite_config(model_file, lambda config: config["provenance"].update(a=json.loads("[" * 40 + "]" * 40)))
+    rewrite_config(
+        model_file, lambda config: config["provenance"].update(a=json.loads("[" * 40 + "]" * 40))
+    )
     assert "nested more than 32 deep" in refused(model_file)
     rewrite(model_file, lambda header: "[" * 100_000)
     refused(model_file)
@@ -252,7 +276,13 @@ def test_provenance_as_deep_as_is_allowed_can_be_shown(model_file, command):
     assert command("info", model_file)[0] == 0
 
 
-DENSE_JSON = {"lists": "[],", "mappings": '{"a":0},', "texts": '"ab",', "numbers": "1.5,", "wide texts": '"🎤🎤🎤🎤",'}
+DENSE_JSON = {
+    "lists": "[],",
+    "mappings": '{"a":0},',
+    "texts": '"ab",',
+    "numbers": "1.5,",
+    "wide texts": '"🎤🎤🎤🎤",',
+}
 
 
 @pytest.mark.parametrize("unit", DENSE_JSON.values(), ids=DENSE_JSON)
@@ -310,18 +340,31 @@ def test_a_file_larger_than_memory_is_refused(model_file, monkeypatch):
 def test_a_model_whose_header_could_not_be_read_again_is_not_saved(tiny, model_file):
     tiny.provenance = {"notes": "x" * 200_000}
     before = model_file.read_bytes()
-    with pytest.raises(ModelError, match=r"configuration and names take 2\d* bytes: expected at most 131072"):
+    with pytest.raises(
+        ModelError, match=r"configuration and names take 2\d* bytes: expected at most 131072"
+    ):
         save_model(model_file, tiny)
     assert model_file.read_bytes() == before
 
 
 def test_few_weights_that_ask_for_a_huge_voice_are_refused(model_file):
-    rewrite_config(model_file, lambda config: config["generator"].update(kernel_size=[1, 2**22 + 1]))
+    rewrite_config(
+        model_file, lambda config: config["generator"].update(kernel_size=[1, 2**22 + 1])
+    )
     assert "a voice would keep" in refused(model_file)
 
 
 @pytest.mark.parametrize(
-    "metadata", [None, {}, {"wavehax": 3}, {"wavehax": "{}"}, {"wavehax": "[]"}, {"wavehax": "nonsense"}, "text"]
+    "metadata",
+    [
+        None,
+        {},
+        {"wavehax": 3},
+        {"wavehax": "{}"},
+        {"wavehax": "[]"},
+        {"wavehax": "nonsense"},
+        "text",
+    ],
 )
 def test_a_file_without_our_configuration_is_refused(model_file, metadata):
     rewrite(model_file, lambda header: header.update(__metadata__=metadata))
@@ -386,10 +429,22 @@ def replaced(name, array):
 
 CHANGED_WEIGHTS = {
     "missing": (without("blocks.1.gamma"), "missing tensor blocks.1.gamma"),
-    "extra": (replaced("blocks.2.gamma", np.ones(8, np.float32)), "unexpected tensor blocks.2.gamma"),
-    "misshapen": (replaced("output_proj.bias", np.ones(3, np.float32)), "output_proj.bias has shape [3]: expected [2]"),
-    "transposed": (replaced("output_proj.weight", np.ones((8, 2), np.float32)), "[8, 2]: expected [2, 8]"),
-    "NaN": (value("input_proj.weight", (3, 2), np.nan), "input_proj.weight is not finite at [3, 2]"),
+    "extra": (
+        replaced("blocks.2.gamma", np.ones(8, np.float32)),
+        "unexpected tensor blocks.2.gamma",
+    ),
+    "misshapen": (
+        replaced("output_proj.bias", np.ones(3, np.float32)),
+        "output_proj.bias has shape [3]: expected [2]",
+    ),
+    "transposed": (
+        replaced("output_proj.weight", np.ones((8, 2), np.float32)),
+        "[8, 2]: expected [2, 8]",
+    ),
+    "NaN": (
+        value("input_proj.weight", (3, 2), np.nan),
+        "input_proj.weight is not finite at [3, 2]",
+    ),
     "infinite": (value("output_proj.bias", 1, -np.inf), "output_proj.bias is not finite at [1]"),
     "zero scale": (value("mel_scale", 4, 0), "mel_scale is 0.0 in band 4"),
 }
@@ -415,7 +470,10 @@ def test_another_type_of_tensor_is_not_saved(tiny, tmp_path):
 def test_provenance_that_is_not_json_is_not_saved(tiny, tmp_path):
     for provenance in ({"score": float("nan")}, {"score": object()}):
         with pytest.raises(ModelError):
-            save_model(tmp_path / "other.safetensors", Model(tiny.generator, tiny.features, tiny.weights, provenance))
+            save_model(
+                tmp_path / "other.safetensors",
+                Model(tiny.generator, tiny.features, tiny.weights, provenance),
+            )
     assert list(tmp_path.iterdir()) == []
 
 

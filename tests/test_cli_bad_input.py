@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from processes import run_python
 
-from wavehax import batch
 from wavehax.checkpoint import save_model
+from wavehax.files import batch
 
 
 @pytest.fixture
@@ -41,8 +41,14 @@ BAD_ARRAYS = {
         lambda mel, f0: (mel[:9], f0),
         "expected [10, T], log-mel 'tiny': 10 slaney bands 0-8000 Hz",
     ),
-    "NaN in the mel": (lambda mel, f0: (changed(mel, (3, 17), np.nan), f0), "mel is nan in band 3 of frame 17"),
-    "infinity in the mel": (lambda mel, f0: (changed(mel, (0, 0), np.inf), f0), "mel is inf in band 0 of frame 0"),
+    "NaN in the mel": (
+        lambda mel, f0: (changed(mel, (3, 17), np.nan), f0),
+        "mel is nan in band 3 of frame 17",
+    ),
+    "infinity in the mel": (
+        lambda mel, f0: (changed(mel, (0, 0), np.inf), f0),
+        "mel is inf in band 0 of frame 0",
+    ),
     "integers": (lambda mel, f0: (mel.astype(int), f0), "expected floating point"),
     "a negative F0": (lambda mel, f0: (mel, changed(f0, 3, -100)), "f0 is -100.0 in frame 3"),
     "NaN in F0": (lambda mel, f0: (mel, changed(f0, 39, np.nan)), "f0 is nan in frame 39"),
@@ -58,7 +64,9 @@ BAD_ARRAYS = {
 
 @pytest.mark.parametrize("stream", [[], ["--stream", 7]], ids=["whole", "streamed"])
 @pytest.mark.parametrize(("change", "words"), BAD_ARRAYS.values(), ids=BAD_ARRAYS)
-def test_bad_arrays_are_refused_before_anything_is_written(refused, mel, f0, tmp_path, change, words, stream):
+def test_bad_arrays_are_refused_before_anything_is_written(
+    refused, mel, f0, tmp_path, change, words, stream
+):
     bad_mel, bad_f0 = change(mel, f0)
     np.savez(tmp_path / "bad.npz", mel=bad_mel, f0=bad_f0)
     refused(words, "vocode", tmp_path / "bad.npz", "-o", tmp_path / "out.wav", *stream)
@@ -67,12 +75,30 @@ def test_bad_arrays_are_refused_before_anything_is_written(refused, mel, f0, tmp
 def test_a_mel_without_f0_is_refused_with_both_ways_out(refused, mel, tmp_path):
     np.save(tmp_path / "mel.npy", mel)
     refused("--f0", "vocode", tmp_path / "mel.npy", "-o", tmp_path / "out.wav")
-    refused("wavehax[f0]", "vocode", tmp_path / "mel.npy", "-o", tmp_path / "out.wav", "--stream", 3)
+    refused(
+        "wavehax[f0]", "vocode", tmp_path / "mel.npy", "-o", tmp_path / "out.wav", "--stream", 3
+    )
 
 
 def test_an_f0_file_that_is_none_is_refused(refused, mel_file, tmp_path):
-    refused("f0.npy: no such file", "vocode", mel_file, "-o", tmp_path / "out.wav", "--f0", tmp_path / "f0.npy")
-    refused("f0.txt: unknown file type", "vocode", mel_file, "-o", tmp_path / "out.wav", "--f0", tmp_path / "f0.txt")
+    refused(
+        "f0.npy: no such file",
+        "vocode",
+        mel_file,
+        "-o",
+        tmp_path / "out.wav",
+        "--f0",
+        tmp_path / "f0.npy",
+    )
+    refused(
+        "f0.txt: unknown file type",
+        "vocode",
+        mel_file,
+        "-o",
+        tmp_path / "out.wav",
+        "--f0",
+        tmp_path / "f0.txt",
+    )
 
 
 @pytest.mark.parametrize(
@@ -85,12 +111,26 @@ def test_an_f0_file_that_is_none_is_refused(refused, mel_file, tmp_path):
     ],
 )
 @pytest.mark.filterwarnings("error")
-def test_an_f0_beyond_all_numbers_is_refused_by_its_frame_alone(refused, mel, tmp_path, values, arguments):
-    np.savez(tmp_path / "a.npz", mel=mel[:, :2], f0=np.array(values, np.float32 if values[1] < 1e39 else float))
+def test_an_f0_beyond_all_numbers_is_refused_by_its_frame_alone(
+    refused, mel, tmp_path, values, arguments
+):
+    np.savez(
+        tmp_path / "a.npz",
+        mel=mel[:, :2],
+        f0=np.array(values, np.float32 if values[1] < 1e39 else float),
+    )
     frame = 0 if "--f0" in arguments else 1
     for stream in ([], ["--stream", 1]):
         output = tmp_path / "out.wav"
-        refused(f"f0 is inf in frame {frame}", "vocode", tmp_path / "a.npz", "-o", output, *arguments, *stream)
+        refused(
+            f"f0 is inf in frame {frame}",
+            "vocode",
+            tmp_path / "a.npz",
+            "-o",
+            output,
+            *arguments,
+            *stream,
+        )
 
 
 @pytest.mark.filterwarnings("error")
@@ -104,13 +144,25 @@ def test_an_f0_of_text_is_refused(refused, mel, mel_file, tmp_path):
     np.save(tmp_path / "f0.npy", np.array(["100"] * 40))
     np.savez(tmp_path / "a.npz", mel=mel, f0=np.array(["100"] * 40))
     scale = ("-o", tmp_path / "out.wav", "--f0-scale", 2)
-    refused("a.npz: f0 is of type <U3: expected numbers in Hz", "vocode", tmp_path / "a.npz", *scale)
+    refused(
+        "a.npz: f0 is of type <U3: expected numbers in Hz", "vocode", tmp_path / "a.npz", *scale
+    )
     refused("f0.npy: f0 is of type <U3", "vocode", mel_file, *scale, "--f0", tmp_path / "f0.npy")
 
 
-def test_a_malformed_file_does_not_keep_the_others_from_being_done(command, model_file, mel_file, tmp_path):
+def test_a_malformed_file_does_not_keep_the_others_from_being_done(
+    command, model_file, mel_file, tmp_path
+):
     np.save(tmp_path / "scalar.npy", np.float32(3))
-    arguments = ("vocode", tmp_path / "scalar.npy", mel_file, "-o", f"{tmp_path}/out/", "--model", model_file)
+    arguments = (
+        "vocode",
+        tmp_path / "scalar.npy",
+        mel_file,
+        "-o",
+        f"{tmp_path}/out/",
+        "--model",
+        model_file,
+    )
     code, out, err = command(*arguments)
     assert (code, out) == (1, "")
     assert "scalar.npy: mel has shape []: expected [10, T]" in err and err.count("\n") == 1
@@ -149,7 +201,11 @@ def test_a_file_that_is_no_mel_is_refused_by_name(refused, tmp_path, name):
 def test_a_recording_that_cannot_be_used_is_refused_by_name(refused, tmp_path, name):
     soundfile = pytest.importorskip("soundfile")
     path = tmp_path / name
-    contents = {"silence.wav": np.zeros(0), "nan.wav": np.full(999, np.nan), "tick.wav": np.zeros(9)}
+    contents = {
+        "silence.wav": np.zeros(0),
+        "nan.wav": np.full(999, np.nan),
+        "tick.wav": np.zeros(9),
+    }
     if name == "folder":
         path.mkdir()
     elif name in contents:
@@ -172,18 +228,36 @@ def test_an_output_that_cannot_be_written_is_refused(refused, mel_file, tmp_path
     refused("file", "vocode", mel_file, "-o", tmp_path / "file" / "out.wav")
     refused("file", "vocode", mel_file, "-o", f"{tmp_path}/file/deep/")
     refused("out.wav", "vocode", mel_file, "-o", "/proc/out.wav")
-    refused("device.wav: exists, and is not a file", "vocode", mel_file, "-o", tmp_path / "device.wav", "--force")
+    refused(
+        "device.wav: exists, and is not a file",
+        "vocode",
+        mel_file,
+        "-o",
+        tmp_path / "device.wav",
+        "--force",
+    )
     (tmp_path / "folder" / "utterance.wav").mkdir(parents=True)
-    refused("utterance.wav: exists, and is not a file", "vocode", mel_file, "-o", tmp_path / "folder", "--force")
+    refused(
+        "utterance.wav: exists, and is not a file",
+        "vocode",
+        mel_file,
+        "-o",
+        tmp_path / "folder",
+        "--force",
+    )
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="nothing is forbidden to root")
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="nothing is forbidden to root"
+)
 def test_a_folder_without_permission_is_refused(refused, mel_file, tmp_path):
     (tmp_path / "locked").mkdir(mode=0o500)
     refused("cannot be written", "vocode", mel_file, "-o", tmp_path / "locked" / "out.wav")
 
 
-@pytest.mark.parametrize("arguments", [("vocode", ".wav"), ("resynth", ".wav"), ("features", ".npz")])
+@pytest.mark.parametrize(
+    "arguments", [("vocode", ".wav"), ("resynth", ".wav"), ("features", ".npz")]
+)
 def test_an_existing_output_is_kept_without_force(refused, mel_file, request, tmp_path, arguments):
     command, suffix = arguments
     output = tmp_path / f"mine{suffix}"
@@ -196,15 +270,33 @@ def test_a_truncated_or_altered_model_is_refused(refused, model_file, mel_file, 
     content = model_file.read_bytes()
     altered = content.replace(b'"blocks.0.gamma"', b'"blocks.0.gemma"')
     infinite = content[:-4] + np.float32(np.inf).tobytes()
-    cases = {"cut": content[:-1], "short": content[:100], "empty": b"", "altered": altered, "infinite": infinite}
+    cases = {
+        "cut": content[:-1],
+        "short": content[:100],
+        "empty": b"",
+        "altered": altered,
+        "infinite": infinite,
+    }
     for name, bad in cases.items():
         path = tmp_path / f"{name}.safetensors"
         path.write_bytes(bad)
         refused(f"{name}.safetensors: ", "vocode", mel_file, "-o", tmp_path / "out.wav", model=path)
     refused(
-        "missing.safetensors: no such file", "vocode", mel_file, "-o", tmp_path / "out.wav", model="missing.safetensors"
+        "missing.safetensors: no such file",
+        "vocode",
+        mel_file,
+        "-o",
+        tmp_path / "out.wav",
+        model="missing.safetensors",
     )
-    refused("no model of this name", "vocode", mel_file, "-o", tmp_path / "out.wav", model="no-such-name")
+    refused(
+        "no model of this name",
+        "vocode",
+        mel_file,
+        "-o",
+        tmp_path / "out.wav",
+        model="no-such-name",
+    )
 
 
 def test_info_refuses_what_is_no_model(command, mel_file):
@@ -221,7 +313,9 @@ def test_info_shows_control_characters_of_a_model_file_escaped(command, tiny, tm
     assert r"Zoë\x1b[2J\nmodel /etc" in out and r"by\r" in out and r"d\x07v" in out
 
 
-def test_a_model_that_needs_the_whole_utterance_refuses_to_stream(refused, utterance, mel_file, tmp_path):
+def test_a_model_that_needs_the_whole_utterance_refuses_to_stream(
+    refused, utterance, mel_file, tmp_path
+):
     save_model(tmp_path / "utterance.safetensors", utterance)
     arguments = ("vocode", mel_file, "-o", tmp_path / "out.wav", "--stream", 4)
     refused("cannot stream: its norm", *arguments, model=tmp_path / "utterance.safetensors")
@@ -232,7 +326,11 @@ def test_an_output_that_is_not_finite_leaves_no_broken_sound(refused, tiny, mel,
     save_model(tmp_path / "loud.safetensors", tiny)
     np.savez(tmp_path / "a.npz", mel=mel, f0=f0)
     arguments = ("vocode", tmp_path / "a.npz", "-o", tmp_path / "out.wav")
-    refused("is not finite: is this a log-mel-spectrogram?", *arguments, model=tmp_path / "loud.safetensors")
+    refused(
+        "is not finite: is this a log-mel-spectrogram?",
+        *arguments,
+        model=tmp_path / "loud.safetensors",
+    )
 
 
 def test_a_full_disk_leaves_nothing_and_one_line(model_file, mel_file, tmp_path):
@@ -240,7 +338,8 @@ def test_a_full_disk_leaves_nothing_and_one_line(model_file, mel_file, tmp_path)
     code = (
         "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
         "from wavehax.cli import main\n"
-        f"sys.exit(main(['vocode', {str(mel_file)!r}, '-o', 'out.wav', '--model', {str(model_file)!r}]))"
+        f"sys.exit(main(['vocode', {str(mel_file)!r}, '-o', 'out.wav', '--model',"
+        f" {str(model_file)!r}]))"
     )
     done = run_python(code, tmp_path)
     assert done.returncode == 1 and done.stdout == ""
@@ -250,22 +349,35 @@ def test_a_full_disk_leaves_nothing_and_one_line(model_file, mel_file, tmp_path)
 
 def test_control_characters_of_a_file_name_are_shown_escaped(command, model_file, tmp_path):
     for name in ("\x1b[2J.npy", "new\nline.npy"):
-        _, _, err = command("vocode", tmp_path / name, "-o", tmp_path / "out.wav", "--model", model_file)
+        _, _, err = command(
+            "vocode", tmp_path / name, "-o", tmp_path / "out.wav", "--model", model_file
+        )
         assert err[:-1].isprintable() and err.count("\n") == 1 and err.count("no such file") == 1
 
 
+@pytest.mark.slow
 def test_what_torch_warns_of_a_file_is_not_shown(model_file, tmp_path):
     torch = pytest.importorskip("torch", reason="the extra [train] brings torch")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        torch.save(torch.quantize_per_tensor(torch.ones(10, 4), 0.1, 0, torch.qint8), tmp_path / "a.pt")
+        torch.save(
+            torch.quantize_per_tensor(torch.ones(10, 4), 0.1, 0, torch.qint8), tmp_path / "a.pt"
+        )
     words = ["vocode", "a.pt", "-o", "a.wav", "--model", str(model_file)]
-    done = run_python(f"import sys; from wavehax.cli import main; sys.exit(main({words}))", tmp_path)
-    assert done.returncode == 1 and done.stderr.startswith("wavehax: a.pt: ") and done.stderr.count("\n") == 1
+    done = run_python(
+        f"import sys; from wavehax.cli import main; sys.exit(main({words}))", tmp_path
+    )
+    assert (
+        done.returncode == 1
+        and done.stderr.startswith("wavehax: a.pt: ")
+        and done.stderr.count("\n") == 1
+    )
 
 
 def test_the_program_says_one_line_without_traceback(model_file, mel_file, tmp_path):
     arguments = ["vocode", str(mel_file), "-o", "missing/out.wav", "--model", str(model_file)]
-    done = run_python(f"import runpy, sys; sys.argv[1:] = {arguments}; runpy.run_module('wavehax')", tmp_path)
+    done = run_python(
+        f"import runpy, sys; sys.argv[1:] = {arguments}; runpy.run_module('wavehax')", tmp_path
+    )
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"wavehax: {mel_file}: missing: no such folder\n"

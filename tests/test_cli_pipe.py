@@ -15,9 +15,9 @@ from processes import ENVIRONMENT
 from tiny_models import with_f0
 
 import wavehax
-from wavehax import commands
 from wavehax.checkpoint import save_model
-from wavehax.files import pcm16
+from wavehax.cli import synthesis, vocode
+from wavehax.files.sound import pcm16
 from wavehax.vocoder import Vocoder
 
 AS_IS = {"mel_log": "e", "mel_power": 1, "stats": None}  # the mel needs no adapter
@@ -34,8 +34,21 @@ def start(model_file, tmp_path):
     """Starts `wavehax vocode` in a process of its own."""
 
     def popen(*arguments: object, **options) -> subprocess.Popen:
-        line = [sys.executable, "-m", "wavehax", "vocode", *map(str, arguments), "--model", str(model_file)]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+        line = [
+            sys.executable,
+            "-m",
+            "wavehax",
+            "vocode",
+            *map(str, arguments),
+            "--model",
+            str(model_file),
+        ]
+        pipes = {
+            "stdin": subprocess.PIPE,
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.PIPE,
+            **options,
+        }
         return subprocess.Popen(line, cwd=tmp_path, **{"env": ENVIRONMENT, **pipes})
 
     return popen
@@ -57,7 +70,9 @@ def test_chunks_larger_than_any_memory_change_nothing(start, model_file, mel, f0
 def test_frames_need_no_f0_where_the_model_predicts_it(start, tiny, model_file, mel):
     save_model(model_file, with_f0(tiny))
     expected = pcm16(wavehax.load(model_file)(mel, f0_scale=2))
-    out, err = start("-", "-o", "-", "--f0", "mel", "--f0-scale", 2, "--stream", 7).communicate(raw(mel, None))
+    out, err = start("-", "-o", "-", "--f0", "mel", "--f0-scale", 2, "--stream", 7).communicate(
+        raw(mel, None)
+    )
     assert (out, err) == (expected, b"")
 
 
@@ -65,7 +80,11 @@ def test_frames_may_go_to_a_file_and_a_file_to_samples(start, mel_file, mel, f0,
     out, err = start("-", "-o", "out.wav").communicate(raw(mel, f0))
     assert (out, err) == (b"", b"")
     samples, err = start(mel_file, "-o", "-").communicate()
-    assert err == b"" and (tmp_path / "out.wav").read_bytes().endswith(samples) and len(samples) == 40 * 32 * 2
+    assert (
+        err == b""
+        and (tmp_path / "out.wav").read_bytes().endswith(samples)
+        and len(samples) == 40 * 32 * 2
+    )
 
 
 def test_samples_come_as_soon_as_their_frames_have(start, model_file, mel, f0):
@@ -102,7 +121,7 @@ def test_frames_cut_anywhere_by_the_pipe_are_put_together(tiny, mel, f0):
 
     voc = Vocoder(tiny)
     arguments = SimpleNamespace(seed=0, f0=None, f0_scale=1, stream=4, **AS_IS)
-    blocks = list(commands.vocode_frames(voc, Dribble(raw(mel, f0)), arguments))
+    blocks = list(vocode.vocode_frames(voc, Dribble(raw(mel, f0)), arguments))
     np.testing.assert_array_equal(np.concatenate(blocks), voc(mel, f0))
 
 
@@ -122,7 +141,7 @@ def test_memory_does_not_grow_with_the_length_of_the_pipe(tiny):
     voc = Vocoder(tiny)
     tracemalloc.start()
     try:
-        commands.write_pcm(sink, commands.vocode_frames(voc, Endless(), arguments))
+        synthesis.write_pcm(sink, vocode.vocode_frames(voc, Endless(), arguments))
         assert tracemalloc.get_traced_memory()[1] < 1e6
     finally:
         tracemalloc.stop()
@@ -133,7 +152,10 @@ BAD_FRAMES = {
     "part of a frame": (lambda content: content[:-7], "ends inside frame 39: 37 of its 44 bytes"),
     "part of the first": (lambda content: content[:5], "ends inside frame 0: 5 of its 44 bytes"),
     "NaN": (lambda content: content[: 44 * 30] + b"\xff" * 44, "mel is nan in band 0 of frame 30"),
-    "a negative F0": (lambda content: content + bytes(40) + np.float32(-1).tobytes(), "f0 is -1.0 in frame 40"),
+    "a negative F0": (
+        lambda content: content + bytes(40) + np.float32(-1).tobytes(),
+        "f0 is -1.0 in frame 40",
+    ),
 }
 
 
@@ -177,14 +199,14 @@ def test_all_is_written_where_the_system_takes_a_part_at_a_time(tiny, mel, f0):
             return len(taken)
 
     sink, wave = Parts(), Vocoder(tiny)(mel, f0)
-    commands.write_pcm(sink, [wave[:500], wave[500:]])
+    synthesis.write_pcm(sink, [wave[:500], wave[500:]])
     assert sink.content == pcm16(wave)
 
 
 def test_a_sink_that_takes_nothing_is_an_error(tiny, mel, f0):
     sink = SimpleNamespace(write=lambda data: None, flush=lambda: None)
     with pytest.raises(OSError, match="takes no more: 2560 of 2560 bytes"):
-        commands.write_pcm(sink, [Vocoder(tiny)(mel, f0)])
+        synthesis.write_pcm(sink, [Vocoder(tiny)(mel, f0)])
 
 
 def test_a_disk_that_becomes_full_is_an_error_of_unbuffered_output_too(start, mel_file, tmp_path):
@@ -202,8 +224,12 @@ def test_a_disk_that_becomes_full_is_an_error_of_unbuffered_output_too(start, me
         assert process.returncode == 1 and err == b"wavehax: [Errno 27] File too large\n"
 
 
-def test_a_model_that_needs_the_whole_utterance_takes_no_frames(start, model_file, utterance, mel, f0):
+def test_a_model_that_needs_the_whole_utterance_takes_no_frames(
+    start, model_file, utterance, mel, f0
+):
     save_model(model_file, utterance)
     process = start("-", "-o", "-")
     out, err = process.communicate(raw(mel, f0))
-    assert (process.returncode, out) == (1, b"") and b"cannot stream" in err and err.count(b"\n") == 1
+    assert (
+        (process.returncode, out) == (1, b"") and b"cannot stream" in err and err.count(b"\n") == 1
+    )

@@ -5,16 +5,32 @@ import math
 
 import pytest
 
-from wavehax.config import FEATURES, GENERATORS, ConfigError, FeatureConfig, GeneratorConfig, from_dict, to_dict
+from wavehax.config import (
+    FEATURES,
+    GENERATORS,
+    ConfigError,
+    FeatureConfig,
+    GeneratorConfig,
+    from_dict,
+    to_dict,
+)
 from wavehax.config import parameter_shapes as shapes_of
 
-PUBLISHED = {"wavehax.v1": 622_951, "wavehax.v2": 600_759, "wavehax_fb": 2_018_727, "mswavehax": 332_324}
+PUBLISHED = {
+    "wavehax.v1": 622_951,
+    "wavehax.v2": 600_759,
+    "wavehax_fb": 2_018_727,
+    "mswavehax": 332_324,
+}
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_published_shapes_have_the_published_number_of_parameters(name):
     shapes = shapes_of(GENERATORS[name])
-    assert sum(math.prod(shape) for key, shape in shapes.items() if not key.startswith("mel_")) == PUBLISHED[name]
+    assert (
+        sum(math.prod(shape) for key, shape in shapes.items() if not key.startswith("mel_"))
+        == PUBLISHED[name]
+    )
 
 
 @pytest.mark.parametrize("config", [*FEATURES.values(), *GENERATORS.values()])
@@ -60,7 +76,14 @@ def test_a_missing_field_is_named():
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("f_max", 13000.0), ("n_fft", 1023), ("log_floor", 0.0), ("padding", "valid"), ("f_min", -1.0)]
+    ("field", "value"),
+    [
+        ("f_max", 13000.0),
+        ("n_fft", 1023),
+        ("log_floor", 0.0),
+        ("padding", "valid"),
+        ("f_min", -1.0),
+    ],
 )
 def test_features_that_cannot_be_are_refused(field, value):
     with pytest.raises(ConfigError, match=field):

@@ -1,4 +1,5 @@
-"""Each example, run: with the real thing where it is installed, else with a fake of what it is an example of."""
+"""Each example, run: with the real thing where it is installed, else with a fake of what it is an
+example of."""
 
 from __future__ import annotations
 
@@ -13,12 +14,11 @@ import pytest
 from tiny_models import tiny_model, with_f0
 
 import wavehax
-from wavehax.adapters import convert
-from wavehax.audio import read_audio, resample
 from wavehax.checkpoint import save_model
 from wavehax.config import FEATURES
-from wavehax.features import log_mel
-from wavehax.files import pcm16
+from wavehax.files.sound import pcm16, read_audio, resample
+from wavehax.mel.convert import convert
+from wavehax.mel.features import log_mel
 from wavehax.vocoder import Vocoder
 
 ROOT = Path(__file__).parents[1]
@@ -61,16 +61,20 @@ def test_an_example_says_what_it_takes_and_what_is_missing(name, monkeypatch, ca
 
 
 class FakeF5TTS:
-    """As f5_tts.api.F5TTS of F5-TTS 1: samples a mel after the reference's, and hands it to its vocoder."""
+    """As f5_tts.api.F5TTS of F5-TTS 1: samples a mel after the reference's, and hands it to its
+    vocoder."""
 
     mel_spec_type = "vocos"
     vocoder = None  # theirs is Vocos
 
-    def infer(self, ref_file: str, ref_text: str, gen_text: str) -> tuple[np.ndarray, int, np.ndarray]:
+    def infer(
+        self, ref_file: str, ref_text: str, gen_text: str
+    ) -> tuple[np.ndarray, int, np.ndarray]:
         torch = pytest.importorskip("torch")
         audio, rate = read_audio(ref_file)
         reference = log_mel(audio, VOCOS).T
-        sampled = np.concatenate([reference, np.maximum(reference, np.log(1e-5))])  # what it is to say: the same again
+        # what it is to say: the same again
+        sampled = np.concatenate([reference, np.maximum(reference, np.log(1e-5))])
         generated = torch.from_numpy(sampled)[None, len(reference) :, :]
         wave = self.vocoder.decode(generated.permute(0, 2, 1))
         return wave.squeeze().cpu().numpy(), rate, sampled
@@ -93,15 +97,17 @@ def test_f5_tts_with_another_mel_is_refused():
 
 
 def level_error(wave: np.ndarray, audio: np.ndarray) -> float:
-    """Mean absolute difference of log-mels up to 8 kHz, neper: 0.19 by the shipped model, 0.9 of log10 taken as ln."""
+    """Mean absolute difference of log-mels up to 8 kHz, neper: 0.19 by the shipped model, 0.9 of
+    log10 taken as ln."""
     length = min(len(wave), len(audio))
     mels = [log_mel(x[:length], FEATURES["wavehax-24k"]) for x in (wave, audio)]
     return float(np.abs(np.maximum(mels[0], -9) - np.maximum(mels[1], -9)).mean())
 
 
 def matcha_mel(audio: np.ndarray) -> np.ndarray:
-    """Their mel by their definition: reflected ends, sqrt(|S|^2 + 1e-9), librosa's filters: float32 [80, T]."""
-    from wavehax.features import hann_window, mel_filterbank
+    """Their mel by their definition: reflected ends, sqrt(|S|^2 + 1e-9), librosa's filters: float32
+    [80, T]."""
+    from wavehax.mel.features import hann_window, mel_filterbank
 
     padded = np.pad(audio.astype(np.float64), 384, mode="reflect")
     frames = np.lib.stride_tricks.sliding_window_view(padded, 1024)[::256]
@@ -116,8 +122,12 @@ class FakeMatcha:
         torch = pytest.importorskip("torch")
         mel = matcha_mel(read_audio(RECORDING, 22050)[0])
         lengths = [mel.shape[1], mel.shape[1] // 2]
-        mels = np.stack([mel, np.where(np.arange(lengths[0]) < lengths[1], mel, 99.0)])  # what pads is not to be used
-        return {"mel": torch.from_numpy(mels.astype(np.float32)), "mel_lengths": torch.tensor(lengths)}
+        # what pads is not to be used
+        mels = np.stack([mel, np.where(np.arange(lengths[0]) < lengths[1], mel, 99.0)])
+        return {
+            "mel": torch.from_numpy(mels.astype(np.float32)),
+            "mel_lengths": torch.tensor(lengths),
+        }
 
 
 @pytest.mark.filterwarnings("ignore:hifigan-22k ends at 8000 Hz")
@@ -147,7 +157,8 @@ def test_matcha_mels_of_a_batch_lose_their_padding_and_keep_their_convention():
 
 
 class FakeSounddevice:
-    """A duplex device that hears a sound, and records what it is given to play; 20 ms from one to the other."""
+    """A duplex device that hears a sound, and records what it is given to play; 20 ms from one to
+    the other."""
 
     class PortAudioError(Exception):
         pass
@@ -169,7 +180,9 @@ class FakeSounddevice:
         block = self.options["blocksize"]
         for start in range(0, min(len(self.heard), 24 * milliseconds) - block + 1, block):
             played = np.full((block, 1), np.nan, np.float32)
-            time = SimpleNamespace(inputBufferAdcTime=start / 24000, outputBufferDacTime=start / 24000 + 0.020)
+            time = SimpleNamespace(
+                inputBufferAdcTime=start / 24000, outputBufferDacTime=start / 24000 + 0.020
+            )
             self.callback(self.heard[start : start + block, None], played, block, time, "")
             self.played = np.concatenate([self.played, played[:, 0]])
 
@@ -188,7 +201,9 @@ def test_the_microphone_is_heard_after_the_delay_that_is_printed(hops, monkeypat
         "latency": "low",
     }
     report = capsys.readouterr().out
-    assert report.startswith("algorithm 53.3 ms (1280 samples), device 20.0 ms: round trip 73.3 ms\n")
+    assert report.startswith(
+        "algorithm 53.3 ms (1280 samples), device 20.0 ms: round trip 73.3 ms\n"
+    )
     assert f"{len(audio) // (256 * hops)} blocks of {hops * 256 / 24:.1f} ms, 0 late" in report
     voc = wavehax.load(precision="auto")
     whole = voc(log_mel(audio, voc.features))
@@ -202,7 +217,9 @@ def test_a_microphone_that_hears_nothing_says_so(monkeypatch, capsys):
     assert capsys.readouterr().out == "no block came\n"
 
 
-@pytest.mark.parametrize("words", [["--hops", "0"], ["--seconds", "nan"], ["--f0-scale", "-1"], ["--hops", "x"]])
+@pytest.mark.parametrize(
+    "words", [["--hops", "0"], ["--seconds", "nan"], ["--f0-scale", "-1"], ["--hops", "x"]]
+)
 def test_the_microphone_refuses_arguments_that_make_no_sense(words, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "sounddevice", None)
     with pytest.raises(SystemExit, match="2"):
@@ -234,7 +251,8 @@ def test_the_microphone_says_in_one_line_what_is_not_there(monkeypatch, capsys, 
 
 
 class WithoutPortAudio:
-    """Finds `sounddevice` where it is installed and PortAudio is not: it raises OSError when it is imported."""
+    """Finds `sounddevice` where it is installed and PortAudio is not: it raises OSError when it is
+    imported."""
 
     def find_spec(self, name: str, path: object, target: object = None) -> None:
         if name == "sounddevice":
@@ -268,7 +286,9 @@ def test_a_websocket_gets_the_samples_of_each_utterance(tiny, mel, f0):
     once = [frames(mel[:, :7], f0[:7]), frames(mel[:, 7:], f0[7:]), b""]
     socket = FakeSocket([*once, *once])
     asyncio.run(server.converse(socket, voc, f0_given=True))
-    assert socket.closed is None and b"".join(socket.sent[:3]) == pcm16(voc(mel, f0)) == b"".join(socket.sent[3:])
+    assert socket.closed is None and b"".join(socket.sent[:3]) == pcm16(voc(mel, f0)) == b"".join(
+        socket.sent[3:]
+    )
     assert len(socket.sent[0]) == 2 * max(0, 7 * 32 - voc.stream().delay)
 
 
@@ -295,9 +315,14 @@ def test_what_is_no_mel_closes_a_websocket_with_the_reason(tiny, message, words)
 
 @pytest.mark.parametrize(
     ("model", "words", "said"),
-    [("tiny_wavehax", [], "this model cannot stream"), ("tiny_wavehax_frame", ["--f0", "mel"], "no predictor of F0")],
+    [
+        ("tiny_wavehax", [], "this model cannot stream"),
+        ("tiny_wavehax_frame", ["--f0", "mel"], "no predictor of F0"),
+    ],
 )
-def test_a_server_of_a_model_that_it_cannot_serve_does_not_start(model, words, said, model_file, monkeypatch, capsys):
+def test_a_server_of_a_model_that_it_cannot_serve_does_not_start(
+    model, words, said, model_file, monkeypatch, capsys
+):
     monkeypatch.setitem(sys.modules, "websockets.asyncio.server", SimpleNamespace())
     save_model(model_file, tiny_model(model))
     with pytest.raises(SystemExit, match="1"):
@@ -314,13 +339,18 @@ def test_two_clients_of_a_real_server_get_their_own_voice(voice_model, mel):
     async def utterance(port: int, mel: np.ndarray) -> bytes:
         async with client.connect(f"ws://localhost:{port}") as socket:
             answers = []
-            for message in (*(mel[:, [t]].T.astype("<f4").tobytes() for t in range(mel.shape[1])), b""):
+            for message in (
+                *(mel[:, [t]].T.astype("<f4").tobytes() for t in range(mel.shape[1])),
+                b"",
+            ):
                 await socket.send(message)
                 answers.append(await socket.recv())
             return b"".join(answers)
 
     async def both() -> list[bytes]:
-        async with server.serve(lambda socket: module.converse(socket, voc, False), "localhost", 0) as running:
+        async with server.serve(
+            lambda socket: module.converse(socket, voc, False), "localhost", 0
+        ) as running:
             port = running.sockets[0].getsockname()[1]
             return await asyncio.gather(utterance(port, mel), utterance(port, mel[:, ::-1].copy()))
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 
 import numpy as np
 import pytest
+from tiny_models import recording_features
 
 from wavehax.config import FEATURES, FeatureConfig
-from wavehax.features import f0_from_audio, frame_count, log_mel, mel_filterbank, mel_frequencies
+from wavehax.mel.features import (
+    f0_from_audio,
+    frame_count,
+    log_mel,
+    mel_filterbank,
+    mel_frequencies,
+)
 
-FIXTURE = Path(__file__).parents[2] / "shared" / "fixtures" / "official_features.npz"
 PRESETS = {"wavehax-24k": "mel", "vocos-24k": "mel_vocos_24k"}
 
 
@@ -23,9 +28,7 @@ def harvest_f0(audio: np.ndarray, features: FeatureConfig) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def official() -> dict[str, np.ndarray]:
-    if not FIXTURE.exists():
-        pytest.skip(f"needs {FIXTURE}")
-    return dict(np.load(FIXTURE))
+    return recording_features()
 
 
 def noise(samples: int, seed: int = 0) -> np.ndarray:
@@ -36,8 +39,13 @@ def noise(samples: int, seed: int = 0) -> np.ndarray:
 def test_log_mel_equals_the_official_one(official: dict[str, np.ndarray], name: str) -> None:
     mel = log_mel(official["wave"], FEATURES[name])
     assert mel.dtype == np.float32
-    # The official code computes in float32: in a band 80 dB below the frame's peak that is a few 1e-5 of log.
-    np.testing.assert_allclose(mel, official[PRESETS[name]], rtol=0, atol=5e-5)
+    # The official code computes in float32, and its rounding is relative to the frame's loudest
+    # bin: a few 1e-5 of log in a band 60 dB (7 nepers) below it, up to 1.4e-4 in quieter ones.
+    # A float32 computation of our own equals it to 1e-6.
+    expected = official[PRESETS[name]]
+    loud = expected > expected.max(axis=0) - 7
+    np.testing.assert_allclose(mel[loud], expected[loud], rtol=0, atol=5e-5)
+    np.testing.assert_allclose(mel, expected, rtol=0, atol=2e-4)
 
 
 def test_f0_equals_the_official_one(official: dict[str, np.ndarray]) -> None:
@@ -55,7 +63,10 @@ def test_log_mel_equals_a_direct_float64_computation(name: str, samples: int) ->
     else:
         padded = np.pad(audio.astype(np.float64), n_fft // 2, mode="reflect")
     n = np.arange(n_fft)
-    dft = np.exp(-2j * np.pi * np.outer(np.arange(n_fft // 2 + 1), n) / n_fft) * np.sin(np.pi * n / n_fft) ** 2
+    dft = (
+        np.exp(-2j * np.pi * np.outer(np.arange(n_fft // 2 + 1), n) / n_fft)
+        * np.sin(np.pi * n / n_fft) ** 2
+    )
     for t in range(frame_count(samples, features)):
         magnitude = np.abs(dft @ padded[t * hop : t * hop + n_fft])
         expected = np.log(np.maximum(mel_filterbank(features) @ magnitude, features.log_floor))
@@ -68,7 +79,9 @@ def test_filterbank_equals_librosas(scale: str, norm: str) -> None:
     filters = pytest.importorskip("librosa").filters
     features = FeatureConfig("x", 24000, 256, 1024, 80, 40.0, 11000.0, scale, norm, "same", 1e-5)
     htk, area = scale == "htk", "slaney" if norm == "slaney" else None
-    expected = filters.mel(sr=24000, n_fft=1024, n_mels=80, fmin=40, fmax=11000, htk=htk, norm=area, dtype=np.float64)
+    expected = filters.mel(
+        sr=24000, n_fft=1024, n_mels=80, fmin=40, fmax=11000, htk=htk, norm=area, dtype=np.float64
+    )
     np.testing.assert_allclose(mel_filterbank(features), expected, rtol=1e-9, atol=1e-12)
 
 
@@ -93,7 +106,12 @@ def test_long_audio_in_blocks_equals_its_parts(name: str) -> None:
 @pytest.mark.parametrize("name", FEATURES)
 def test_frames_follow_from_the_length_alone(name: str) -> None:
     features = FEATURES[name]
-    for samples in (features.hop_length, features.hop_length + 1, 3 * features.hop_length - 1, 2000):
+    for samples in (
+        features.hop_length,
+        features.hop_length + 1,
+        3 * features.hop_length - 1,
+        2000,
+    ):
         count = frame_count(samples, features)
         assert count == samples // features.hop_length + (features.padding == "centre")
         assert log_mel(noise(samples), features).shape == (features.n_mels, count)
@@ -133,11 +151,14 @@ def test_f0_in_pieces_is_f0_in_one_but_for_a_few_onsets(monkeypatch: pytest.Monk
     features = FEATURES["vocos-24k"]
     time = np.arange(4 * 24000) / 24000
     phase = 2 * np.pi * np.cumsum(180 + 40 * np.sin(2 * np.pi * 0.7 * time)) / 24000
-    audio = (sum(np.sin(k * phase) / k for k in range(1, 40)) * (np.sin(2 * np.pi * time) > -0.8)).astype(np.float32)
+    audio = (
+        sum(np.sin(k * phase) / k for k in range(1, 40)) * (np.sin(2 * np.pi * time) > -0.8)
+    ).astype(np.float32)
     whole = harvest_f0(audio, features)
-    monkeypatch.setattr("wavehax.features._F0_CHUNK_SECONDS", 1.3)
+    monkeypatch.setattr("wavehax.mel.features._F0_CHUNK_SECONDS", 1.3)
     pieces = harvest_f0(audio, features)
-    # Harvest's analysis grid hangs on the length of what it is given, and shows at the few frames where voice sets in.
+    # Harvest's analysis grid hangs on the length of what it is given, and shows at the few frames
+    # where voice sets in.
     assert np.mean((whole > 0) != (pieces > 0)) < 0.01
     both = (whole > 0) & (pieces > 0)
     assert np.mean(np.abs(pieces[both] / whole[both] - 1) < 0.01) > 0.97

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from wavehax.config import FEATURES
-from wavehax.features import log_mel, mel_frequencies
-from wavehax.harmonics import flatten_harmonics
+from wavehax.mel.features import log_mel, mel_frequencies
+from wavehax.mel.harmonics import flatten_harmonics
 
 FEATURES_24K = FEATURES["vocos-24k"]
 
@@ -16,7 +16,9 @@ def vowel(pitch: float) -> np.ndarray:
     """The mel [100, 60] of harmonics up to 11.5 kHz under one formant at 1.5 kHz."""
     time = np.arange(24000) / 24000
     wave = sum(
-        np.sin(2 * np.pi * k * pitch * time + k * k) * np.sqrt(pitch) / (50 + 50 * ((k * pitch - 1500) / 800) ** 2)
+        np.sin(2 * np.pi * k * pitch * time + k * k)
+        * np.sqrt(pitch)
+        / (50 + 50 * ((k * pitch - 1500) / 800) ** 2)
         for k in range(1, int(11500 / pitch))
     )
     return log_mel(wave.astype(np.float32), FEATURES_24K)[:, 15:75]
@@ -42,7 +44,10 @@ def test_harmonics_are_gone_and_the_level_is_as_it_was(pitch: float) -> None:
 def test_voices_of_one_envelope_and_two_pitches_become_alike(factor: float) -> None:
     pitches = (200.0, 200.0 * factor)
     mels = [vowel(pitch) for pitch in pitches]
-    flat = [flatten_harmonics(m, np.full(60, p, np.float32), FEATURES_24K) for m, p in zip(mels, pitches, strict=True)]
+    flat = [
+        flatten_harmonics(m, np.full(60, p, np.float32), FEATURES_24K)
+        for m, p in zip(mels, pitches, strict=True)
+    ]
     above = mel_frequencies(FEATURES_24K)[1:-1] > 400
     before, after = (np.abs(pair[0] - pair[1])[above].mean() for pair in (mels, flat))
     assert after < 0.35 * before

@@ -1,4 +1,5 @@
-"""Models by path, folder, shipped name and hub repository; the hub is a fake, as tests have no network."""
+"""Models by path, folder, shipped name and hub repository; the hub is a fake, as tests have no
+network."""
 
 from __future__ import annotations
 
@@ -12,8 +13,8 @@ from processes import run_python
 
 import wavehax
 from wavehax.checkpoint import load_model
-from wavehax.evaluate.subjects import open_subject
-from wavehax.locate import CARD_FILE, MODEL_FILE, model_path, shipped_models
+from wavehax.evaluate.aliasing.subjects import open_subject
+from wavehax.models.locate import CARD_FILE, MODEL_FILE, model_path, shipped_models
 
 WORDS = "a card of which only people read a word"
 
@@ -31,14 +32,18 @@ def hub(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str | 
     """A hub with the repository somebody/voice; the list of what was asked of it."""
     asked: list[tuple[str, str | None]] = []
 
-    def snapshot_download(repo_id: str, *, revision: str | None = None, allow_patterns: list[str]) -> str:
+    def snapshot_download(
+        repo_id: str, *, revision: str | None = None, allow_patterns: list[str]
+    ) -> str:
         assert allow_patterns == [MODEL_FILE, CARD_FILE]
         asked.append((repo_id, revision))
         if repo_id != "somebody/voice":
             raise RuntimeError("404 Client Error.\nRepository Not Found")
         return str(folder)
 
-    monkeypatch.setitem(sys.modules, "huggingface_hub", SimpleNamespace(snapshot_download=snapshot_download))
+    monkeypatch.setitem(
+        sys.modules, "huggingface_hub", SimpleNamespace(snapshot_download=snapshot_download)
+    )
     return asked
 
 
@@ -92,7 +97,11 @@ def test_what_exists_or_is_shipped_is_never_looked_for_on_the_hub(hub, folder, m
 
 @pytest.mark.parametrize(
     ("name", "revision"),
-    [("somebody/voice", None), ("somebody/voice@v1.0", "v1.0"), ("somebody/voice@refs/pr/1", "refs/pr/1")],
+    [
+        ("somebody/voice", None),
+        ("somebody/voice@v1.0", "v1.0"),
+        ("somebody/voice@refs/pr/1", "refs/pr/1"),
+    ],
 )
 def test_a_repository_is_fetched_at_the_revision_that_is_named(hub, name, revision):
     assert wavehax.load(name).features.name == "tiny"
@@ -102,13 +111,18 @@ def test_a_repository_is_fetched_at_the_revision_that_is_named(hub, name, revisi
 def test_the_command_line_takes_a_repository_and_shows_where_its_card_is(hub, folder, command):
     code, out, err = command("info", "somebody/voice@main")
     assert (code, err) == (0, "") and hub == [("somebody/voice", "main")]
-    assert dict(line.split(maxsplit=1) for line in out.splitlines())["card"] == str(folder / CARD_FILE)
+    assert dict(line.split(maxsplit=1) for line in out.splitlines())["card"] == str(
+        folder / CARD_FILE
+    )
 
 
 def test_a_repository_that_cannot_be_had_is_one_line(hub, command):
     code, out, err = command("info", "nobody/nothing")
     assert (code, out, err.count("\n")) == (1, "", 1)
-    assert "nobody/nothing: no such file or folder here, and not to be had from the hub: 404 Client Error." in err
+    assert (
+        "nobody/nothing: no such file or folder here, and not to be had from the hub: 404 Client"
+        " Error." in err
+    )
 
 
 def test_a_repository_without_a_model_file_is_refused(hub, folder):
@@ -121,12 +135,16 @@ def test_without_the_hub_module_a_repository_says_what_to_install(monkeypatch, c
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     code, out, err = command("info", "somebody/voice")
     assert (code, out, err.count("\n")) == (1, "", 1)
-    assert "somebody/voice: no such file or folder here" in err and "pip install 'wavehax[hub]'" in err
+    assert (
+        "somebody/voice: no such file or folder here" in err and "pip install 'wavehax[hub]'" in err
+    )
 
 
 def test_the_real_hub_module_takes_what_the_fake_takes_and_offline_is_one_error(tmp_path):
     hub = pytest.importorskip("huggingface_hub")
-    inspect.signature(hub.snapshot_download).bind("somebody/voice", revision="v1", allow_patterns=[MODEL_FILE])
+    inspect.signature(hub.snapshot_download).bind(
+        "somebody/voice", revision="v1", allow_patterns=[MODEL_FILE]
+    )
     code = (
         "import os; os.environ.update(HF_HUB_OFFLINE='1', HF_HOME='cache')\n"
         "import wavehax\n"
@@ -134,5 +152,7 @@ def test_the_real_hub_module_takes_what_the_fake_takes_and_offline_is_one_error(
         "except wavehax.ModelError as error: print(error)"
     )
     done = run_python(code, tmp_path)
-    assert done.stdout.startswith("somebody/voice: no such file or folder here, and not to be had from the hub: ")
+    assert done.stdout.startswith(
+        "somebody/voice: no such file or folder here, and not to be had from the hub: "
+    )
     assert done.stdout.count("\n") == 1

@@ -7,7 +7,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from wavehax.melfile import SUFFIXES, read_f0, read_mel
+from wavehax.mel.files import SUFFIXES, read_f0, read_mel
 
 BANDS = 10
 
@@ -22,12 +22,16 @@ def write_h5(path, **arrays):
 def write_pt(path, content):
     torch = pytest.importorskip("torch", reason="the extra [train] brings torch")
     as_tensors = (
-        {name: torch.from_numpy(value) for name, value in content.items()} if isinstance(content, dict) else None
+        {name: torch.from_numpy(value) for name, value in content.items()}
+        if isinstance(content, dict)
+        else None
     )
     torch.save(torch.from_numpy(content) if as_tensors is None else as_tensors, path)
 
 
-@pytest.mark.parametrize("layout", [lambda mel: mel, lambda mel: mel.T, lambda mel: mel[None], lambda mel: mel.T[None]])
+@pytest.mark.parametrize(
+    "layout", [lambda mel: mel, lambda mel: mel.T, lambda mel: mel[None], lambda mel: mel.T[None]]
+)
 def test_every_type_takes_either_orientation_and_a_batch_of_one(tmp_path, mel, f0, layout):
     given = layout(mel)
     np.save(tmp_path / "a.npy", given)
@@ -47,7 +51,10 @@ def test_every_type_takes_either_orientation_and_a_batch_of_one(tmp_path, mel, f
 def test_a_square_mel_is_refused_where_nothing_says_which_axis_is_which(tmp_path, mel):
     square = mel[:, :BANDS]
     np.save(tmp_path / "a.npy", square)
-    with pytest.raises(ValueError, match=r"a\.npy: mel has shape \[10, 10\].*save \[n_mels, T\] as 'mel' in a \.npz"):
+    with pytest.raises(
+        ValueError,
+        match=r"a\.npy: mel has shape \[10, 10\].*save \[n_mels, T\] as 'mel' in a \.npz",
+    ):
         read_mel(tmp_path / "a.npy", BANDS)
     np.savez(tmp_path / "a.npz", mel=square)
     np.testing.assert_array_equal(read_mel(tmp_path / "a.npz", BANDS)[0], square)
@@ -85,12 +92,16 @@ def test_a_file_without_the_array_is_refused(tmp_path, mel, f0):
 def test_an_unknown_file_type_is_refused_with_the_known_ones(tmp_path, suffix):
     path = tmp_path / f"a{suffix}"
     path.write_bytes(b"x")
-    with pytest.raises(ValueError, match=r"unknown file type .*expected one of \.npy, \.npz, \.h5, \.pt"):
+    with pytest.raises(
+        ValueError, match=r"unknown file type .*expected one of \.npy, \.npz, \.h5, \.pt"
+    ):
         read_mel(path, BANDS)
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_missing_empty_truncated_and_foreign_files_are_refused_in_one_line(tmp_path, mel, f0, suffix):
+def test_missing_empty_truncated_and_foreign_files_are_refused_in_one_line(
+    tmp_path, mel, f0, suffix
+):
     whole = tmp_path / f"whole{suffix}"
     if suffix == ".h5":
         write_h5(whole, mel=mel.T, f0=f0[:, None])
@@ -174,7 +185,9 @@ def test_pickled_objects_in_a_file_are_refused_and_not_run(tmp_path):
 
 def test_a_header_that_claims_more_than_there_is_memory_for_is_refused(tmp_path):
     with open(tmp_path / "a.npy", "wb") as file:
-        np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": (10, 10**13)})
+        np.lib.format.write_array_header_1_0(
+            file, {"descr": "<f4", "fortran_order": False, "shape": (10, 10**13)}
+        )
     with pytest.raises(ValueError, match=r"a\.npy: not a \.npy file that can be read"):
         read_mel(tmp_path / "a.npy", BANDS)
 
@@ -189,7 +202,9 @@ def test_arrays_that_would_take_far_more_memory_than_their_file_are_refused(tmp_
     tracemalloc.start()
     try:
         for name in ("a.h5", "a.npz", "a.pt"):
-            with pytest.raises(ValueError, match=rf"{name}.*mel would take \d+ bytes, in a file of \d+"):
+            with pytest.raises(
+                ValueError, match=rf"{name}.*mel would take \d+ bytes, in a file of \d+"
+            ):
                 read_mel(tmp_path / name, BANDS)
         assert tracemalloc.get_traced_memory()[1] < 2e6
     finally:

@@ -10,8 +10,8 @@ import pytest
 from voices import voice
 
 from wavehax.config import FEATURES
-from wavehax.features import log_mel
-from wavehax.melstream import MelStream
+from wavehax.mel.features import log_mel
+from wavehax.mel.stream import MelStream
 
 ODD = {  # hops of half a window and of all of it
     "half": dataclasses.replace(FEATURES["vocos-24k"], n_fft=512),
@@ -70,11 +70,16 @@ def test_refused_samples_are_named_and_leave_the_stream_as_it_was():
     features, audio = FEATURES["vocos-24k"], voice(0.1, 150, seed=3)
     stream = MelStream(features)
     mel = [stream.push(audio[:1000])]
-    for bad, words in ((np.array([0, np.nan]), r"audio\[1001\] is not finite"), (np.ones((1, 9)), r"shape \(1, 9\)")):
+    for bad, words in (
+        (np.array([0, np.nan]), r"audio\[1001\] is not finite"),
+        (np.ones((1, 9)), r"shape \(1, 9\)"),
+    ):
         with pytest.raises(ValueError, match=words):
             stream.push(bad)
     mel += [stream.push(audio[1000:]), stream.flush()]
-    np.testing.assert_allclose(np.concatenate(mel, axis=1), log_mel(audio, features), rtol=0, atol=1e-5)
+    np.testing.assert_allclose(
+        np.concatenate(mel, axis=1), log_mel(audio, features), rtol=0, atol=1e-5
+    )
 
 
 def test_nothing_but_a_reset_may_follow_a_flush() -> None:

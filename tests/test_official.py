@@ -16,14 +16,21 @@ from tiny_models import TINY, read_fixture
 from wavehax.checkpoint import load_model
 from wavehax.cli import main
 from wavehax.config import FEATURES, to_dict
-from wavehax.official import convert_official, haar_packet
+from wavehax.official.convert import convert_official, haar_packet
 from wavehax.vocoder import Vocoder
 
 torch = pytest.importorskip("torch", reason="the extra [train] brings torch")
 yaml = pytest.importorskip("yaml", reason="the extra [train] brings PyYAML")
 
 OFFICIAL = ("official_wavehax_v1", "official_wavehax_v1_framewise", "official_mswavehax")
-TINY_FEATURES = {"name": "tiny", "sample_rate": 24000, "n_fft": 128, "n_mels": 10, "f_min": 0, "f_max": 8000.0}
+TINY_FEATURES = {
+    "name": "tiny",
+    "sample_rate": 24000,
+    "n_fft": 128,
+    "n_mels": 10,
+    "f_min": 0,
+    "f_max": 8000.0,
+}
 TINY_FEATURES |= {"mel_scale": "slaney", "mel_norm": "slaney", "padding": "same", "log_floor": 1e-5}
 
 
@@ -40,11 +47,24 @@ class Checkpoint:
         self.features = [] if name in OFFICIAL else ["--features", str(folder / "tiny.yaml")]
 
     def run(self, *arguments: str, whole=None) -> int:
-        pickled = {"model": {"generator": self.state, "discriminator": {}}, "steps": 7, "epochs": 1, "optimizer": {}}
+        pickled = {
+            "model": {"generator": self.state, "discriminator": {}},
+            "steps": 7,
+            "epochs": 1,
+            "optimizer": {},
+        }
         torch.save(pickled if whole is None else whole, self.folder / "checkpoint-7steps.pkl")
         (self.folder / "generator.yaml").write_text(yaml.safe_dump(self.config))
         paths = ["--config", str(self.folder / "generator.yaml"), "-o", str(self.output)]
-        return main(["import-official", str(self.folder / "checkpoint-7steps.pkl"), *paths, *self.features, *arguments])
+        return main(
+            [
+                "import-official",
+                str(self.folder / "checkpoint-7steps.pkl"),
+                *paths,
+                *self.features,
+                *arguments,
+            ]
+        )
 
 
 @pytest.fixture
@@ -80,9 +100,13 @@ def test_an_imported_checkpoint_sounds_as_the_authors_implementation(tmp_path, n
 def test_every_official_weight_is_used_unchanged(tmp_path):
     config, weights, _ = read_fixture("tiny_mswavehax")
     converted = convert_official(config, weights)[1]
-    ours = sorted(value.tobytes() for name, value in converted.items() if not name.startswith("mel_"))
+    ours = sorted(
+        value.tobytes() for name, value in converted.items() if not name.startswith("mel_")
+    )
     theirs = sorted(
-        v.tobytes() for k, v in weights.items() if not k.startswith("stft.") and k != "decomposer.updown_filter"
+        v.tobytes()
+        for k, v in weights.items()
+        if not k.startswith("stft.") and k != "decomposer.updown_filter"
     )
     assert ours == theirs
 
@@ -98,7 +122,9 @@ def test_stats_normalise_the_mel_inside_the_model(tiny_checkpoint, tmp_path):
     assert tiny_checkpoint.run("--stats", str(tmp_path / "stats.npz")) == 0
     arrays = tiny_checkpoint.arrays
     mel = (arrays["cond"][0] * scale[:, None] + mean[:, None]).astype(np.float32)
-    wave = Vocoder(load_model(tiny_checkpoint.output))(mel, arrays["f0"][0, 0], prior=arrays["prior"][0, 0])
+    wave = Vocoder(load_model(tiny_checkpoint.output))(
+        mel, arrays["f0"][0, 0], prior=arrays["prior"][0, 0]
+    )
     assert np.abs(wave - arrays["wave"][0, 0]).max() <= 1e-4 * np.abs(arrays["wave"]).max()
 
 
@@ -107,9 +133,14 @@ def test_norms_are_those_of_the_two_flags(layer, framewise):
     config, weights, _ = read_fixture("tiny_wavehax")
     config.update(use_layer_norm=layer, framewise_norm=framewise)
     if not layer:
-        statistics = {"running_mean": np.zeros((1, 8, 1, 1), "f"), "running_var": np.ones((1, 8, 1, 1), "f")}
+        statistics = {
+            "running_mean": np.zeros((1, 8, 1, 1), "f"),
+            "running_var": np.ones((1, 8, 1, 1), "f"),
+        }
         statistics["num_batches_tracked"] = np.array(3)
-        weights.update({f"blocks.{i}.norm.{key}": value for i in range(2) for key, value in statistics.items()})
+        weights.update(
+            {f"blocks.{i}.norm.{key}": value for i in range(2) for key, value in statistics.items()}
+        )
     generator, converted = convert_official(config, weights)
     outer = "frame" if framewise else "utterance"
     assert (generator.norm, generator.outer_norm) == (outer if layer else "batch", outer)
@@ -128,7 +159,9 @@ def test_arguments_left_out_take_the_defaults_of_the_authors():
 @pytest.mark.parametrize("prior", ["noise", "sine", "sawtooth", "pcph", "pcph_linear_decay"])
 def test_every_prior_and_the_log_magnitude_variant_are_taken_over(prior):
     config, weights, _ = read_fixture("tiny_wavehax")
-    generator, _ = convert_official({**config, "prior_type": prior, "use_logmag_phase": True}, weights)
+    generator, _ = convert_official(
+        {**config, "prior_type": prior, "use_logmag_phase": True}, weights
+    )
     assert to_dict(generator)["prior"] == prior and generator.use_logmag_phase
 
 
@@ -138,7 +171,9 @@ def test_pqmf_filters_are_taken_from_the_checkpoint():
     weights["decomposer.synthesis_filter"] = weights.pop("decomposer.conv_synthesis.weight")
     generator, converted = convert_official({**config, "decomposer": "PQMF"}, weights)
     assert generator.stream_filter == "pqmf"
-    np.testing.assert_array_equal(converted["filter_bank.analysis.weight"], weights["decomposer.analysis_filter"])
+    np.testing.assert_array_equal(
+        converted["filter_bank.analysis.weight"], weights["decomposer.analysis_filter"]
+    )
 
 
 def test_wavelet_filters_follow_from_the_number_of_streams():
@@ -164,12 +199,17 @@ def test_the_haar_packet_splits_every_band_into_low_and_high(num_streams):
         return split(pairs)
 
     packet = haar_packet(num_streams)
-    np.testing.assert_allclose(packet @ wave.reshape(-1, num_streams).T, np.stack(split([wave])), atol=1e-6)
+    np.testing.assert_allclose(
+        packet @ wave.reshape(-1, num_streams).T, np.stack(split([wave])), atol=1e-6
+    )
     np.testing.assert_allclose(packet @ packet.T, np.eye(num_streams), atol=1e-6)
 
 
 BAD_CONFIGS = {
-    "the complex generator": ({"_target_": "wavehax.generators.ComplexWavehaxGenerator"}, "ComplexWavehaxGenerator"),
+    "the complex generator": (
+        {"_target_": "wavehax.generators.ComplexWavehaxGenerator"},
+        "ComplexWavehaxGenerator",
+    ),
     "another class": ({"_target_": "os.system"}, "_target_='os.system'"),
     "no namespace": ({"_target_": "WavehaxGenerator"}, "_target_='WavehaxGenerator'"),
     "no class": ({"_target_": None}, "_target_=None"),
@@ -215,7 +255,9 @@ def test_bfloat16_weights_are_taken_over_as_float32(tiny_checkpoint):
     tiny_checkpoint.state = {key: value.bfloat16() for key, value in tiny_checkpoint.state.items()}
     assert tiny_checkpoint.run() == 0
     expected = tiny_checkpoint.state["output_proj.bias"].float().numpy()
-    np.testing.assert_array_equal(load_model(tiny_checkpoint.output).weights["output_proj.bias"], expected, strict=True)
+    np.testing.assert_array_equal(
+        load_model(tiny_checkpoint.output).weights["output_proj.bias"], expected, strict=True
+    )
 
 
 @pytest.mark.parametrize(
@@ -236,7 +278,9 @@ def test_tensors_without_plain_values_are_refused_by_name(tiny_checkpoint, refus
 @pytest.mark.parametrize(
     "content", [b"a: caf\xe9", b"\x93NUMPY", b"a: \0", b'a: !!int ""', b"a: !!timestamp x", b"- 1"]
 )
-def test_a_file_that_is_no_yaml_of_a_configuration_is_refused_by_name(tiny_checkpoint, capsys, tmp_path, content):
+def test_a_file_that_is_no_yaml_of_a_configuration_is_refused_by_name(
+    tiny_checkpoint, capsys, tmp_path, content
+):
     (tmp_path / "bad.yaml").write_bytes(content)
     for option in ("--config", "--features"):
         assert tiny_checkpoint.run(option, str(tmp_path / "bad.yaml")) == 1
@@ -247,7 +291,12 @@ def test_a_file_that_is_no_yaml_of_a_configuration_is_refused_by_name(tiny_check
 def test_a_name_of_features_that_no_file_can_hold_is_refused(tiny_checkpoint, refused, tmp_path):
     values = {**TINY_FEATURES, "hop_length": 32, "name": "NAME"}
     (tmp_path / "bad.yaml").write_text(yaml.safe_dump(values).replace("NAME", r'"\ud800"'))
-    refused(tiny_checkpoint, "bad.yaml: 'utf-8' codec can't encode", "--features", str(tmp_path / "bad.yaml"))
+    refused(
+        tiny_checkpoint,
+        "bad.yaml: 'utf-8' codec can't encode",
+        "--features",
+        str(tmp_path / "bad.yaml"),
+    )
 
 
 class Malicious:
@@ -258,18 +307,26 @@ class Malicious:
         return (Path.touch, (self.path,))
 
 
-def test_a_checkpoint_that_would_run_code_is_refused_and_runs_none(tiny_checkpoint, refused, tmp_path):
+def test_a_checkpoint_that_would_run_code_is_refused_and_runs_none(
+    tiny_checkpoint, refused, tmp_path
+):
     refused(tiny_checkpoint, "safely", whole={"model": Malicious(tmp_path / "ran")})
     assert not (tmp_path / "ran").exists()
 
 
-def test_settings_of_the_optimiser_kept_as_omegaconf_lists_do_not_hinder(tiny_checkpoint, monkeypatch):
+def test_settings_of_the_optimiser_kept_as_omegaconf_lists_do_not_hinder(
+    tiny_checkpoint, monkeypatch
+):
     package = types.ModuleType("omegaconf.listconfig")
     package.ListConfig = type("ListConfig", (), {"__module__": "omegaconf.listconfig"})
     monkeypatch.setitem(sys.modules, "omegaconf", types.ModuleType("omegaconf"))
     monkeypatch.setitem(sys.modules, "omegaconf.listconfig", package)
     betas = package.ListConfig()
-    metadata = {"ref_type": typing.Any, "object_type": list, "resolver_cache": collections.defaultdict(dict)}
+    metadata = {
+        "ref_type": typing.Any,
+        "object_type": list,
+        "resolver_cache": collections.defaultdict(dict),
+    }
     betas.__dict__.update(_content=[0.8, 0.9], _metadata=metadata)
     whole = {
         "model": {"generator": tiny_checkpoint.state},
@@ -279,7 +336,8 @@ def test_settings_of_the_optimiser_kept_as_omegaconf_lists_do_not_hinder(tiny_ch
 
 
 @pytest.mark.parametrize(
-    "whole", [{}, {"model": {}}, {"model": {"generator": 3}}, {"model": {"generator": {"a": 1}}}, [1]]
+    "whole",
+    [{}, {"model": {}}, {"model": {"generator": 3}}, {"model": {"generator": {"a": 1}}}, [1]],
 )
 def test_a_checkpoint_of_another_layout_is_refused(tiny_checkpoint, refused, whole):
     refused(tiny_checkpoint, "['model']['generator']", whole=whole)
@@ -307,7 +365,12 @@ def test_stats_that_do_not_fit_are_refused(tiny_checkpoint, refused, tmp_path):
 def test_a_mel_of_no_preset_must_be_named(tiny_checkpoint, refused):
     tiny_checkpoint.features = []
     refused(tiny_checkpoint, "--features")
-    refused(tiny_checkpoint, "hop_length is 32 in generator and 240 in features", "--features", "wavehax-24k")
+    refused(
+        tiny_checkpoint,
+        "hop_length is 32 in generator and 240 in features",
+        "--features",
+        "wavehax-24k",
+    )
     refused(tiny_checkpoint, "no-such-preset", "--features", "no-such-preset")
 
 

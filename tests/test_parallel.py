@@ -1,4 +1,5 @@
-"""Processes that fork or are spawned after the engine was used, and interpreters without a global lock."""
+"""Processes that fork or are spawned after the engine was used, and interpreters without a global
+lock."""
 
 from __future__ import annotations
 
@@ -40,9 +41,11 @@ def busy_threads(model_file):
 
 
 def forked(work) -> int:
-    """The exit code of a child process that calls `work()`; killed, and -9, where it takes a minute."""
+    """The exit code of a child process that calls `work()`; killed, and -9, where it takes a
+    minute."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of Python 3.12: threads may hold locks. Ours hold none
+        # of Python 3.12: threads may hold locks. Ours hold none
+        warnings.simplefilter("ignore", DeprecationWarning)
         child = os.fork()
     if child == 0:
         code = 1
@@ -100,7 +103,9 @@ def test_a_spawned_process_synthesises_the_same_samples(model_file, tmp_path):
     assert (tmp_path / "wave").read_bytes() == wave_of(model_file)
 
 
-@pytest.mark.skipif(not sysconfig.get_config_var("Py_GIL_DISABLED"), reason="this interpreter has a global lock")
+@pytest.mark.skipif(
+    not sysconfig.get_config_var("Py_GIL_DISABLED"), reason="this interpreter has a global lock"
+)
 def test_a_free_threaded_interpreter_takes_its_lock_back_and_says_so(tmp_path):
     done = run_python("import wavehax, sys; print(sys._is_gil_enabled())", tmp_path)
     assert done.stdout == "True\n" and "wavehax._engine" in done.stderr
@@ -114,7 +119,8 @@ def test_where_no_thread_can_be_had_the_samples_are_the_same(model_file, tmp_pat
         "mel, f0 = numpy.zeros((10, 50_000), 'f'), numpy.full(50_000, 100, 'f')\n"
         "expected = voc(mel, f0)\n"
         "used = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
-        "resource.setrlimit(resource.RLIMIT_AS, (used + (100 << 20),) * 2)\n"  # room for a dozen stacks
+        # room for a dozen stacks
+        "resource.setrlimit(resource.RLIMIT_AS, (used + (100 << 20),) * 2)\n"
         "print(numpy.array_equal(voc(mel, f0, threads=300), expected))"
     )
     if not os.path.exists("/proc/self/statm"):

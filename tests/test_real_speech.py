@@ -1,7 +1,8 @@
 """The shipped models on recordings of voices: scores, and streaming to the last bit.
 
-The recordings in docs/samples are the project's own; the others are in the corpus, and tests of them need it.
-`python tests/test_real_speech.py` prints the table REACHED of the models as they are now.
+The recordings in docs/samples are the project's own; the others are in the corpus, and tests of
+them need it. `python tests/test_real_speech.py` prints the table REACHED of the models as they are
+now.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ import numpy as np
 import pytest
 
 import wavehax
-from wavehax.audio import read_audio
-from wavehax.features import f0_from_audio, log_mel
-from wavehax.locate import shipped_models
+from wavehax.files.sound import read_audio
+from wavehax.mel.features import f0_from_audio, log_mel
+from wavehax.models.locate import shipped_models
 
-# PESQ-WB that each shipped model reached on each recording of docs/samples, F0 measured, seed 0, fp32.
+# PESQ-WB that each shipped model reached on each recording of docs/samples, F0 measured, seed 0,
+# fp32.
 REACHED = {
     ("vocos-24k", "flemishguy"): 3.45,
     ("vocos-24k", "kathleen"): 3.68,
@@ -70,7 +72,9 @@ def recordings() -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     return [(wave, log_mel(wave, features), f0_from_audio(wave, features)) for wave in waves]
 
 
-def test_speech_is_close_to_the_recording(recordings: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> None:
+def test_speech_is_close_to_the_recording(
+    recordings: list[tuple[np.ndarray, np.ndarray, np.ndarray]],
+) -> None:
     for name in ("pesq", "pystoi"):
         pytest.importorskip(name, reason="needs the extra [eval]")
     from wavehax.evaluate import metrics
@@ -81,7 +85,9 @@ def test_speech_is_close_to_the_recording(recordings: list[tuple[np.ndarray, np.
     assert min(metrics.stoi(wave, ours, voc.sample_rate) for wave, ours in made) >= 0.9
 
 
-def test_speech_streams_bit_for_bit(recordings: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> None:
+def test_speech_streams_bit_for_bit(
+    recordings: list[tuple[np.ndarray, np.ndarray, np.ndarray]],
+) -> None:
     voc = wavehax.load()
     for _, mel, f0 in recordings:
         stream = voc.stream()

@@ -12,10 +12,10 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from wavehax.audio import read_audio, write_audio
 from wavehax.cli import main
 from wavehax.errors import ModelError
-from wavehax.locate import model_path, shipped_models
+from wavehax.files.sound import read_audio, write_audio
+from wavehax.models.locate import model_path, shipped_models
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -31,9 +31,15 @@ def script() -> ModuleType:
 def test_the_page_shows_what_its_folder_holds_for_every_shipped_model(script):
     ways = [f"-{model}{way}" for model in shipped_models() for way in ("", "-before", "-octave")]
     expected = {
-        f"samples/{name}{way}.{kind}" for name in script.RECORDINGS for way in ["", *ways] for kind in ("flac", "png")
+        f"samples/{name}{way}.{kind}"
+        for name in script.RECORDINGS
+        for way in ["", *ways]
+        for kind in ("flac", "png")
     }
-    assert set(re.findall(r'src="([^"]+)"', (DOCS / "samples.md").read_text(encoding="utf-8"))) == expected
+    assert (
+        set(re.findall(r'src="([^"]+)"', (DOCS / "samples.md").read_text(encoding="utf-8")))
+        == expected
+    )
     assert {path.relative_to(DOCS).as_posix() for path in (DOCS / "samples").iterdir()} == expected
 
 
@@ -43,7 +49,9 @@ def test_the_files_of_the_page_stay_small():
     assert max(size for path, size in sizes.items() if path.suffix == ".png") < 60e3
 
 
-def test_the_script_makes_what_resynth_makes_and_pictures_of_one_size(script, tmp_path, monkeypatch):
+def test_the_script_makes_what_resynth_makes_and_pictures_of_one_size(
+    script, tmp_path, monkeypatch
+):
     pytest.importorskip("pyworld", reason="needs the extra [f0]")
     wave, rate = read_audio(DOCS / "samples" / "kathleen.flac")
     write_audio(tmp_path / "short.flac", wave[rate : 2 * rate], rate)
@@ -56,10 +64,24 @@ def test_the_script_makes_what_resynth_makes_and_pictures_of_one_size(script, tm
 
     for name, options in (("short-vocos-24k", []), ("short-vocos-24k-octave", ["--f0-scale", "2"])):
         assert (
-            main(["resynth", str(tmp_path / "short.flac"), "-o", str(tmp_path / "same.flac"), "--force", *options]) == 0
+            main(
+                [
+                    "resynth",
+                    str(tmp_path / "short.flac"),
+                    "-o",
+                    str(tmp_path / "same.flac"),
+                    "--force",
+                    *options,
+                ]
+            )
+            == 0
         )
-        np.testing.assert_array_equal(read_audio(tmp_path / f"{name}.flac")[0], read_audio(tmp_path / "same.flac")[0])
-    assert (tmp_path / "short-vocos-24k-before.flac").read_bytes() == (tmp_path / "short-vocos-24k.flac").read_bytes()
+        np.testing.assert_array_equal(
+            read_audio(tmp_path / f"{name}.flac")[0], read_audio(tmp_path / "same.flac")[0]
+        )
+    assert (tmp_path / "short-vocos-24k-before.flac").read_bytes() == (
+        tmp_path / "short-vocos-24k.flac"
+    ).read_bytes()
     pictures = sorted(tmp_path.glob("*.png"))
     assert len(pictures) == 4
     assert len({struct.unpack(">II", path.read_bytes()[16:24]) for path in pictures}) == 1

@@ -16,5 +16,7 @@ def test_a_source_distribution_holds_all_that_the_engine_and_the_c_library_are_b
     command = [sys.executable, "setup.py", "-q", "egg_info", "--egg-base", tmp_path]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     listed = (tmp_path / "wavehax.egg-info" / "SOURCES.txt").read_text().splitlines()
-    needed = {path.relative_to(ROOT).as_posix() for path in (ROOT / "csrc").rglob("*") if path.is_file()}
+    needed = {
+        path.relative_to(ROOT).as_posix() for path in (ROOT / "csrc").rglob("*") if path.is_file()
+    }
     assert len(needed) > 50 and needed <= set(listed), needed - set(listed)

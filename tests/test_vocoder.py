@@ -12,10 +12,10 @@ from tiny_models import TINY, random_f0_weights, read_fixture, tiny_model, with_
 
 import wavehax
 from wavehax.checkpoint import F0Model
+from wavehax.checks import checked_mel
 from wavehax.config import F0Config
-from wavehax.harmonics import flatten_harmonics
-from wavehax.inputs import checked_mel
-from wavehax.locate import model_path
+from wavehax.mel.harmonics import flatten_harmonics
+from wavehax.models.locate import model_path
 from wavehax.vocoder import Vocoder
 
 
@@ -35,7 +35,9 @@ def test_the_wave_has_a_hop_for_every_frame_and_the_seed_decides_its_bits(voc, m
 @pytest.mark.parametrize("name", TINY)
 def test_a_given_prior_replaces_the_one_of_f0(name):
     arrays = read_fixture(name)[2]
-    wave = Vocoder(tiny_model(name))(arrays["cond"][0], arrays["f0"][0, 0], prior=arrays["prior"][0, 0])
+    wave = Vocoder(tiny_model(name))(
+        arrays["cond"][0], arrays["f0"][0, 0], prior=arrays["prior"][0, 0]
+    )
     assert np.abs(wave - arrays["wave"][0, 0]).max() <= 1e-4 * np.abs(arrays["wave"]).max()
 
 
@@ -53,7 +55,9 @@ def test_any_layout_and_floating_type_of_the_mel_gives_the_same_wave(voc, mel, f
     ):
         np.testing.assert_array_equal(voc(same, f0), expected)
     np.testing.assert_array_equal(voc(mel, f0.astype(np.float64)), expected)
-    np.testing.assert_array_equal(voc(mel[:, :3], np.array([100, 0, 200])), voc(mel[:, :3], np.array([100.0, 0, 200])))
+    np.testing.assert_array_equal(
+        voc(mel[:, :3], np.array([100, 0, 200])), voc(mel[:, :3], np.array([100.0, 0, 200]))
+    )
 
 
 def changed(array, index, value):
@@ -63,16 +67,28 @@ def changed(array, index, value):
 
 
 BAD_MELS = {
-    "other bands": (lambda mel: mel[:9], r"\[9, 40\].*'tiny': 10 slaney bands 0-8000 Hz, hop 32 at 24000 Hz"),
-    "of a preset": (lambda mel: np.zeros((128, 40)), r"\[128, 40\].*; 128 bands are those of 'nsf-hifigan-44k': load"),
-    "of a preset, transposed": (lambda mel: np.zeros((40, 128)), r"128 bands are those of 'nsf-hifigan-44k': load"),
+    "other bands": (
+        lambda mel: mel[:9],
+        r"\[9, 40\].*'tiny': 10 slaney bands 0-8000 Hz, hop 32 at 24000 Hz",
+    ),
+    "of a preset": (
+        lambda mel: np.zeros((128, 40)),
+        r"\[128, 40\].*; 128 bands are those of 'nsf-hifigan-44k': load",
+    ),
+    "of a preset, transposed": (
+        lambda mel: np.zeros((40, 128)),
+        r"128 bands are those of 'nsf-hifigan-44k': load",
+    ),
     "transposed": (lambda mel: mel.T, r"\[40, 10\].*give its transpose"),
     "one axis": (lambda mel: mel[:, 0], r"\[10\]"),
     "three axes": (lambda mel: mel[None], r"\[1, 10, 40\]"),
     "no frames": (lambda mel: mel[:, :0], "empty"),
     "NaN": (lambda mel: changed(mel, (3, 17), np.nan), "nan in band 3 of frame 17"),
     "infinite": (lambda mel: changed(mel, (9, 39), -np.inf), "-inf in band 9 of frame 39"),
-    "beyond float32": (lambda mel: changed(mel.astype(np.float64), (0, 5), 1e300), "inf in band 0 of frame 5"),
+    "beyond float32": (
+        lambda mel: changed(mel.astype(np.float64), (0, 5), 1e300),
+        "inf in band 0 of frame 5",
+    ),
     "integers": (lambda mel: mel.astype(int), "int64: expected floating point"),
     "complex": (lambda mel: mel.astype(complex), "complex128"),
     "objects": (lambda mel: mel.astype(object), "object"),
@@ -94,7 +110,10 @@ BAD_F0S = {
     "a number": (lambda f0: 220.0, r"\[\]: expected \[40\]"),
     "negative": (lambda f0: changed(f0, 7, -1), "-1.0 in frame 7"),
     "below any pitch": (lambda f0: changed(f0, 7, 0.25), "0.25 in frame 7: expected at least 1 Hz"),
-    "below any float32": (lambda f0: changed(f0.astype(float), 7, 1e-310), "1e-310 in frame 7: expected at least 1 Hz"),
+    "below any float32": (
+        lambda f0: changed(f0.astype(float), 7, 1e-310),
+        "1e-310 in frame 7: expected at least 1 Hz",
+    ),
     "NaN": (lambda f0: changed(f0, 39, np.nan), "nan in frame 39"),
     "infinite": (lambda f0: changed(f0, 0, np.inf), "inf in frame 0"),
     "text": (lambda f0: f0.astype(str), "expected numbers in Hz"),
@@ -131,7 +150,9 @@ def test_a_hundred_voices_share_one_vocoder(voc, mel, f0):
         for stream, wave in zip(streams, parts, strict=True):
             wave.append(stream.push(mel[:, start : start + 3], f0[start : start + 3]))
     for seed, (stream, wave) in enumerate(zip(streams, parts, strict=True)):
-        np.testing.assert_array_equal(np.concatenate([*wave, stream.flush()]), voc(mel, f0, seed=seed))
+        np.testing.assert_array_equal(
+            np.concatenate([*wave, stream.flush()]), voc(mel, f0, seed=seed)
+        )
 
 
 @pytest.mark.parametrize("threads", [0, -1, 1.5, "2", None])
@@ -148,7 +169,9 @@ def test_a_bad_seed_is_refused(voc, mel, f0, seed):
         voc.stream(seed)
 
 
-def test_an_unknown_instruction_set_is_refused_and_the_environment_chooses_for_auto(tiny, monkeypatch):
+def test_an_unknown_instruction_set_is_refused_and_the_environment_chooses_for_auto(
+    tiny, monkeypatch
+):
     with pytest.raises(ValueError, match="isa='sse9'"):
         Vocoder(tiny, isa="sse9")
     monkeypatch.setenv("WAVEHAX_ISA", "portable")
@@ -183,7 +206,9 @@ def test_a_scale_multiplies_f0_given_or_predicted(predicting, voc, mel, f0):
 
 @pytest.mark.parametrize("chunks", [[40], [1] * 40, [0, 3, 0, 37], [39, 1]])
 @pytest.mark.parametrize("scale", [1, 0.7])
-def test_a_stream_predicts_f0_without_delay_in_the_bits_of_the_whole_utterance(predicting, voc, mel, chunks, scale):
+def test_a_stream_predicts_f0_without_delay_in_the_bits_of_the_whole_utterance(
+    predicting, voc, mel, chunks, scale
+):
     stream = predicting.stream(5, f0_scale=scale)
     assert stream.delay == voc.stream().delay
     for _ in range(2):
@@ -204,7 +229,9 @@ def test_f0_comes_with_all_frames_of_a_stream_or_with_none(predicting, mel, f0):
     with pytest.raises(ValueError, match="f0 is given from frame 7 on"):
         stream.push(mel[:, 7:], f0[7:])
     rest = stream.push(mel[:, 7:])  # a push that was refused left the stream as it was
-    assert np.array_equal(rest, predicting(mel)[40 * 32 - stream.delay - len(rest) : 40 * 32 - stream.delay])
+    assert np.array_equal(
+        rest, predicting(mel)[40 * 32 - stream.delay - len(rest) : 40 * 32 - stream.delay]
+    )
 
 
 @pytest.mark.parametrize("scale", [0, -1, np.nan, np.inf, "2", None])
@@ -216,8 +243,12 @@ def test_a_bad_scale_is_refused(voc, mel, f0, scale):
 
 
 @pytest.mark.parametrize("scale", [1e-3, 1e37])
-def test_a_scale_that_leaves_no_pitch_is_refused_before_anything_is_predicted(predicting, mel, scale):
-    with pytest.raises(ValueError, match=r"f0_scale=.*out of range for the F0 of this model, 80 to"):
+def test_a_scale_that_leaves_no_pitch_is_refused_before_anything_is_predicted(
+    predicting, mel, scale
+):
+    with pytest.raises(
+        ValueError, match=r"f0_scale=.*out of range for the F0 of this model, 80 to"
+    ):
         predicting(mel, f0_scale=scale)
     with pytest.raises(ValueError, match="f0_scale="):
         predicting.stream(f0_scale=scale).push(mel)
@@ -256,15 +287,24 @@ def test_a_flushed_stream_takes_nothing_until_it_is_reset(voc, mel, f0):
     stream.reset()
     np.testing.assert_array_equal(np.concatenate([stream.push(mel, f0), stream.flush()]), first)
     stream.reset(seed=2)
-    np.testing.assert_array_equal(np.concatenate([stream.push(mel, f0), stream.flush()]), voc(mel, f0, seed=2))
+    np.testing.assert_array_equal(
+        np.concatenate([stream.push(mel, f0), stream.flush()]), voc(mel, f0, seed=2)
+    )
     stream.reset()
-    np.testing.assert_array_equal(np.concatenate([stream.push(mel, f0), stream.flush()]), voc(mel, f0, seed=2))
+    np.testing.assert_array_equal(
+        np.concatenate([stream.push(mel, f0), stream.flush()]), voc(mel, f0, seed=2)
+    )
 
 
 def test_refused_frames_leave_a_stream_as_it_was(voc, mel, f0):
     stream = voc.stream()
     wave = [stream.push(mel[:, :7], f0[:7])]
-    for bad_mel, bad_f0 in ((mel[:9], f0), (changed(mel, (0, 0), np.nan), f0), (mel, f0[:3]), (mel, -f0)):
+    for bad_mel, bad_f0 in (
+        (mel[:9], f0),
+        (changed(mel, (0, 0), np.nan), f0),
+        (mel, f0[:3]),
+        (mel, -f0),
+    ):
         with pytest.raises(ValueError):
             stream.push(bad_mel, bad_f0)
     wave += [stream.push(mel[:, 7:], f0[7:]), stream.flush()]
@@ -321,7 +361,8 @@ def test_checks_of_a_long_mel_allocate_little():
     try:
         checked_mel(mel, voc.features)
         checked_mel(np.asfortranarray(mel[:, :100_000]), voc.features)
-        assert tracemalloc.get_traced_memory()[1] < 4.5e6  # 4 MB of it are the test's own Fortran copy
+        # 4 MB of it are the test's own Fortran copy
+        assert tracemalloc.get_traced_memory()[1] < 4.5e6
     finally:
         tracemalloc.stop()
 
@@ -361,8 +402,14 @@ def test_the_prior_of_f0_is_the_sum_of_its_harmonics_and_is_taken_in_its_place(t
     rate, hop = voc.sample_rate, voc.hop_length
     cycles = np.cumsum(np.repeat(f0.astype(np.float64), hop)) / rate
     count = int(rate / 2 // 700)
-    expected = 0.1 * np.sqrt(2 * 700 / (rate / 2)) * sum(np.sin(2 * np.pi * k * cycles) for k in range(1, count + 1))
-    np.testing.assert_allclose(voc.prior(f0), np.where(np.repeat(f0, hop) > 0, expected, 0), atol=1e-5)
+    expected = (
+        0.1
+        * np.sqrt(2 * 700 / (rate / 2))
+        * sum(np.sin(2 * np.pi * k * cycles) for k in range(1, count + 1))
+    )
+    np.testing.assert_allclose(
+        voc.prior(f0), np.where(np.repeat(f0, hop) > 0, expected, 0), atol=1e-5
+    )
     mel = np.zeros((10, 4), np.float32)
     assert np.isfinite(voc(mel, f0, prior=voc.prior(f0))).all()
     with pytest.raises(ValueError, match="f0 is -1"):
@@ -371,5 +418,7 @@ def test_the_prior_of_f0_is_the_sum_of_its_harmonics_and_is_taken_in_its_place(t
 
 @pytest.mark.parametrize(("f0", "shape"), [(220.0, r"\[\]"), (np.full((2, 3), 220.0), r"\[2, 3\]")])
 def test_the_prior_of_what_is_no_contour_is_refused(voc, f0, shape):
-    with pytest.raises(ValueError, match=rf"^f0 has shape {shape}: expected \[T\], one value in Hz for each frame$"):
+    with pytest.raises(
+        ValueError, match=rf"^f0 has shape {shape}: expected \[T\], one value in Hz for each frame$"
+    ):
         voc.prior(f0)

@@ -6,7 +6,8 @@ import numpy as np
 
 
 def voice(seconds: float, pitch: float, seed: int, rate: int = 24000) -> np.ndarray:
-    """Harmonics of `pitch` Hz with some vibrato, unvoiced gaps and noise: float32 [seconds * rate]."""
+    """Harmonics of `pitch` Hz with some vibrato, unvoiced gaps and noise: float32 [seconds *
+    rate]."""
     rng = np.random.default_rng(seed)
     time = np.arange(round(seconds * rate)) / rate
     phase = 2 * np.pi * np.cumsum(pitch * (1 + 0.1 * np.sin(2 * np.pi * 2 * time))) / rate

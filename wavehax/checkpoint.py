@@ -1,9 +1,11 @@
-"""Model files: one `.safetensors`, configuration inside, written whole or not at all, loaded exactly or refused.
+"""Model files: one `.safetensors`, configuration inside, written whole or not at all, loaded
+exactly or refused.
 
-Layout (safetensors): 8 bytes of little-endian header length; a JSON header {name: {dtype, shape, data_offsets}} with
-`__metadata__`, a mapping of strings; the tensors' bytes. Ours holds the configuration as JSON text in
-`__metadata__["wavehax"]` = {"generator": {...}, "features": {...}, "provenance": {...}}, and float32 tensors only. A
-model that predicts F0 from the mel also has "f0": {...} there, and the predictor's tensors under names `f0.*`.
+Layout (safetensors): 8 bytes of little-endian header length; a JSON header {name: {dtype, shape,
+data_offsets}} with `__metadata__`, a mapping of strings; the tensors' bytes. Ours holds the
+configuration as JSON text in `__metadata__["wavehax"]` = {"generator": {...}, "features": {...},
+"provenance": {...}}, and float32 tensors only. A model that predicts F0 from the mel also has "f0":
+{...} there, and the predictor's tensors under names `f0.*`.
 
 A model file is data from anywhere: whatever is in it, the worst it can do is raise ModelError.
 """
@@ -11,7 +13,6 @@ A model file is data from anywhere: whatever is in it, the worst it can do is ra
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -30,13 +31,18 @@ from wavehax.config import (
     to_dict,
 )
 from wavehax.errors import ModelError, one_line
-from wavehax.files import replacing
+from wavehax.files.outputs import replacing
+from wavehax.files.safetensors import parse_json, spans
 
-_MAX_HEADER = 1 << 17  # bytes, ten times the default model's: parsed JSON takes up to 40 times its text
-_MAX_DEPTH = 32  # of nested JSON: whatever shows or copies it may recurse
+# bytes, ten times the default model's: parsed JSON takes up to 40 times its text
+_MAX_HEADER = 1 << 17
 _METADATA_KEY = "wavehax"
 _F0_PREFIX = "f0."
-_LARGEST = {"sample_rate": 768_000, "n_fft": 65_536, "n_mels": 1024}  # of the features: more would only cost memory
+_LARGEST = {
+    "sample_rate": 768_000,
+    "n_fft": 65_536,
+    "n_mels": 1024,
+}  # of the features: more would only cost memory
 
 
 @dataclass
@@ -44,7 +50,9 @@ class F0Model:
     """A predictor of F0 from the mel."""
 
     config: F0Config
-    weights: dict[str, np.ndarray]  # float32, names and shapes of f0_parameter_shapes(config, n_mels)
+    weights: dict[
+        str, np.ndarray
+    ]  # float32, names and shapes of f0_parameter_shapes(config, n_mels)
 
 
 @dataclass
@@ -54,7 +62,8 @@ class Model:
     generator: GeneratorConfig
     features: FeatureConfig
     weights: dict[str, np.ndarray]  # float32, names and shapes of parameter_shapes(generator)
-    provenance: dict[str, Any] = field(default_factory=dict)  # any JSON: data, licence, training, scores
+    # any JSON: data, licence, training, scores
+    provenance: dict[str, Any] = field(default_factory=dict)
     f0: F0Model | None = None
 
 
@@ -62,8 +71,8 @@ def load_model(path: str | os.PathLike[str]) -> Model:
     """Read and check a model file. Refusing one takes less memory than twice its size and 6 MB.
 
     Raises:
-        ModelError: no such file, or not exactly what its configuration describes: tensors missing, left over, of
-            another shape or type, overlapping, values not finite, ...
+        ModelError: no such file, or not exactly what its configuration describes: tensors missing,
+            left over, of another shape or type, overlapping, values not finite, ...
     """
     path = Path(path)
     if not path.is_file():
@@ -78,31 +87,41 @@ def load_model(path: str | os.PathLike[str]) -> Model:
 
 
 def _read_model(file: BinaryIO) -> Model:
-    """A model, of whose tensors only the place and size are checked; they are read when all else is."""
+    """A model, of whose tensors only the place and size are checked; they are read when all else
+    is."""
     size = os.fstat(file.fileno()).st_size
     length = int.from_bytes(file.read(8), "little")
     if not 2 <= length <= min(size - 8, _MAX_HEADER):
-        raise ModelError(f"header of {length} bytes in a file of {size}: truncated, or no model file")
-    header = _parse_json(file.read(length).decode())
-    config = _parse_json(_metadata(header))
+        raise ModelError(
+            f"header of {length} bytes in a file of {size}: truncated, or no model file"
+        )
+    header = parse_json(file.read(length).decode())
+    config = parse_json(_metadata(header))
     generator = from_dict(GeneratorConfig, _entry(config, "generator", dict))
     features = from_dict(FeatureConfig, _entry(config, "features", dict))
     provenance = _entry(config, "provenance", dict)
     if set(config) - {"f0"} != {"generator", "features", "provenance"}:
-        raise ModelError(f"configuration has {', '.join(sorted(config))}: expected generator, features, provenance")
-    spans = _spans(header, size - 8 - length)
+        raise ModelError(
+            f"configuration has {', '.join(sorted(config))}: expected generator, features,"
+            " provenance"
+        )
+    places = spans(header, size - 8 - length)
     data = np.fromfile(file, np.uint8)
     if len(data) != size - 8 - length:
         raise ModelError(f"{len(data)} bytes of tensors where {size - 8 - length} were expected")
     tensors = {
-        name: data[begin:end].view("<f4").astype(np.float32, copy=False).reshape(header[name]["shape"])
-        for begin, end, name in spans
+        name: data[begin:end]
+        .view("<f4")
+        .astype(np.float32, copy=False)
+        .reshape(header[name]["shape"])
+        for begin, end, name in places
     }
     return Model(generator, features, tensors, provenance, _take_f0(config, tensors))
 
 
 def save_model(path: str | os.PathLike[str], model: Model, *, overwrite: bool = True) -> None:
-    """Write a model file under a temporary name, then rename it; the same model gives the same bytes.
+    """Write a model file under a temporary name, then rename it; the same model gives the same
+    bytes.
 
     Raises:
         ModelError: the model does not fit its configuration, or its provenance is not JSON.
@@ -110,7 +129,9 @@ def save_model(path: str | os.PathLike[str], model: Model, *, overwrite: bool = 
     """
     try:
         check_model(model)
-        metadata = {_METADATA_KEY: json.dumps(configuration(model), allow_nan=False, ensure_ascii=False)}
+        metadata = {
+            _METADATA_KEY: json.dumps(configuration(model), allow_nan=False, ensure_ascii=False)
+        }
     except (ValueError, TypeError) as error:
         raise ModelError(f"{path}: {one_line(error)}") from error
     tensors = _tensors(model)
@@ -118,11 +139,18 @@ def save_model(path: str | os.PathLike[str], model: Model, *, overwrite: bool = 
     end = 0
     for name in sorted(tensors):
         begin, end = end, end + tensors[name].nbytes
-        header[name] = {"dtype": "F32", "shape": list(tensors[name].shape), "data_offsets": [begin, end]}
+        header[name] = {
+            "dtype": "F32",
+            "shape": list(tensors[name].shape),
+            "data_offsets": [begin, end],
+        }
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 8)
     if len(text) > _MAX_HEADER:
-        raise ModelError(f"{path}: configuration and names take {len(text)} bytes: expected at most {_MAX_HEADER}")
+        raise ModelError(
+            f"{path}: configuration and names take {len(text)} bytes: expected at most"
+            f" {_MAX_HEADER}"
+        )
     with replacing(path, overwrite=overwrite) as temporary, open(temporary, "wb") as file:
         file.write(len(text).to_bytes(8, "little") + text)
         for name in sorted(tensors):
@@ -146,26 +174,35 @@ def _tensors(model: Model) -> dict[str, np.ndarray]:
 
 
 def check_model(model: Model) -> None:
-    """Raise ModelError unless features, names, shapes, types and values all fit the configuration."""
+    """Raise ModelError unless features, names, shapes, types and values all fit the
+    configuration."""
     generator, features, weights = model.generator, model.features, model.weights
     for name in ("sample_rate", "hop_length", "n_mels"):
         if getattr(generator, name) != getattr(features, name):
             raise ModelError(
-                f"{name} is {getattr(generator, name)} in generator and {getattr(features, name)} in features"
+                f"{name} is {getattr(generator, name)} in generator and {getattr(features, name)}"
+                " in features"
             )
     for name, largest in _LARGEST.items():
         if getattr(features, name) > largest:
-            raise ModelError(f"features.{name}={getattr(features, name)}: expected at most {largest}")
+            raise ModelError(
+                f"features.{name}={getattr(features, name)}: expected at most {largest}"
+            )
     if generator.num_blocks > len(weights):  # before a hostile number of blocks costs any time
-        raise ModelError(f"num_blocks={generator.num_blocks}, but the file has {len(weights)} tensors")
+        raise ModelError(
+            f"num_blocks={generator.num_blocks}, but the file has {len(weights)} tensors"
+        )
     _check_tensors(weights, parameter_shapes(generator))
     if model.f0 is not None:
         shapes = f0_parameter_shapes(model.f0.config, features.n_mels)
         _check_tensors(model.f0.weights, shapes, _F0_PREFIX)
 
 
-def _check_tensors(weights: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[int, ...]], prefix: str = "") -> None:
-    """Raise ModelError unless the tensors are those of `shapes`; `prefix` begins their names in messages."""
+def _check_tensors(
+    weights: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[int, ...]], prefix: str = ""
+) -> None:
+    """Raise ModelError unless the tensors are those of `shapes`; `prefix` begins their names in
+    messages."""
     missing, extra = sorted(shapes.keys() - weights.keys()), sorted(weights.keys() - shapes.keys())
     if missing or extra:
         problems = [
@@ -188,9 +225,13 @@ def _check_tensor(name: str, value: np.ndarray, shape: tuple[int, ...]) -> None:
         index = [int(i) for i in np.unravel_index(np.argmin(finite), shape)]
         raise ModelError(f"tensor {name} is not finite at {index}")
     if name.endswith("mel_scale") and not (value > 0).all():
-        raise ModelError(f"tensor {name} is {value.min()} in band {int(value.argmin())}: expected more than 0")
+        raise ModelError(
+            f"tensor {name} is {value.min()} in band {int(value.argmin())}: expected more than 0"
+        )
     if name.endswith(".running_var") and not (value >= 0).all():
-        raise ModelError(f"tensor {name} is {value.min()} in channel {int(value.argmin())}: expected at least 0")
+        raise ModelError(
+            f"tensor {name} is {value.min()} in channel {int(value.argmin())}: expected at least 0"
+        )
 
 
 def _metadata(header: dict[str, Any]) -> str:
@@ -199,36 +240,6 @@ def _metadata(header: dict[str, Any]) -> str:
     if not isinstance(text, str):
         raise ModelError(f"no text __metadata__.{_METADATA_KEY}: not a model of this package")
     return text
-
-
-def _spans(header: dict[str, Any], size: int) -> list[tuple[int, int, str]]:
-    """First and last byte and name of every tensor; together they cover `size` bytes, without overlap."""
-    spans = sorted((*_span(name, entry), name) for name, entry in header.items())
-    position = 0
-    for begin, end, name in spans:
-        if begin != position:
-            raise ModelError(f"tensor {name} begins at byte {begin}: expected {position}, where the one before it ends")
-        if end > size:
-            raise ModelError(f"tensor {name} ends at byte {end}: the file has {size} bytes of tensors; truncated?")
-        position = end
-    if position != size:
-        raise ModelError(f"{size - position} bytes behind the last tensor")
-    return spans
-
-
-def _span(name: str, entry: Any) -> tuple[int, int]:
-    """First and last byte of a tensor, checked against its shape."""
-    if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
-        raise ModelError(f"tensor {name}: expected dtype, shape and data_offsets")
-    if entry["dtype"] != "F32":
-        raise ModelError(f"tensor {name} has dtype {entry['dtype']!r}: expected 'F32'")
-    shape, offsets = entry["shape"], entry["data_offsets"]
-    for numbers in (shape, offsets):
-        if not isinstance(numbers, list) or len(numbers) > 8 or any(type(n) is not int or n < 0 for n in numbers):
-            raise ModelError(f"tensor {name}: shape and data_offsets are lists of integers, 0 or more")
-    if len(offsets) != 2 or offsets[1] - offsets[0] != 4 * math.prod(shape):
-        raise ModelError(f"tensor {name}: shape {shape} does not fill the bytes {offsets}")
-    return offsets[0], offsets[1]
 
 
 def _take_f0(config: Mapping[str, Any], tensors: dict[str, np.ndarray]) -> F0Model | None:
@@ -245,34 +256,6 @@ def _entry(config: Any, name: str, kind: type) -> Any:
     if not isinstance(value, kind):
         raise ModelError(f"configuration has no {name}, or not as a {kind.__name__}")
     return value
-
-
-def _parse_json(text: str) -> Any:
-    """JSON as the standard has it, no repeated key, no NaN, of bounded depth."""
-
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        values: dict[str, Any] = {}
-        for name, value in pairs:
-            if name in values:
-                raise ModelError(f"JSON repeats the key {name!r}")
-            values[name] = value
-        return values
-
-    def refuse(constant: str) -> Any:
-        raise ModelError(f"JSON holds {constant}")
-
-    value = json.loads(text, object_pairs_hook=unique, parse_constant=refuse)
-    _check_depth(value)
-    return value
-
-
-def _check_depth(value: Any) -> None:
-    level = [value]
-    for _ in range(_MAX_DEPTH + 1):
-        containers = [item for item in level if isinstance(item, (dict, list))]
-        level = [child for item in containers for child in (item.values() if isinstance(item, dict) else item)]
-    if level:
-        raise ModelError(f"JSON nested more than {_MAX_DEPTH} deep")
 
 
 def _names(names: list[str]) -> str:

@@ -1,7 +1,8 @@
-"""Our models under the interface of Vocos (Siuzdak, arXiv 2306.00814), for code that calls it today. Needs PyTorch.
+"""Our models under the interface of Vocos (Siuzdak, arXiv 2306.00814), for code that calls it
+today. Needs PyTorch.
 
-The mel is Vocos' own: the preset `vocos-24k`. What differs: the network runs on the CPU, whatever device the tensors
-are on, and no gradient flows through it.
+The mel is Vocos' own: the preset `vocos-24k`. What differs: the network runs on the CPU, whatever
+device the tensors are on, and no gradient flows through it.
 """
 
 from __future__ import annotations
@@ -13,20 +14,25 @@ import numpy as np
 import torch
 
 from wavehax.config import FEATURES, FeatureConfig
-from wavehax.features import log_mel
-from wavehax.locate import is_repository
+from wavehax.mel.features import log_mel
+from wavehax.models.locate import is_repository
 from wavehax.vocoder import Vocoder, load
 
 _MEL = FEATURES["vocos-24k"]
-_ENCODEC = "models on EnCodec tokens are not offered, only models on mels: give a mel-spectrogram to decode()"
+_ENCODEC = (
+    "models on EnCodec tokens are not offered, only models on mels: give a mel-spectrogram to"
+    " decode()"
+)
 _THEIRS = {
-    "charactr/vocos-mel-24khz": "holds Vocos' own weights: leave the name out for our model of the same mel",
+    "charactr/vocos-mel-24khz": "holds Vocos' own weights: leave the name out for our model of the"
+    " same mel",
     "charactr/vocos-encodec-24khz": _ENCODEC,
 }
 
 
 class Vocos(torch.nn.Module):
-    """Stands where a `vocos.Vocos` stands: `decode`, `__call__`, `feature_extractor`, `from_pretrained`.
+    """Stands where a `vocos.Vocos` stands: `decode`, `__call__`, `feature_extractor`,
+    `from_pretrained`.
 
     A module without parameters: `eval()`, `to(device)` and the like are taken, and change nothing.
     """
@@ -42,14 +48,19 @@ class Vocos(torch.nn.Module):
         super().__init__()
         vocoder = load() if vocoder is None else vocoder
         if dataclasses.replace(vocoder.features, name=_MEL.name) != _MEL:
-            raise ValueError(f"vocoder takes the mel {vocoder.features.name!r}: expected that of Vocos, {_MEL.name!r}")
+            raise ValueError(
+                f"vocoder takes the mel {vocoder.features.name!r}: expected that of Vocos,"
+                f" {_MEL.name!r}"
+            )
         if not vocoder.predicts_f0:
             raise ValueError("vocoder needs F0 beside the mel: expected a model that predicts it")
         self.vocoder = vocoder
         self.feature_extractor = MelSpectrogramFeatures(vocoder.features)
 
     @classmethod
-    def from_pretrained(cls, path_or_name: str | os.PathLike[str] | None = None, revision: str | None = None) -> Vocos:
+    def from_pretrained(
+        cls, path_or_name: str | os.PathLike[str] | None = None, revision: str | None = None
+    ) -> Vocos:
         """Load a model.
 
         Args:
@@ -57,7 +68,8 @@ class Vocos(torch.nn.Module):
             revision: branch, tag or commit of a repository of the Hugging Face hub.
 
         Raises:
-            ValueError: as the constructor; the name is that of Vocos' own weights; or a revision of no repository.
+            ValueError: as the constructor; the name is that of Vocos' own weights; or a revision of
+                no repository.
             ModelError, ModuleNotFoundError: as `wavehax.load`.
         """
         if path_or_name in _THEIRS:
@@ -65,10 +77,15 @@ class Vocos(torch.nn.Module):
         if revision is None:
             return cls(load(path_or_name))
         if not is_repository(path_or_name):
-            raise ValueError(f"revision={revision!r} of {path_or_name!r}: expected owner/name, a repository of the hub")
+            raise ValueError(
+                f"revision={revision!r} of {path_or_name!r}: expected owner/name, a repository of"
+                " the hub"
+            )
         return cls(load(f"{path_or_name}@{revision}"))
 
-    def forward(self, audio_input: torch.Tensor, bandwidth_id: torch.Tensor | None = None) -> torch.Tensor:
+    def forward(
+        self, audio_input: torch.Tensor, bandwidth_id: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """Copy-synthesis: `decode` of the mel of a recording.
 
         Args:
@@ -84,16 +101,20 @@ class Vocos(torch.nn.Module):
         return self.decode(self.feature_extractor(audio_input), bandwidth_id)
 
     @torch.no_grad()
-    def decode(self, features_input: torch.Tensor, bandwidth_id: torch.Tensor | None = None) -> torch.Tensor:
+    def decode(
+        self, features_input: torch.Tensor, bandwidth_id: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """Waveforms of mels, F0 predicted from each.
 
         Args:
-            features_input: floating [B, 100, T] or [100, T], the log-mel `vocos-24k`, on any device; T >= 1.
+            features_input: floating [B, 100, T] or [100, T], the log-mel `vocos-24k`, on any
+                device; T >= 1.
             bandwidth_id: of EnCodec; refused.
 
         Returns:
-            float32 [B, (T - 1) * 256] or without B, on the same device: as long as Vocos makes it, whose frames are
-            centred on the first sample of their hop; `Vocoder` also gives the hop that the last frame begins.
+            float32 [B, (T - 1) * 256] or without B, on the same device: as long as Vocos makes it,
+            whose frames are centred on the first sample of their hop; `Vocoder` also gives the hop
+            that the last frame begins.
 
         Raises:
             ValueError: not such a tensor, a value that is not finite, or `bandwidth_id` is given.
@@ -120,14 +141,18 @@ class MelSpectrogramFeatures(torch.nn.Module):
 
     @torch.no_grad()
     def forward(self, audio: torch.Tensor) -> torch.Tensor:
-        """The log-mel of a recording at 24 kHz: floating [B, N] or [N] -> float32 [B, 100, N // 256 + 1] or without B.
+        """The log-mel of a recording at 24 kHz: floating [B, N] or [N] -> float32 [B, 100, N // 256
+        + 1] or without B.
 
         Raises:
             ValueError: not such a tensor, or a sample that is not finite.
         """
         _check("audio", audio, (1, 2), "[B, N] or [N]")
         recordings = audio.detach().to("cpu", torch.float32).numpy()
-        mels = [log_mel(recording, self.features) for recording in recordings.reshape(-1, recordings.shape[-1])]
+        mels = [
+            log_mel(recording, self.features)
+            for recording in recordings.reshape(-1, recordings.shape[-1])
+        ]
         return _as_tensor(mels, audio, audio.dim() == 2)
 
 

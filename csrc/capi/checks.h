@@ -1,4 +1,4 @@
-// What a call of the C interface is given, checked, and failures as statuses with words. As wavehax/inputs.py for Python.
+// What a call of the C interface is given, checked, and failures as statuses with words. As wavehax/checks.py for Python.
 #pragma once
 
 #include <cstddef>

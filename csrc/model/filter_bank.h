@@ -1,4 +1,4 @@
-// The streams of a multi-stream generator: analysis filters and decimation, and back (DESIGN 2, MS-Wavehax;
+// The streams of a multi-stream generator: analysis filters and decimation, and back (docs/design.md#multi-stream;
 // arXiv 2506.03554 section 3). Twin of nn/multistream.py.
 #pragma once
 

@@ -6,7 +6,7 @@
 
 namespace wavehax {
 
-constexpr float kMinF0 = 1.0f;  // Hz; wavehax.inputs.MIN_F0
+constexpr float kMinF0 = 1.0f;  // Hz; wavehax.checks.MIN_F0
 constexpr double kFloorTolerance = 1e-4;  // log-magnitude; wavehax.config.FLOOR_TOLERANCE
 
 // The least value of a log-mel whose magnitudes are at least `log_floor`, as features.log_mel rounds it; -inf for 0.

@@ -1,4 +1,4 @@
-// The excitation of one voice: harmonics of F0 and noise (DESIGN 2.1). Twin of nn/prior.py.
+// The excitation of one voice: harmonics of F0 and noise (docs/design.md#prior). Twin of nn/prior.py.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Short-time Fourier transform and its inverse (DESIGN 2.2, 2.7). Twin of nn/stft.py.
+// Short-time Fourier transform and its inverse (docs/design.md#stft). Twin of nn/stft.py.
 #pragma once
 
 #include <cstdint>

@@ -140,7 +140,7 @@ void py_mlp_backward(const Array& x, const Array& w1, const Array& b1, const Arr
 
 PYBIND11_MODULE(_training, m) {
   using namespace wavehax::training;
-  m.doc() = "Kernels that train the generator on a CPU; see wavehax.nn.kernels. Arrays are float32 and C-contiguous.";
+  m.doc() = "Kernels that train the generator on a CPU; see wavehax.nn.cpu. Arrays are float32 and C-contiguous.";
   const auto array = [](const char* name) { return py::arg(name).noconvert(); };
   m.def("depthwise_forward", &py_depthwise_forward, array("x"), array("weight"), py::arg("before"), py::arg("causal"),
         py::arg("threads"), array("out"), array("mean"), array("variance"), py::arg("isa") = "auto");

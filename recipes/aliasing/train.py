@@ -1,18 +1,22 @@
-"""Train one of four models that differ in nothing but what they are, to compare what they put off the harmonics.
+"""Train one of four models that differ in nothing but what they are, to compare what they put off
+the harmonics.
 
-python recipes/aliasing/train.py NAME --data data/wavehax-24k --out runs/aliasing/NAME [key=value ...]
+python recipes/aliasing/train.py NAME --data data/wavehax-24k --out runs/aliasing/NAME [key=value
+...]
 
-NAME: wavehax (as shipped); noise (the same, its prior mere noise); hifigan; vocos. The same command resumes.
+NAME: wavehax (as shipped); noise (the same, its prior mere noise); hifigan; vocos. The same command
+resumes.
 """
 
 import argparse
 import sys
 from pathlib import Path
 
-from wavehax.batch import exit_code
+from wavehax.errors import exit_code
 from wavehax.nn import WaveGenerator
 from wavehax.nn.baselines import BASELINES, Baseline
-from wavehax.train.config import TrainConfig, load_config
+from wavehax.train.config import TrainConfig
+from wavehax.train.load import load_config
 from wavehax.train.loop import Trainer
 
 PRIORS = {"wavehax": "pcph", "noise": "noise"}
@@ -44,10 +48,14 @@ def main() -> int:
     parser.add_argument("name", choices=[*PRIORS, *BASELINES], help="which model")
     parser.add_argument("--data", required=True, help="prepared folder")
     parser.add_argument("--out", required=True, help="the run's folder")
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="replace a value of config.yaml")
+    parser.add_argument(
+        "overrides", nargs="*", metavar="key=value", help="replace a value of config.yaml"
+    )
     arguments = parser.parse_intermixed_args()
     overrides = [f"data.path={arguments.data}", f"run_dir={arguments.out}", *arguments.overrides]
-    return exit_code(lambda: trainer(arguments.name, Path(__file__).with_name("config.yaml"), overrides).run())
+    return exit_code(
+        lambda: trainer(arguments.name, Path(__file__).with_name("config.yaml"), overrides).run()
+    )
 
 
 if __name__ == "__main__":

@@ -7,15 +7,16 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from wavehax.train.corpus import Recording, find, hold_out
-from wavehax.train.prepare import main
-from wavehax.yamlfile import read_yaml
+from wavehax.data.corpus import Recording, find, hold_out
+from wavehax.data.prepare import main
+from wavehax.files.yaml import read_yaml
 
 HELD_OUT_EVERY = 100  # about 150 of the 15,000 utterances, of all speakers and styles
 
 
 def recordings(corpus: Path, f0_ranges: Path) -> Iterator[Recording]:
-    """jvs001/parallel100/wav24kHz16bit/*.wav and so on: speaker, style; each pair has its range of F0."""
+    """jvs001/parallel100/wav24kHz16bit/*.wav and so on: speaker, style; each pair has its range of
+    F0."""
     ranges = read_yaml(f0_ranges)
     return hold_out(
         (

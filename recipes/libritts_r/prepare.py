@@ -7,8 +7,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from wavehax.train.corpus import Recording, find, hold_out
-from wavehax.train.prepare import main
+from wavehax.data.corpus import Recording, find, hold_out
+from wavehax.data.prepare import main
 
 HELD_OUT_EVERY = 1000  # about 150 utterances of train-clean-100 and train-clean-360
 

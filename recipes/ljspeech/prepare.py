@@ -7,8 +7,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from wavehax.train.corpus import Recording, find, hold_out
-from wavehax.train.prepare import main
+from wavehax.data.corpus import Recording, find, hold_out
+from wavehax.data.prepare import main
 
 HELD_OUT_EVERY = 100  # 131 of the 13,100 clips, from all chapters
 

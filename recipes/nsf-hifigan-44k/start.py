@@ -1,4 +1,5 @@
-"""A model file to start from: the blocks of a trained model, which know nothing of bands and bins; the rest untrained.
+"""A model file to start from: the blocks of a trained model, which know nothing of bands and bins;
+the rest untrained.
 
 python recipes/nsf-hifigan-44k/start.py wavehax/models/vocos-24k.safetensors data/nsf-hifigan-44k
 """
@@ -10,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from wavehax.batch import exit_code
 from wavehax.checkpoint import Model, load_model, save_model
 from wavehax.config import GeneratorConfig, parameter_shapes
-from wavehax.train.config import TrainConfig, load_config
-from wavehax.train.data import prepared_manifest
+from wavehax.data.segments import prepared_manifest
+from wavehax.errors import exit_code
+from wavehax.train.config import TrainConfig
+from wavehax.train.load import load_config
 from wavehax.train.start import untrained
 
 OF_BINS = ("mel_", "prior_proj.", "cond_proj.", "env_proj.")
@@ -22,7 +24,8 @@ OF_BINS = ("mel_", "prior_proj.", "cond_proj.", "env_proj.")
 
 
 def start(path: Path, config: TrainConfig, folder: Path) -> Model:
-    """The model of `config`, normalised as the prepared `folder` is, with the layers of that in `path` but for OF_BINS.
+    """The model of `config`, normalised as the prepared `folder` is, with the layers of that in
+    `path` but for OF_BINS.
 
     Raises:
         ValueError: those layers are others.
@@ -32,17 +35,25 @@ def start(path: Path, config: TrainConfig, folder: Path) -> Model:
     found, expected = layers(trained.generator), layers(config.generator)
     for name in [*expected, *found]:
         if found.get(name) != expected.get(name):
-            raise ValueError(f"{path}: {name} is of shape {found.get(name)}, expected {expected.get(name)}")
+            raise ValueError(
+                f"{path}: {name} is of shape {found.get(name)}, expected {expected.get(name)}"
+            )
     torch.manual_seed(config.seed)
     generator = untrained(config, manifest["mel_mean"], manifest["mel_scale"])
-    weights = {name: value.numpy().astype(np.float32) for name, value in generator.state_dict().items()}
+    weights = {
+        name: value.numpy().astype(np.float32) for name, value in generator.state_dict().items()
+    }
     weights |= {name: trained.weights[name] for name in expected}
     return Model(config.generator, config.feature_config, weights, {})
 
 
 def layers(config: GeneratorConfig) -> dict[str, tuple[int, ...]]:
     """Shapes by name, but for OF_BINS."""
-    return {name: shape for name, shape in parameter_shapes(config).items() if not name.startswith(OF_BINS)}
+    return {
+        name: shape
+        for name, shape in parameter_shapes(config).items()
+        if not name.startswith(OF_BINS)
+    }
 
 
 def main() -> int:

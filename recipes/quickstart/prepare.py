@@ -5,8 +5,8 @@ python recipes/quickstart/prepare.py CORPUS data/quickstart
 
 import sys
 
-from wavehax.train.corpus import read_manifest
-from wavehax.train.prepare import main
+from wavehax.data.corpus import read_manifest
+from wavehax.data.prepare import main
 
 if __name__ == "__main__":
     sys.exit(main(__doc__, read_manifest))

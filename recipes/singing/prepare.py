@@ -7,8 +7,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from wavehax.train.corpus import Recording, find, hold_out
-from wavehax.train.prepare import main
+from wavehax.data.corpus import Recording, find, hold_out
+from wavehax.data.prepare import main
 
 F0_MIN, F0_MAX = 60.0, 1100.0  # Hz: from B1 of a bass to C6 of a soprano (1,047 Hz), and vibrato
 HELD_OUT_EVERY = 50
@@ -20,7 +20,10 @@ def recordings(corpus: Path) -> Iterator[Recording]:
     paths = [path for path in find(corpus, "*/**/*") if path.suffix.lower() in SUFFIXES]
     singers = [path.relative_to(corpus).parts[0] for path in paths]
     return hold_out(
-        (Recording(path, singer, "train", F0_MIN, F0_MAX) for path, singer in zip(paths, singers, strict=True)),
+        (
+            Recording(path, singer, "train", F0_MIN, F0_MAX)
+            for path, singer in zip(paths, singers, strict=True)
+        ),
         HELD_OUT_EVERY,
     )
 

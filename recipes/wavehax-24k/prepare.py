@@ -1,12 +1,13 @@
-"""Arrays from the corpus of the shipped model, which has a MANIFEST.tsv; recordings at 48 kHz are resampled.
+"""Arrays from the corpus of the shipped model, which has a MANIFEST.tsv; recordings at 48 kHz are
+resampled.
 
 python recipes/wavehax-24k/prepare.py CORPUS data/wavehax-24k
 """
 
 import sys
 
-from wavehax.train.corpus import read_manifest
-from wavehax.train.prepare import main
+from wavehax.data.corpus import read_manifest
+from wavehax.data.prepare import main
 
 if __name__ == "__main__":
     sys.exit(main(__doc__, read_manifest))

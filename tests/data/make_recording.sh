@@ -8,7 +8,7 @@ espeak-ng -v en-gb -s 165 -p 35 -w "$spoken" "Seven grey geese flew home along t
 python - "$spoken" <<'PYTHON'
 import sys
 
-from wavehax.audio import read_audio, write_audio
+from wavehax.files.sound import read_audio, write_audio
 
 wave, _ = read_audio(sys.argv[1], 24000)
 write_audio("recording.wav", 0.5 * wave / abs(wave).max(), 24000, overwrite=True)

@@ -1,4 +1,5 @@
-"""The C++ library and its sanitized twin, built once for the tests of a session, and programs linked with them."""
+"""The C++ library and its sanitized twin, built once for the tests of a session, and programs
+linked with them."""
 
 from __future__ import annotations
 
@@ -26,10 +27,22 @@ def cmake_build(folder: Path, *options: str, targets: list[str]) -> Path:
     cmake = shutil.which("cmake")
     if cmake is None:
         pytest.skip("no cmake: the extra [dev] brings it")
-    configure = [cmake, "-S", REPOSITORY / "csrc", "-B", folder, f"-DCMAKE_CXX_COMPILER={compiler()}", *options]
+    configure = [
+        cmake,
+        "-S",
+        REPOSITORY / "csrc",
+        "-B",
+        folder,
+        f"-DCMAKE_CXX_COMPILER={compiler()}",
+        *options,
+    ]
     subprocess.run(configure, check=True, capture_output=True)
     jobs = str(os.cpu_count() or 1)
-    subprocess.run([cmake, "--build", folder, "-j", jobs, "--target", *targets], check=True, capture_output=True)
+    subprocess.run(
+        [cmake, "--build", folder, "-j", jobs, "--target", *targets],
+        check=True,
+        capture_output=True,
+    )
     return folder
 
 

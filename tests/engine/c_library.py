@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 import ctypes
-from ctypes import POINTER, byref, c_char, c_char_p, c_float, c_int32, c_int64, c_size_t, c_uint64, c_void_p
+from ctypes import (
+    POINTER,
+    byref,
+    c_char,
+    c_char_p,
+    c_float,
+    c_int32,
+    c_int64,
+    c_size_t,
+    c_uint64,
+    c_void_p,
+)
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +33,17 @@ class _VocodeOptions(ctypes.Structure):
 class Info(ctypes.Structure):
     _fields_ = (
         ("size", c_size_t),
-        *((name, c_int32) for name in ("sample_rate", "hop_length", "n_mels", "streamable", "delay", "predicts_f0")),
+        *(
+            (name, c_int32)
+            for name in (
+                "sample_rate",
+                "hop_length",
+                "n_mels",
+                "streamable",
+                "delay",
+                "predicts_f0",
+            )
+        ),
         ("isa", c_char_p),
         ("precision", c_char_p),
     )
@@ -82,7 +103,9 @@ class Library:
 class CModel:
     """A loaded model; mels are [frames, n_mels]."""
 
-    def __init__(self, library: Library, file: Path | bytes, isa: str = "auto", precision: str = "fp32") -> None:
+    def __init__(
+        self, library: Library, file: Path | bytes, isa: str = "auto", precision: str = "fp32"
+    ) -> None:
         self.library, self.handle = library, c_void_p()
         options = byref(_LoadOptions(ctypes.sizeof(_LoadOptions), isa.encode(), precision.encode()))
         if isinstance(file, bytes):
@@ -98,10 +121,14 @@ class CModel:
     def config(self) -> str:
         return self.library.text("model_config", self.handle)
 
-    def vocode(self, mel: np.ndarray, f0: np.ndarray | None, seed: int = 0, threads: int = 1) -> np.ndarray:
+    def vocode(
+        self, mel: np.ndarray, f0: np.ndarray | None, seed: int = 0, threads: int = 1
+    ) -> np.ndarray:
         wave = np.empty(len(mel) * self.info.hop_length, np.float32)
         options = byref(_VocodeOptions(ctypes.sizeof(_VocodeOptions), seed, threads))
-        self.library.call("vocode", self.handle, floats(mel), floats(f0), len(mel), options, floats(wave))
+        self.library.call(
+            "vocode", self.handle, floats(mel), floats(f0), len(mel), options, floats(wave)
+        )
         return wave
 
     def predict_f0(self, mel: np.ndarray) -> np.ndarray:
@@ -121,7 +148,9 @@ class CStream:
         self.model.library.free("stream", self.handle)
 
     def push(self, mel: np.ndarray, f0: np.ndarray | None) -> np.ndarray:
-        return self._samples("push", len(mel) * self.model.info.hop_length, floats(mel), floats(f0), len(mel))
+        return self._samples(
+            "push", len(mel) * self.model.info.hop_length, floats(mel), floats(f0), len(mel)
+        )
 
     def flush(self) -> np.ndarray:
         return self._samples("flush", self.model.info.delay)
@@ -131,7 +160,9 @@ class CStream:
 
     def _samples(self, name: str, most: int, *arguments: object) -> np.ndarray:
         wave, count = np.empty(most, np.float32), c_int64()
-        self.model.library.call(f"stream_{name}", self.handle, *arguments, floats(wave), most, byref(count))
+        self.model.library.call(
+            f"stream_{name}", self.handle, *arguments, floats(wave), most, byref(count)
+        )
         return wave[: count.value]
 
 

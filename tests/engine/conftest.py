@@ -1,4 +1,5 @@
-"""Tests of the engine that take `isa` run on every instruction set of this machine; the C++ library is built once."""
+"""Tests of the engine that take `isa` run on every instruction set of this machine; the C++ library
+is built once."""
 
 from __future__ import annotations
 
@@ -15,10 +16,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("isa", _engine.available_isas())
 
 
+@pytest.hookimpl(tryfirst=True)  # before `-m` selects
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what builds the C++ library as slow: it takes a minute, or minutes with sanitizers."""
+    for item in items:
+        if not {"library", "sanitized"}.isdisjoint(getattr(item, "fixturenames", ())):
+            item.add_marker("slow")
+
+
 @pytest.fixture(scope="session")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of libwavehax.so, libwavehax.a and the example `vocode`."""
-    return cmake_build(tmp_path_factory.mktemp("library"), targets=["shared", "static", "vocode"])
+    """The folder of libwavehax.a, the example `vocode` and libwavehax.so, which it links with."""
+    return cmake_build(tmp_path_factory.mktemp("library"), targets=["static", "vocode"])
 
 
 @pytest.fixture(scope="session")

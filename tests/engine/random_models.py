@@ -1,4 +1,5 @@
-"""Small models of every variant with weights away from their initial values, for the engine's tests."""
+"""Small models of every variant with weights away from their initial values, for the engine's
+tests."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ from wavehax.config import (
 
 @st.composite
 def generator_configs(draw: st.DrawFn, streamable: bool = False) -> GeneratorConfig:
-    """Any valid small `GeneratorConfig`; with `streamable`, only those without a norm over the utterance."""
+    """Any valid small `GeneratorConfig`; with `streamable`, only those without a norm over the
+    utterance."""
     norms = [norm for norm in NORMS if not (streamable and norm == "utterance")]
     num_streams = draw(st.sampled_from([1, 1, 2, 4]))
     hop = 2 * draw(st.integers(2, 20))
@@ -34,7 +36,10 @@ def generator_configs(draw: st.DrawFn, streamable: bool = False) -> GeneratorCon
         n_mels=draw(st.integers(1, 9)),
         channels=draw(st.sampled_from([1, 4, 7, 16, 17, 40])),
         mult_channels=draw(st.integers(1, 4)),
-        kernel_size=(draw(st.sampled_from([1, 3, 5, n_fft // 4 * 2 + 1])), draw(st.sampled_from([1, 3, 7, 15]))),
+        kernel_size=(
+            draw(st.sampled_from([1, 3, 5, n_fft // 4 * 2 + 1])),
+            draw(st.sampled_from([1, 3, 7, 15])),
+        ),
         num_blocks=draw(st.integers(1, 4)),
         n_fft=n_fft,
         hop_length=hop * num_streams,
@@ -53,7 +58,8 @@ def generator_configs(draw: st.DrawFn, streamable: bool = False) -> GeneratorCon
 
 
 def random_weights(config: GeneratorConfig, seed: int) -> dict[str, np.ndarray]:
-    """Weights by name: products keep the scale of their input, norms and gamma are far from the identity."""
+    """Weights by name: products keep the scale of their input, norms and gamma are far from the
+    identity."""
     rng = np.random.default_rng(seed)
     weights = {}
     for name, shape in parameter_shapes(config).items():
@@ -72,7 +78,12 @@ def random_weights(config: GeneratorConfig, seed: int) -> dict[str, np.ndarray]:
 def small_model(preset: str, output: str = "excitation", seed: int = 0) -> Model:
     """A small model of a definition of features, with a predictor of F0."""
     features = FEATURES[preset]
-    shape = {"channels": 4, "kernel_size": (3, 3), "num_blocks": 1, "n_fft": 2 * features.hop_length}
+    shape = {
+        "channels": 4,
+        "kernel_size": (3, 3),
+        "num_blocks": 1,
+        "n_fft": 2 * features.hop_length,
+    }
     sizes = {name: getattr(features, name) for name in ("n_mels", "hop_length", "sample_rate")}
     alignment = "centre" if features.padding == "centre" else "same"
     padding = {"norm": "frame", "time_padding": "causal", "frame_alignment": alignment}
@@ -82,15 +93,22 @@ def small_model(preset: str, output: str = "excitation", seed: int = 0) -> Model
     return with_f0(Model(config, features, weights))
 
 
-def random_features(config: GeneratorConfig, frames: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """A mel [n_mels, frames] and F0 [frames] in Hz, voiced and unvoiced, beyond the Nyquist frequency too."""
+def random_features(
+    config: GeneratorConfig, frames: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """A mel [n_mels, frames] and F0 [frames] in Hz, voiced and unvoiced, beyond the Nyquist
+    frequency too."""
     rng = np.random.default_rng(seed)
     mel = rng.standard_normal((config.n_mels, frames)).astype(np.float32)
-    f0 = np.exp(rng.uniform(np.log(40.0), np.log(0.6 * config.sample_rate), frames)) * (rng.random(frames) < 0.7)
+    f0 = np.exp(rng.uniform(np.log(40.0), np.log(0.6 * config.sample_rate), frames)) * (
+        rng.random(frames) < 0.7
+    )
     return mel, f0.astype(np.float32)
 
 
-def make_engine(config: GeneratorConfig, weights: dict[str, np.ndarray], isa: str, precision: str = "fp32") -> Any:
+def make_engine(
+    config: GeneratorConfig, weights: dict[str, np.ndarray], isa: str, precision: str = "fp32"
+) -> Any:
     """The C++ engine of a model."""
     from wavehax import _engine
     from wavehax.config import to_dict
@@ -99,7 +117,11 @@ def make_engine(config: GeneratorConfig, weights: dict[str, np.ndarray], isa: st
 
 
 def pytorch_waves(
-    config: GeneratorConfig, weights: dict[str, np.ndarray], mel: np.ndarray, f0: np.ndarray, prior: np.ndarray
+    config: GeneratorConfig,
+    weights: dict[str, np.ndarray],
+    mel: np.ndarray,
+    f0: np.ndarray,
+    prior: np.ndarray,
 ) -> list[np.ndarray]:
     """What PyTorch computes in float64 and in float32."""
     import torch
@@ -108,7 +130,10 @@ def pytorch_waves(
 
     model = build_generator(config).eval()
     model.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
-    inputs = [torch.from_numpy(np.ascontiguousarray(x)) for x in (mel[None], f0[None, None], prior[None, None])]
+    inputs = [
+        torch.from_numpy(np.ascontiguousarray(x))
+        for x in (mel[None], f0[None, None], prior[None, None])
+    ]
     with torch.no_grad():
         single = model(*inputs)
         double = model.double()(*[x.double() for x in inputs])

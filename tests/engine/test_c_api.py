@@ -1,4 +1,5 @@
-"""The C library against the Python package: the same samples from the same model file, and the same files refused."""
+"""The C library against the Python package: the same samples from the same model file, and the same
+files refused."""
 
 from __future__ import annotations
 
@@ -38,7 +39,9 @@ def frames_first(mel: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(mel.T)
 
 
-def run_example(program: Path, model: Path, mel: np.ndarray, folder: Path, *more: str, isa: str = "") -> np.ndarray:
+def run_example(
+    program: Path, model: Path, mel: np.ndarray, folder: Path, *more: str, isa: str = ""
+) -> np.ndarray:
     """What examples/vocode.c writes for a mel [n_mels, T]."""
     frames_first(mel).astype("<f4").tofile(folder / "mel.f32")
     command = [program, model, folder / "mel.f32", folder / "out.wav", *more]
@@ -57,17 +60,31 @@ def test_the_example_gives_the_samples_of_python(library, predicting, mel, tmp_p
 def test_the_installed_library_is_found_by_pkg_config(library, predicting, mel, tmp_path):
     if shutil.which("pkg-config") is None:
         pytest.skip("no pkg-config")
-    subprocess.run(["cmake", "--install", library, "--prefix", tmp_path / "prefix"], check=True, capture_output=True)
+    subprocess.run(
+        ["cmake", "--install", library, "--prefix", tmp_path / "prefix"],
+        check=True,
+        capture_output=True,
+    )
     folder = next((tmp_path / "prefix").rglob("wavehax.pc")).parent
-    environment = os.environ | {"PKG_CONFIG_PATH": str(folder), "LD_LIBRARY_PATH": str(folder.parent)}
+    environment = os.environ | {
+        "PKG_CONFIG_PATH": str(folder),
+        "LD_LIBRARY_PATH": str(folder.parent),
+    }
     command = ["pkg-config", "--cflags", "--libs", "wavehax"]
-    flags = subprocess.run(command, check=True, env=environment, capture_output=True, text=True).stdout.split()
-    version = subprocess.run([*command[:1], "--modversion", "wavehax"], env=environment, capture_output=True, text=True)
+    flags = subprocess.run(
+        command, check=True, env=environment, capture_output=True, text=True
+    ).stdout.split()
+    version = subprocess.run(
+        [*command[:1], "--modversion", "wavehax"], env=environment, capture_output=True, text=True
+    )
     assert version.stdout.strip() == wavehax.__version__
     strict = ["-x", "c", "-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror"]
     program = tmp_path / "vocode"
     source = REPOSITORY / "csrc/examples/vocode.c"
-    subprocess.run([compiler(), *strict, source, "-o", program, f"-Wl,-rpath,{folder.parent}", *flags], check=True)
+    subprocess.run(
+        [compiler(), *strict, source, "-o", program, f"-Wl,-rpath,{folder.parent}", *flags],
+        check=True,
+    )
     wave = run_example(program, predicting, mel, tmp_path)
     np.testing.assert_array_equal(wave, wavehax.load(predicting)(mel), strict=True)
 
@@ -90,7 +107,10 @@ def test_a_whole_utterance_has_the_samples_of_python(c, tmp_path, name, isa):
     save_model(path, tiny_model(name))
     rng = np.random.default_rng(5)
     for precision in [*wavehax.available_precisions(isa), "auto"]:
-        voc, model = wavehax.load(path, isa=isa, precision=precision), CModel(c, path.read_bytes(), isa, precision)
+        voc, model = (
+            wavehax.load(path, isa=isa, precision=precision),
+            CModel(c, path.read_bytes(), isa, precision),
+        )
         mel = rng.standard_normal((voc.features.n_mels, 300)).astype(np.float32)
         f0 = np.where(rng.random(300) < 0.7, rng.uniform(60, 400, 300), 0).astype(np.float32)
         found = model.vocode(frames_first(mel), f0, seed=2**64 - 1, threads=3)
@@ -132,7 +152,11 @@ def test_a_mel_below_the_floor_and_silence_are_those_of_python(c, tmp_path, f0):
 def test_a_model_tells_what_python_tells(c, predicting):
     voc, model = wavehax.load(predicting, precision="bf16"), CModel(c, predicting, precision="bf16")
     info = model.info
-    assert (info.sample_rate, info.hop_length, info.n_mels) == (voc.sample_rate, voc.hop_length, voc.features.n_mels)
+    assert (info.sample_rate, info.hop_length, info.n_mels) == (
+        voc.sample_rate,
+        voc.hop_length,
+        voc.features.n_mels,
+    )
     assert (info.streamable, info.delay, info.predicts_f0) == (1, voc.stream().delay, 1)
     assert (info.isa.decode(), info.precision.decode()) == (voc.isa, voc.precision)
     content = predicting.read_bytes()

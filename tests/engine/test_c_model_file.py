@@ -1,4 +1,5 @@
-"""The reader of model files in C++ against that in Python: the same files accepted and refused, in little memory."""
+"""The reader of model files in C++ against that in Python: the same files accepted and refused, in
+little memory."""
 
 from __future__ import annotations
 
@@ -24,7 +25,25 @@ from wavehax.config import FEATURES, GENERATORS, to_dict
 
 # Integers, and numbers of other kinds, at and beyond what fields take.
 HOSTILE = [
-    *(0, 1, -1, 2, 3, 7, 31, 32, 33, 65_536, 65_538, 768_001, 2**31 - 1, 2**31, 2**53, 2**63, 10**30),
+    *(
+        0,
+        1,
+        -1,
+        2,
+        3,
+        7,
+        31,
+        32,
+        33,
+        65_536,
+        65_538,
+        768_001,
+        2**31 - 1,
+        2**31,
+        2**53,
+        2**63,
+        10**30,
+    ),
     *(
         0.5,
         7.0,
@@ -70,8 +89,12 @@ def split(content: bytes) -> tuple[dict[str, Any], dict[str, Any], bytes]:
 def joined(header: dict[str, Any] | str, data: bytes, config: Any = None) -> bytes:
     """A model file; `config`, where it is given, is put into the header."""
     if config is not None:
-        header["__metadata__"]["wavehax"] = config if isinstance(config, str) else json.dumps(config)
-    text = (header if isinstance(header, str) else json.dumps(header)).encode(errors="surrogateescape")
+        header["__metadata__"]["wavehax"] = (
+            config if isinstance(config, str) else json.dumps(config)
+        )
+    text = (header if isinstance(header, str) else json.dumps(header)).encode(
+        errors="surrogateescape"
+    )
     return struct.pack("<Q", len(text)) + text + data
 
 
@@ -131,41 +154,80 @@ DAMAGES: dict[str, tuple[Callable[[bytes], bytes], str]] = {
         header_change(lambda h: json.dumps(h)[:-1] + ',"mel_mean":{}}'),
         "repeats the key 'mel_mean'",
     ),
-    "a repeated field": (config_change(lambda c: json.dumps(c)[:-1] + ',"features":{}}'), "repeats the key 'features'"),
+    "a repeated field": (
+        config_change(lambda c: json.dumps(c)[:-1] + ',"features":{}}'),
+        "repeats the key 'features'",
+    ),
     "overlapping": (header_change(lambda h: h.update(mel_scale=h["mel_mean"])), "begins at byte"),
     "another dtype": (header_change(lambda h: h["mel_mean"].update(dtype="F16")), "dtype"),
-    "a size that overflows": (header_change(lambda h: h["mel_mean"].update(shape=[2**62, 4, 10])), "does not fill"),
-    "another key of a tensor": (header_change(lambda h: h["mel_mean"].update(file="x")), "data_offsets"),
-    "no configuration": (header_change(lambda h: h.pop("__metadata__") and None), "__metadata__.wavehax"),
-    "an unknown field": (config_change(lambda c: c["generator"].update(layers=1)), "unknown field 'layers'"),
+    "a size that overflows": (
+        header_change(lambda h: h["mel_mean"].update(shape=[2**62, 4, 10])),
+        "does not fill",
+    ),
+    "another key of a tensor": (
+        header_change(lambda h: h["mel_mean"].update(file="x")),
+        "data_offsets",
+    ),
+    "no configuration": (
+        header_change(lambda h: h.pop("__metadata__") and None),
+        "__metadata__.wavehax",
+    ),
+    "an unknown field": (
+        config_change(lambda c: c["generator"].update(layers=1)),
+        "unknown field 'layers'",
+    ),
     "an unknown part": (config_change(lambda c: c.update(extra=1)), "extra"),
-    "a missing field": (config_change(lambda c: c["features"].pop("f_max") and None), "missing field 'f_max'"),
-    "blocks beyond number": (config_change(lambda c: c["generator"].update(num_blocks=10**9)), "a voice would keep"),
-    "an enormous size": (config_change(lambda c: c["generator"].update(n_fft=2**31 - 2)), "a voice would keep"),
-    "more blocks than tensors": (config_change(lambda c: c["generator"].update(num_blocks=99)), "num_blocks=99"),
+    "a missing field": (
+        config_change(lambda c: c["features"].pop("f_max") and None),
+        "missing field 'f_max'",
+    ),
+    "blocks beyond number": (
+        config_change(lambda c: c["generator"].update(num_blocks=10**9)),
+        "a voice would keep",
+    ),
+    "an enormous size": (
+        config_change(lambda c: c["generator"].update(n_fft=2**31 - 2)),
+        "a voice would keep",
+    ),
+    "more blocks than tensors": (
+        config_change(lambda c: c["generator"].update(num_blocks=99)),
+        "num_blocks=99",
+    ),
     "another size": (config_change(lambda c: c["generator"].update(n_mels=11)), "n_mels"),
     "other sizes": (config_change(lambda c: c["generator"].update(channels=9)), "has shape"),
     "a predictor's field": (config_change(lambda c: c["f0"].update(num_bins=0)), "num_bins"),
-    "a predictor without configuration": (config_change(lambda c: c.pop("f0") and None), "unexpected tensor"),
+    "a predictor without configuration": (
+        config_change(lambda c: c.pop("f0") and None),
+        "unexpected tensor",
+    ),
     "NaN weights": (value_change("input_proj.weight", np.nan), "input_proj.weight"),
-    "infinite weights of the predictor": (value_change("f0.input_proj.bias", -np.inf), "f0.input_proj.bias"),
+    "infinite weights of the predictor": (
+        value_change("f0.input_proj.bias", -np.inf),
+        "f0.input_proj.bias",
+    ),
     "no scale": (value_change("mel_scale", 0.0), "mel_scale"),
 }
 
 
 @pytest.mark.parametrize(("damage", "words"), DAMAGES.values(), ids=DAMAGES)
-def test_a_damaged_file_is_refused_in_both_languages_for_the_same_reason(c, content, tmp_path, damage, words):
+def test_a_damaged_file_is_refused_in_both_languages_for_the_same_reason(
+    c, content, tmp_path, damage, words
+):
     ours, theirs = refusals(c, tmp_path / "damaged.safetensors", damage(content))
     assert ours is not None and theirs is not None
     assert words in ours and words in theirs
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(data=st.data())
 def test_both_readers_agree_on_any_value_in_any_field(c, content, tmp_path, data):
     header, config, tensors = split(content)
     part = data.draw(st.sampled_from(["generator", "features", "f0", "header"]))
-    fields = header[data.draw(st.sampled_from(sorted(header)))] if part == "header" else config[part]
+    fields = (
+        header[data.draw(st.sampled_from(sorted(header)))] if part == "header" else config[part]
+    )
     field = data.draw(st.sampled_from(sorted(fields)))
     if data.draw(st.booleans()):
         fields[field] = data.draw(st.sampled_from(HOSTILE))
@@ -176,7 +238,9 @@ def test_both_readers_agree_on_any_value_in_any_field(c, content, tmp_path, data
     assert (ours is None) == (theirs is None), f"C++: {ours}; Python: {theirs}"
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(data=st.data())
 def test_the_c_reader_refuses_altered_bytes_that_python_refuses(c, content, tmp_path, data):
     altered = bytearray(content)
@@ -188,14 +252,21 @@ def test_the_c_reader_refuses_altered_bytes_that_python_refuses(c, content, tmp_
 
 
 JSON_VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
     lambda values: st.lists(values) | st.dictionaries(st.text(), values),
     max_leaves=20,
 )
 
 
 @settings(max_examples=200, deadline=None)
-@given(provenance=st.dictionaries(st.text(), JSON_VALUES), ascii_only=st.tuples(st.booleans(), st.booleans()))
+@given(
+    provenance=st.dictionaries(st.text(), JSON_VALUES),
+    ascii_only=st.tuples(st.booleans(), st.booleans()),
+)
 def test_any_json_comes_through_the_c_reader_as_it_is(c, content, provenance, ascii_only):
     header, config, data = split(content)
     config["provenance"] = provenance
@@ -204,15 +275,36 @@ def test_any_json_comes_through_the_c_reader_as_it_is(c, content, provenance, as
     assert json.loads(model.config()) == config
 
 
-# After RFC 3629: a lead byte that none has, a continuation without one, a form too long, half a surrogate pair, a code
-# point beyond the last, a sequence cut short.
-NO_UTF8 = [b"\xff", b"\x80", b"\xc0\xaf", b"\xe0\x80\xaf", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xe2\x82"]
-NO_JSON = [b"\\x", b"\\u12g4", b"\x1f", b"\n", b'" "', b'":[01],"', b'":-,"', b'":tru,"', b'":1.,"', b'":1e,"']
+# After RFC 3629: a lead byte that none has, a continuation without one, a form too long, half a
+# surrogate pair, a code point beyond the last, a sequence cut short.
+NO_UTF8 = [
+    b"\xff",
+    b"\x80",
+    b"\xc0\xaf",
+    b"\xe0\x80\xaf",
+    b"\xed\xa0\x80",
+    b"\xf4\x90\x80\x80",
+    b"\xe2\x82",
+]
+NO_JSON = [
+    b"\\x",
+    b"\\u12g4",
+    b"\x1f",
+    b"\n",
+    b'" "',
+    b'":[01],"',
+    b'":-,"',
+    b'":tru,"',
+    b'":1.,"',
+    b'":1e,"',
+]
 
 
 @pytest.mark.parametrize("text", [*NO_UTF8, *NO_JSON], ids=repr)
 def test_text_that_is_no_json_in_utf8_is_refused_in_both_languages(c, content, tmp_path, text):
-    header = json.dumps(split(content)[0]).encode().replace(b'"mel_mean"', b'"mel_' + text + b'mean"')
+    header = (
+        json.dumps(split(content)[0]).encode().replace(b'"mel_mean"', b'"mel_' + text + b'mean"')
+    )
     changed = struct.pack("<Q", len(header)) + header + split(content)[2]
     assert None not in refusals(c, tmp_path / "changed.safetensors", changed)
 
@@ -223,11 +315,13 @@ def test_what_is_no_file_is_refused(c, tmp_path):
             CModel(c, path)
 
 
-# The highest resident memory before and after a model is loaded, in kB: the kernel's own count, of this process alone.
+# The highest resident memory before and after a model is loaded, in kB: the kernel's own count, of
+# this process alone.
 _MEASURE = """
 import ctypes, sys
 def peak():
-    return int(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1])
+    lines = open("/proc/self/status")
+    return int(next(line for line in lines if line.startswith("VmHWM")).split()[1])
 library = ctypes.CDLL(sys.argv[1])
 before, model, message = peak(), ctypes.c_void_p(), ctypes.create_string_buffer(256)
 library.wavehax_model_load(sys.argv[2].encode(), None, ctypes.byref(model), message)
@@ -242,26 +336,41 @@ def large(content: bytes) -> bytes:
     values = b"".join(value.tobytes() for value in weights.values())
     header, entries, end = split(content)[0], {}, 0
     for name, value in weights.items():
-        entries[name] = {"dtype": "F32", "shape": list(value.shape), "data_offsets": [end, end + value.nbytes]}
+        entries[name] = {
+            "dtype": "F32",
+            "shape": list(value.shape),
+            "data_offsets": [end, end + value.nbytes],
+        }
         end += value.nbytes
-    parts = {"generator": to_dict(config), "features": to_dict(FEATURES["wavehax-48k"]), "provenance": {}}
+    parts = {
+        "generator": to_dict(config),
+        "features": to_dict(FEATURES["wavehax-48k"]),
+        "provenance": {},
+    }
     metadata = {"__metadata__": header["__metadata__"]}
     return joined(metadata | entries, values[:-4] + struct.pack("<f", np.nan), parts)
 
 
 LARGE: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "an endless header": (header_change(lambda h: json.dumps(h) + " " * 8_000_000), "header of 80"),
-    "bytes without end": (lambda content: content + b"\0" * 8_000_000, "8000000 bytes behind the last tensor"),
+    "bytes without end": (
+        lambda content: content + b"\0" * 8_000_000,
+        "8000000 bytes behind the last tensor",
+    ),
     "NaN at the very end": (large, "output_proj.bias"),
 }
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 @pytest.mark.parametrize(("damage", "words"), LARGE.values(), ids=LARGE)
-def test_a_refused_file_takes_less_than_twice_its_size_in_memory(library, content, tmp_path, damage, words):
+def test_a_refused_file_takes_less_than_twice_its_size_in_memory(
+    library, content, tmp_path, damage, words
+):
     path = tmp_path / "large.safetensors"
     path.write_bytes(damage(content))
     command = [sys.executable, "-c", _MEASURE, library / "libwavehax.so", path]
-    message, kilobytes = subprocess.run(command, check=True, capture_output=True, text=True).stdout.rsplit(maxsplit=1)
+    message, kilobytes = subprocess.run(
+        command, check=True, capture_output=True, text=True
+    ).stdout.rsplit(maxsplit=1)
     assert words in message
     assert int(kilobytes) * 1024 < 2 * path.stat().st_size

@@ -15,10 +15,18 @@ from wavehax.config import F0Config, to_dict
 
 SHAPES = {
     "the default": (F0Config(), 100),
-    "odd sizes": (F0Config(channels=13, num_blocks=4, kernel_size=2, num_bins=30, bin_cents=100.0), 7),
-    "fewer bins than a peak has": (F0Config(channels=4, num_blocks=1, kernel_size=1, num_bins=3), 1),
+    "odd sizes": (
+        F0Config(channels=13, num_blocks=4, kernel_size=2, num_bins=30, bin_cents=100.0),
+        7,
+    ),
+    "fewer bins than a peak has": (
+        F0Config(channels=4, num_blocks=1, kernel_size=1, num_bins=3),
+        1,
+    ),
 }
-relaxed = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+relaxed = settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 
 def make_predictor(config: F0Config, n_mels: int, isa: str):
@@ -48,7 +56,9 @@ def test_engine_equals_pytorch_in_float64(config: F0Config, n_mels: int, isa: st
 
 @relaxed
 @given(chunks=st.lists(st.one_of(st.integers(0, 3), st.integers(0, 40)), max_size=12))
-def test_every_frame_gives_its_f0_at_once_in_the_same_bits_for_any_chunking(isa: str, chunks: list[int]) -> None:
+def test_every_frame_gives_its_f0_at_once_in_the_same_bits_for_any_chunking(
+    isa: str, chunks: list[int]
+) -> None:
     predictor = make_predictor(*SHAPES["odd sizes"], isa)
     mel = random_mel(7, sum(chunks))
     ends = np.cumsum([0, *chunks])
@@ -70,7 +80,9 @@ def test_reset_forgets_the_voice(isa: str) -> None:
 def test_a_mel_beyond_all_sound_gives_finite_f0(isa: str) -> None:
     predictor = make_predictor(*SHAPES["odd sizes"], isa)
     for scale in (1e10, 1e30, 3e38):
-        assert np.isfinite(predictor.stream().push(np.sign(random_mel(7, 50)) * np.float32(scale))).all()
+        assert np.isfinite(
+            predictor.stream().push(np.sign(random_mel(7, 50)) * np.float32(scale))
+        ).all()
 
 
 def test_sizes_and_tensors_that_do_not_fit_are_refused() -> None:

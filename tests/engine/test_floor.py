@@ -10,7 +10,7 @@ from random_models import small_model
 
 from wavehax import _engine
 from wavehax.config import FEATURES, to_dict
-from wavehax.features import frame_count, log_mel
+from wavehax.mel.features import frame_count, log_mel
 from wavehax.vocoder import Vocoder
 
 SAMPLES = 12_000
@@ -18,7 +18,8 @@ PRESETS = pytest.mark.parametrize("preset", FEATURES)
 
 
 def recording(loudness: float) -> np.ndarray:
-    """Noise that fades in from nothing, so that its first bands are at the floor, then some, then none."""
+    """Noise that fades in from nothing, so that its first bands are at the floor, then some, then
+    none."""
     noise = np.random.default_rng(1).standard_normal(SAMPLES)
     return (loudness * np.linspace(0, 1, SAMPLES) ** 8 * noise).astype(np.float32)
 
@@ -29,7 +30,10 @@ def pitch(frames: int) -> np.ndarray:
 
 def streamed(voc: Vocoder, mel: np.ndarray, f0: np.ndarray | None, **options: float) -> np.ndarray:
     stream = voc.stream(**options)
-    parts = [stream.push(mel[:, i : i + 3], None if f0 is None else f0[i : i + 3]) for i in range(0, mel.shape[1], 3)]
+    parts = [
+        stream.push(mel[:, i : i + 3], None if f0 is None else f0[i : i + 3])
+        for i in range(0, mel.shape[1], 3)
+    ]
     return np.concatenate([*parts, stream.flush()])
 
 
@@ -85,12 +89,15 @@ def test_a_silent_pause_is_silent_and_changes_nothing_around_it(preset: str) -> 
     silent = np.flatnonzero((mel == mel.min()).all(axis=0))
     f0 = pitch(mel.shape[1])
     wave = voc(mel, f0)
-    first, last = (silent[0] + 2) * hop, (silent[-1] - 1) * hop  # windows of two hops reach no further
+    # windows of two hops reach no further
+    first, last = ((silent[0] + 2) * hop, (silent[-1] - 1) * hop)
     assert not wave[first:last].any()
     with_noise = _engine.Engine(to_dict(made.generator), made.weights).vocode(mel, f0, 0)
     assert with_noise[first:last].all()
     first, last = (silent[0] - 2) * hop, (silent[-1] + 3) * hop
-    assert np.array_equal(wave[:first], with_noise[:first]) and np.array_equal(wave[last:], with_noise[last:])
+    assert np.array_equal(wave[:first], with_noise[:first]) and np.array_equal(
+        wave[last:], with_noise[last:]
+    )
     assert np.array_equal(streamed(voc, mel, f0), wave)
 
 
@@ -98,8 +105,14 @@ def test_silence_as_float32_logarithms_write_it_is_silence() -> None:
     for preset, features in FEATURES.items():
         voc, frames = Vocoder(small_model(preset)), 20
         floor = np.float32(features.log_floor)
-        for value in (np.log(floor), np.log10(floor) * np.float32(np.log(10)), np.log2(floor) * np.float32(np.log(2))):
-            assert not voc(np.full((features.n_mels, frames), value, np.float32), pitch(frames)).any()
+        for value in (
+            np.log(floor),
+            np.log10(floor) * np.float32(np.log(10)),
+            np.log2(floor) * np.float32(np.log(2)),
+        ):
+            assert not voc(
+                np.full((features.n_mels, frames), value, np.float32), pitch(frames)
+            ).any()
 
 
 def test_a_model_whose_output_is_a_spectrum_sounds_as_its_authors_made_it() -> None:
@@ -107,7 +120,9 @@ def test_a_model_whose_output_is_a_spectrum_sounds_as_its_authors_made_it() -> N
     frames = frame_count(SAMPLES, made.features)
     mel = log_mel(np.zeros(SAMPLES, np.float32), made.features)
     floorless = _engine.Engine(to_dict(made.generator), made.weights)
-    assert np.array_equal(Vocoder(made)(mel, pitch(frames)), floorless.vocode(mel, pitch(frames), 0))
+    assert np.array_equal(
+        Vocoder(made)(mel, pitch(frames)), floorless.vocode(mel, pitch(frames), 0)
+    )
 
 
 @PRESETS
@@ -118,16 +133,18 @@ def test_pytorch_has_the_floor_and_the_silence_of_the_engine(preset: str, output
 
     made = small_model(preset, output)
     generator = build_generator(made.generator, made.features.log_floor).eval()
-    generator.load_state_dict({name: torch.from_numpy(value) for name, value in made.weights.items()})
+    generator.load_state_dict(
+        {name: torch.from_numpy(value) for name, value in made.weights.items()}
+    )
     mel = log_mel(recording(0.01), made.features)
     f0, voc = pitch(mel.shape[1]), Vocoder(made)
     prior = voc.prior(f0)
 
     def wave(mel: np.ndarray) -> np.ndarray:
         with torch.no_grad():
-            return generator(*(torch.from_numpy(x) for x in (mel[None], f0[None, None], prior[None, None])))[
-                0, 0
-            ].numpy()
+            return generator(
+                *(torch.from_numpy(x) for x in (mel[None], f0[None, None], prior[None, None]))
+            )[0, 0].numpy()
 
     below = np.where(mel == mel.min(), np.float32(-100), mel)
     assert np.array_equal(wave(below), wave(mel))
@@ -144,7 +161,9 @@ def test_silent_frames_of_training_have_no_gradient_and_others_keep_theirs() -> 
     made = small_model("wavehax-24k")
     hop, features = made.features.hop_length, made.features
     generator = build_generator(made.generator, features.log_floor)
-    generator.load_state_dict({name: torch.from_numpy(value) for name, value in made.weights.items()})
+    generator.load_state_dict(
+        {name: torch.from_numpy(value) for name, value in made.weights.items()}
+    )
     audio = np.random.default_rng(2).standard_normal(40 * hop).astype(np.float32)
     audio[20 * hop :] = 0
     f0 = torch.full((1, 1, 40), 150.0)
@@ -158,6 +177,8 @@ def test_silent_frames_of_training_have_no_gradient_and_others_keep_theirs() -> 
 
 def test_a_model_keeps_the_floor_of_features_that_are_not_a_preset() -> None:
     made = small_model("wavehax-24k")
-    high = dataclasses.replace(made, features=dataclasses.replace(made.features, name="high", log_floor=1e-2))
+    high = dataclasses.replace(
+        made, features=dataclasses.replace(made.features, name="high", log_floor=1e-2)
+    )
     mel, f0 = np.full((made.features.n_mels, 20), -5, np.float32), pitch(20)
     assert Vocoder(made)(mel, f0).any() and not Vocoder(high)(mel, f0).any()

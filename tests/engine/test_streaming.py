@@ -13,10 +13,14 @@ from random_models import generator_configs, make_engine, random_features, rando
 import wavehax
 from wavehax.config import GeneratorConfig
 
-relaxed = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+relaxed = settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 
-def stream_in_chunks(stream, mel: np.ndarray, f0: np.ndarray, chunks: list[int], hop: int) -> np.ndarray:
+def stream_in_chunks(
+    stream, mel: np.ndarray, f0: np.ndarray, chunks: list[int], hop: int
+) -> np.ndarray:
     """The concatenated output, after checking that `delay` foretells the length of every part."""
     parts, frames = [], 0
     for n in chunks:
@@ -34,7 +38,9 @@ def chunkings(draw: st.DrawFn) -> list[int]:
 
 
 @relaxed
-@given(config=generator_configs(streamable=True), chunks=chunkings(), seed=st.integers(0, 2**64 - 1))
+@given(
+    config=generator_configs(streamable=True), chunks=chunkings(), seed=st.integers(0, 2**64 - 1)
+)
 def test_streaming_equals_whole_for_any_config_and_chunking(
     isa: str, config: GeneratorConfig, chunks: list[int], seed: int
 ) -> None:
@@ -48,22 +54,27 @@ def test_streaming_equals_whole_for_any_config_and_chunking(
 
 @relaxed
 @given(
-    config=generator_configs(), frames=st.integers(1, 500), threads=st.integers(2, 9), seed=st.integers(0, 2**64 - 1)
+    config=generator_configs(),
+    frames=st.integers(1, 500),
+    threads=st.integers(2, 9),
+    seed=st.integers(0, 2**64 - 1),
 )
 def test_any_number_of_threads_gives_the_samples_of_one(
     isa: str, config: GeneratorConfig, frames: int, threads: int, seed: int
 ) -> None:
     mel, f0 = random_features(config, frames, seed)
     engine = make_engine(config, random_weights(config, seed), isa)
-    assert np.array_equal(engine.vocode(mel, f0, seed, threads=threads), engine.vocode(mel, f0, seed))
+    assert np.array_equal(
+        engine.vocode(mel, f0, seed, threads=threads), engine.vocode(mel, f0, seed)
+    )
     prior = np.random.default_rng(0).standard_normal(len(engine.prior(f0, seed)), np.float32)
     expected = engine.vocode(mel, f0, seed, prior)
     assert np.array_equal(engine.vocode(mel, f0, seed, prior, threads), expected)
 
 
 DEFAULT_SHAPE = GeneratorConfig(
-    n_mels=20, channels=16, mult_channels=3, kernel_size=(13, 7), num_blocks=4, n_fft=64, hop_length=32,
-    norm="batch", time_padding="causal", lookahead=2, output="excitation",
+    n_mels=20, channels=16, mult_channels=3, kernel_size=(13, 7), num_blocks=4, n_fft=64,
+    hop_length=32, norm="batch", time_padding="causal", lookahead=2, output="excitation",
 )  # fmt: skip
 
 
@@ -73,9 +84,13 @@ def test_reset_gives_a_fresh_voice(isa: str) -> None:
     stream = engine.stream(3)
     stream.push(mel[:, :17], f0[:17])
     stream.reset(5)
-    assert np.array_equal(stream_in_chunks(stream, mel, f0, [20, 30], 32), engine.vocode(mel, f0, 5))
+    assert np.array_equal(
+        stream_in_chunks(stream, mel, f0, [20, 30], 32), engine.vocode(mel, f0, 5)
+    )
     stream.reset(3)
-    assert np.array_equal(stream_in_chunks(stream, mel, f0, [1] * 50, 32), engine.vocode(mel, f0, 3))
+    assert np.array_equal(
+        stream_in_chunks(stream, mel, f0, [1] * 50, 32), engine.vocode(mel, f0, 3)
+    )
 
 
 def test_two_streams_of_one_engine_in_two_threads_do_not_disturb_each_other(isa: str) -> None:
@@ -115,8 +130,10 @@ NARROW = {"hop_length": 2, "n_fft": 4, "num_blocks": 1, "norm": "batch", "mult_c
 @pytest.mark.parametrize(
     "config",
     [
-        GeneratorConfig(n_mels=1024, channels=1, kernel_size=(1, 3001), **NARROW),  # reads the mel of far ahead
-        GeneratorConfig(n_mels=1, channels=512, kernel_size=(1, 101), **NARROW),  # three bins fill matrix tiles badly
+        # reads the mel of far ahead
+        GeneratorConfig(n_mels=1024, channels=1, kernel_size=(1, 3001), **NARROW),
+        # three bins fill matrix tiles badly
+        GeneratorConfig(n_mels=1, channels=512, kernel_size=(1, 101), **NARROW),
         GeneratorConfig(n_mels=512, channels=1, kernel_size=(1, 1), **NARROW | {"n_fft": 1024}),
     ],
     ids=["mel", "tiles", "window"],
@@ -127,11 +144,14 @@ def test_a_voice_keeps_no_more_than_what_is_checked_against_the_limit(
     if precision not in wavehax.available_precisions(isa):
         pytest.skip(f"{isa} has no {precision}")
     stream = make_engine(config, random_weights(config, 0), isa, precision).stream(0)
-    assert stream.memory <= 4 * config.voice_values + 200_000  # scratch of the transforms and layers
+    # scratch of the transforms and layers
+    assert stream.memory <= 4 * config.voice_values + 200_000
 
 
 def test_a_norm_over_the_utterance_refuses_to_stream() -> None:
-    config = GeneratorConfig(n_mels=4, channels=4, n_fft=16, hop_length=8, kernel_size=3, num_blocks=1)
+    config = GeneratorConfig(
+        n_mels=4, channels=4, n_fft=16, hop_length=8, kernel_size=3, num_blocks=1
+    )
     engine = make_engine(config, random_weights(config, 0), "auto")
     assert not engine.streamable
     with pytest.raises(ValueError, match="utterance"):

@@ -8,17 +8,25 @@ from typing import Any
 
 import pytest
 
+import wavehax.checks
 import wavehax.config
-import wavehax.inputs
 
 CSRC = Path(__file__).parents[2] / "csrc"
 SOURCES = [path for suffix in ("h", "cpp") for path in sorted(CSRC.rglob(f"*.{suffix}"))]
 CONSTANT = re.compile(r"^constexpr (?:float|double|int) (k\w+)(?:\[\])? = (.+?);", re.MULTILINE)
 
-CONFIG = ("MIN_POWER", "MAX_MAGNITUDE", "PRIOR_RMS", "NOISE_STD", "PROJECTION_TAPS", "FILTER_TAPS", "MAX_EXPANDED")
+CONFIG = (
+    "MIN_POWER",
+    "MAX_MAGNITUDE",
+    "PRIOR_RMS",
+    "NOISE_STD",
+    "PROJECTION_TAPS",
+    "FILTER_TAPS",
+    "MAX_EXPANDED",
+)
 CONFIG += ("MAX_VOICE", "NORM_EPSILON", "FLOOR_TOLERANCE", "F0_PEAK_BINS")
 PYTHON: dict[str, Any] = {name: getattr(wavehax.config, name) for name in CONFIG}
-PYTHON["MIN_F0"] = wavehax.inputs.MIN_F0
+PYTHON["MIN_F0"] = wavehax.checks.MIN_F0
 
 
 def constants() -> dict[str, list[str]]:
@@ -39,7 +47,11 @@ def number(text: str) -> float:
 
 
 def value_in_c(text: str) -> float | list[float]:
-    return [number(item) for item in text.strip("{}").split(",")] if text.startswith("{") else number(text)
+    return (
+        [number(item) for item in text.strip("{}").split(",")]
+        if text.startswith("{")
+        else number(text)
+    )
 
 
 @pytest.mark.parametrize("name", PYTHON)
@@ -57,5 +69,8 @@ def test_a_constant_has_one_name_and_one_value_in_both_languages(name: str) -> N
 def test_priors_are_numbered_in_the_order_of_python() -> None:
     header = (CSRC / "signal/prior.h").read_text()
     kinds = re.search(r"enum class PriorKind \{(.+?)\}", header)[1].split(",")
-    names = ["k" + "".join(word.capitalize() for word in name.split("_")) for name in wavehax.config.PRIORS]
+    names = [
+        "k" + "".join(word.capitalize() for word in name.split("_"))
+        for name in wavehax.config.PRIORS
+    ]
     assert [kind.strip() for kind in kinds] == names

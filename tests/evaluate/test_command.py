@@ -11,10 +11,10 @@ import pytest
 from evaluate_signals import RATE, noisy, voice
 
 import wavehax
-from wavehax.audio import read_audio, write_audio
 from wavehax.checkpoint import save_model
 from wavehax.evaluate.items import manifest_items
 from wavehax.evaluate.synthesis import ModelSynthesis
+from wavehax.files.sound import read_audio, write_audio
 
 for name in ("pesq", "pystoi", "pyworld", "scipy"):
     pytest.importorskip(name, reason="needs the extras [f0,eval]")
@@ -22,8 +22,10 @@ for name in ("pesq", "pystoi", "pyworld", "scipy"):
 
 @pytest.fixture(autouse=True)
 def without_naturalness(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("wavehax.evaluate.naturalness.installed", lambda package: False)  # seconds a file
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))  # of the processes in which it is not patched
+    # seconds a file
+    monkeypatch.setattr("wavehax.evaluate.naturalness.installed", lambda package: False)
+    # of the processes in which it is not patched
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
 @pytest.fixture
@@ -35,10 +37,17 @@ def manifest(tmp_path: Path) -> Path:
     return tmp_path / "MANIFEST.tsv"
 
 
-def test_a_precision_that_is_chosen_is_reported_by_its_name(command, manifest: Path, tmp_path: Path) -> None:
+def test_a_precision_that_is_chosen_is_reported_by_its_name(
+    command, manifest: Path, tmp_path: Path
+) -> None:
     output = tmp_path / "report.json"
-    command("evaluate", "--data", manifest, "--splits", "unseen", "--precision", "auto", "-o", output)
-    assert json.loads(output.read_text())["source"] == f"vocos-24k, {wavehax.load(precision='auto').precision}"
+    command(
+        "evaluate", "--data", manifest, "--splits", "unseen", "--precision", "auto", "-o", output
+    )
+    assert (
+        json.loads(output.read_text())["source"]
+        == f"vocos-24k, {wavehax.load(precision='auto').precision}"
+    )
 
 
 def scores_of(path: Path) -> dict[str, dict]:
@@ -47,7 +56,9 @@ def scores_of(path: Path) -> dict[str, dict]:
 
 def test_a_model_is_scored_on_a_manifest(command, manifest: Path, tmp_path: Path) -> None:
     output = tmp_path / "report.html"
-    code, out, err = command("evaluate", "--data", manifest, "--splits", "dev", "unseen", "-o", output, "--jobs", 1)
+    code, out, err = command(
+        "evaluate", "--data", manifest, "--splits", "dev", "unseen", "-o", output, "--jobs", 1
+    )
     assert (code, err) == (0, "")
     assert output.read_text().count("<audio") == 2 * 3
     assert "dev (2 files)" in out and "unseen (1 files)" in out
@@ -59,26 +70,37 @@ def test_a_model_is_scored_on_a_manifest(command, manifest: Path, tmp_path: Path
         assert of_file["mel_l1"] < 2
 
 
-def test_the_texture_of_what_a_model_makes_stands_beside_its_recordings(command, tmp_path: Path) -> None:
+def test_the_texture_of_what_a_model_makes_stands_beside_its_recordings(
+    command, tmp_path: Path
+) -> None:
     rows = ["file\tsplit\tspeaker", "a.wav\tdev\tp"]
     (tmp_path / "MANIFEST.tsv").write_text("\n".join(rows) + "\n")
     hiss = 0.1 * np.random.default_rng(0).standard_normal(RATE).astype(np.float32)
     write_audio(tmp_path / "a.wav", np.concatenate([voice(3), hiss]), RATE)
     output = tmp_path / "report.html"
-    code, out, err = command("evaluate", "--data", tmp_path / "MANIFEST.tsv", "--splits", "dev", "-o", output)
+    code, out, err = command(
+        "evaluate", "--data", tmp_path / "MANIFEST.tsv", "--splits", "dev", "-o", output
+    )
     assert (code, err) == (0, "")
     scores = scores_of(tmp_path / "report.json")["a.wav"]
     for name in ("fold_voiced_1k", "fold_unvoiced_8k", "lag_correlation"):
-        assert scores[f"{name}_difference"] == pytest.approx(scores[name] - scores[f"{name}_recording"])
+        assert scores[f"{name}_difference"] == pytest.approx(
+            scores[name] - scores[f"{name}_recording"]
+        )
     assert abs(scores["lag_correlation_recording"]) < 0.02  # of white noise
-    assert abs(scores["seed_correlation"]) < 0.7  # 0.44 where the model hardly listened to its noise
+    # 0.44 where the model hardly listened to its noise
+    assert abs(scores["seed_correlation"]) < 0.7
     assert "Beside the recording's own" in out and "seeds" in out and "95 % interval" in out
     assert "Beside the recording's own" in output.read_text()
     means = json.loads((tmp_path / "report.json").read_text())["groups"][0]["means"]
-    assert means["fold_unvoiced_8k_difference"]["mean"] == pytest.approx(scores["fold_unvoiced_8k_difference"])
+    assert means["fold_unvoiced_8k_difference"]["mean"] == pytest.approx(
+        scores["fold_unvoiced_8k_difference"]
+    )
 
 
-def test_recordings_are_scored_up_to_the_last_whole_hop_of_a_model(command, manifest: Path, tmp_path: Path) -> None:
+def test_recordings_are_scored_up_to_the_last_whole_hop_of_a_model(
+    command, manifest: Path, tmp_path: Path
+) -> None:
     recording, _ = read_audio(tmp_path / "c.wav", 44100)
     assert len(recording) % 512
     pair = ModelSynthesis("nsf-hifigan-44k")(manifest_items(manifest, ["unseen"])[0])
@@ -93,19 +115,31 @@ def test_recordings_are_scored_up_to_the_last_whole_hop_of_a_model(command, mani
     assert scores["f0_rmse_cents"] < 60
 
 
-def test_world_keeps_the_pitch_of_a_clean_voice_and_scales_it(command, manifest: Path, tmp_path: Path) -> None:
+def test_world_keeps_the_pitch_of_a_clean_voice_and_scales_it(
+    command, manifest: Path, tmp_path: Path
+) -> None:
     for scale, scored in ((1, True), (2, False)):
         output = tmp_path / f"world{scale}.json"
-        arguments = ("--world", "--data", manifest, "--splits", "dev", "--f0-scale", scale, "-o", output)
+        arguments = (
+            "--world",
+            "--data",
+            manifest,
+            "--splits",
+            "dev",
+            "--f0-scale",
+            scale,
+            "-o",
+            output,
+        )
         assert command("evaluate", *arguments)[0] == 0
         of_file = scores_of(output)["a.wav"]
         assert of_file["f0_median_cents"] < 10
         assert of_file["gross_pitch_error"] < 0.02
-        assert (
-            ("pesq_wb" in of_file) == ("fold_voiced_1k" in of_file) == scored
-        )  # there is no recording to compare a scaled voice with
+        # there is no recording to compare a scaled voice with
+        assert ("pesq_wb" in of_file) == ("fold_voiced_1k" in of_file) == scored
 
 
+@pytest.mark.slow
 def test_folders_are_compared_file_by_file_in_processes(command, tmp_path: Path) -> None:
     for folder in ("natural", "made"):
         (tmp_path / folder).mkdir()
@@ -114,7 +148,9 @@ def test_folders_are_compared_file_by_file_in_processes(command, tmp_path: Path)
     write_audio(tmp_path / "made" / "x.wav", voice(), RATE)
     write_audio(tmp_path / "made" / "y.wav", noisy(voice(), 0.02)[: -RATE // 20], RATE)
     output = tmp_path / "r.json"
-    code, _, err = command("evaluate", tmp_path / "natural", tmp_path / "made", "-o", output, "--jobs", 2)
+    code, _, err = command(
+        "evaluate", tmp_path / "natural", tmp_path / "made", "-o", output, "--jobs", 2
+    )
     assert (code, err) == (0, "")
     scores = scores_of(output)
     assert scores["x"]["pesq_wb"] == pytest.approx(4.64, abs=0.01)
@@ -131,16 +167,26 @@ def test_files_are_folded_over_the_hop_that_is_given(command, tmp_path: Path) ->
         write_audio(tmp_path / folder / "x.wav", np.concatenate([voice(), wave]), RATE)
     for arguments, depth in ((("--hop-length", 300), 6), ((), 0)):
         output = tmp_path / f"{depth}.json"
-        assert command("evaluate", tmp_path / "natural", tmp_path / "made", "-o", output, *arguments)[0] == 0
+        assert (
+            command("evaluate", tmp_path / "natural", tmp_path / "made", "-o", output, *arguments)[
+                0
+            ]
+            == 0
+        )
         of_file = scores_of(output)["x"]
         assert of_file["fold_unvoiced_4k"] == pytest.approx(depth, abs=1.5)
-        assert "lag_correlation" not in of_file and "seed_correlation" not in of_file  # a file tells neither
+        # a file tells neither
+        assert "lag_correlation" not in of_file and "seed_correlation" not in of_file
 
 
-def test_a_file_that_fails_is_named_and_the_others_are_scored(command, manifest: Path, tmp_path: Path) -> None:
+def test_a_file_that_fails_is_named_and_the_others_are_scored(
+    command, manifest: Path, tmp_path: Path
+) -> None:
     (manifest.parent / "a.wav").unlink()
     output = tmp_path / "report.json"
-    code, _, err = command("evaluate", "--world", "--data", manifest, "--splits", "dev", "-o", output)
+    code, _, err = command(
+        "evaluate", "--world", "--data", manifest, "--splits", "dev", "-o", output
+    )
     assert code == 1
     assert err.count("\n") == 1 and "a.wav: no such file" in err
     assert set(scores_of(output)) == {"b.wav"}
@@ -160,9 +206,14 @@ def test_sounds_of_different_rates_are_compared_at_the_lower(command, tmp_path: 
         (tmp_path / folder).mkdir()
     time = np.arange(2 * 48000) / 48000
     for rate, folder in ((48000, "natural"), (24000, "made")):
-        tone = 0.1 * sum(np.sin(2 * np.pi * 150 * k * time[:: 48000 // rate]) / k for k in range(1, 50))
+        tone = 0.1 * sum(
+            np.sin(2 * np.pi * 150 * k * time[:: 48000 // rate]) / k for k in range(1, 50)
+        )
         write_audio(tmp_path / folder / "x.wav", tone * (time[:: 48000 // rate] % 1 < 0.8), rate)
-    assert command("evaluate", tmp_path / "natural", tmp_path / "made", "-o", tmp_path / "r.json")[0] == 0
+    assert (
+        command("evaluate", tmp_path / "natural", tmp_path / "made", "-o", tmp_path / "r.json")[0]
+        == 0
+    )
     assert scores_of(tmp_path / "r.json")["x"]["mel_l1"] < 0.1
 
 
@@ -173,7 +224,10 @@ def test_sounds_of_different_rates_are_compared_at_the_lower(command, tmp_path: 
         (("a", "b", "--world"), "--world needs --data"),
         (("a", "b", "--f0-scale", "2"), "--f0-scale needs --data"),
         (("a", "b", "--precision", "bf16"), "--precision needs --data"),
-        (("--data", "m.tsv", "--hop-length", "300"), "--hop-length 300: expected two folders, not --data"),
+        (
+            ("--data", "m.tsv", "--hop-length", "300"),
+            "--hop-length 300: expected two folders, not --data",
+        ),
         (("a", "--data", "m.tsv"), "a: expected no folders with --data"),
         (("--data", "m.tsv", "--world", "--model", "x"), "not allowed with"),
         (("--data", "m.tsv", "-o", "report.pdf"), "report.pdf: expected a name that ends in"),
@@ -190,13 +244,20 @@ def test_an_output_that_cannot_be_written_is_refused_before_anything_is_scored(
     command, manifest: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "r.json").touch()  # where the scores of r.html would go
-    for output, message in (("r.html", "r.json: exists already"), ("none/r.json", "none: no such folder")):
-        code, out, err = command("evaluate", "--data", manifest, "--splits", "dev", "-o", tmp_path / output)
+    for output, message in (
+        ("r.html", "r.json: exists already"),
+        ("none/r.json", "none: no such folder"),
+    ):
+        code, out, err = command(
+            "evaluate", "--data", manifest, "--splits", "dev", "-o", tmp_path / output
+        )
         assert (code, out) == (1, "")
         assert message in err
 
 
-def test_a_missing_extra_is_said_once(command, manifest: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_extra_is_said_once(
+    command, manifest: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "pesq", None)  # importing it fails
     code, out, err = command("evaluate", "--data", manifest, "--splits", "dev")
     assert (code, out) == (1, "")
@@ -204,12 +265,19 @@ def test_a_missing_extra_is_said_once(command, manifest: Path, monkeypatch: pyte
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_a_model_that_cannot_be_used_is_said_once(command, manifest: Path, tiny, tmp_path: Path, jobs: int) -> None:
+def test_a_model_that_cannot_be_used_is_said_once(
+    command, manifest: Path, tiny, tmp_path: Path, jobs: int
+) -> None:
     save_model(tmp_path / "no_f0.safetensors", tiny)
     for arguments, message in (
         (("--model", "nosuch"), "nosuch: no model of this name"),
-        (("--model", tmp_path / "no_f0.safetensors", "--f0", "mel"), "this model has no predictor of F0"),
+        (
+            ("--model", tmp_path / "no_f0.safetensors", "--f0", "mel"),
+            "this model has no predictor of F0",
+        ),
     ):
-        code, out, err = command("evaluate", "--data", manifest, "--splits", "dev", "--jobs", jobs, *arguments)
+        code, out, err = command(
+            "evaluate", "--data", manifest, "--splits", "dev", "--jobs", jobs, *arguments
+        )
         assert (code, out) == (1, "")
         assert message in err and err.count("\n") == 1

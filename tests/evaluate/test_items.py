@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from wavehax.evaluate.items import SPLITS, folder_items, manifest_items
-from wavehax.features import F0_MAX, F0_MIN
+from wavehax.mel.features import F0_MAX, F0_MIN
 
 ROWS = [
     ("b2.wav", "unseen", "b"),
@@ -46,7 +46,9 @@ def test_a_split_that_is_not_there_and_a_missing_column_are_named(manifest: Path
         manifest_items(manifest, ["dev"])
 
 
-@pytest.mark.parametrize("content", [b"RIFF\xcf\x00", b"{" + b"x" * 200_000], ids=["a sound", "one long line"])
+@pytest.mark.parametrize(
+    "content", [b"RIFF\xcf\x00", b"{" + b"x" * 200_000], ids=["a sound", "one long line"]
+)
 def test_a_file_that_is_no_table_is_named(manifest: Path, content: bytes) -> None:
     manifest.write_bytes(content)
     with pytest.raises(ValueError, match=r"MANIFEST\.tsv: expected a tab-separated table"):
@@ -54,8 +56,13 @@ def test_a_file_that_is_no_table_is_named(manifest: Path, content: bytes) -> Non
 
 
 def test_the_range_of_f0_is_the_manifests_where_it_gives_one(manifest: Path) -> None:
-    manifest.write_text("file\tsplit\tspeaker\tf0_min\tf0_max\na.wav\tdev\ta\t60\t1000\nb.wav\tdev\tb\t\t\n")
-    assert [item.f0_range for item in manifest_items(manifest, ["dev"])] == [(60, 1000), (F0_MIN, F0_MAX)]
+    manifest.write_text(
+        "file\tsplit\tspeaker\tf0_min\tf0_max\na.wav\tdev\ta\t60\t1000\nb.wav\tdev\tb\t\t\n"
+    )
+    assert [item.f0_range for item in manifest_items(manifest, ["dev"])] == [
+        (60, 1000),
+        (F0_MIN, F0_MAX),
+    ]
 
 
 @pytest.fixture
@@ -73,7 +80,9 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
     return tmp_path / "natural", tmp_path / "made"
 
 
-def test_generated_files_are_paired_with_recordings_of_the_same_path(folders: tuple[Path, Path]) -> None:
+def test_generated_files_are_paired_with_recordings_of_the_same_path(
+    folders: tuple[Path, Path],
+) -> None:
     natural, made = folders
     items = folder_items(natural, made)
     assert [(item.name, item.group) for item in items] == [("deep/y", "deep"), ("x", "all")]
@@ -87,7 +96,9 @@ def test_a_generated_file_without_a_recording_is_an_error(folders: tuple[Path, P
         folder_items(*folders)
 
 
-def test_an_empty_and_a_missing_folder_and_two_recordings_of_one_name_are_errors(folders: tuple[Path, Path]) -> None:
+def test_an_empty_and_a_missing_folder_and_two_recordings_of_one_name_are_errors(
+    folders: tuple[Path, Path],
+) -> None:
     natural, made = folders
     (made / "empty").mkdir()
     with pytest.raises(ValueError, match="no sound files"):

@@ -37,14 +37,18 @@ def test_stoi_of_a_copy_is_one_and_falls_with_noise() -> None:
 def test_mel_l1_of_a_gain_is_its_logarithm() -> None:
     wave = 0.1 * np.random.default_rng(0).standard_normal(RATE).astype(np.float32)
     assert metrics.mel_l1(wave, wave, RATE) == 0
-    assert metrics.mel_l1(wave, np.float32(0.5) * wave, RATE) == pytest.approx(math.log(2), rel=1e-4)
+    assert metrics.mel_l1(wave, np.float32(0.5) * wave, RATE) == pytest.approx(
+        math.log(2), rel=1e-4
+    )
 
 
 def test_stft_distance_of_a_gain_is_known() -> None:
     wave = noisy(np.zeros(RATE, np.float32), 0.1)
     assert metrics.stft_distance(wave, wave) == 0
     convergence = 0.5  # ||A - A/2|| / ||A||
-    assert metrics.stft_distance(wave, np.float32(0.5) * wave) == pytest.approx(convergence + math.log(2), rel=1e-3)
+    assert metrics.stft_distance(wave, np.float32(0.5) * wave) == pytest.approx(
+        convergence + math.log(2), rel=1e-3
+    )
 
 
 def test_stft_distance_is_that_of_scipys_stft() -> None:
@@ -80,6 +84,9 @@ def test_warped_cepstrum_is_the_spectrum_on_the_warped_axis() -> None:
     cepstrum = np.random.default_rng(0).standard_normal(size) * 0.8 ** np.arange(size)
     warped = cepstrum @ metrics._warping_matrix(size, order, alpha)
     w = np.linspace(0.1, 3, 20)
-    warped_w = w + 2 * np.arctan(alpha * np.sin(w) / (1 - alpha * np.cos(w)))  # the all-pass's phase
+    # the all-pass's phase
+    warped_w = w + 2 * np.arctan(alpha * np.sin(w) / (1 - alpha * np.cos(w)))
     expected = cepstrum @ np.cos(np.outer(np.arange(size), w))
-    np.testing.assert_allclose(warped @ np.cos(np.outer(np.arange(order + 1), warped_w)), expected, atol=1e-6)
+    np.testing.assert_allclose(
+        warped @ np.cos(np.outer(np.arange(order + 1), warped_w)), expected, atol=1e-6
+    )

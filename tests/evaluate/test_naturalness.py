@@ -1,4 +1,5 @@
-"""Predicted opinions of a sound, by stand-ins and, where they are installed, by the networks themselves."""
+"""Predicted opinions of a sound, by stand-ins and, where they are installed, by the networks
+themselves."""
 
 from __future__ import annotations
 
@@ -9,8 +10,8 @@ import numpy as np
 import pytest
 from evaluate_signals import RATE, noisy, voice
 
-from wavehax.audio import read_audio
 from wavehax.evaluate import naturalness, score_cache
+from wavehax.files.sound import read_audio
 
 RECORDING = Path(__file__).parents[1] / "data" / "recording.wav"
 
@@ -41,7 +42,10 @@ def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def stand_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A package distillmos, and a torchaudio that fails as that of PyPI does without CUDA."""
     pytest.importorskip("torch", reason="needs the extra [train]")
-    sources = {"distillmos": STAND_IN, "torchaudio": "raise OSError('libc10_cuda.so: cannot open shared object file')"}
+    sources = {
+        "distillmos": STAND_IN,
+        "torchaudio": "raise OSError('libc10_cuda.so: cannot open object file')",
+    }
     for name, source in sources.items():
         (tmp_path / "packages" / name).mkdir(parents=True)
         (tmp_path / "packages" / name / "__init__.py").write_text(source)
@@ -54,7 +58,9 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     sys.modules.pop("distillmos", None)
 
 
-def test_distillmos_is_given_16_khz_and_needs_no_torchaudio(stand_in, capsys: pytest.CaptureFixture) -> None:
+def test_distillmos_is_given_16_khz_and_needs_no_torchaudio(
+    stand_in, capsys: pytest.CaptureFixture
+) -> None:
     assert naturalness.distillmos(voice(2), RATE) == 4.25
     assert "torchaudio" not in sys.modules  # for others, it fails as before
     assert capsys.readouterr().out == ""
@@ -66,7 +72,9 @@ def test_a_torchaudio_that_works_is_left_alone(stand_in, tmp_path: Path) -> None
     assert sys.modules.pop("torchaudio").works
 
 
-def test_both_sounds_are_scored_once_by_each_network_that_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_both_sounds_are_scored_once_by_each_network_that_is_installed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     heard = []
 
     def loudness(wave: np.ndarray, sample_rate: int) -> float:
@@ -82,7 +90,10 @@ def test_both_sounds_are_scored_once_by_each_network_that_is_installed(monkeypat
     assert heard == [RATE] * 2
 
 
-@pytest.mark.parametrize(("package", "score"), [("distillmos", "distillmos"), ("speechmos", "dnsmos")])
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("package", "score"), [("distillmos", "distillmos"), ("speechmos", "dnsmos")]
+)
 def test_the_network_itself_hears_noise(package: str, score: str) -> None:
     if not naturalness.installed(package):
         pytest.skip(f"needs {package}, of the extra [mos]")
@@ -114,7 +125,9 @@ def test_an_entry_belongs_to_samples_rate_and_version() -> None:
     other = wave.copy()
     other[-1] = np.nextafter(other[-1], np.float32(1))
     score_cache.cached_score("a-1", wave, RATE, lambda: 1.0)
-    for score, asked in enumerate((("a-2", wave, RATE), ("a-1", other, RATE), ("a-1", wave, RATE + 1)), 2):
+    for score, asked in enumerate(
+        (("a-2", wave, RATE), ("a-1", other, RATE), ("a-1", wave, RATE + 1)), 2
+    ):
         assert score_cache.cached_score(*asked, lambda score=score: float(score)) == score
 
 
@@ -125,7 +138,10 @@ def test_a_cache_that_cannot_be_written_keeps_nothing_and_fails_nothing(cache: P
         assert score_cache.cached_score("a-1", voice(0.1), RATE, lambda score=score: score) == score
 
 
-def test_a_cache_folder_that_is_not_absolute_is_not_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", "relative")  # such must be ignored, says the XDG Base Directory Specification
+def test_a_cache_folder_that_is_not_absolute_is_not_taken(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # such must be ignored, says the XDG Base Directory Specification
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative")
     monkeypatch.setattr(Path, "home", lambda: tmp_path)
     assert score_cache.cache_folder() == tmp_path / ".cache" / "wavehax" / "scores"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from wavehax.batch import UsageError
+from wavehax.errors import UsageError
 from wavehax.evaluate.outputs import check_outputs, json_text, output_paths
 
 
@@ -30,4 +30,6 @@ def test_outputs_that_exist_or_have_no_folder_are_refused(tmp_path: Path) -> Non
 
 
 def test_json_has_null_for_what_is_not_finite() -> None:
-    assert json.loads(json_text({"a": [1.5, math.nan, {"b": -math.inf}]})) == {"a": [1.5, None, {"b": None}]}
+    assert json.loads(json_text({"a": [1.5, math.nan, {"b": -math.inf}]})) == {
+        "a": [1.5, None, {"b": None}]
+    }

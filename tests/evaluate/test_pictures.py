@@ -20,7 +20,9 @@ def test_a_png_holds_its_levels_and_checks_out() -> None:
     while at < len(data):
         (size,) = struct.unpack(">I", data[at : at + 4])
         kind, body = data[at + 4 : at + 8], data[at + 8 : at + 8 + size]
-        assert struct.unpack(">I", data[at + 8 + size : at + 12 + size])[0] == zlib.crc32(kind + body)
+        assert struct.unpack(">I", data[at + 8 + size : at + 12 + size])[0] == zlib.crc32(
+            kind + body
+        )
         chunks[kind], at = body, at + 12 + size
     assert struct.unpack(">II", chunks[b"IHDR"][:8]) == (5, 6)
     assert len(chunks[b"PLTE"]) == 3 * 256

@@ -12,10 +12,10 @@ import pytest
 import soundfile
 from evaluate_signals import RATE, noisy, voice
 
-from wavehax.audio import write_audio
 from wavehax.evaluate.items import Item
 from wavehax.evaluate.report import write_report
 from wavehax.evaluate.synthesis import FilePair
+from wavehax.files.sound import write_audio
 
 for name in ("pyworld", "scipy"):
     pytest.importorskip(name, reason="needs the extras [f0,eval]")
@@ -50,7 +50,15 @@ def page(tmp_path: Path) -> str:
         write_audio(natural, voice(1), RATE)
         write_audio(made, noisy(voice(1), level), RATE)
         items.append(Item(name, "dev", "someone", natural, made))
-        scores.append({"file": name, "group": "dev", "speaker": "someone", "pesq_wb": pesq, "mel_l1": float("nan")})
+        scores.append(
+            {
+                "file": name,
+                "group": "dev",
+                "speaker": "someone",
+                "pesq_wb": pesq,
+                "mel_l1": float("nan"),
+            }
+        )
     write_report(tmp_path / "report.html", "a model", scores, items, FilePair(), overwrite=False)
     return (tmp_path / "report.html").read_text(encoding="utf-8")
 

@@ -22,7 +22,12 @@ FILES = [
 
 def test_means_are_of_groups_and_their_speakers_and_leave_out_scores_that_do_not_exist() -> None:
     found = {(group.group, group.speaker): group for group in summary.groups(FILES)}
-    assert list(found) == [("x", ""), ("x", "q"), ("x", "p"), ("y", "")]  # speakers from the worst on
+    assert list(found) == [
+        ("x", ""),
+        ("x", "q"),
+        ("x", "p"),
+        ("y", ""),
+    ]  # speakers from the worst on
     assert found["x", ""].means["pesq_wb"].mean == pytest.approx(1.75)
     assert (found["x", ""].files, found["x", ""].means["pesq_wb"].files) == (3, 2)
     assert found["x", "q"].means["mel_l1"].mean == pytest.approx(0.2)
@@ -49,7 +54,9 @@ def test_the_table_shows_means_intervals_speakers_and_as_many_files_as_asked_for
     text = summary.table(FILES, worst=1)
     assert "x (3 files)" in text and "y (1 files)" in text
     assert "1.750" in text and "  q (2)" in text
-    assert text.splitlines()[3].startswith("  c ") and not any(line.startswith("  a ") for line in text.splitlines())
+    assert text.splitlines()[3].startswith("  c ") and not any(
+        line.startswith("  a ") for line in text.splitlines()
+    )
 
 
 def test_json_holds_groups_and_files_and_null_for_what_does_not_exist(tmp_path) -> None:
@@ -63,9 +70,23 @@ def test_json_holds_groups_and_files_and_null_for_what_does_not_exist(tmp_path) 
 
 
 MEASURED = [
-    {"file": "a", "group": "x", "speaker": "", "pesq_wb": 2.0, "seed_correlation": 0.5, "fold_voiced_1k": 9.0}
+    {
+        "file": "a",
+        "group": "x",
+        "speaker": "",
+        "pesq_wb": 2.0,
+        "seed_correlation": 0.5,
+        "fold_voiced_1k": 9.0,
+    }
     | {"fold_voiced_1k_recording": 1.0, "fold_voiced_1k_difference": 8.0},
-    {"file": "b", "group": "x", "speaker": "", "pesq_wb": 3.0, "seed_correlation": 0.4, "fold_voiced_1k": 6.0}
+    {
+        "file": "b",
+        "group": "x",
+        "speaker": "",
+        "pesq_wb": 3.0,
+        "seed_correlation": 0.4,
+        "fold_voiced_1k": 6.0,
+    }
     | {"fold_voiced_1k_recording": 0.0, "fold_voiced_1k_difference": 6.0},
 ]
 
@@ -73,9 +94,12 @@ MEASURED = [
 def test_measures_stand_beside_those_of_the_recording_with_the_interval_of_the_difference() -> None:
     rows = dict(summary.measure_rows(summary.groups(MEASURED)[0]))
     found = [values["fold_voiced_1k"] for values in rows.values()]
-    assert found == pytest.approx([7.5, 0.5, 7.0, 12.706 * 1.0], abs=1e-3)  # t of one degree, standard error of 1
+    # t of one degree, standard error of 1
+    assert found == pytest.approx([7.5, 0.5, 7.0, 12.706 * 1.0], abs=1e-3)
     of_seeds = [values["seed_correlation"] for values in rows.values()]
-    assert of_seeds == pytest.approx([0.45, math.nan, math.nan, 12.706 * 0.05], abs=1e-3, nan_ok=True)
+    assert of_seeds == pytest.approx(
+        [0.45, math.nan, math.nan, 12.706 * 0.05], abs=1e-3, nan_ok=True
+    )
 
 
 def test_the_table_shows_measures_below_the_scores_and_files_by_their_differences() -> None:
@@ -88,6 +112,8 @@ def test_the_table_shows_measures_below_the_scores_and_files_by_their_difference
 
 
 def test_a_measure_differs_from_the_recording_where_that_has_it() -> None:
-    found = scores.with_differences({"dnsmos": 3.0, "dnsmos_recording": 3.5, "seed_correlation": 0.4})
+    found = scores.with_differences(
+        {"dnsmos": 3.0, "dnsmos_recording": 3.5, "seed_correlation": 0.4}
+    )
     assert found["dnsmos_difference"] == -0.5
     assert "seed_correlation_difference" not in found

@@ -39,21 +39,27 @@ def test_noise_has_no_fold_depth_on_average_however_short(band: tuple[float, flo
 
 @pytest.mark.parametrize("hop", [256, 235.2, 512])
 def test_clicks_every_hop_are_as_deep_as_their_energy_says(hop: float) -> None:
-    """A click of height a lies in one position of 16, in which noise of variance 1 has the energy hop / 16 itself."""
+    """A click of height a lies in one position of 16, in which noise of variance 1 has the energy
+    hop / 16 itself."""
     wave, height = noise(0, seconds=8), 12.0
-    places = np.rint(hop * (np.arange(int(len(wave) / hop)) + 4.5 / POSITIONS)).astype(int)  # the middle of the fifth
+    # the middle of the fifth
+    places = np.rint(hop * (np.arange(int(len(wave) / hop)) + 4.5 / POSITIONS)).astype(int)
     wave[places] += height
     expected = 10 * np.log10(1 + height**2 / (hop / POSITIONS))
     depth = fold_depth(wave, RATE, hop, FOLD_BANDS[1], everywhere(wave))
     assert depth == pytest.approx(expected, abs=1)
-    assert abs(fold_depth(wave, RATE, hop * 1.037, FOLD_BANDS[1], everywhere(wave))) < 1  # another grid sees none
+    # another grid sees none
+    assert abs(fold_depth(wave, RATE, hop * 1.037, FOLD_BANDS[1], everywhere(wave))) < 1
 
 
 def test_every_hop_counts_alike_loud_or_soft() -> None:
     wave = noise(0, seconds=4)
     wave[HOP // 32 :: HOP] += 15.0
     loudness = np.exp(3 * np.sin(2 * np.pi * 0.7 * np.arange(len(wave)) / RATE))
-    depths = [fold_depth(each, RATE, HOP, FOLD_BANDS[1], everywhere(wave)) for each in (wave, wave * loudness)]
+    depths = [
+        fold_depth(each, RATE, HOP, FOLD_BANDS[1], everywhere(wave))
+        for each in (wave, wave * loudness)
+    ]
     assert depths[0] == pytest.approx(depths[1], abs=0.5)
     assert depths[0] > 8
 
@@ -94,27 +100,35 @@ def harmonics(f0: float) -> np.ndarray:
 
 @pytest.mark.parametrize(("f0", "level"), [(200.0, 0.3), (200.0, 3.0), (410.0, 1.0)])
 def test_harmonics_stand_out_of_noise_as_far_as_their_powers_say(f0: float, level: float) -> None:
-    """A line of amplitude 1 shows as half the window's transform, averaged over F0 / 16; noise as its energy.
+    """A line of amplitude 1 shows as half the window's transform, averaged over F0 / 16; noise as
+    its energy.
 
-    The mean in dB of noise's power lies 10 log10(exp(0.577)) = 2.5 dB below its power, less where it is averaged.
+    The mean in dB of noise's power lies 10 log10(exp(0.577)) = 2.5 dB below its power, less where
+    it is averaged.
     """
     window = np.hanning(2049)[:-1]
     offsets = np.linspace(-f0 / 32, f0 / 32, 51)[:, None]
     line = np.mean(np.abs(np.exp(-2j * np.pi * offsets * np.arange(2048) / RATE) @ window / 2) ** 2)
     white = level**2 * np.sum(window**2)
     expected = 10 * np.log10((line + white) / white)
-    found = harmonic_contrast(harmonics(f0) + level * noise(0), RATE, contour(f0, SECONDS * RATE), BANDS)
+    found = harmonic_contrast(
+        harmonics(f0) + level * noise(0), RATE, contour(f0, SECONDS * RATE), BANDS
+    )
     assert min(found) > expected - 0.3 and max(found) < expected + 2.8
 
 
 def test_an_error_in_f0_is_corrected() -> None:
     wave = harmonics(200.0) + noise(0)
-    exact, off = (harmonic_contrast(wave, RATE, contour(f0, len(wave)), BANDS) for f0 in (200.0, 201.3))
+    exact, off = (
+        harmonic_contrast(wave, RATE, contour(f0, len(wave)), BANDS) for f0 in (200.0, 201.3)
+    )
     assert off == pytest.approx(exact, abs=0.2)
 
 
 @pytest.mark.parametrize("tilted", [False, True])
-def test_noise_shows_no_harmonics_but_those_that_the_correction_of_f0_finds_below_4_khz(tilted: bool) -> None:
+def test_noise_shows_no_harmonics_but_those_that_the_correction_of_f0_finds_below_4_khz(
+    tilted: bool,
+) -> None:
     wave = np.cumsum(noise(0)) if tilted else noise(0)  # 6 dB an octave
     found = harmonic_contrast(wave, RATE, contour(300.0, len(wave)), BANDS)
     assert all(0 <= contrast < 2.5 for contrast in found[:2])
@@ -122,7 +136,8 @@ def test_noise_shows_no_harmonics_but_those_that_the_correction_of_f0_finds_belo
 
 
 def test_bands_in_which_nothing_sounds_show_no_harmonics() -> None:
-    """As above the last harmonic of a sound without noise, where sums of power differ by their rounding."""
+    """As above the last harmonic of a sound without noise, where sums of power differ by their
+    rounding."""
     time = np.arange(SECONDS * RATE) / RATE
     low = sum(np.cos(2 * np.pi * 200 * k * time) for k in range(1, 11))
     found = harmonic_contrast(low, RATE, contour(200.0, len(low)), BANDS)
@@ -132,7 +147,9 @@ def test_bands_in_which_nothing_sounds_show_no_harmonics() -> None:
 
 
 def test_harmonics_need_a_steady_f0() -> None:
-    gliding = contour(100.0, SECONDS * RATE) * np.float32(1.01) ** np.arange(1 + SECONDS * RATE // HOP)
+    gliding = contour(100.0, SECONDS * RATE) * np.float32(1.01) ** np.arange(
+        1 + SECONDS * RATE // HOP
+    )
     assert np.isnan(harmonic_contrast(noise(0), RATE, gliding, BANDS)).all()
 
 
@@ -143,8 +160,12 @@ def test_silence_and_the_frames_beside_a_change_are_neither_voiced_nor_unvoiced(
     frame = len(f0) // 2
     f0[frame:] = 0
     classes = voicing(wave, RATE, f0)
-    assert not classes.voiced[: RATE // 2 - HOP].any() and not classes.unvoiced[: RATE // 2 - HOP].any()
-    between = np.arange((frame - 1) * HOP, frame * HOP)  # from the last voiced frame to the first unvoiced one
+    assert (
+        not classes.voiced[: RATE // 2 - HOP].any()
+        and not classes.unvoiced[: RATE // 2 - HOP].any()
+    )
+    # from the last voiced frame to the first unvoiced one
+    between = np.arange((frame - 1) * HOP, frame * HOP)
     assert not (classes.voiced | classes.unvoiced)[between].any()
     assert classes.voiced[(frame - 3) * HOP] and classes.unvoiced[(frame + 2) * HOP]
 
@@ -163,13 +184,21 @@ def test_a_clicking_repeating_output_is_told_from_its_recording() -> None:
     assert found["lag_correlation"] > 0.5 > 0.05 > abs(found["lag_correlation_recording"])
     assert 0.5 < found["seed_correlation"] < 0.95
     assert "seed_correlation_recording" not in found
-    assert not {"lag_correlation", "seed_correlation"} & set(texture(recording, other, None, RATE, f0, HOP, None))
+    assert not {"lag_correlation", "seed_correlation"} & set(
+        texture(recording, other, None, RATE, f0, HOP, None)
+    )
 
 
 def test_a_low_sample_rate_leaves_out_the_bands_it_does_not_hold() -> None:
     recording = noise(0)
     found = texture(
-        recording, recording, None, 16000, np.full(1 + len(recording) * 24000 // 16000 // 256, 0.0), 160, None
+        recording,
+        recording,
+        None,
+        16000,
+        np.full(1 + len(recording) * 24000 // 16000 // 256, 0.0),
+        160,
+        None,
     )
     assert {"fold_voiced_1k", "harmonics_4k"} <= set(found)
     assert not {"fold_voiced_4k", "fold_voiced_8k", "harmonics_8k"} & set(found)

@@ -30,13 +30,17 @@ def test_the_example_of_the_documentation_equals_the_engine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: Command
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    shell, inputs, code = re.findall(r"```(?:sh|python)\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    shell, inputs, code = re.findall(
+        r"```(?:sh|python)\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL
+    )
     for line in shell.splitlines():
         assert command(*line.split("#")[0].split()[1:]) == (0, "", "")
     names: dict[str, Any] = {}
     exec(inputs, names)
     voc, mel, f0 = wavehax.load(), names["mel"], names["f0"]
-    exec(code.replace("rng.standard_normal(", "np.zeros(").replace("rng.random(", "np.zeros("), names)
+    exec(
+        code.replace("rng.standard_normal(", "np.zeros(").replace("rng.random(", "np.zeros("), names
+    )
     expected = voc(mel, f0, prior=voc.prior(f0))
     for wave in (names["whole"].run(None, silent(mel, f0))[0][0], names["wave"]):
         assert np.abs(wave - expected).max() <= 1e-4 * np.abs(expected).max()
@@ -48,20 +52,30 @@ def silent(mel: np.ndarray, f0: np.ndarray) -> dict[str, np.ndarray]:
     return {"mel": mel[None], "f0": f0[None], "noise": noise, "phase": np.zeros(1)}
 
 
-def test_a_file_says_what_it_is(tmp_path: Path, model_file: Path, tiny: Model, command: Command) -> None:
+def test_a_file_says_what_it_is(
+    tmp_path: Path, model_file: Path, tiny: Model, command: Command
+) -> None:
     path = tmp_path / "tiny.onnx"
     assert command("export", "onnx", model_file, "-o", path) == (0, "", "")
     said = onnxruntime.InferenceSession(path).get_modelmeta().custom_metadata_map
-    assert (said["sample_rate"], said["hop_length"], said["licence"]) == ("24000", "32", tiny.provenance["licence"])
+    assert (said["sample_rate"], said["hop_length"], said["licence"]) == (
+        "24000",
+        "32",
+        tiny.provenance["licence"],
+    )
     about = json.loads(said["wavehax"])
     assert about["provenance"] == tiny.provenance
     assert from_dict(type(tiny.features), about["features"]) == tiny.features
     assert from_dict(type(tiny.generator), about["generator"]) == tiny.generator
 
 
-def test_a_file_of_a_model_that_predicts_f0_says_so(tmp_path: Path, tiny: Model, command: Command) -> None:
+def test_a_file_of_a_model_that_predicts_f0_says_so(
+    tmp_path: Path, tiny: Model, command: Command
+) -> None:
     save_model(tmp_path / "f0.safetensors", model := with_f0(tiny))
-    assert command("export", "onnx", tmp_path / "f0.safetensors", "-o", tmp_path / "f0.onnx")[0] == 0
+    assert (
+        command("export", "onnx", tmp_path / "f0.safetensors", "-o", tmp_path / "f0.onnx")[0] == 0
+    )
     said = onnxruntime.InferenceSession(tmp_path / "f0.onnx").get_modelmeta().custom_metadata_map
     assert from_dict(type(model.f0.config), json.loads(said["wavehax"])["f0"]) == model.f0.config
 
@@ -73,11 +87,19 @@ def test_f0_from_the_mel_is_for_models_that_predict_it(
     assert code == 1 and "no predictor of F0" in said and said.count("\n") == 1
     assert not (tmp_path / "a.onnx").exists()
     save_model(model_file, with_f0(tiny))
-    assert command("export", "onnx", model_file, "-o", tmp_path / "a.onnx", "--f0", "mel") == (0, "", "")
-    assert "f0" not in [node.name for node in onnxruntime.InferenceSession(tmp_path / "a.onnx").get_inputs()]
+    assert command("export", "onnx", model_file, "-o", tmp_path / "a.onnx", "--f0", "mel") == (
+        0,
+        "",
+        "",
+    )
+    assert "f0" not in [
+        node.name for node in onnxruntime.InferenceSession(tmp_path / "a.onnx").get_inputs()
+    ]
 
 
-def test_an_output_is_replaced_only_when_forced(tmp_path: Path, model_file: Path, command: Command) -> None:
+def test_an_output_is_replaced_only_when_forced(
+    tmp_path: Path, model_file: Path, command: Command
+) -> None:
     path = tmp_path / "tiny.onnx"
     path.write_bytes(b"old")
     code, _, said = command("export", "onnx", model_file, "-o", path)
@@ -87,14 +109,28 @@ def test_an_output_is_replaced_only_when_forced(tmp_path: Path, model_file: Path
     onnx.checker.check_model(path)
 
 
-def test_an_output_that_is_no_onnx_file_is_refused_at_once(tmp_path: Path, command: Command) -> None:
-    code, _, said = command("export", "onnx", tmp_path / "missing.safetensors", "-o", tmp_path / "a.wav")
-    assert code == 1 and "a.wav: unknown file type '.wav'; expected .onnx" in said and said.count("\n") == 1
+def test_an_output_that_is_no_onnx_file_is_refused_at_once(
+    tmp_path: Path, command: Command
+) -> None:
+    code, _, said = command(
+        "export", "onnx", tmp_path / "missing.safetensors", "-o", tmp_path / "a.wav"
+    )
+    assert (
+        code == 1
+        and "a.wav: unknown file type '.wav'; expected .onnx" in said
+        and said.count("\n") == 1
+    )
 
 
-@pytest.mark.parametrize("failing", ["a weight that the graph has and the engine has not", "no runtime"])
+@pytest.mark.parametrize(
+    "failing", ["a weight that the graph has and the engine has not", "no runtime"]
+)
 def test_a_file_appears_only_when_the_runtime_computes_what_the_engine_does(
-    failing: str, tmp_path: Path, model_file: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+    failing: str,
+    tmp_path: Path,
+    model_file: Path,
+    command: Command,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     import wavehax.export.onnx as module
 
@@ -106,7 +142,10 @@ def test_a_file_appears_only_when_the_runtime_computes_what_the_engine_does(
         build = module.build
 
         def wrong(model: Model, **options: bool) -> onnx.ModelProto:
-            louder = {**model.weights, "output_proj.weight": 1.001 * model.weights["output_proj.weight"]}
+            louder = {
+                **model.weights,
+                "output_proj.weight": 1.001 * model.weights["output_proj.weight"],
+            }
             return build(dataclasses.replace(model, weights=louder), **options)
 
         monkeypatch.setattr(module, "build", wrong)
@@ -119,7 +158,9 @@ def test_a_file_appears_only_when_the_runtime_computes_what_the_engine_does(
 def test_export_needs_no_pytorch(tmp_path: Path, model_file: Path) -> None:
     arguments = ["export", "onnx", str(model_file), "-o", str(tmp_path / "tiny.onnx")]
     done = run_python(
-        f"import sys; from wavehax.cli import main; print(main({arguments}), 'torch' in sys.modules)", tmp_path
+        f"import sys; from wavehax.cli import main; print(main({arguments}), 'torch' in"
+        " sys.modules)",
+        tmp_path,
     )
     assert done.stdout == "0 False\n", done.stderr
 

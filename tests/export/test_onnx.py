@@ -22,12 +22,12 @@ from random_models import (
 from tiny_models import FIXTURES, read_fixture
 
 import wavehax
-from wavehax.audio import read_audio
 from wavehax.checkpoint import Model, load_model
 from wavehax.config import FeatureConfig, GeneratorConfig
-from wavehax.features import log_mel
-from wavehax.locate import model_path
-from wavehax.official import convert_official
+from wavehax.files.sound import read_audio
+from wavehax.mel.features import log_mel
+from wavehax.models.locate import model_path
+from wavehax.official.convert import convert_official
 
 onnxruntime = pytest.importorskip("onnxruntime", reason="needs the extra [onnx]")
 onnx = pytest.importorskip("onnx", reason="needs the extra [onnx]")
@@ -51,11 +51,15 @@ def session(model: Model, **options: bool) -> Any:
 
 def as_model(config: GeneratorConfig, seed: int) -> Model:
     rate, hop = config.sample_rate, config.hop_length
-    features = FeatureConfig("test", rate, hop, 2 * hop, config.n_mels, 0.0, rate / 2, "slaney", "slaney", "same", 1e-5)
+    features = FeatureConfig(
+        "test", rate, hop, 2 * hop, config.n_mels, 0.0, rate / 2, "slaney", "slaney", "same", 1e-5
+    )
     return Model(config, features, random_weights(config, seed))
 
 
-def noise_and_prior(config: GeneratorConfig, engine: Any, f0: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def noise_and_prior(
+    config: GeneratorConfig, engine: Any, f0: np.ndarray, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Gaussian noise, and the prior of phase 0 with it."""
     harmonics = engine.prior(f0, 0, noise=False)
     noise = np.random.default_rng(seed).standard_normal(len(harmonics)).astype(np.float32)
@@ -65,12 +69,17 @@ def noise_and_prior(config: GeneratorConfig, engine: Any, f0: np.ndarray, seed: 
     return noise, (harmonics + std * noise).astype(np.float32)
 
 
-def assert_equal(wave: np.ndarray, expected: np.ndarray, config: GeneratorConfig, inputs: tuple[Any, ...]) -> None:
+def assert_equal(
+    wave: np.ndarray, expected: np.ndarray, config: GeneratorConfig, inputs: tuple[Any, ...]
+) -> None:
     bound = 1e-4 * np.abs(expected).max()
     if config.use_logmag_phase:
-        # Rounding decides the phase of a bin that is nearly silent: no float32 computation is closer than another.
+        # Rounding decides the phase of a bin that is nearly silent: no float32 computation is
+        # closer than another.
         pytest.importorskip("torch")
-        bound = max(bound, 4 * max(np.abs(x - expected).max() for x in pytorch_waves(config, *inputs)))
+        bound = max(
+            bound, 4 * max(np.abs(x - expected).max() for x in pytorch_waves(config, *inputs))
+        )
     assert wave.shape == expected.shape and wave.dtype == np.float32
     assert np.abs(wave - expected).max() <= bound
 
@@ -96,7 +105,12 @@ def test_a_whole_graph_equals_the_authors_implementation(name: str) -> None:
     config, weights = convert_official(official_config, official_weights)
     model = dataclasses.replace(as_model(config, 0), weights=weights)
     silence = np.zeros_like(data["prior"][:, 0])
-    feed = {"mel": data["cond"], "f0": data["f0"][:, 0], "noise": silence, "phase": np.zeros(len(silence))}
+    feed = {
+        "mel": data["cond"],
+        "f0": data["f0"][:, 0],
+        "noise": silence,
+        "phase": np.zeros(len(silence)),
+    }
     wave, expected = session(model).run(None, feed)[0], data["wave"][:, 0]
     assert np.abs(wave - expected).max() <= 1e-4 * np.abs(expected).max()
 
@@ -116,19 +130,31 @@ class Host:
             if name.startswith("state.")
         }
 
-    def push(self, mel: np.ndarray, f0: np.ndarray, noise: np.ndarray, mask: float = 1.0) -> dict[str, np.ndarray]:
+    def push(
+        self, mel: np.ndarray, f0: np.ndarray, noise: np.ndarray, mask: float = 1.0
+    ) -> dict[str, np.ndarray]:
         frames = np.full((1, mel.shape[1]), mask, np.float32)
-        feed = {"mel": mel[None], "f0": f0[None], "noise": noise[None], "mask": frames, **self.state}
+        feed = {
+            "mel": mel[None],
+            "f0": f0[None],
+            "noise": noise[None],
+            "mask": frames,
+            **self.state,
+        }
         feed = {name: value for name, value in feed.items() if name in self.inputs}
         results = dict(zip(self.outputs, self.session.run(None, feed), strict=True))
         self.state = {name: results[f"next_{name}"] for name in self.state}
         return {name: results[name][0] for name in ("waveform", "f0") if name in results}
 
-    def stream(self, mel: np.ndarray, f0: np.ndarray, noise: np.ndarray, chunks: list[int]) -> dict[str, np.ndarray]:
+    def stream(
+        self, mel: np.ndarray, f0: np.ndarray, noise: np.ndarray, chunks: list[int]
+    ) -> dict[str, np.ndarray]:
         """The waveform of a whole utterance, and F0 where it is predicted."""
         parts, hop, at = [], self.hop, 0
         for n in chunks:
-            parts.append(self.push(mel[:, at : at + n], f0[at : at + n], noise[at * hop : (at + n) * hop]))
+            parts.append(
+                self.push(mel[:, at : at + n], f0[at : at + n], noise[at * hop : (at + n) * hop])
+            )
             at += n
         flush = -(-self.delay // hop)
         rest = np.full((flush + 1) * hop, 9, np.float32)  # what comes with mask 0 does not matter
@@ -143,7 +169,9 @@ class Host:
 
 @relaxed
 @given(
-    config=generator_configs(streamable=True).filter(lambda config: config.time_padding == "causal"),
+    config=generator_configs(streamable=True).filter(
+        lambda config: config.time_padding == "causal"
+    ),
     chunks=st.lists(st.one_of(st.integers(1, 3), st.integers(1, 20)), min_size=1, max_size=8),
     seed=st.integers(0, 2**32),
 )
@@ -163,10 +191,16 @@ def test_a_streaming_graph_equals_the_engine_for_any_config_and_chunks(
 
 @pytest.mark.parametrize("output", ["excitation", "spectrum"])
 @pytest.mark.parametrize("f0_from_mel", [False, True])
-def test_graphs_have_the_floor_and_the_silence_of_the_engine(output: str, f0_from_mel: bool) -> None:
+def test_graphs_have_the_floor_and_the_silence_of_the_engine(
+    output: str, f0_from_mel: bool
+) -> None:
     model = small_model("wavehax-24k", output)
     voc, frames = wavehax.Vocoder(model), 40
-    mel = np.random.default_rng(3).uniform(-25, -5, (model.features.n_mels, frames)).astype(np.float32)
+    mel = (
+        np.random.default_rng(3)
+        .uniform(-25, -5, (model.features.n_mels, frames))
+        .astype(np.float32)
+    )
     mel[:, 15:25] = -100
     floored = np.maximum(mel, np.float32(np.log(model.features.log_floor)))
     f0 = voc.f0(floored) if f0_from_mel else np.full(frames, 150, np.float32)
@@ -174,13 +208,19 @@ def test_graphs_have_the_floor_and_the_silence_of_the_engine(output: str, f0_fro
     feed = {"mel": mel[None], "f0": f0[None], "noise": noise[None], "phase": np.zeros(1)}
     graph = session(model, f0_from_mel=f0_from_mel)
     whole = dict(
-        zip(("waveform", "f0"), graph.run(None, {n.name: feed[n.name] for n in graph.get_inputs()}), strict=False)
+        zip(
+            ("waveform", "f0"),
+            graph.run(None, {n.name: feed[n.name] for n in graph.get_inputs()}),
+            strict=False,
+        )
     )
     streamed = Host(model, f0_from_mel=f0_from_mel).stream(mel, f0, noise, [3, 17, 20])
     for found in ({name: value[0] for name, value in whole.items()}, streamed):
         pitch = found["f0"][:frames] if f0_from_mel else f0
         np.testing.assert_allclose(pitch, f0, rtol=1e-5)
-        expected = voc(floored, pitch, prior=noise_and_prior(model.generator, voc._engine, pitch, 0)[1])
+        expected = voc(
+            floored, pitch, prior=noise_and_prior(model.generator, voc._engine, pitch, 0)[1]
+        )
         assert np.abs(found["waveform"] - expected).max() <= 1e-4 * np.abs(expected).max()
         pause = slice(17 * voc.hop_length, 23 * voc.hop_length)
         assert found["waveform"][pause].any() == expected[pause].any() == (output == "spectrum")
@@ -215,9 +255,12 @@ def test_given_noise_and_phase_of_a_seed_the_stream_of_the_shipped_model_is_that
     mel, f0 = speech
     seed = 2**40 + 5
     stream = wavehax.Vocoder(shipped).stream(seed)
-    expected = np.concatenate([stream.push(mel[:, :30], f0[:30]), stream.push(mel[:, 30:], f0[30:]), stream.flush()])
+    expected = np.concatenate(
+        [stream.push(mel[:, :30], f0[:30]), stream.push(mel[:, 30:], f0[30:]), stream.flush()]
+    )
     engine = make_engine(shipped.generator, shipped.weights, "auto")
-    noise = engine.prior(np.zeros_like(f0), seed) / np.float32(0.1)  # what a prior is where all is unvoiced
+    # what a prior is where all is unvoiced
+    noise = engine.prior(np.zeros_like(f0), seed) / np.float32(0.1)
     host = Host(shipped)
     host.state["state.phase"][:] = philox([0, 0, 0, 1], [seed % 2**32, seed >> 32])[0] / 2**32
     wave = host.stream(mel, f0, noise, [7, 1, 1, 20, 32])["waveform"]
@@ -245,7 +288,14 @@ def test_f0_from_the_mel_is_the_engines_and_drives_the_waveform(
 
 
 SMALL = GeneratorConfig(
-    n_mels=4, channels=4, kernel_size=3, num_blocks=1, n_fft=32, hop_length=16, norm="batch", time_padding="causal"
+    n_mels=4,
+    channels=4,
+    kernel_size=3,
+    num_blocks=1,
+    n_fft=32,
+    hop_length=16,
+    norm="batch",
+    time_padding="causal",
 )
 
 
@@ -267,7 +317,9 @@ def test_a_tone_of_a_minute_keeps_its_phase() -> None:
 
 @pytest.mark.parametrize("num_streams", [1, 2])
 def test_utterances_of_a_batch_do_not_disturb_each_other(num_streams: int) -> None:
-    config = dataclasses.replace(SMALL, num_streams=num_streams, n_fft=32, norm="utterance", stream_filter="pqmf")
+    config = dataclasses.replace(
+        SMALL, num_streams=num_streams, n_fft=32, norm="utterance", stream_filter="pqmf"
+    )
     graph = session(as_model(config, 0))
     rng = np.random.default_rng(0)
     feed = {
@@ -289,14 +341,20 @@ def test_voices_of_a_batch_may_end_at_different_frames() -> None:
     f0 = np.array([[100], [150]], np.float32).repeat(total, axis=1)
     noise = rng.standard_normal((2, total * host.hop)).astype(np.float32)
     alone = [
-        Host(as_model(SMALL, 0)).stream(mel[i, :, :n], f0[i, :n], noise[i, : n * host.hop], [n])["waveform"]
+        Host(as_model(SMALL, 0)).stream(mel[i, :, :n], f0[i, :n], noise[i, : n * host.hop], [n])[
+            "waveform"
+        ]
         for i, n in enumerate(lengths)
     ]
     mask = (np.arange(total) < lengths[:, None]).astype(np.float32)
     state = {name: value.repeat(2, axis=0) for name, value in host.state.items()}
-    both = host.session.run(["waveform"], {"mel": mel, "f0": f0, "noise": noise, "mask": mask, **state})[0]
+    both = host.session.run(
+        ["waveform"], {"mel": mel, "f0": f0, "noise": noise, "mask": mask, **state}
+    )[0]
     for wave, expected in zip(both[:, host.delay :], alone, strict=True):
-        np.testing.assert_allclose(wave[: len(expected)], expected, atol=1e-5 * np.abs(expected).max())
+        np.testing.assert_allclose(
+            wave[: len(expected)], expected, atol=1e-5 * np.abs(expected).max()
+        )
 
 
 @pytest.mark.parametrize(
@@ -304,11 +362,17 @@ def test_voices_of_a_batch_may_end_at_different_frames() -> None:
     [
         ({"norm": "utterance"}, {"streaming": True}, "norm 'utterance'"),
         ({"outer_norm": "utterance"}, {"streaming": True}, "norm 'utterance'"),
-        ({"time_padding": "reflect"}, {"streaming": True}, "time_padding is 'reflect'.*expected 'causal'"),
+        (
+            {"time_padding": "reflect"},
+            {"streaming": True},
+            "time_padding is 'reflect'.*expected 'causal'",
+        ),
         ({}, {"f0_from_mel": True}, "no predictor of F0"),
     ],
 )
-def test_what_cannot_be_expressed_is_refused_by_name(change: dict, options: dict, words: str) -> None:
+def test_what_cannot_be_expressed_is_refused_by_name(
+    change: dict, options: dict, words: str
+) -> None:
     from wavehax.export.onnx import build
 
     with pytest.raises(ValueError, match=words):

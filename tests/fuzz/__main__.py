@@ -1,6 +1,7 @@
 """Fuzzing from the command line: `python tests/fuzz TARGET --count N --seed S [--first CASE]`.
 
-Every case has a number, and depends on it and the seed alone: `--first 1234 --count 1` makes one again.
+Every case has a number, and depends on it and the seed alone: `--first 1234 --count 1` makes one
+again.
 """
 
 from __future__ import annotations

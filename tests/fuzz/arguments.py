@@ -12,25 +12,29 @@ from tiny_models import tiny_model, with_f0
 from wavehax.checkpoint import save_model
 
 _COMMANDS = (
-    "vocode", "vocode", "vocode", "resynth", "features", "info", "bench", "import-official", "train", "train-f0",
-    "package", "average", "evaluate", "export", "", "vocod", "--version", "--help", "-o",
+    "vocode", "vocode", "vocode", "resynth", "features", "info", "bench", "import-official",
+    "train", "train-f0", "package", "average", "evaluate", "export", "", "vocod", "--version",
+    "--help", "-o",
 )  # fmt: skip
 _FLAGS = (
-    "-o", "--output", "--model", "--f0", "--f0-scale", "--seed", "--stream", "--threads", "--isa", "--precision",
-    "--jobs", "--force", "--features", "--config", "--stats", "--data", "--steps", "--card", "--json", "--repeats",
-    "--weights", "--help", "--f", "--", "-", "-x", "--model=", "--seed=3",
+    "-o", "--output", "--model", "--f0", "--f0-scale", "--seed", "--stream", "--threads", "--isa",
+    "--precision", "--jobs", "--force", "--features", "--config", "--stats", "--data", "--steps",
+    "--card", "--json", "--repeats", "--weights", "--help", "--f", "--", "-", "-x", "--model=",
+    "--seed=3",
 )  # fmt: skip
 _VALUES = (
-    "m.safetensors", "a.npz", "a.npy", "a.wav", "out.wav", "out/", "out.npz", "out.safetensors", "x.yaml", "x.json",
-    ".", "..", "/proc", "", "\t", "-", "*", "**/*.np?", "[", "missing.npy", "a.npz/b", "/dev/null", "/proc/self/mem",
-    "é\udcff", "a" * 5000, "\x1b[2J", "new\nline", "0", "-1", "1", "2", "64", "1e9", "1e400", "nan", "inf", "0x10",
-    "\u0661", "1_0", "9" * 30, "9" * 5000, "18446744073709551616", "mel", "auto", "portable", "bf16", "vocos-24k",
+    "m.safetensors", "a.npz", "a.npy", "a.wav", "out.wav", "out/", "out.npz", "out.safetensors",
+    "x.yaml", "x.json", ".", "..", "/proc", "", "\t", "-", "*", "**/*.np?", "[", "missing.npy",
+    "a.npz/b", "/dev/null", "/proc/self/mem", "é\udcff", "a" * 5000, "\x1b[2J", "new\nline", "0",
+    "-1", "1", "2", "64", "1e9", "1e400", "nan", "inf", "0x10", "\u0661", "1_0", "9" * 30,
+    "9" * 5000, "18446744073709551616", "mel", "auto", "portable", "bf16", "vocos-24k",
     "wavehax-24k", "max_steps=1", "a=b=c", "data.x=[", "onnx",
 )  # fmt: skip
 
 
 class Arguments:
-    """Words in any order, some of which make sense, so that the others are reached; `bench` is asked nonsense only."""
+    """Words in any order, some of which make sense, so that the others are reached; `bench` is
+    asked nonsense only."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.kept = folder / "work", folder / "kept"
@@ -40,7 +44,9 @@ class Arguments:
         np.savez(self.kept / "a.npz", mel=mel, f0=np.full(40, 100, np.float32))
         np.save(self.kept / "a.npy", mel)
         shutil.copy(Path(__file__).parents[1] / "data" / "recording.wav", self.kept / "a.wav")
-        (self.kept / "x.yaml").write_text("generator: {_target_: wavehax.generators.WavehaxGenerator}\n")
+        (self.kept / "x.yaml").write_text(
+            "generator: {_target_: wavehax.generators.WavehaxGenerator}\n"
+        )
         (self.kept / "x.json").write_text("[1, 2]")
 
     def __call__(self, rng: np.random.Generator) -> str:
@@ -65,9 +71,13 @@ class Arguments:
             "average m.safetensors m.safetensors --weights 1 0",
         )
         words = lines[rng.integers(len(lines))].split()
-        output = {"features": "out.npz", "info": "", "average": "out.safetensors"}.get(words[0], "out.wav")
+        output = {"features": "out.npz", "info": "", "average": "out.safetensors"}.get(
+            words[0], "out.wav"
+        )
         words += ["-o", str(rng.choice([output, "out/", "-"]))] if output else ["m.safetensors"]
-        words += ["--model", "m.safetensors"] if words[0] in ("vocode", "resynth", "features") else []
+        words += (
+            ["--model", "m.safetensors"] if words[0] in ("vocode", "resynth", "features") else []
+        )
         return words
 
 

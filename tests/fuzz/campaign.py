@@ -1,4 +1,5 @@
-"""Many cases of a fuzz target in a process of its own: what crashes, hangs, leaks or raises is named by its number."""
+"""Many cases of a fuzz target in a process of its own: what crashes, hangs, leaks or raises is
+named by its number."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ Case = Callable[[np.random.Generator], str]
 
 
 def run_cases(case: Case, first: int, count: int, seed: int) -> collections.Counter[str]:
-    """Outcomes of the cases `first` .. `first + count`, of which each depends on `seed` and its number alone."""
+    """Outcomes of the cases `first` .. `first + count`, of which each depends on `seed` and its
+    number alone."""
     outcomes: collections.Counter[str] = collections.Counter()
     for number in range(first, first + count):
         outcomes[case(np.random.default_rng([seed, number]))] += 1
@@ -30,7 +32,8 @@ def run_cases(case: Case, first: int, count: int, seed: int) -> collections.Coun
 
 
 def run(make_case: Callable[[Path], Case], count: int, seed: int, first: int = 0) -> bool:
-    """Run a campaign and print its outcomes; the cases behind one that fails are run in a new process."""
+    """Run a campaign and print its outcomes; the cases behind one that fails are run in a new
+    process."""
     context = multiprocessing.get_context("spawn")
     start, failures, outcomes, peak = time.monotonic(), 0, collections.Counter(), 0
     at, last = first, first + count
@@ -47,9 +50,15 @@ def run(make_case: Callable[[Path], Case], count: int, seed: int, first: int = 0
         if process.exitcode:
             failures += 1
             at = number.value + 1
-            print(f"FAILED: case {number.value} of seed {seed}, exit code {process.exitcode}", flush=True)
+            print(
+                f"FAILED: case {number.value} of seed {seed}, exit code {process.exitcode}",
+                flush=True,
+            )
     shown = ", ".join(f"{name} {n:,}" for name, n in outcomes.most_common())
-    print(f"{count:,} cases in {time.monotonic() - start:.0f} s, {failures} failed: {shown}; peak {peak >> 10} MB")
+    print(
+        f"{count:,} cases in {time.monotonic() - start:.0f} s, {failures} failed: {shown}; peak"
+        f" {peak >> 10} MB"
+    )
     return failures == 0
 
 

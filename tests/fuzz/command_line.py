@@ -1,4 +1,5 @@
-"""A command line run in this process, and what must hold of any: exit code, one line an error, nothing half-written."""
+"""A command line run in this process, and what must hold of any: exit code, one line an error,
+nothing half-written."""
 
 from __future__ import annotations
 
@@ -16,21 +17,30 @@ class _Bytes(io.TextIOWrapper):
     """Standard input or output whose bytes stay here."""
 
     def __init__(self, content: bytes = b"") -> None:
-        super().__init__(io.BytesIO(content), encoding="utf-8", errors="surrogateescape", write_through=True)
+        super().__init__(
+            io.BytesIO(content), encoding="utf-8", errors="surrogateescape", write_through=True
+        )
 
 
-def run_command(arguments: Sequence[str], folder: Path, given: bytes = b"") -> tuple[int, bytes, str]:
-    """Exit code, standard output and standard error of `wavehax arguments`, run in `folder` with `given` as its input.
+def run_command(
+    arguments: Sequence[str], folder: Path, given: bytes = b""
+) -> tuple[int, bytes, str]:
+    """Exit code, standard output and standard error of `wavehax arguments`, run in `folder` with
+    `given` as its input.
 
     Raises:
-        AssertionError: a code that is not documented, an error without its line, a line of another kind, or a file left
-            half-written.
+        AssertionError: a code that is not documented, an error without its line, a line of another
+            kind, or a file left half-written.
         BaseException: whatever a user would see as a traceback.
     """
     out, err, before = _Bytes(), io.StringIO(), os.getcwd()
     os.chdir(folder)
     try:
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), _standard_input(given):
+        with (
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+            _standard_input(given),
+        ):
             code = main(arguments)
     except SystemExit as exit_:  # argparse, after --help
         code = exit_.code

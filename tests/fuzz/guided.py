@@ -1,6 +1,8 @@
-"""Model files by coverage-guided fuzzing: `python tests/fuzz/guided.py [FOLDER] [-runs=N] [-seed=S]`; needs atheris.
+"""Model files by coverage-guided fuzzing: `python tests/fuzz/guided.py [FOLDER] [-runs=N]
+[-seed=S]`; needs atheris.
 
-The input is the header's text; the tensors' bytes are those of a whole small model. FOLDER keeps what is worth keeping.
+The input is the header's text; the tensors' bytes are those of a whole small model. FOLDER keeps
+what is worth keeping.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from mutations import damaged
 from tiny_models import tiny_model
 
 from wavehax.checkpoint import save_model
-from wavehax.melfile import SUFFIXES, read_f0, read_mel
+from wavehax.mel.files import SUFFIXES, read_f0, read_mel
 
 _SHAPES = (
     (10, 12),
@@ -33,8 +33,33 @@ _SHAPES = (
     (12, 1),
     (1, 12),
 )
-_TYPES = ("<f4", ">f4", "<f8", "<f2", "<i4", "<u8", "?", "<c8", "S3", "<U2", "<M8[s]", "V5", "f,i", "O")
-_HUGE = ((10, 10**5), (10, 10**8), (10**10, 10), (10, 2**61), (2**40, 2**40), (10, -1), (10, True), (10.0,), (1,) * 40)
+_TYPES = (
+    "<f4",
+    ">f4",
+    "<f8",
+    "<f2",
+    "<i4",
+    "<u8",
+    "?",
+    "<c8",
+    "S3",
+    "<U2",
+    "<M8[s]",
+    "V5",
+    "f,i",
+    "O",
+)
+_HUGE = (
+    (10, 10**5),
+    (10, 10**8),
+    (10**10, 10),
+    (10, 2**61),
+    (2**40, 2**40),
+    (10, -1),
+    (10, True),
+    (10.0,),
+    (1,) * 40,
+)
 
 
 class MelFiles:
@@ -50,12 +75,17 @@ class MelFiles:
             suffix = str(rng.choice(SUFFIXES))
             names[role] = f"{role}{suffix}"
             content = _file(rng, suffix, role)
-            (self.folder / names[role]).write_bytes(damaged(rng, content) if rng.random() < 0.5 else content)
+            (self.folder / names[role]).write_bytes(
+                damaged(rng, content) if rng.random() < 0.5 else content
+            )
         return self._read(names) if rng.random() < 0.95 else self._vocode(rng, names)
 
     def _read(self, names: dict[str, str]) -> str:
         outcome = "read"
-        for name, read in ((names["mel"], lambda path: read_mel(path, 10)[0]), (names["f0"], read_f0)):
+        for name, read in (
+            (names["mel"], lambda path: read_mel(path, 10)[0]),
+            (names["f0"], read_f0),
+        ):
             path = self.folder / name
             try:
                 assert read(path).dtype.kind in "fiu"
@@ -81,7 +111,10 @@ def _file(rng: np.random.Generator, suffix: str, role: str) -> bytes:
     if rng.random() < 0.5:
         arrays["f0" if role == "mel" else "mel"] = _array(rng)
     if rng.random() < 0.5:  # as it should be
-        arrays = {"mel": rng.standard_normal((10, 12)).astype(np.float32), "f0": np.full(12, 100, np.float32)}
+        arrays = {
+            "mel": rng.standard_normal((10, 12)).astype(np.float32),
+            "f0": np.full(12, 100, np.float32),
+        }
         if suffix == ".npy":
             arrays = {role: arrays[role]}
     return _WRITERS[suffix](rng, arrays)
@@ -91,7 +124,9 @@ def _array(rng: np.random.Generator) -> np.ndarray:
     shape = _SHAPES[rng.integers(len(_SHAPES))]
     if rng.random() < 0.5:
         values = rng.choice(
-            [0.0, 1.0, -1.0, 100.0, np.nan, np.inf, 1e300, 1e-310], shape, p=[0.3, 0.3, 0.2, 0.1, *[0.025] * 4]
+            [0.0, 1.0, -1.0, 100.0, np.nan, np.inf, 1e300, 1e-310],
+            shape,
+            p=[0.3, 0.3, 0.2, 0.1, *[0.025] * 4],
         )
     else:
         values = rng.standard_normal(shape)
@@ -106,7 +141,11 @@ def _npy(rng: np.random.Generator, arrays: dict[str, np.ndarray]) -> bytes:
     array = next(iter(arrays.values()))
     if rng.random() < 0.2:  # a header that claims what it likes
         shape = _HUGE[rng.integers(len(_HUGE))]
-        header = {"descr": str(rng.choice(["<f4", "<f8", "|O", "<f16", "|V8"])), "fortran_order": False, "shape": shape}
+        header = {
+            "descr": str(rng.choice(["<f4", "<f8", "|O", "<f16", "|V8"])),
+            "fortran_order": False,
+            "shape": shape,
+        }
         np.lib.format.write_array_header_2_0(file, header)
         file.write(rng.bytes(400))
     else:
@@ -140,9 +179,9 @@ def _h5(rng: np.random.Generator, arrays: dict[str, np.ndarray]) -> bytes:
             elif way == 3:
                 h5[name] = h5py.ExternalLink("mel.h5", name)
             elif way == 4 and array.ndim:
-                h5.create_dataset(name, data=array, compression="gzip", chunks=True) if array.size else h5.create_group(
-                    name
-                )
+                h5.create_dataset(
+                    name, data=array, compression="gzip", chunks=True
+                ) if array.size else h5.create_group(name)
             else:
                 h5[name] = array
     return file.getvalue()
@@ -165,7 +204,8 @@ def _tensor(rng: np.random.Generator, array: np.ndarray) -> Any:
         lambda t: t.to(torch.bfloat16),
         lambda t: t.to_sparse(),
         lambda t: t.to("meta"),
-        lambda t: torch.zeros(1).expand(10, int(10 ** rng.uniform(1, 13))),  # one value that claims to be many
+        # one value that claims to be many
+        lambda t: torch.zeros(1).expand(10, int(10 ** rng.uniform(1, 13))),
         lambda t: torch.nn.Parameter(t.float()),
         lambda t: torch.quantize_per_tensor(t.float(), 0.1, 0, torch.qint8),
     ]

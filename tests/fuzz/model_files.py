@@ -1,4 +1,5 @@
-"""Fuzz target: model files. Refused with one line and in little memory, or loaded, and then they speak."""
+"""Fuzz target: model files. Refused with one line and in little memory, or loaded, and then they
+speak."""
 
 from __future__ import annotations
 
@@ -25,13 +26,15 @@ from wavehax.errors import ModelError
 from wavehax.vocoder import Vocoder
 
 MEMORY = 6_000_000
-"""Bytes that refusing a file may take besides twice its size: what Python's objects of the largest header take."""
+"""Bytes that refusing a file may take besides twice its size: what Python's objects of the largest
+header take."""
 _SPEAKING = 512 << 20  # bytes that a voice of a small file may take
 _SMALL = 4 << 20  # bytes of the weights of a made-up model
 
 
 class ModelFiles:
-    """Model files changed byte by byte, in the header, in the configuration, in the tensors, or made up whole."""
+    """Model files changed byte by byte, in the header, in the configuration, in the tensors, or
+    made up whole."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "m.safetensors"
@@ -46,7 +49,15 @@ class ModelFiles:
             self.contents.append(self.path.read_bytes())
 
     def __call__(self, rng: np.random.Generator) -> str:
-        ways = (self._bytes, self._header_bytes, self._header, self._config, self._tensors, self._json, self._made_up)
+        ways = (
+            self._bytes,
+            self._header_bytes,
+            self._header,
+            self._config,
+            self._tensors,
+            self._json,
+            self._made_up,
+        )
         self.path.write_bytes(ways[rng.integers(len(ways))](rng))
         traced = rng.random() < 0.2  # which takes longer
         if traced:
@@ -87,11 +98,15 @@ class ModelFiles:
     def _tensors(self, rng: np.random.Generator) -> bytes:
         """Values that are no numbers, and tensors twice, swapped or over one another."""
         _, header, data = self._content(rng)
-        names = [str(name) for name in rng.choice([name for name in header if name != "__metadata__"], 2)]
+        names = [
+            str(name) for name in rng.choice([name for name in header if name != "__metadata__"], 2)
+        ]
         way = rng.integers(4)
         if way == 0:
             values = np.frombuffer(data, "<f4").copy()
-            values[rng.integers(len(values))] = rng.choice([np.nan, np.inf, -np.inf, 3e38, 1e-45, -0.0])
+            values[rng.integers(len(values))] = rng.choice(
+                [np.nan, np.inf, -np.inf, 3e38, 1e-45, -0.0]
+            )
             data = values.tobytes()
         elif way == 1:
             header[names[0]], header[names[1]] = header[names[1]], header[names[0]]
@@ -103,10 +118,24 @@ class ModelFiles:
         return _joined(text.encode(), data)
 
     def _json(self, rng: np.random.Generator) -> bytes:
-        """JSON of great depth or many values: as the header, as the configuration or as the provenance."""
+        """JSON of great depth or many values: as the header, as the configuration or as the
+        provenance."""
         _, header, data = self._content(rng)
         unit = str(
-            rng.choice(["[", '{"a":', "[],", "{},", '{"a":0},', '"ab",', "1,", "1.5,", "1" * 99, '"\\ud83c\\udfa4",'])
+            rng.choice(
+                [
+                    "[",
+                    '{"a":',
+                    "[],",
+                    "{},",
+                    '{"a":0},',
+                    '"ab",',
+                    "1,",
+                    "1.5,",
+                    "1" * 99,
+                    '"\\ud83c\\udfa4",',
+                ]
+            )
         )
         text = unit * int(2 ** rng.uniform(0, 18))
         if rng.random() < 0.1:  # one value alone
@@ -118,12 +147,17 @@ class ModelFiles:
         if rng.random() < 0.3:
             return _joined(text.encode(), data)
         config = header["__metadata__"]["wavehax"]
-        config = text if rng.random() < 0.3 else config.replace('"provenance": {', f'"provenance": {{"x": {text}, ')
+        config = (
+            text
+            if rng.random() < 0.3
+            else config.replace('"provenance": {', f'"provenance": {{"x": {text}, ')
+        )
         header["__metadata__"]["wavehax"] = config
         return _joined(json.dumps(header, ensure_ascii=bool(rng.integers(2))).encode(), data)
 
     def _made_up(self, rng: np.random.Generator) -> bytes:
-        """A whole model whose tensors fit its configuration, strange as that may be, in a small file."""
+        """A whole model whose tensors fit its configuration, strange as that may be, in a small
+        file."""
         model = self.models[rng.integers(len(self.models))]
         try:
             model = _strange(rng, model)
@@ -151,14 +185,22 @@ def _strange(rng: np.random.Generator, model: Model) -> Model:
         fields[str(name)] = int(sizes[str(name)] ** rng.random())
     if rng.random() < 0.5:
         hop = 2 * fields["num_streams"] * int(1e4 ** rng.random())
-        fields.update(hop_length=hop, n_fft=2 * (hop // fields["num_streams"] + int(rng.integers(9))))
+        fields.update(
+            hop_length=hop, n_fft=2 * (hop // fields["num_streams"] + int(rng.integers(9)))
+        )
     if rng.random() < 0.5:
         fields["kernel_size"] = [2 * int(1e4 ** rng.random()) + 1, 2 * int(2e5 ** rng.random()) + 1]
-    fields.update(norm=str(rng.choice(["frame", "batch"])), outer_norm="", prior=str(rng.choice(["pcph", "sawtooth"])))
+    fields.update(
+        norm=str(rng.choice(["frame", "batch"])),
+        outer_norm="",
+        prior=str(rng.choice(["pcph", "sawtooth"])),
+    )
     generator = from_dict(GeneratorConfig, fields)
     same = {name: getattr(generator, name) for name in ("sample_rate", "hop_length", "n_mels")}
     n_fft = generator.hop_length + 2 * int(1e5 ** rng.random())
-    features = dataclasses.replace(model.features, **same, n_fft=n_fft, f_max=generator.sample_rate / 2)
+    features = dataclasses.replace(
+        model.features, **same, n_fft=n_fft, f_max=generator.sample_rate / 2
+    )
     f0 = _strange_f0(rng, generator.n_mels) if rng.random() < 0.3 else None
     return Model(generator, features, _weights(rng, parameter_shapes(generator)), {}, f0)
 
@@ -172,11 +214,15 @@ def _strange_f0(rng: np.random.Generator, n_mels: int) -> F0Model:
 def _weights(rng: np.random.Generator, shapes: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
     if 4 * sum(float(np.prod(shape, dtype=float)) for shape in shapes.values()) > _SMALL:
         raise ValueError("not a small file")
-    return {name: np.full(shape, rng.choice([0.1, 1, 1e38]), np.float32) for name, shape in shapes.items()}
+    return {
+        name: np.full(shape, rng.choice([0.1, 1, 1e38]), np.float32)
+        for name, shape in shapes.items()
+    }
 
 
 def _speak(model: Model) -> str:
-    """A few frames, whole and streamed: the same, where they are numbers, from a voice of bounded memory."""
+    """A few frames, whole and streamed: the same, where they are numbers, from a voice of bounded
+    memory."""
     voc = Vocoder(model)
     mel, f0 = np.zeros((voc.features.n_mels, 3), np.float32), np.array([0, 100, 5000], np.float32)
     wave = voc(mel, f0)
@@ -187,5 +233,7 @@ def _speak(model: Model) -> str:
         return "spoke"
     stream = voc.stream()
     assert stream.memory < _SPEAKING, stream.memory
-    assert np.array_equal(np.concatenate([stream.push(mel, f0), stream.flush()]), wave, equal_nan=True)
+    assert np.array_equal(
+        np.concatenate([stream.push(mel, f0), stream.flush()]), wave, equal_nan=True
+    )
     return "spoke and streamed"

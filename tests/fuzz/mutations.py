@@ -1,4 +1,5 @@
-"""Damage to bytes and to JSON, drawn from a generator of random numbers so that every case can be made again."""
+"""Damage to bytes and to JSON, drawn from a generator of random numbers so that every case can be
+made again."""
 
 from __future__ import annotations
 
@@ -7,15 +8,34 @@ from typing import Any
 
 import numpy as np
 
-NUMBERS = (0, 1, -1, 2, 3, 7, 8, 255, 2**15, 2**16 - 1, 2**31 - 1, 2**31, 2**32, 2**53, 2**63, 2**64, 10**30)
+NUMBERS = (
+    0,
+    1,
+    -1,
+    2,
+    3,
+    7,
+    8,
+    255,
+    2**15,
+    2**16 - 1,
+    2**31 - 1,
+    2**31,
+    2**32,
+    2**53,
+    2**63,
+    2**64,
+    10**30,
+)
 VALUES: tuple[Any, ...] = (
-    None, True, False, "", "batch", "\0", "\x1b[2J", "\ud800", "🎤", [], {}, [[]], {"a": 0}, [1, 2], [7, 7], 0.0, -0.5,
-    1e-320, 1e308, float("inf"), float("nan"), *NUMBERS,
+    None, True, False, "", "batch", "\0", "\x1b[2J", "\ud800", "🎤", [], {}, [[]], {"a": 0}, [1, 2],
+    [7, 7], 0.0, -0.5, 1e-320, 1e308, float("inf"), float("nan"), *NUMBERS,
 )  # fmt: skip
 
 
 def damaged(rng: np.random.Generator, content: bytes) -> bytes:
-    """`content` with one to four changes: cut, bits flipped, bytes set, inserted, taken out or repeated."""
+    """`content` with one to four changes: cut, bits flipped, bytes set, inserted, taken out or
+    repeated."""
     for _ in range(rng.integers(1, 5)):
         content = _DAMAGES[rng.integers(len(_DAMAGES))](rng, content)
     return content
@@ -29,7 +49,9 @@ def damaged_json(rng: np.random.Generator, value: Any) -> Any:
         keys = list(holder) if isinstance(holder, dict) else list(range(len(holder)))
         action = rng.integers(4)
         if not keys or action == 0:
-            holder.update({_key(rng): hostile(rng)}) if isinstance(holder, dict) else holder.append(hostile(rng))
+            holder.update({_key(rng): hostile(rng)}) if isinstance(holder, dict) else holder.append(
+                hostile(rng)
+            )
         elif action == 1:
             del holder[keys[rng.integers(len(keys))]]
         else:
@@ -78,7 +100,11 @@ def _set_number(rng: np.random.Generator, content: bytes) -> bytes:
     size = int(rng.choice([1, 2, 4, 8]))
     number = NUMBERS[rng.integers(len(NUMBERS))] % 2 ** (8 * size)
     at = int(rng.integers(len(content) + 1))
-    return content[:at] + number.to_bytes(size, str(rng.choice(["little", "big"]))) + content[at + size :]
+    return (
+        content[:at]
+        + number.to_bytes(size, str(rng.choice(["little", "big"])))
+        + content[at + size :]
+    )
 
 
 def _insert(rng: np.random.Generator, content: bytes) -> bytes:

@@ -11,13 +11,14 @@ from tiny_models import tiny_model, with_f0
 
 import wavehax
 from wavehax.checkpoint import save_model
-from wavehax.files import pcm16
+from wavehax.files.sound import pcm16
 
 _BANDS = 10
 
 
 class Pipes:
-    """`wavehax vocode - -o -`: the samples of the frames, or one line, after samples of the frames before it."""
+    """`wavehax vocode - -o -`: the samples of the frames, or one line, after samples of the frames
+    before it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -32,14 +33,20 @@ class Pipes:
         content = frames.tobytes()
         content = content if rng.random() < 0.2 else damaged(rng, content)
         options = [] if f0_given else ["--f0", str(rng.choice(["mel", "100"]))]
-        options += ["--stream", str(rng.choice([1, 3, 50, 10**12, 10**30]))] if rng.random() < 0.5 else []
+        options += (
+            ["--stream", str(rng.choice([1, 3, 50, 10**12, 10**30]))] if rng.random() < 0.5 else []
+        )
         code, out, _ = run_command(
             ["vocode", "-", "-o", "-", "--model", "m.safetensors", *options], self.folder, content
         )
         width = _BANDS + f0_given
-        given = np.frombuffer(content, "<f4", len(content) // (4 * width) * width).reshape(-1, width)
+        given = np.frombuffer(content, "<f4", len(content) // (4 * width) * width).reshape(
+            -1, width
+        )
         expected = self._expected(given, options)
-        assert (code == 0) == (expected is not None and len(given) > 0 and len(content) % (4 * width) == 0), code
+        assert (code == 0) == (
+            expected is not None and len(given) > 0 and len(content) % (4 * width) == 0
+        ), code
         if expected is not None:
             assert expected.startswith(out) if code else out == expected
         return "vocoded" if code == 0 else "refused"

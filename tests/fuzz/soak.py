@@ -1,8 +1,8 @@
 """Long runs, as fast as they go: `python tests/fuzz/soak.py phase|speech|voices [--frames N]`.
 
-phase: the phase of a stream after 24 hours, against exact integers. speech: memory, level and cost of the shipped model
-over 24 hours. voices: 200 voices of it, closed and replaced at random. A run raises AssertionError where its claim
-fails.
+phase: the phase of a stream after 24 hours, against exact integers. speech: memory, level and cost
+of the shipped model over 24 hours. voices: 200 voices of it, closed and replaced at random. A run
+raises AssertionError where its claim fails.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 
 import wavehax
-from wavehax.audio import read_audio
 from wavehax.checkpoint import Model
 from wavehax.config import FeatureConfig, GeneratorConfig, parameter_shapes
-from wavehax.features import log_mel
-from wavehax.official import haar_packet
+from wavehax.files.sound import read_audio
+from wavehax.mel.features import log_mel
+from wavehax.official.convert import haar_packet
 from wavehax.vocoder import Stream, Vocoder
 
 DAY = 8_100_000  # frames of 24 hours at hop 256 and 24 kHz
@@ -34,16 +34,21 @@ _UNIT = 1 << 23  # float32 values of 1 and more are whole multiples of 1 / _UNIT
 
 
 def echo() -> Vocoder:
-    """A model that gives back its prior: Haar wavelets, which lose nothing, and a network that passes spectra on."""
+    """A model that gives back its prior: Haar wavelets, which lose nothing, and a network that
+    passes spectra on."""
     config = GeneratorConfig(
-        n_mels=1, channels=4, mult_channels=1, kernel_size=(1, 1), num_blocks=1, n_fft=256, hop_length=256,
-        norm="batch", time_padding="causal", num_streams=2, stream_filter="dwt",
+        n_mels=1, channels=4, mult_channels=1, kernel_size=(1, 1), num_blocks=1, n_fft=256,
+        hop_length=256, norm="batch", time_padding="causal", num_streams=2, stream_filter="dwt",
     )  # fmt: skip
-    weights = {name: np.zeros(shape, np.float32) for name, shape in parameter_shapes(config).items()}
+    weights = {
+        name: np.zeros(shape, np.float32) for name, shape in parameter_shapes(config).items()
+    }
     for name, value in weights.items():
         if name.endswith(("norm.weight", "running_var", "mel_scale")):
             value[...] = 1
-    weights["filter_bank.analysis.weight"][:, 0] = weights["filter_bank.synthesis.weight"][0] = haar_packet(2)
+    weights["filter_bank.analysis.weight"][:, 0] = weights["filter_bank.synthesis.weight"][0] = (
+        haar_packet(2)
+    )
     weights["input_proj.weight"][:, 2:] = weights["output_proj.weight"][...] = np.eye(4)
     features = FeatureConfig("none", 24000, 256, 512, 1, 0.0, 12000.0, "htk", "none", "same", 1e-5)
     return Vocoder(Model(config, features, weights))
@@ -65,10 +70,11 @@ def varying(frames: int) -> Iterator[np.ndarray]:
 
 
 def check_phase(frames: int) -> dict[str, object]:
-    """Cycles by which the phase of a stream's harmonics goes astray between its first frames and its last.
+    """Cycles by which the phase of a stream's harmonics goes astray between its first frames and
+    its last.
 
-    Below 1e-6, with F0 constant and varying, in memory that does not grow. The harmonics are a voice less another of
-    the same seed without F0, which has the same noise, bit for bit.
+    Below 1e-6, with F0 constant and varying, in memory that does not grow. The harmonics are a
+    voice less another of the same seed without F0, which has the same noise, bit for bit.
     """
     voc, contours = echo(), (constant, varying)
     streams = [voc.stream(7) for _ in range(3)]
@@ -81,13 +87,21 @@ def check_phase(frames: int) -> dict[str, object]:
         first = first or [_phase(voc, tail - tails[2]) for tail in tails[:2]]
         units = [n + voc.hop_length * _exact(f0) for n, f0 in zip(units, pitches, strict=True)]
         peaks.append(_peak_kilobytes())
-    tails = [np.append(a, b.flush())[-_WINDOW * voc.hop_length :] for a, b in zip(tails, streams, strict=True)]
+    tails = [
+        np.append(a, b.flush())[-_WINDOW * voc.hop_length :]
+        for a, b in zip(tails, streams, strict=True)
+    ]
     errors = []
     for i in range(2):
-        advance = units[i] - voc.hop_length * _exact(np.full(_WINDOW, _PITCH))  # from the first window to the last
+        # from the first window to the last
+        advance = units[i] - voc.hop_length * _exact(np.full(_WINDOW, _PITCH))
         cycles = advance % (_UNIT * voc.sample_rate) / (_UNIT * voc.sample_rate)
         errors.append((_phase(voc, tails[i] - tails[2]) - first[i] - cycles + 0.5) % 1 - 0.5)
-    result = {"constant": errors[0], "varying": errors[1], "kilobytes": [peaks[len(peaks) // 10], peaks[-1]]}
+    result = {
+        "constant": errors[0],
+        "varying": errors[1],
+        "kilobytes": [peaks[len(peaks) // 10], peaks[-1]],
+    }
     assert all(abs(error) < 1e-6 for error in errors), result
     assert peaks[-1] - peaks[len(peaks) // 10] < 1000, result
     return result
@@ -99,26 +113,30 @@ def _exact(f0: np.ndarray) -> int:
 
 
 def _phase(voc: Vocoder, wave: np.ndarray) -> float:
-    """Phase in cycles before frame _MARGIN of samples [n] of constant pitch: least squares on all harmonics."""
+    """Phase in cycles before frame _MARGIN of samples [n] of constant pitch: least squares on all
+    harmonics."""
     begin, end = _MARGIN * voc.hop_length, (_WINDOW - _MARGIN) * voc.hop_length
     cycles = np.arange(1, end - begin + 1) * (float(_PITCH) / voc.sample_rate)
     angles = 2 * np.pi * np.outer(cycles, np.arange(1, int(voc.sample_rate / 2 / _PITCH) + 1))
     columns = np.hstack([np.sin(angles), np.cos(angles)])
-    found = np.linalg.solve(columns.T @ columns, columns.T @ wave[begin:end].astype(float))  # all but orthogonal
+    # all but orthogonal
+    found = np.linalg.solve(columns.T @ columns, columns.T @ wave[begin:end].astype(float))
     return float(np.arctan2(found[angles.shape[1]], found[0]) / (2 * np.pi))
 
 
 def check_speech(frames: int) -> dict[str, object]:
     """One stream of the shipped model that repeats a recording: its memory and level.
 
-    The peak of memory must not rise after the first tenth, and the levels of the first tenth and the last must agree,
-    to 0.1 % in a day: noise and phases differ, and N frames give a level to 0.15 / sqrt(N), measured.
+    The peak of memory must not rise after the first tenth, and the levels of the first tenth and
+    the last must agree, to 0.1 % in a day: noise and phases differ, and N frames give a level to
+    0.15 / sqrt(N), measured.
     """
     return _speak(frames)[1]
 
 
 def check_cost(frames: int) -> dict[str, object]:
-    """`check_speech`, and then a frame must cost what it costs a fresh stream, to 10 %: the two take turns."""
+    """`check_speech`, and then a frame must cost what it costs a fresh stream, to 10 %: the two
+    take turns."""
     stream, result = _speak(frames)
     fresh, mel = wavehax.load().stream(1), _mel()
     turns = np.array([[_push(voice, mel, 500)[0] for voice in (stream, fresh)] for _ in range(20)])
@@ -141,7 +159,11 @@ def _speak(frames: int) -> tuple[Stream, dict[str, object]]:
         costs.append(1e6 * seconds / part)
         levels.append(float(np.sqrt(power)))
         peaks.append(_peak_kilobytes())
-        print(f"  {len(costs)}0 %: {costs[-1]:.1f} us a frame, level {levels[-1]:.6f}, {peaks[-1]} KB", flush=True)
+        print(
+            f"  {len(costs)}0 %: {costs[-1]:.1f} us a frame, level {levels[-1]:.6f}, {peaks[-1]}"
+            " KB",
+            flush=True,
+        )
     result = {"microseconds": np.round(costs, 1).tolist(), "levels": levels, "kilobytes": peaks}
     assert peaks[-1] - peaks[0] < 1000, result
     assert abs(levels[-1] / levels[0] - 1) < 1 / np.sqrt(part), result
@@ -149,7 +171,8 @@ def _speak(frames: int) -> tuple[Stream, dict[str, object]]:
 
 
 def _push(stream: Stream, mel: np.ndarray, frames: int) -> tuple[float, float]:
-    """Push `mel` again and again, `frames` in all: processor seconds, and the mean power of the samples."""
+    """Push `mel` again and again, `frames` in all: processor seconds, and the mean power of the
+    samples."""
     start, energy, samples = time.thread_time(), 0.0, 0
     while frames > 0:
         wave = stream.push(mel[:, :frames])
@@ -160,7 +183,8 @@ def _push(stream: Stream, mel: np.ndarray, frames: int) -> tuple[float, float]:
 
 
 class Voice:
-    """A stream and the samples that it has given, in an array as large as they get: only the engine's memory varies."""
+    """A stream and the samples that it has given, in an array as large as they get: only the
+    engine's memory varies."""
 
     def __init__(self, voc: Vocoder, frames: int) -> None:
         self.voc, self.wave = voc, np.zeros(frames * voc.hop_length, np.float32)
@@ -175,9 +199,12 @@ class Voice:
         self.frames += mel.shape[1]
 
     def equals_the_whole(self, mel: np.ndarray) -> bool:
-        """Whether what was pushed, flushed, is what `mel`, of which it was the first frames, gives at once."""
+        """Whether what was pushed, flushed, is what `mel`, of which it was the first frames, gives
+        at once."""
         self._keep(self.stream.flush())
-        return np.array_equal(self.wave[: self.samples], self.voc(mel[:, : self.frames], seed=self.seed))
+        return np.array_equal(
+            self.wave[: self.samples], self.voc(mel[:, : self.frames], seed=self.seed)
+        )
 
     def _keep(self, wave: np.ndarray) -> None:
         self.wave[self.samples : self.samples + len(wave)] = wave
@@ -185,10 +212,12 @@ class Voice:
 
 
 def check_voices(frames: int, most: int = 200) -> dict[str, object]:
-    """Voices, each fed chunks of 1 to 8 frames and closed at random, when another is opened in its place.
+    """Voices, each fed chunks of 1 to 8 frames and closed at random, when another is opened in its
+    place.
 
-    One of four that are closed is flushed and must equal the whole utterance. All are open before the first frame, and
-    the peak of memory must not rise after the first half: of a million frames, 2,600 voices are closed in the second.
+    One of four that are closed is flushed and must equal the whole utterance. All are open before
+    the first frame, and the peak of memory must not rise after the first half: of a million frames,
+    2,600 voices are closed in the second.
     """
     voc, rng, mel = wavehax.load(), np.random.default_rng(0), _mel()[:, :200]
     voc(mel)  # what a whole utterance needs is in the first peak
@@ -223,7 +252,11 @@ def _peak_kilobytes() -> int:
 
 
 def main() -> None:
-    runs = {"phase": (check_phase, DAY), "speech": (check_cost, DAY), "voices": (check_voices, 1_000_000)}
+    runs = {
+        "phase": (check_phase, DAY),
+        "speech": (check_cost, DAY),
+        "voices": (check_voices, 1_000_000),
+    }
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", choices=runs)
     parser.add_argument("--frames", type=int, help=f"default {DAY:,}, 24 hours; voices: 1,000,000")
@@ -231,7 +264,8 @@ def main() -> None:
     run, frames = runs[arguments.run]
     start, used = time.monotonic(), time.process_time()
     result = run(arguments.frames or frames)
-    print(f"{arguments.run}: {arguments.frames or frames:,} frames, {time.monotonic() - start:.0f} s,"
+    print(f"{arguments.run}: {arguments.frames or frames:,} frames, {time.monotonic() - start:.0f}"
+        " s,"
           f" {time.process_time() - used:.0f} s of processor")  # fmt: skip
     for name, value in result.items():
         print(f"  {name}: {value}")

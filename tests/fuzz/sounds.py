@@ -33,11 +33,15 @@ class Sounds:
         for kind, subtype in _TYPES:
             for rate, channels, length in ((24000, 1, 3000), (44100, 2, 2000), (8000, 1, 500)):
                 file = io.BytesIO()
-                soundfile.write(file, 0.1 * rng.standard_normal((length, channels)), rate, subtype, format=kind)
+                soundfile.write(
+                    file, 0.1 * rng.standard_normal((length, channels)), rate, subtype, format=kind
+                )
                 self.contents.append(file.getvalue())
 
     def __call__(self, rng: np.random.Generator) -> str:
-        (self.folder / "a.wav").write_bytes(damaged(rng, self.contents[rng.integers(len(self.contents))]))
+        (self.folder / "a.wav").write_bytes(
+            damaged(rng, self.contents[rng.integers(len(self.contents))])
+        )
         words = ["resynth", "a.wav", "-o", "out.wav", "--f0", "mel", "--model", "m.safetensors"]
         code, _, _ = run_command(words, self.folder)
         output = self.folder / "out.wav"

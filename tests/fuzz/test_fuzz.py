@@ -1,4 +1,5 @@
-"""A few hundred cases of every fuzz target; `python tests/fuzz TARGET --count N` runs as many as wanted."""
+"""A few hundred cases of every fuzz target; `python tests/fuzz TARGET --count N` runs as many as
+wanted."""
 
 from __future__ import annotations
 
@@ -20,7 +21,9 @@ TARGETS = {
 @pytest.mark.parametrize(("target", "count"), TARGETS.items(), ids=TARGETS)
 @pytest.mark.filterwarnings("ignore")  # of h5py and torch, when hostile files are made
 def test_hostile_input_is_refused_in_one_line_or_used(target, count, tmp_path):
-    for package in ("soundfile", "h5py", "torch") if target in ("mel_files.MelFiles", "sounds.Sounds") else ():
+    for package in (
+        ("soundfile", "h5py", "torch") if target in ("mel_files.MelFiles", "sounds.Sounds") else ()
+    ):
         pytest.importorskip(package, reason="the extras [train,dev] bring it")
     module, name = target.split(".")
     outcomes = run_cases(getattr(importlib.import_module(module), name)(tmp_path), 0, count, seed=1)

@@ -40,11 +40,15 @@ soak.Voice = Leaking
 """
 
 
-@pytest.mark.parametrize(("change", "error"), [("", ""), (_LEAKING, "AssertionError: {'voices opened'")])
+@pytest.mark.parametrize(
+    ("change", "error"), [("", ""), (_LEAKING, "AssertionError: {'voices opened'")]
+)
 def test_voices_closed_at_random_keep_their_samples_and_memory_and_a_stream_left_behind_is_found(
     change, error, tmp_path
 ):
     """In processes of their own: the peak of memory of this one may be that of another test."""
-    code = f"import sys; sys.path.insert(0, {str(Path(soak.__file__).parent)!r}); import soak{change}"
+    code = (
+        f"import sys; sys.path.insert(0, {str(Path(soak.__file__).parent)!r}); import soak{change}"
+    )
     result = run_python(f"{code}\nsoak.check_voices(3000, most=5)", tmp_path)
     assert (result.returncode != 0) == bool(error) and error in result.stderr, result.stderr

@@ -1,8 +1,7 @@
-"""What the tests of wavehax.nn share: the fixtures of the authors' code, and small models of every variant."""
+"""What the tests of wavehax.nn share: the fixtures of the authors' code, and small models of every
+variant."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -10,9 +9,7 @@ from tiny_models import read_fixture
 
 from wavehax.config import GeneratorConfig
 from wavehax.nn import BaseGenerator, build_generator
-from wavehax.official import convert_official
-
-SHARED = Path(__file__).parents[3] / "shared"
+from wavehax.official.convert import convert_official
 
 SMALL = {
     "n_mels": 6,
@@ -31,7 +28,9 @@ VARIANTS = {
     "batch norm in blocks": GeneratorConfig(**SMALL, norm="batch", outer_norm="utterance"),
     "batch norm, causal": GeneratorConfig(**SMALL, **CAUSAL),
     "lookahead": GeneratorConfig(**SMALL, **CAUSAL, lookahead=2),
-    "long window": GeneratorConfig(**{**SMALL, "n_fft": 128}, norm="frame", time_padding="causal", lookahead=1),
+    "long window": GeneratorConfig(
+        **{**SMALL, "n_fft": 128}, norm="frame", time_padding="causal", lookahead=1
+    ),
     "log-magnitude": GeneratorConfig(**SMALL, use_logmag_phase=True),
     "excitation": GeneratorConfig(**SMALL, **CAUSAL, lookahead=1, output="excitation"),
     "sine excitation": GeneratorConfig(**SMALL, norm="frame", output="excitation", prior="sine"),
@@ -39,15 +38,20 @@ VARIANTS = {
     "linear decay, 48 kHz": GeneratorConfig(**SMALL, prior="pcph_linear_decay", sample_rate=48000),
     "noise": GeneratorConfig(**SMALL, prior="noise"),
     "streams": GeneratorConfig(**STREAMS, norm="frame"),
-    "two streams, causal": GeneratorConfig(**{**STREAMS, "n_fft": 64, "num_streams": 2}, **CAUSAL, lookahead=1),
+    "two streams, causal": GeneratorConfig(
+        **{**STREAMS, "n_fft": 64, "num_streams": 2}, **CAUSAL, lookahead=1
+    ),
     "pqmf streams": GeneratorConfig(**STREAMS, **CAUSAL, stream_filter="pqmf"),
-    "dwt streams": GeneratorConfig(**STREAMS, norm="batch", outer_norm="frame", stream_filter="dwt"),
+    "dwt streams": GeneratorConfig(
+        **STREAMS, norm="batch", outer_norm="frame", stream_filter="dwt"
+    ),
 }
 """Small models: every value of every choice of GeneratorConfig at least once."""
 
 
 def variant(config: GeneratorConfig, seed: int = 0) -> BaseGenerator:
-    """A model in evaluation mode whose weights and statistics are all away from their initial values."""
+    """A model in evaluation mode whose weights and statistics are all away from their initial
+    values."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model = build_generator(config).eval()
@@ -64,7 +68,9 @@ def variant(config: GeneratorConfig, seed: int = 0) -> BaseGenerator:
     return model
 
 
-def inputs(config: GeneratorConfig, frames: int, seed: int = 0, batch: int = 1) -> tuple[torch.Tensor, torch.Tensor]:
+def inputs(
+    config: GeneratorConfig, frames: int, seed: int = 0, batch: int = 1
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Random mel [B, n_mels, T], and F0 [B, 1, T] with voiced and unvoiced frames."""
     rng = np.random.default_rng(seed)
     mel = rng.standard_normal((batch, config.n_mels, frames))
@@ -73,7 +79,8 @@ def inputs(config: GeneratorConfig, frames: int, seed: int = 0, batch: int = 1) 
 
 
 def load_official(name: str) -> tuple[BaseGenerator, dict[str, torch.Tensor]]:
-    """The generator of a fixture with its weights, and the fixture's arrays cond, f0, prior and wave."""
+    """The generator of a fixture with its weights, and the fixture's arrays cond, f0, prior and
+    wave."""
     config, weights, arrays = read_fixture(name)
     generator, converted = convert_official(config, weights)
     model = build_generator(generator).eval()

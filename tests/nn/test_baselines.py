@@ -56,9 +56,11 @@ def test_the_normalisation_of_the_mel_is_inside(name: str) -> None:
     torch.testing.assert_close(model(moved, f0), expected, rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BASELINES)
 def test_a_frame_is_heard_around_its_sample(name: str) -> None:
-    """The energy that a change of one frame moves is centred nearer to its sample than to any other frame's."""
+    """The energy that a change of one frame moves is centred nearer to its sample than to any other
+    frame's."""
     torch.manual_seed(0)
     model, f0 = Baseline(name, CONFIG).double(), torch.zeros(1, 1, 81)
     mel = torch.zeros(1, 100, 81, dtype=torch.double)

@@ -1,4 +1,4 @@
-"""How far ahead an output sample sees: what makes a stream possible, and its delay what it is (DESIGN 7)."""
+"""How far ahead an output sample sees, which sets the delay of a stream (docs/design.md#delay)."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from nn_fixtures import CAUSAL, SMALL, STREAMS, inputs, variant
 from wavehax.config import GeneratorConfig
 
 
-def first_changed(config: GeneratorConfig, mel_frame: int | None, f0_frame: int | None, frames: int = 24) -> int:
-    """First output sample that changes with the mel of one frame, or the F0 (hence the prior) of one frame."""
+def first_changed(
+    config: GeneratorConfig, mel_frame: int | None, f0_frame: int | None, frames: int = 24
+) -> int:
+    """First output sample that changes with the mel of one frame, or the F0 (hence the prior) of
+    one frame."""
     model = variant(config)
     mel, f0 = inputs(config, frames)
     f0 = f0.clamp(min=100.0)
@@ -27,7 +30,13 @@ def first_changed(config: GeneratorConfig, mel_frame: int | None, f0_frame: int 
 
 
 SINGLE = [
-    GeneratorConfig(**{**SMALL, "n_fft": n_fft}, time_padding="causal", norm=norm, lookahead=lookahead, output=output)
+    GeneratorConfig(
+        **{**SMALL, "n_fft": n_fft},
+        time_padding="causal",
+        norm=norm,
+        lookahead=lookahead,
+        output=output,
+    )
     for n_fft, norm, lookahead, output in [
         (64, "batch", 0, "spectrum"),
         (64, "frame", 2, "spectrum"),
@@ -40,8 +49,9 @@ SINGLE = [
 @pytest.mark.parametrize("config", SINGLE)
 def test_causal_wave_depends_on_mel_no_further_ahead_than_the_lookahead(config):
     t, margin = 15, (config.n_fft - config.hop_length) // 2
-    # Spectrum frame t - lookahead is the first that sees mel frame t, and its window starts `margin` before its hop,
-    # with values so small that the first samples' change may be lost in rounding.
+    # Spectrum frame t - lookahead is the first that sees mel frame t, and its window starts
+    # `margin` before its hop, with values so small that the first samples' change may be lost in
+    # rounding.
     first = (t - config.lookahead) * config.hop_length - margin + 1
     assert first <= first_changed(config, t, None) < first + 8
 
@@ -49,7 +59,8 @@ def test_causal_wave_depends_on_mel_no_further_ahead_than_the_lookahead(config):
 @pytest.mark.parametrize("config", SINGLE)
 def test_causal_wave_depends_on_f0_no_further_ahead_than_window_and_lookahead(config):
     t, hop, margin = 15, config.hop_length, (config.n_fft - config.hop_length) // 2
-    first_frame = t - (margin - 1) // hop - 1  # the first whose window, of hop + margin samples ahead, reaches hop t
+    # the first whose window, of hop + margin samples ahead, reaches hop t
+    first_frame = t - (margin - 1) // hop - 1
     assert first_changed(config, None, t) >= (first_frame - config.lookahead) * hop - margin + 1
 
 

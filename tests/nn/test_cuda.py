@@ -1,4 +1,5 @@
-"""The depthwise convolution for GPUs against PyTorch's; on a CPU in Triton's interpreter, in a process of its own."""
+"""The depthwise convolution for GPUs against PyTorch's; on a CPU in Triton's interpreter, in a
+process of its own."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ torch.manual_seed(0)
 x = torch.randn(2, 17 + 4, 20 + 2, 4, device=device, requires_grad=True)  # two blocks of rows
 weight = torch.randn(4, 1, 5, 3, device=device, requires_grad=True)
 out = cuda.depthwise(x, weight)
-expected = torch.nn.functional.conv2d(x.double().permute(0, 3, 1, 2), weight.double(), groups=4).permute(0, 2, 3, 1)
+planes = x.double().permute(0, 3, 1, 2)
+expected = torch.nn.functional.conv2d(planes, weight.double(), groups=4).permute(0, 2, 3, 1)
 torch.testing.assert_close(out.double(), expected, rtol=1e-4, atol=1e-4)
 grad = torch.randn_like(out)
 found = torch.autograd.grad(out, (x, weight), grad)

@@ -3,31 +3,32 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from tiny_models import DATA
 
 from wavehax.nn.discriminators import Discriminator, DiscriminatorConfig
-from wavehax.train.adversarial import discriminator_loss, feature_matching_loss, generator_loss
+from wavehax.train.losses import discriminator_loss, feature_matching_loss, generator_loss
 
-FIXTURE = Path(__file__).parents[3] / "shared" / "fixtures" / "official_discriminator_small.npz"
 NARROW = DiscriminatorConfig(period_channels=4, max_period_channels=16, spectral_channels=4)
 
 
 @pytest.fixture(scope="module")
 def official() -> dict[str, np.ndarray]:
-    if not FIXTURE.exists():
-        pytest.skip(f"needs {FIXTURE}")
-    return dict(np.load(FIXTURE))
+    return dict(np.load(DATA / "official_discriminator_small.npz"))
 
 
 @pytest.fixture(scope="module")
 def loaded(official: dict[str, np.ndarray]) -> Discriminator:
     """The authors' weights under the authors' names; their windows are computed here."""
     config = json.loads(str(official["config"]))
-    period, spectral = config["period_discriminator_params"], config["spectral_discriminator_params"]
+    period, spectral = (
+        config["period_discriminator_params"],
+        config["spectral_discriminator_params"],
+    )
     model = Discriminator(
         DiscriminatorConfig(
             tuple(config["periods"]),
@@ -37,12 +38,20 @@ def loaded(official: dict[str, np.ndarray]) -> Discriminator:
             spectral["channels"],
         )
     )
-    weights = {key.removeprefix("weights/"): value for key, value in official.items() if key.startswith("weights/")}
-    model.load_state_dict({key: torch.from_numpy(v) for key, v in weights.items() if not key.endswith("window")})
+    weights = {
+        key.removeprefix("weights/"): value
+        for key, value in official.items()
+        if key.startswith("weights/")
+    }
+    model.load_state_dict(
+        {key: torch.from_numpy(v) for key, v in weights.items() if not key.endswith("window")}
+    )
     return model
 
 
-def test_outputs_and_feature_maps_equal_the_official_ones(official: dict, loaded: Discriminator) -> None:
+def test_outputs_and_feature_maps_equal_the_official_ones(
+    official: dict, loaded: Discriminator
+) -> None:
     with torch.no_grad():
         outputs, maps = loaded(torch.from_numpy(official["real"]))
     assert len(outputs) == 8
@@ -51,7 +60,9 @@ def test_outputs_and_feature_maps_equal_the_official_ones(official: dict, loaded
         assert output.shape == expected.shape
         assert np.abs(output.numpy() - expected).max() <= 1e-5 * np.abs(expected).max()
     means = [feature.double().mean().item() for group in maps for feature in group]
-    np.testing.assert_allclose(means, official["fmap_means"], atol=1e-6 * np.abs(official["fmap_means"]).max())
+    np.testing.assert_allclose(
+        means, official["fmap_means"], atol=1e-6 * np.abs(official["fmap_means"]).max()
+    )
 
 
 def test_losses_equal_the_official_ones(official: dict, loaded: Discriminator) -> None:
@@ -80,9 +91,16 @@ def test_gradient_reaches_every_parameter_and_the_wave() -> None:
     model = Discriminator(NARROW)
     wave = (0.1 * torch.randn(2, 1, 3000)).requires_grad_()
     outputs, maps = model(wave)
-    (generator_loss(outputs, "least_squares") + feature_matching_loss(model(-wave.detach())[1], maps)).backward()
+    (
+        generator_loss(outputs, "least_squares")
+        + feature_matching_loss(model(-wave.detach())[1], maps)
+    ).backward()
     for name, parameter in [*model.named_parameters(), ("wave", wave)]:
-        assert parameter.grad is not None and torch.isfinite(parameter.grad).all() and parameter.grad.any(), name
+        assert (
+            parameter.grad is not None
+            and torch.isfinite(parameter.grad).all()
+            and parameter.grad.any()
+        ), name
 
 
 def test_silence_has_a_finite_gradient() -> None:
@@ -120,7 +138,9 @@ def test_a_batch_is_judged_item_by_item() -> None:
 
 
 def test_wrong_configurations_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"discriminator is 'heavy'; expected one of univnet, light"):
+    with pytest.raises(
+        ValueError, match=r"discriminator is 'heavy'; expected one of univnet, light"
+    ):
         DiscriminatorConfig.preset("heavy")
     with pytest.raises(ValueError, match=r"periods\[1\] is 0"):
         DiscriminatorConfig(periods=(2, 0))
@@ -132,9 +152,13 @@ def test_wrong_configurations_are_refused() -> None:
         DiscriminatorConfig(periods=(), resolutions=())
     with pytest.raises(ValueError, match=r"log_resolutions\[0\] is \(64, 128\)"):
         DiscriminatorConfig(log_resolutions=((64, 128),))
+    with pytest.raises(ValueError, match=r"log_lowest is 0.5"):
+        DiscriminatorConfig(log_lowest=0.5)
 
 
-LOG = DiscriminatorConfig(periods=(), resolutions=(), log_resolutions=((256, 64), (128, 32)), log_channels=4)
+LOG = DiscriminatorConfig(
+    periods=(), resolutions=(), log_resolutions=((256, 64), (128, 32)), log_channels=4
+)
 
 
 def test_log_discriminators_see_the_log_magnitude_and_the_place_of_single_bins() -> None:
@@ -148,7 +172,31 @@ def test_log_discriminators_see_the_log_magnitude_and_the_place_of_single_bins()
     power = np.abs(np.fft.rfft(frames.astype(np.float64))) ** 2 / np.sum(window**2)
     log_magnitude, place = seen[0][0].numpy()
     np.testing.assert_allclose(log_magnitude, 1.5 + 0.15 * np.log(power + 1e-8).T, atol=1e-4)
-    np.testing.assert_allclose(place, np.repeat(np.linspace(-1, 1, 129)[:, None], len(frames), 1), atol=1e-6)
+    np.testing.assert_allclose(
+        place, np.repeat(np.linspace(-1, 1, 129)[:, None], len(frames), 1), atol=1e-6
+    )
+
+
+def test_log_discriminators_see_bins_from_the_lowest_on_at_their_place() -> None:
+    """A tone in bin 4 of 64 leaks to bin 5 (Hann) and no further: from bin 7 on it is not seen."""
+    tone = torch.cos(2 * torch.pi * 4 / 128 * torch.arange(1024))[None, None]
+    noise = 0.01 * torch.randn(1, 1, 1024, generator=torch.Generator().manual_seed(0))
+    log_resolutions = ((128, 32),)
+    whole, upper = (
+        Discriminator(replace(LOG, log_resolutions=log_resolutions, log_lowest=lowest))
+        for lowest in (0.0, 6.5 / 128)
+    )
+    upper.load_state_dict(whole.state_dict())
+    seen: dict[Discriminator, torch.Tensor] = {}
+    for model in (whole, upper):
+        first = model.mlrd.discriminators[0].convs[0]
+        first.register_forward_pre_hook(lambda _, x, model=model: seen.update({model: x[0]}))
+        model(noise)
+    torch.testing.assert_close(seen[upper], seen[whole][:, :, 7:])
+    (quiet,), (loud,) = (upper(wave)[0] for wave in (noise, noise + tone))
+    torch.testing.assert_close(loud, quiet, rtol=1e-3, atol=1e-5)
+    (quiet,), (loud,) = (whole(wave)[0] for wave in (noise, noise + tone))
+    assert (loud - quiet).abs().max() > 1e-3
 
 
 def test_log_discriminators_judge_item_by_item_any_length_that_holds_a_window() -> None:

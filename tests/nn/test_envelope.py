@@ -8,10 +8,11 @@ import math
 import numpy as np
 import pytest
 import torch
-from nn_fixtures import SHARED, SMALL
+from nn_fixtures import SMALL
+from tiny_models import recording_features
 
 from wavehax.config import FEATURES, GENERATORS, GeneratorConfig
-from wavehax.features import log_mel, mel_filterbank, mel_frequencies
+from wavehax.mel.features import log_mel, mel_filterbank, mel_frequencies
 from wavehax.nn import build_generator
 from wavehax.nn.envelope import envelope_weights
 
@@ -33,7 +34,8 @@ def source_filter(preset: str) -> tuple[torch.nn.Module, int]:
 
 
 NOISE_LOSS = math.log(math.sqrt(math.pi) / 2)
-"""A mel is a mean of magnitudes: that of noise is sqrt(pi) / 2 of its rms, which is what comes back as the level."""
+"""A mel is a mean of magnitudes: that of noise is sqrt(pi) / 2 of its rms, which is what comes back
+as the level."""
 
 
 def whisper(preset: str, mel: np.ndarray) -> np.ndarray:
@@ -47,21 +49,22 @@ def whisper(preset: str, mel: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("level", [0.001, 0.1])
 def test_white_noise_comes_back_at_its_level(preset, level):
-    noise = level * np.random.default_rng(0).standard_normal(1000 * PRESETS[preset][1]).astype(np.float32)
+    noise = level * np.random.default_rng(0).standard_normal(1000 * PRESETS[preset][1]).astype(
+        np.float32
+    )
     mel = log_mel(noise, FEATURES[preset])[:, :1000]
-    difference = (log_mel(whisper(preset, mel), FEATURES[preset])[:, :1000] - mel)[5:, 5:-5].mean(axis=1)
-    # The logarithm of a noise magnitude has a deviation of 0.64; overlapping windows leave some 250 of 990 independent,
-    # so that the mean difference of two has 0.06.
+    difference = (log_mel(whisper(preset, mel), FEATURES[preset])[:, :1000] - mel)[5:, 5:-5].mean(
+        axis=1
+    )
+    # The logarithm of a noise magnitude has a deviation of 0.64; overlapping windows leave some 250
+    # of 990 independent, so that the mean difference of two has 0.06.
     np.testing.assert_allclose(difference, NOISE_LOSS, atol=0.2)
     assert difference.mean() == pytest.approx(NOISE_LOSS, abs=0.03)
 
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_whispered_speech_comes_back_at_its_level(preset):
-    path = SHARED / "fixtures" / "official_features.npz"
-    if not path.exists():
-        pytest.skip("there is no folder shared/fixtures beside the repository, which holds the recording")
-    mel = log_mel(np.load(path)["wave"], FEATURES[preset])
+    mel = log_mel(recording_features()["wave"], FEATURES[preset])
     again = log_mel(whisper(preset, mel), FEATURES[preset])[:, : mel.shape[1]]
     loud = mel > mel.max() - 6
     assert (again - mel)[loud].mean() == pytest.approx(NOISE_LOSS, abs=0.15)
@@ -77,15 +80,15 @@ def test_a_flat_mel_gives_the_same_power_whatever_the_f0(preset, f0):
     torch.manual_seed(0)
     with torch.no_grad():
         wave = model(mel, torch.full((1, 1, 400), f0))
-    energy = np.sum(
-        np.hanning(features.n_fft + 1)[:-1] ** 2
-    )  # of the window: noise of unit power has this squared magnitude
+    # of the window: noise of unit power has this squared magnitude
+    energy = np.sum(np.hanning(features.n_fft + 1)[:-1] ** 2)
     assert float(wave.square().mean().sqrt()) == pytest.approx(0.25 / math.sqrt(energy), rel=0.02)
 
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_envelope_of_equal_bands_is_flat_whatever_the_normalisation(preset):
-    """A mel whose bands all hold the same magnitude gives that magnitude in every bin, scaled to the shorter window."""
+    """A mel whose bands all hold the same magnitude gives that magnitude in every bin, scaled to
+    the shorter window."""
     model, _ = source_filter(preset)
     features = FEATURES[preset]
     mel = np.log(mel_filterbank(features).sum(axis=1) * 0.25)
@@ -112,4 +115,6 @@ def test_a_model_without_an_envelope_or_with_other_bands_is_refused():
     with pytest.raises(ValueError, match="only an 'excitation' model"):
         build_generator(GeneratorConfig(**SMALL)).initialize_envelope(FEATURES["vocos-24k"])
     with pytest.raises(ValueError, match="expected 6 bands"):
-        build_generator(GeneratorConfig(**SMALL, output="excitation")).initialize_envelope(FEATURES["vocos-24k"])
+        build_generator(GeneratorConfig(**SMALL, output="excitation")).initialize_envelope(
+            FEATURES["vocos-24k"]
+        )

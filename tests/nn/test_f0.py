@@ -11,7 +11,9 @@ CONFIG = F0Config(channels=8, num_blocks=3, num_bins=60, bin_cents=50.0)
 
 
 def test_tensors_are_those_of_a_model_file():
-    shapes = {name: tuple(value.shape) for name, value in F0Predictor(CONFIG, 10).state_dict().items()}
+    shapes = {
+        name: tuple(value.shape) for name, value in F0Predictor(CONFIG, 10).state_dict().items()
+    }
     assert list(shapes.items()) == list(f0_parameter_shapes(CONFIG, 10).items())
 
 
@@ -39,9 +41,11 @@ def test_decoding_finds_the_pitch_between_the_bins(hz):
     config = F0Config()
     position = 1200 / config.bin_cents * np.log2(hz / config.f0_min)
     logits = np.append(-0.5 * (np.arange(config.num_bins) - position) ** 2, 1.0)
-    logits[:5] += 0.0 if position < 20 else 0.5 * (position - 10) ** 2 - 50  # a lower peak elsewhere
+    # a lower peak elsewhere
+    logits[:5] += 0.0 if position < 20 else 0.5 * (position - 10) ** 2 - 50
     f0 = F0Predictor(config, 4).decode(torch.from_numpy(logits)[None, :, None])
-    assert abs(1200 * np.log2(float(f0) / hz)) < (1 if hz > 60 else 15)  # the lowest bin has nothing below to average
+    # the lowest bin has nothing below to average
+    assert abs(1200 * np.log2(float(f0) / hz)) < (1 if hz > 60 else 15)
 
 
 def test_a_frame_is_voiced_where_the_last_logit_is_positive():

@@ -15,7 +15,12 @@ OFFICIAL = [
     "official_wavehax_v1_framewise",
     "official_mswavehax",
 ]
-PARAMETERS = {"wavehax.v1": 622_951, "wavehax.v2": 600_759, "wavehax_fb": 2_018_727, "mswavehax": 332_324}
+PARAMETERS = {
+    "wavehax.v1": 622_951,
+    "wavehax.v2": 600_759,
+    "wavehax_fb": 2_018_727,
+    "mswavehax": 332_324,
+}
 
 
 @pytest.mark.parametrize("name", OFFICIAL)
@@ -39,7 +44,9 @@ def test_published_shapes_have_the_published_number_of_parameters(name):
     assert sum(p.numel() for p in model.parameters()) == PARAMETERS[name]
 
 
-@pytest.mark.parametrize("config", [*VARIANTS.values(), *GENERATORS.values()], ids=[*VARIANTS, *GENERATORS])
+@pytest.mark.parametrize(
+    "config", [*VARIANTS.values(), *GENERATORS.values()], ids=[*VARIANTS, *GENERATORS]
+)
 def test_state_has_exactly_the_names_and_shapes_of_the_configuration(config):
     state = build_generator(config).state_dict()
     assert {name: tuple(value.shape) for name, value in state.items()} == parameter_shapes(config)
@@ -62,7 +69,9 @@ def test_every_trained_tensor_gets_a_gradient(config):
     model = variant(config).train()
     mel, f0 = inputs(config, 12, batch=2)
     model(mel, f0).square().mean().backward()
-    silent = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
+    silent = [
+        name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0
+    ]
     assert silent == []
 
 
@@ -122,17 +131,26 @@ def test_log_magnitude_output_is_limited_to_100():
     model = variant(GeneratorConfig(**SMALL, use_logmag_phase=True))
     re, im = torch.randn(2, 1, 33, 8)
     spectra = []
-    model.stft.inverse = lambda re, im: spectra.append(torch.hypot(re, im)) or torch.zeros(1, 8 * 32)
-    model._refine_spectrum = lambda a, b, mel: (torch.linspace(-9, 9, 33)[None, :, None] + 0 * re, im)
+    model.stft.inverse = lambda re, im: (
+        spectra.append(torch.hypot(re, im)) or torch.zeros(1, 8 * 32)
+    )
+    model._refine_spectrum = lambda a, b, mel: (
+        torch.linspace(-9, 9, 33)[None, :, None] + 0 * re,
+        im,
+    )
     model(torch.zeros(1, 6, 8), torch.zeros(1, 1, 8))
     expected = torch.linspace(-9, 9, 33).exp().clamp(max=100)[None, :, None].expand(1, 33, 8)
     torch.testing.assert_close(spectra[0], expected, rtol=1e-5, atol=0)
 
 
 def test_log_magnitude_of_silence_is_the_floor_at_phase_zero():
-    model = variant(GeneratorConfig(**{**SMALL, "n_fft": 480, "hop_length": 240}, use_logmag_phase=True))
+    model = variant(
+        GeneratorConfig(**{**SMALL, "n_fft": 480, "hop_length": 240}, use_logmag_phase=True)
+    )
     seen = []
     model._refine_spectrum = lambda a, b, mel: seen.extend((a, b)) or (a, b)
     model(torch.zeros(1, 6, 5), torch.zeros(1, 1, 5), torch.zeros(1, 1, 1200))
-    torch.testing.assert_close(seen[0], torch.full_like(seen[0], 0.5 * torch.log(torch.tensor(1e-10)).item()))
+    torch.testing.assert_close(
+        seen[0], torch.full_like(seen[0], 0.5 * torch.log(torch.tensor(1e-10)).item())
+    )
     assert (seen[1] == 0).all()

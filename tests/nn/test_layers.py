@@ -18,7 +18,8 @@ def filled(norm: torch.nn.Module) -> torch.nn.Module:
 
 @pytest.fixture
 def x() -> torch.Tensor:
-    return 3 * torch.randn(2, 9, 5, 4, generator=torch.Generator().manual_seed(0)) + 1  # [B, F, T, C]
+    # [B, F, T, C]
+    return 3 * torch.randn(2, 9, 5, 4, generator=torch.Generator().manual_seed(0)) + 1
 
 
 @pytest.mark.parametrize("length", [1, 2, 3, 5, 12])
@@ -27,7 +28,9 @@ def test_reflection_bounces_as_numpy_does(length, before, after):
     wave = np.random.default_rng(0).standard_normal((2, 3, length)).astype(np.float32)
     expected = np.pad(wave, ((0, 0), (0, 0), (before, after)), mode="reflect")
     np.testing.assert_array_equal(pad_time(torch.tensor(wave), before, after, "reflect"), expected)
-    planes = pad_time(torch.tensor(wave)[:, :, None].expand(-1, -1, 2, -1), before, after, "reflect")
+    planes = pad_time(
+        torch.tensor(wave)[:, :, None].expand(-1, -1, 2, -1), before, after, "reflect"
+    )
     np.testing.assert_array_equal(planes[:, :, 1], expected)
 
 
@@ -35,7 +38,9 @@ def test_reflection_bounces_as_numpy_does(length, before, after):
 def test_norms_over_one_utterance_equal_numpy(norm, axes, x):
     norm, values = filled(norm(4)), x.double().numpy()
     mean, variance = values.mean(axes, keepdims=True), values.var(axes, keepdims=True)
-    expected = (values - mean) / np.sqrt(variance + 1e-6) * norm.weight.detach().numpy() + norm.bias.detach().numpy()
+    expected = (values - mean) / np.sqrt(
+        variance + 1e-6
+    ) * norm.weight.detach().numpy() + norm.bias.detach().numpy()
     np.testing.assert_allclose(norm(x).detach(), expected, atol=2e-6)
 
 
@@ -53,7 +58,9 @@ def test_batch_norm_equals_torch_in_training_and_afterwards(x):
 @pytest.mark.parametrize("time_padding", ["reflect", "causal"])
 @pytest.mark.parametrize("frames", [1, 2, 3, 8])
 def test_depthwise_convolution_equals_a_sum_over_the_padded_plane(time_padding, frames):
-    config = GeneratorConfig(channels=3, kernel_size=(5, 7), n_fft=16, hop_length=8, time_padding=time_padding)
+    config = GeneratorConfig(
+        channels=3, kernel_size=(5, 7), n_fft=16, hop_length=8, time_padding=time_padding
+    )
     conv = DepthwiseConv(config)
     x = torch.randn(2, 9, frames, 3, generator=torch.Generator().manual_seed(0))
     plane = np.pad(x.double().numpy(), ((0, 0), (2, 2), (0, 0), (0, 0)), mode="reflect")
@@ -62,9 +69,10 @@ def test_depthwise_convolution_equals_a_sum_over_the_padded_plane(time_padding, 
     else:
         plane = np.pad(plane, ((0, 0), (0, 0), (3, 3), (0, 0)), mode="reflect")
     weight = conv.weight[:, 0].detach().double().numpy()  # [C, 5, 7]
+    # [B, F, T, C]
     expected = sum(
         plane[:, i : i + 9, j : j + frames] * weight[:, i, j] for i in range(5) for j in range(7)
-    )  # [B, F, T, C]
+    )
     np.testing.assert_allclose(conv(x).detach(), expected, atol=1e-5)
 
 
@@ -73,9 +81,13 @@ def test_depthwise_convolution_keeps_channels_last_in_memory():
     assert conv(torch.randn(2, 17, 6, 8)).is_contiguous()
 
 
-@pytest.mark.parametrize(("time_padding", "frames"), [("causal", 12), ("reflect", 12), ("reflect", 2)])
+@pytest.mark.parametrize(
+    ("time_padding", "frames"), [("causal", 12), ("reflect", 12), ("reflect", 2)]
+)
 def test_the_padding_for_gpus_is_that_of_the_convolution(time_padding: str, frames: int) -> None:
-    config = GeneratorConfig(channels=4, kernel_size=(7, 5), time_padding=time_padding, norm="frame")
+    config = GeneratorConfig(
+        channels=4, kernel_size=(7, 5), time_padding=time_padding, norm="frame"
+    )
     conv = DepthwiseConv(config).double()
     x = torch.randn(2, 9, frames, 4, dtype=torch.float64)
     padded = conv._padded(x).permute(0, 3, 1, 2)

@@ -8,7 +8,9 @@ from wavehax.config import NOISE_STD, PRIOR_RMS
 from wavehax.nn.prior import make_prior, sine_sum, weighted_sine_sum
 
 RATE, HOP = 24000, 60
-F0 = np.array([0.0, 100.0, 123.4, 57.1, 0.0, 0.0, 800.0, 4000.0, 11999.0, 12000.0, 220.5, 0.0, 71.3])
+F0 = np.array(
+    [0.0, 100.0, 123.4, 57.1, 0.0, 0.0, 800.0, 4000.0, 11999.0, 12000.0, 220.5, 0.0, 71.3]
+)
 
 
 def deterministic(kind: str, f0: np.ndarray, rate: int = RATE, hop: int = HOP) -> np.ndarray:
@@ -34,7 +36,9 @@ def harmonic_sum(f0: np.ndarray, rate: int, hop: int, amplitudes) -> np.ndarray:
 @pytest.mark.parametrize("rate", [24000, 48000])
 def test_pcph_equals_the_direct_sum(rate):
     expected = harmonic_sum(F0, rate, HOP, lambda f0, k: 0.1 * np.sqrt(2 * f0 / (rate / 2)))
-    np.testing.assert_allclose(deterministic("pcph", F0, rate), expected, atol=1.2e-7 * np.abs(expected).max(), rtol=0)
+    np.testing.assert_allclose(
+        deterministic("pcph", F0, rate), expected, atol=1.2e-7 * np.abs(expected).max(), rtol=0
+    )
 
 
 @pytest.mark.parametrize("rate", [24000, 48000])
@@ -80,7 +84,8 @@ def test_rms_where_voiced_is_the_stated_one(kind):
 
 @pytest.mark.parametrize("f0", [60.0, 100.0, 437.0, 3000.0])
 def test_harmonics_stay_below_half_the_sample_rate(f0):
-    """No alias: with one analysis window of many periods, all energy is within its main lobe of the harmonics."""
+    """No alias: with one analysis window of many periods, all energy is within its main lobe of the
+    harmonics."""
     wave = deterministic("pcph", np.full(400, f0))
     spectrum = np.abs(np.fft.rfft(wave * np.blackman(len(wave)))) ** 2
     harmonics = np.arange(1, int(RATE / 2 // f0) + 1) * f0
@@ -96,7 +101,10 @@ def test_noise_has_the_stated_level_and_unvoiced_noise_can_be_raised(kind):
     harmonic = deterministic(kind, f0[0, 0].numpy())
     for unvoiced in (None, 0.5):
         torch.manual_seed(1)
-        noise = make_prior(kind, f0, HOP, RATE, phase=False, unvoiced_std=unvoiced)[0, 0].numpy() - harmonic
+        noise = (
+            make_prior(kind, f0, HOP, RATE, phase=False, unvoiced_std=unvoiced)[0, 0].numpy()
+            - harmonic
+        )
         voiced, silent = noise.reshape(-1, 2, HOP).std(axis=(0, 2))
         assert voiced == pytest.approx(NOISE_STD[kind], rel=0.02)
         assert silent == pytest.approx(unvoiced or NOISE_STD[kind], rel=0.02)
@@ -113,7 +121,9 @@ def test_phase_of_a_long_utterance_keeps_its_pitch():
     f0 = np.full(1500, 440.1)
     wave = deterministic("sine", f0, RATE, 14400)[-1000:]
     n = np.arange(1500 * 14400 - 999, 1500 * 14400 + 1, dtype=object)
-    cycles = np.array([float((int(np.float32(440.1) * 2**30) * k % (RATE * 2**30)) / (RATE * 2**30)) for k in n])
+    cycles = np.array(
+        [float((int(np.float32(440.1) * 2**30) * k % (RATE * 2**30)) / (RATE * 2**30)) for k in n]
+    )
     np.testing.assert_allclose(wave, np.sin(2 * np.pi * cycles), atol=1e-6)
 
 
@@ -125,4 +135,6 @@ def test_closed_sums_equal_direct_sums_towards_phase_zero(count):
     sines = np.sin(2 * np.pi * k * cycles)
     c, n = torch.tensor(cycles), torch.tensor(float(count), dtype=torch.float64)
     np.testing.assert_allclose(sine_sum(c, n), sines.sum(0), atol=1e-9 * max(count, 1))
-    np.testing.assert_allclose(weighted_sine_sum(c, n), (k * sines).sum(0), atol=1e-9 * max(count, 1) ** 2)
+    np.testing.assert_allclose(
+        weighted_sine_sum(c, n), (k * sines).sum(0), atol=1e-9 * max(count, 1) ** 2
+    )

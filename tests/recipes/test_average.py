@@ -1,4 +1,5 @@
-"""The recipe that chooses an average of two models by two scores: which it scores, which it takes."""
+"""The recipe that chooses an average of two models by two scores: which it scores, which it
+takes."""
 
 from __future__ import annotations
 
@@ -21,7 +22,9 @@ from wavehax.config import FeatureConfig, GeneratorConfig
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "recipes" / "average.py"
-CONFIG = GeneratorConfig(n_mels=8, channels=4, kernel_size=(3, 3), num_blocks=1, n_fft=64, hop_length=32)
+CONFIG = GeneratorConfig(
+    n_mels=8, channels=4, kernel_size=(3, 3), num_blocks=1, n_fft=64, hop_length=32
+)
 FEATURES = FeatureConfig("small", 24000, 32, 64, 8, 0.0, 8000.0, "slaney", "slaney", "same", 1e-5)
 Run = Callable[..., tuple[int, str, str]]
 
@@ -37,7 +40,8 @@ def script() -> ModuleType:
 
 @pytest.fixture
 def models(tmp_path: Path) -> list[Path]:
-    """FIRST, whose output bias is 0 throughout, and SECOND, where it is 1: an average has its weight there."""
+    """FIRST, whose output bias is 0 throughout, and SECOND, where it is 1: an average has its
+    weight there."""
     paths = []
     for value in (0, 1):
         weights = random_weights(CONFIG, 0)
@@ -61,7 +65,9 @@ def report(pesq: float | None, naturalness: float | None) -> str:
 
 
 @pytest.fixture
-def run(script: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Run]:
+def run(
+    script: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Run]:
     """Runs the script with scores of each weight made up."""
 
     def with_scores(of_weight: dict[float, tuple[float, float]]) -> Run:
@@ -121,7 +127,10 @@ def test_the_most_natural_that_loses_little_pesq_is_written(
 @pytest.mark.parametrize(
     ("scores", "said"),
     [
-        ((3.5, None), "gave no distillmos_difference, the score of naturalness; it needs the extra [mos]"),
+        (
+            (3.5, None),
+            "gave no distillmos_difference, the score of naturalness; it needs the extra [mos]",
+        ),
         ((None, -0.3), "gave no pesq_wb: is there speech in dev?"),
     ],
 )
@@ -148,7 +157,9 @@ def test_an_output_that_exists_is_kept(run: Callable[..., Run], models: list[Pat
     assert models[0].read_bytes() == before
 
 
-@pytest.mark.parametrize("option", [("--weights", "0"), ("--weights", "1.5"), ("--pesq-loss", "-1")])
+@pytest.mark.parametrize(
+    "option", [("--weights", "0"), ("--weights", "1.5"), ("--pesq-loss", "-1")]
+)
 def test_numbers_that_cannot_be_are_refused(
     option: tuple[str, str], run: Callable[..., Run], models: list[Path], tmp_path: Path
 ) -> None:
@@ -173,8 +184,20 @@ def test_only_dev_is_scored(script: ModuleType, tmp_path: Path) -> None:
 
 
 def test_a_manifest_that_cannot_be_scored_is_refused(models: list[Path], tmp_path: Path) -> None:
-    command = [sys.executable, SCRIPT, *models, "--data", tmp_path / "none.tsv", "-o", tmp_path / "out.safetensors"]
-    done = subprocess.run([*command, "--weights", "1"], env=ENVIRONMENT, capture_output=True, text=True)
+    command = [
+        sys.executable,
+        SCRIPT,
+        *models,
+        "--data",
+        tmp_path / "none.tsv",
+        "-o",
+        tmp_path / "out.safetensors",
+    ]
+    done = subprocess.run(
+        [*command, "--weights", "1"], env=ENVIRONMENT, capture_output=True, text=True
+    )
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].endswith(f"could not be scored on dev of {tmp_path}/none.tsv")
+    assert done.stderr.splitlines()[-1].endswith(
+        f"could not be scored on dev of {tmp_path}/none.tsv"
+    )
     assert not (tmp_path / "out.safetensors").exists()

@@ -13,7 +13,7 @@ from processes import ENVIRONMENT
 
 from wavehax.checkpoint import Model, load_model, save_model
 from wavehax.config import FEATURES, GENERATORS, parameter_shapes, to_dict
-from wavehax.locate import model_path
+from wavehax.models.locate import model_path
 
 SCRIPT = Path(__file__).parents[2] / "recipes" / "nsf-hifigan-44k" / "start.py"
 FEATURES_44K = FEATURES["nsf-hifigan-44k"]
@@ -37,9 +37,18 @@ def start(model: Path, prepared: Path) -> tuple[int, str]:
 
 def test_the_start_is_the_trained_model_but_for_bands_and_bins(prepared: Path) -> None:
     assert start(model_path("vocos-24k"), prepared) == (0, "")
-    old, new = load_model(model_path("vocos-24k")).weights, load_model(prepared / "start.safetensors").weights
+    old, new = (
+        load_model(model_path("vocos-24k")).weights,
+        load_model(prepared / "start.safetensors").weights,
+    )
     same = {name for name in old if np.array_equal(old[name], new[name])}
-    assert {name.split(".")[0] for name in same} == {"input_proj", "input_norm", "blocks", "output_norm", "output_proj"}
+    assert {name.split(".")[0] for name in same} == {
+        "input_proj",
+        "input_norm",
+        "blocks",
+        "output_norm",
+        "output_proj",
+    }
     others = {"mel_mean", "mel_scale", "prior_proj", "cond_proj", "env_proj"}
     assert {name.split(".")[0] for name in new.keys() - same} == others
     manifest = json.loads((prepared / "manifest.json").read_text())
@@ -60,5 +69,8 @@ def test_blocks_of_another_shape_are_refused_by_name(prepared: Path, tmp_path: P
     save_model(tmp_path / "v2.safetensors", Model(config, FEATURES["wavehax-24k"], weights, {}))
     code, said = start(tmp_path / "v2.safetensors", prepared)
     assert code == 1
-    assert said == f"wavehax: {tmp_path}/v2.safetensors: input_norm.running_mean is of shape None, expected (16,)\n"
+    assert (
+        said == f"wavehax: {tmp_path}/v2.safetensors: input_norm.running_mean is of shape None,"
+        " expected (16,)\n"
+    )
     assert not (prepared / "start.safetensors").exists()

@@ -1,4 +1,5 @@
-"""The quickstart recipe from sound files to a voice, by its commands: trained, killed, taken up, packaged, used."""
+"""The quickstart recipe from sound files to a voice, by its commands: trained, killed, taken up,
+packaged, used."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ import numpy as np
 from processes import ENVIRONMENT
 from voices import voice
 
-from wavehax.audio import read_audio, write_audio
+from wavehax.files.sound import read_audio, write_audio
 from wavehax.train.state import load_state, newest
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "quickstart"
@@ -20,7 +21,9 @@ STEPS = 8
 
 
 def run(*command: str | Path) -> None:
-    done = subprocess.run([sys.executable, *command], capture_output=True, text=True, env=ENVIRONMENT, timeout=300)
+    done = subprocess.run(
+        [sys.executable, *command], capture_output=True, text=True, env=ENVIRONMENT, timeout=300
+    )
     assert done.returncode == 0, done.stderr
 
 
@@ -34,7 +37,12 @@ def test_the_quickstart_trains_is_killed_resumes_and_its_model_vocodes(tmp_path:
     (corpus / "MANIFEST.tsv").write_text("\n".join(rows) + "\n")
     run(RECIPE / "prepare.py", corpus, prepared, "--jobs", "1")
 
-    slice_ = [f"max_steps={STEPS}", f"run_dir={run_dir}", f"data.path={prepared}", "data.batch_size=2"]
+    slice_ = [
+        f"max_steps={STEPS}",
+        f"run_dir={run_dir}",
+        f"data.path={prepared}",
+        "data.batch_size=2",
+    ]
     slice_ += ["data.segment_frames=8", f"monitor.validation={prepared}/dev"]
     slice_ += ["checkpoint_minutes=0.000001", "threads=1"]
     train = [sys.executable, "-m", "wavehax", "train", str(RECIPE / "config.yaml"), *slice_]
@@ -48,7 +56,9 @@ def test_the_quickstart_trains_is_killed_resumes_and_its_model_vocodes(tmp_path:
     killed_at = load_state(newest(run_dir / "checkpoints"))[1]["step"]
     assert killed_at < STEPS, "the run ended before it was killed"
     run("-m", "wavehax", "train", RECIPE / "config.yaml", *slice_)
-    assert [int(line.split(",")[0]) for line in (run_dir / "log.csv").read_text().splitlines()[1:]] == list(range(1, 9))
+    assert [
+        int(line.split(",")[0]) for line in (run_dir / "log.csv").read_text().splitlines()[1:]
+    ] == list(range(1, 9))
 
     model, mel, wave = tmp_path / "model.safetensors", tmp_path / "mel.npz", tmp_path / "out.wav"
     run("-m", "wavehax", "package", run_dir, "-o", model)

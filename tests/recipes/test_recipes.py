@@ -1,4 +1,5 @@
-"""Every recipe on a fabricated folder of its corpus' structure: who is trained on, what is held out, which F0."""
+"""Every recipe on a fabricated folder of its corpus' structure: who is trained on, what is held
+out, which F0."""
 
 from __future__ import annotations
 
@@ -17,10 +18,10 @@ import yaml
 from processes import ENVIRONMENT
 from voices import voice
 
-from wavehax.audio import write_audio
 from wavehax.config import FEATURES
-from wavehax.train.config import load_config
-from wavehax.train.corpus import Recording, read_manifest
+from wavehax.data.corpus import Recording, read_manifest
+from wavehax.files.sound import write_audio
+from wavehax.train.load import load_config
 from wavehax.train.loop import Trainer
 
 RECIPES = Path(__file__).parents[2] / "recipes"
@@ -45,7 +46,8 @@ MANIFEST = Corpus(
     {"a": 1, "b": 1},
     {"x/a2.flac": "dev", "c1.wav": "unseen"},
     texts={
-        "MANIFEST.tsv": "file\tspeaker\tsplit\tlicence\nx/a1.flac\ta\ttrain\tCC0\nx/a2.flac\ta\tdev\tCC0\n"
+        "MANIFEST.tsv": "file\tspeaker\tsplit\tlicence\n"
+        "x/a1.flac\ta\ttrain\tCC0\nx/a2.flac\ta\tdev\tCC0\n"
         "y/b1.flac\tb\ttrain\tCC0\nc1.wav\tc\tunseen\tCC0\n"
     },
 )
@@ -122,12 +124,20 @@ CORPORA = {
         {"jvs001": 3, "jvs002": 1},
         {"jvs001/falset10/wav24kHz16bit/BASIC5000_0235.wav": "dev"},
         "wavehax-24k",
-        texts={"f0_ranges.yaml": F0_RANGES, "jvs001/parallel100/transcripts_utf8.txt": "VOICEACTRESS100_001:\n"},
+        texts={
+            "f0_ranges.yaml": F0_RANGES,
+            "jvs001/parallel100/transcripts_utf8.txt": "VOICEACTRESS100_001:\n",
+        },
         arguments=("--f0-ranges", "f0_ranges.yaml"),
     ),
     "singing": Corpus(
         48000,
-        {"bass/song.wav": 80, "soprano/a/scale.FLAC": 900, "soprano/a/song.wav": 500, "soprano/song.flac": 700},
+        {
+            "bass/song.wav": 80,
+            "soprano/a/scale.FLAC": 900,
+            "soprano/a/song.wav": 500,
+            "soprano/song.flac": 700,
+        },
         {"soprano": 3},
         {"bass/song.wav": "dev"},
         "wavehax-48k",
@@ -166,7 +176,9 @@ def prepared(fabricate: Callable[[str], Path]) -> Callable[[str], Path]:
         if not out.exists():
             command = [sys.executable, RECIPES / recipe / "prepare.py", folder, out, "--jobs", "1"]
             command += CORPORA[recipe].arguments
-            done = subprocess.run(command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True)
+            done = subprocess.run(
+                command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True
+            )
             assert done.returncode == 0, done.stderr
             assert done.stderr == ""
         return out
@@ -202,7 +214,9 @@ def test_a_recipe_prepares_its_corpus(recipe: str, prepared: Callable[[str], Pat
     assert Counter(u["speaker"] for u in manifest["utterances"]) == corpus.speakers
     assert not {u["file"] for u in manifest["utterances"]} & set(corpus.held_out)
     dev = json.loads((out / "dev" / "manifest.json").read_text())["utterances"]
-    assert {u["file"] for u in dev} == {file for file, split in corpus.held_out.items() if split == "dev"}
+    assert {u["file"] for u in dev} == {
+        file for file, split in corpus.held_out.items() if split == "dev"
+    }
     folder = out.with_name(recipe)
     held_out = {str(r.path.relative_to(folder.resolve())): r.split for r in read_manifest(out)}
     assert held_out == corpus.held_out
@@ -236,7 +250,13 @@ def test_a_config_trains_on_what_is_prepared(
     """One step of one segment; an adversary that starts from nothing is made small."""
     out = prepared(recipe)
     monkeypatch.chdir(RECIPES.parent)  # in which the commands of a recipe run
-    changes = [f"run_dir={tmp_path}", f"data.path={out}", "data.batch_size=1", "threads=1", "accelerator=cpu"]
+    changes = [
+        f"run_dir={tmp_path}",
+        f"data.path={out}",
+        "data.batch_size=1",
+        "threads=1",
+        "accelerator=cpu",
+    ]
     adversary = load_config(RECIPES / recipe / "config.yaml").adversary
     if adversary and not adversary.init_from:
         changes += ["adversary.discriminator=light"]
@@ -245,14 +265,23 @@ def test_a_config_trains_on_what_is_prepared(
     assert 0 < row["mel"] < 10
 
 
-STAGES = [("wavehax-24k", "energy"), ("wavehax-24k", "adversarial"), ("nsf-hifigan-44k", "adversarial")]
+STAGES = [
+    ("wavehax-24k", "energy"),
+    ("wavehax-24k", "adversarial"),
+    ("nsf-hifigan-44k", "adversarial"),
+]
 
 
 @pytest.mark.parametrize(("recipe", "stage"), STAGES)
 def test_a_later_stage_starts_from_the_shipped_model_and_takes_a_step(
     recipe: str, stage: str, prepared: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    changes = [f"run_dir={tmp_path}", f"data.path={prepared(recipe)}", "data.batch_size=1", "threads=1"]
+    changes = [
+        f"run_dir={tmp_path}",
+        f"data.path={prepared(recipe)}",
+        "data.batch_size=1",
+        "threads=1",
+    ]
     changes += ["accelerator=cpu"]
     changes += ["adversary.alone_steps=0"] if stage == "adversarial" else []
     config = load_config(RECIPES / recipe / f"{stage}.yaml", changes)
@@ -263,7 +292,9 @@ def test_a_later_stage_starts_from_the_shipped_model_and_takes_a_step(
     assert stage == "energy" or 0 < row["win_rate"] < 1
 
 
-@pytest.mark.parametrize("recipe", sorted(CORPORA.keys() - {"quickstart", "wavehax-24k", "nsf-hifigan-44k", "jvs"}))
+@pytest.mark.parametrize(
+    "recipe", sorted(CORPORA.keys() - {"quickstart", "wavehax-24k", "nsf-hifigan-44k", "jvs"})
+)
 def test_a_folder_that_is_not_the_corpus_is_refused(recipe: str, tmp_path: Path) -> None:
     (tmp_path / "recordings").mkdir()
     with pytest.raises(FileNotFoundError, match=r"no such files; is .* the corpus\?"):
@@ -289,7 +320,12 @@ def test_libritts_without_other_speakers_to_hold_out_is_refused(
 def test_jvs_ranges_are_the_files(fabricate: Callable[[str], Path]) -> None:
     folder = fabricate("jvs")
     found = recordings_of("jvs", folder, folder / "f0_ranges.yaml")
-    expected = {"falset10": (330, 700), "parallel100": (140, 390), "whisper10": (0, 0), "nonpara30": (65, 180)}
+    expected = {
+        "falset10": (330, 700),
+        "parallel100": (140, 390),
+        "whisper10": (0, 0),
+        "nonpara30": (65, 180),
+    }
     for recording in found:
         assert (recording.f0_min, recording.f0_max) == expected[recording.path.parts[-3]]
 
@@ -298,9 +334,18 @@ def test_jvs_ranges_are_the_files(fabricate: Callable[[str], Path]) -> None:
     ("change", "said"),
     [
         (lambda ranges: ranges.pop("jvs002"), "no f0_min and f0_max of jvs002 nonpara30"),
-        (lambda ranges: ranges["jvs001"].pop("whisper10"), "no f0_min and f0_max of jvs001 whisper10"),
-        (lambda ranges: ranges["jvs002"]["nonpara30"].pop("f0_min"), "no f0_min and f0_max of jvs002 nonpara30"),
-        (lambda ranges: ranges["jvs002"]["nonpara30"].update(f0_min="low"), "no f0_min and f0_max of jvs002 nonpara30"),
+        (
+            lambda ranges: ranges["jvs001"].pop("whisper10"),
+            "no f0_min and f0_max of jvs001 whisper10",
+        ),
+        (
+            lambda ranges: ranges["jvs002"]["nonpara30"].pop("f0_min"),
+            "no f0_min and f0_max of jvs002 nonpara30",
+        ),
+        (
+            lambda ranges: ranges["jvs002"]["nonpara30"].update(f0_min="low"),
+            "no f0_min and f0_max of jvs002 nonpara30",
+        ),
         (
             lambda ranges: ranges["jvs002"]["nonpara30"].update(f0_min=400),
             "BASIC5000_0025.wav: f0_min=400.0, f0_max=180",
@@ -318,6 +363,8 @@ def test_jvs_ranges_with_a_gap_are_refused_by_name(
         recordings_of("jvs", fabricate("jvs"), path)
 
 
-def test_jvs_without_the_file_of_ranges_is_refused(fabricate: Callable[[str], Path], tmp_path: Path) -> None:
+def test_jvs_without_the_file_of_ranges_is_refused(
+    fabricate: Callable[[str], Path], tmp_path: Path
+) -> None:
     with pytest.raises(ValueError, match=r"none\.yaml: not a YAML file that can be read"):
         recordings_of("jvs", fabricate("jvs"), tmp_path / "none.yaml")

@@ -1,4 +1,5 @@
-"""What the tests of training share: a fabricated corpus, prepared by the quickstart recipe, and tiny configurations."""
+"""What the tests of training share: a fabricated corpus, prepared by the quickstart recipe, and
+tiny configurations."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ import yaml
 from voices import voice
 
 import wavehax
-from wavehax.audio import write_audio
+from wavehax.files.sound import write_audio
 
 ROOT = Path(__file__).parents[2]
 RATE = 24000
@@ -29,10 +30,15 @@ def environment() -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Five recordings of three speakers, one of them at 48 kHz and one of another split, with a MANIFEST.tsv."""
+    """Five recordings of three speakers, one of them at 48 kHz and one of another split, with a
+    MANIFEST.tsv."""
     folder = tmp_path_factory.mktemp("train") / "corpus"
     folder.mkdir()
-    rows = [("a1.flac", "train", "a", 110), ("a2.flac", "train", "a", 120), ("b1.flac", "train", "b", 210)]
+    rows = [
+        ("a1.flac", "train", "a", 110),
+        ("a2.flac", "train", "a", 120),
+        ("b1.flac", "train", "b", 210),
+    ]
     rows += [("b2.flac", "train", "b", 220), ("c1.flac", "dev", "c", 160)]
     for i, (name, _, _, pitch) in enumerate(rows):
         rate = 48000 if name == "b2.flac" else RATE
@@ -56,11 +62,18 @@ def prepared(corpus: Path, environment: dict[str, str]) -> Path:
 
 @pytest.fixture(scope="session")
 def write_config(prepared: Path) -> Callable[..., Path]:
-    """Writes FOLDER/config.yaml: a generator with 4 channels, 12 steps of 2 x 20 frames, 6 with an adversary."""
+    """Writes FOLDER/config.yaml: a generator with 4 channels, 12 steps of 2 x 20 frames, 6 with an
+    adversary."""
 
     def write(folder: Path, **changes: object) -> Path:
         generator = {"channels": 4, "mult_channels": 2, "kernel_size": [5, 3], "num_blocks": 2}
-        generator |= {"n_fft": 512, "hop_length": 256, "norm": "batch", "time_padding": "causal", "lookahead": 2}
+        generator |= {
+            "n_fft": 512,
+            "hop_length": 256,
+            "norm": "batch",
+            "time_padding": "causal",
+            "lookahead": 2,
+        }
         generator |= {"frame_alignment": "centre"}
         config = {
             "run_dir": str(folder / "run"),
@@ -68,7 +81,12 @@ def write_config(prepared: Path) -> Callable[..., Path]:
             "max_steps": 12,
             "threads": 1,
             "accelerator": "cpu",
-            "data": {"path": str(prepared), "batch_size": 2, "segment_frames": 20, "speed_share": 0.5},
+            "data": {
+                "path": str(prepared),
+                "batch_size": 2,
+                "segment_frames": 20,
+                "speed_share": 0.5,
+            },
             "generator": {**generator, "output": "excitation"},
             "loss": {"n_ffts": [256, 1024], "n_mels": [32, 80]},
             "optimizer": {"warmup_steps": 3, "ema_decay": 0.9},

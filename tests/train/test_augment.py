@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from wavehax.config import FEATURES
-from wavehax.train.augment import margin_frames, resample_f0, resample_segment
+from wavehax.data.augment import margin_frames, resample_f0, resample_segment
 
 FEATURES_24K = FEATURES["vocos-24k"]
 HOP = FEATURES_24K.hop_length
@@ -25,7 +25,8 @@ def test_a_tone_played_at_a_speed_is_the_tone_of_that_frequency(speed: float) ->
 
 def test_what_would_alias_is_gone() -> None:
     frames, margin, speed = 20, margin_frames(FEATURES_24K), 1.5
-    audio = np.sin(0.8 * np.pi * np.arange(round((frames + 2 * margin) * HOP * speed)))  # 1.2 times the new limit
+    # 1.2 times the new limit
+    audio = np.sin(0.8 * np.pi * np.arange(round((frames + 2 * margin) * HOP * speed)))
     wave, _ = resample_segment(audio, frames, FEATURES_24K)
     assert np.abs(wave).max() < 1e-4
 

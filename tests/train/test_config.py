@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from wavehax.config import ConfigError
-from wavehax.train.config import config_from_dict, config_to_dict, load_config
+from wavehax.train.config import config_from_dict, config_to_dict
+from wavehax.train.load import load_config
 
 ROOT = Path(__file__).parents[2]
 
@@ -21,7 +22,9 @@ def config_file(write_config: Callable[..., Path], tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "path", sorted(ROOT.glob("recipes/*/*.yaml")), ids=lambda path: f"{path.parent.name}/{path.stem}"
+    "path",
+    sorted(ROOT.glob("recipes/*/*.yaml")),
+    ids=lambda path: f"{path.parent.name}/{path.stem}",
 )
 def test_every_recipe_reads(path: Path) -> None:
     load_config(path)
@@ -33,7 +36,10 @@ def test_plain_values_and_back_are_the_same(config_file: Path) -> None:
 
 
 def test_overrides_replace_values_of_their_type(config_file: Path) -> None:
-    config = load_config(config_file, ["max_steps=7", "data.batch_size=3", "optimizer.learning_rate=1e-3", "run_dir=x"])
+    config = load_config(
+        config_file,
+        ["max_steps=7", "data.batch_size=3", "optimizer.learning_rate=1e-3", "run_dir=x"],
+    )
     assert (config.max_steps, config.data.batch_size, config.run_dir) == (7, 3, "x")
     assert config.optimizer.learning_rate == 1e-3
 
@@ -60,8 +66,14 @@ def test_overrides_replace_values_of_their_type(config_file: Path) -> None:
         ("data.batch_size=0", "data.batch_size=0: expected an integer of at least 1"),
         ("data.batch_size=-1", "data.batch_size=-1: expected"),
         ("data.gain_db=.nan", "data.gain_db=nan: expected a number, 0 or more"),
-        ("optimizer.ema_decay=5", "optimizer.ema_decay=5.0: expected a number, 0 or more and below 1"),
-        ("optimizer.learning_rate=-1", "optimizer.learning_rate=-1.0: expected a number, more than 0"),
+        (
+            "optimizer.ema_decay=5",
+            "optimizer.ema_decay=5.0: expected a number, 0 or more and below 1",
+        ),
+        (
+            "optimizer.learning_rate=-1",
+            "optimizer.learning_rate=-1.0: expected a number, more than 0",
+        ),
         ("seed=-1", "seed=-1: expected an integer of at least 0"),
         (".seed=5", "'.seed=5': expected key=value"),
         ("loss=", "LossConfig: expected a mapping of fields"),
@@ -69,9 +81,15 @@ def test_overrides_replace_values_of_their_type(config_file: Path) -> None:
         ("data.speed_share=2", "data.speed_share=2.0: expected a number, 0 or more and at most 1"),
         ("data.speed_min=2", "data.speed_min=2.0: expected at most speed_max=1.9"),
         ("loss.mel_weight=0", "loss.mel_weight=0.0: expected a number, more than 0"),
-        ("adversary.discriminator=big", "adversary.discriminator='big': expected one of univnet, light"),
+        (
+            "adversary.discriminator=big",
+            "adversary.discriminator='big': expected one of univnet, light",
+        ),
         ("adversary.loss=gan", "adversary.loss='gan': expected one of hinge"),
-        ("adversary.start_step=10000000", "adversary.start_step=10000000: expected below max_steps="),
+        (
+            "adversary.start_step=10000000",
+            "adversary.start_step=10000000: expected below max_steps=",
+        ),
         ("adversary.steps=1", "AdversaryConfig: unknown field 'steps'"),
         ("precision=fp16", "precision='fp16': expected one of fp32, bf16"),
         ("accelerator=tpu", "accelerator='tpu': expected one of auto, cpu, cuda"),

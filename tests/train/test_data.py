@@ -10,17 +10,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wavehax.audio import read_audio
 from wavehax.config import FEATURES, FeatureConfig, to_dict
-from wavehax.features import f0_from_audio, log_mel, mel_frequencies
-from wavehax.train.config import DataConfig
-from wavehax.train.data import Batch, SegmentDataset
+from wavehax.data.config import DataConfig
+from wavehax.data.segments import Batch, SegmentDataset
+from wavehax.files.sound import read_audio
+from wavehax.mel.features import f0_from_audio, log_mel, mel_frequencies
 
 FEATURES_24K = FEATURES["vocos-24k"]
 
 
 def dataset(prepared: Path, seed: int = 0, **changes: object) -> SegmentDataset:
-    config = dataclasses.replace(DataConfig(str(prepared), batch_size=3, segment_frames=20), **changes)
+    config = dataclasses.replace(
+        DataConfig(str(prepared), batch_size=3, segment_frames=20), **changes
+    )
     return SegmentDataset(config, FEATURES_24K, seed)
 
 
@@ -28,26 +30,40 @@ def test_prepared_arrays_are_the_features_of_the_recordings(corpus: Path, prepar
     manifest = json.loads((prepared / "manifest.json").read_text())
     audio, mel, f0 = (np.load(prepared / f"{name}.npy") for name in ("audio", "mel", "f0"))
     assert len(audio) == 256 * len(mel) == 256 * len(f0)
-    assert [u["speaker"] for u in manifest["utterances"]] == ["a", "a", "b", "b"]  # the dev file is not there
+    assert [u["speaker"] for u in manifest["utterances"]] == [
+        "a",
+        "a",
+        "b",
+        "b",
+    ]  # the dev file is not there
     for utterance in manifest["utterances"]:
         wave, _ = read_audio(corpus / utterance["file"], 24000)
         count, start = utterance["frames"], utterance["start"]
         assert count == len(wave) // 256
         kept = audio[256 * start : 256 * (start + count)] / 32768
         np.testing.assert_allclose(kept, wave[: 256 * count], atol=2e-5)
-        np.testing.assert_allclose(mel[start : start + count], log_mel(wave, FEATURES_24K).T[:count], atol=0.05)
-        close = np.isclose(f0[start : start + count], f0_from_audio(wave, FEATURES_24K)[:count], rtol=0.01)
+        np.testing.assert_allclose(
+            mel[start : start + count], log_mel(wave, FEATURES_24K).T[:count], atol=0.05
+        )
+        close = np.isclose(
+            f0[start : start + count], f0_from_audio(wave, FEATURES_24K)[:count], rtol=0.01
+        )
         assert close.mean() > 0.95
 
 
 def test_manifest_normalisation_is_that_of_the_mels(prepared: Path) -> None:
-    manifest, mel = json.loads((prepared / "manifest.json").read_text()), np.load(prepared / "mel.npy").astype(float)
+    manifest, mel = (
+        json.loads((prepared / "manifest.json").read_text()),
+        np.load(prepared / "mel.npy").astype(float),
+    )
     np.testing.assert_allclose(manifest["mel_mean"], mel.mean(axis=0), rtol=1e-6)
     np.testing.assert_allclose(manifest["mel_scale"], mel.std(axis=0), rtol=1e-6)
 
 
 def test_a_batch_is_a_function_of_seed_and_step(prepared: Path) -> None:
-    first, second = (dataset(prepared, speed_share=0.5, disturbed_share=0.5, shift_samples=511) for _ in range(2))
+    first, second = (
+        dataset(prepared, speed_share=0.5, disturbed_share=0.5, shift_samples=511) for _ in range(2)
+    )
     second.batch(3)
     for name in Batch._fields:
         np.testing.assert_array_equal(getattr(first.batch(7), name), getattr(second.batch(7), name))
@@ -129,11 +145,15 @@ def test_a_segment_at_another_speed_has_the_mel_of_its_audio_and_the_pitch_of_th
     phase = np.cumsum(np.interp(np.arange(frames * hop) / hop, np.arange(frames), pitch)) / 24000
     audio = 0.3 * np.sin(2 * np.pi * phase)
     _write_prepared(tmp_path, definition, audio, pitch)
-    config = DataConfig(str(tmp_path), 8, 60, gain_db=0.0, speed_share=1.0, speed_min=0.7, speed_max=1.9)
+    config = DataConfig(
+        str(tmp_path), 8, 60, gain_db=0.0, speed_share=1.0, speed_min=0.7, speed_max=1.9
+    )
     batch = SegmentDataset(config, definition, 0).batch(0)
     margin = 4
     for wave, mel, f0 in zip(batch.audio, batch.mel, batch.f0[:, 0], strict=True):
-        np.testing.assert_allclose(log_mel(wave, definition)[:, margin:50], mel[:, margin:50], atol=0.02)
+        np.testing.assert_allclose(
+            log_mel(wave, definition)[:, margin:50], mel[:, margin:50], atol=0.02
+        )
         # Instantaneous frequency of the analytic signal, at the frames.
         spectrum = np.fft.fft(wave)
         spectrum[len(wave) // 2 :] = 0
@@ -163,7 +183,9 @@ def test_shifted_mels_that_were_not_prepared_are_named(prepared: Path) -> None:
         dataset(prepared, shifted_share=0.3)
 
 
-def _write_prepared(folder: Path, features: FeatureConfig, audio: np.ndarray, f0: np.ndarray) -> None:
+def _write_prepared(
+    folder: Path, features: FeatureConfig, audio: np.ndarray, f0: np.ndarray
+) -> None:
     np.save(folder / "audio.npy", np.rint(audio * 32767).astype(np.int16))
     np.save(folder / "mel.npy", log_mel(audio, features)[:, : len(f0)].T)
     np.save(folder / "f0.npy", f0.astype(np.float32))
@@ -177,7 +199,8 @@ def test_speakers_are_drawn_by_their_share(prepared: Path, exponent: float, shar
     data = dataset(prepared, speaker_exponent=exponent, batch_size=2000)
     rng = np.random.default_rng(0)
     drawn = np.searchsorted(data.cumulative, rng.random(20000))
-    assert abs(np.mean(drawn < 2) - share) < 0.02  # the first two utterances are speaker a's: 2.1 s of 4.5 s
+    # the first two utterances are speaker a's: 2.1 s of 4.5 s
+    assert abs(np.mean(drawn < 2) - share) < 0.02
 
 
 def test_an_unprepared_folder_is_named(tmp_path: Path) -> None:

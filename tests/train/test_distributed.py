@@ -18,13 +18,22 @@ def curve(run_dir: Path, name: str) -> list[float]:
         return [float(row[name]) for row in csv.DictReader(file) if row[name]]
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_loss_curve_of_one_for_the_same_global_batch(
     write_config: Callable[..., Path], environment: dict[str, str], tmp_path: Path
 ) -> None:
     config = write_config(tmp_path)
     for devices in (1, 2):
         run_dir = f"run_dir={tmp_path}/{devices}"
-        command = [sys.executable, "-m", "wavehax", "train", str(config), run_dir, f"devices={devices}"]
+        command = [
+            sys.executable,
+            "-m",
+            "wavehax",
+            "train",
+            str(config),
+            run_dir,
+            f"devices={devices}",
+        ]
         done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
         assert done.returncode == 0, done.stderr
     one, two = tmp_path / "1", tmp_path / "2"
@@ -32,13 +41,21 @@ def test_two_processes_give_the_loss_curve_of_one_for_the_same_global_batch(
     assert curve(two, "grad_norm") == pytest.approx(curve(one, "grad_norm"), rel=1e-3)
     # Rounding is magnified by AdamW where gradients are as small as those of a new discriminator.
     assert len(curve(two, "discriminator_real")) == 6
-    assert curve(two, "discriminator_real") == pytest.approx(curve(one, "discriminator_real"), rel=1e-3)
+    assert curve(two, "discriminator_real") == pytest.approx(
+        curve(one, "discriminator_real"), rel=1e-3
+    )
 
 
 def test_without_fabric_training_says_what_to_install(
-    write_config: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+    write_config: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
 ) -> None:
     for name in ("lightning", "lightning.fabric", "lightning_fabric"):
         monkeypatch.setitem(sys.modules, name, None)  # importing it fails
     assert main(["train", str(write_config(tmp_path))]) == 1
-    assert capsys.readouterr().err == "wavehax: training needs lightning_fabric: pip install 'wavehax[train]'\n"
+    assert (
+        capsys.readouterr().err
+        == "wavehax: training needs lightning_fabric: pip install 'wavehax[train]'\n"
+    )

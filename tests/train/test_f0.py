@@ -13,12 +13,12 @@ from tiny_models import with_f0
 from voices import voice
 
 import wavehax
-from wavehax.audio import read_audio
 from wavehax.checkpoint import load_model, save_model
 from wavehax.config import FEATURES, F0Config
-from wavehax.features import log_mel
+from wavehax.data.segments import SegmentDataset
+from wavehax.files.sound import read_audio
+from wavehax.mel.features import log_mel
 from wavehax.train import f0_data
-from wavehax.train.data import SegmentDataset
 from wavehax.train.f0 import losses, train
 from wavehax.train.f0_data import datasets, noisy_mel, smoothed_mel, white_noise_bands
 
@@ -28,7 +28,8 @@ CONFIG = F0Config(channels=32, num_blocks=2)
 
 @pytest.fixture(scope="module")
 def folder(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The prepared folder, with mels and F0 of the voices an octave higher in the arrays of another pitch."""
+    """The prepared folder, with mels and F0 of the voices an octave higher in the arrays of another
+    pitch."""
     folder = tmp_path_factory.mktemp("shifted") / "data"
     shutil.copytree(prepared, folder)
     np.save(folder / "mel_shifted.npy", np.load(folder / "mel.npy") + 1)
@@ -36,23 +37,32 @@ def folder(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_training_learns_the_pitch_of_fabricated_voices(prepared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_learns_the_pitch_of_fabricated_voices(
+    prepared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(f0_data.SEGMENTS, "batch_size", 4)
     predictor = train(prepared, FEATURE, CONFIG, 250, 0)
     for pitch in (125.0, 215.0):  # between those of the corpus
         seconds = 1.5
         time = np.arange(round(seconds * 24000) // 256 + 1) * 256 / 24000
-        true = pitch * (1 + 0.1 * np.sin(2 * np.pi * 2 * time)) * (np.sin(2 * np.pi * 1.5 * time) > -0.5)
+        true = (
+            pitch
+            * (1 + 0.1 * np.sin(2 * np.pi * 2 * time))
+            * (np.sin(2 * np.pi * 1.5 * time) > -0.5)
+        )
         mel = torch.from_numpy(log_mel(voice(seconds, pitch, 9), FEATURE))[None]
         f0 = predictor.decode(predictor(mel))[0, 0].detach().numpy()
-        inside = np.convolve(true > 0, np.ones(5), "same") % 5 == 0  # not next to a change of voicing
+        # not next to a change of voicing
+        inside = np.convolve(true > 0, np.ones(5), "same") % 5 == 0
         both = (f0 > 0) & (true > 0) & inside
         assert ((f0 > 0) == (true > 0))[inside].mean() > 0.9
         assert np.median(np.abs(1200 * np.log2(f0[both] / true[both]))) < 50
 
 
 def test_the_same_seed_gives_the_same_weights(prepared: Path) -> None:
-    first, again, other = (train(prepared, FEATURE, CONFIG, 2, seed).state_dict() for seed in (1, 1, 2))
+    first, again, other = (
+        train(prepared, FEATURE, CONFIG, 2, seed).state_dict() for seed in (1, 1, 2)
+    )
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert not torch.equal(first["output_proj.weight"], other["output_proj.weight"])
 
@@ -63,11 +73,14 @@ def test_a_perfect_distribution_has_the_entropy_of_the_target_as_its_loss() -> N
     pitch = -0.5 * (torch.arange(CONFIG.num_bins)[None, :, None] - position) ** 2
     voicing = torch.tensor([[[20.0, -20.0, 20.0, 20.0]]])
     losses_ = losses(torch.cat([pitch, voicing], dim=1), f0, CONFIG)
-    assert float(losses_[0]) == pytest.approx(0.5 * np.log(2 * np.pi * np.e), abs=1e-4)  # of a gaussian of deviation 1
+    # of a gaussian of deviation 1
+    assert float(losses_[0]) == pytest.approx(0.5 * np.log(2 * np.pi * np.e), abs=1e-4)
     assert float(losses_[1]) == pytest.approx(0, abs=1e-6)
 
 
-def test_batches_come_from_recordings_and_from_voices_at_another_pitch(folder: Path, prepared: Path) -> None:
+def test_batches_come_from_recordings_and_from_voices_at_another_pitch(
+    folder: Path, prepared: Path
+) -> None:
     assert len(datasets(prepared, FEATURE, 0)) == 1
     natural, shifted = (source.batch(0) for source in datasets(folder, FEATURE, 0))
     assert isinstance(datasets(folder, FEATURE, 0)[0], SegmentDataset)
@@ -81,9 +94,13 @@ def test_noise_in_the_mel_has_the_level_of_noise_in_the_recording() -> None:
     rng = np.random.default_rng(0)
     recorded = log_mel(rng.standard_normal(24000 * 8).astype(np.float32), FEATURE)
     level = np.log(white_noise_bands(FEATURE))
-    np.testing.assert_allclose(np.log(np.exp(2 * recorded).mean(axis=1)) / 2, level - 0.06, atol=0.1)
+    np.testing.assert_allclose(
+        np.log(np.exp(2 * recorded).mean(axis=1)) / 2, level - 0.06, atol=0.1
+    )
     silence = torch.full((64, 100, 50), float(np.log(FEATURE.log_floor)))
-    noisy = noisy_mel(silence, torch.from_numpy(np.exp(level)).float(), torch.Generator().manual_seed(0)).numpy()
+    noisy = noisy_mel(
+        silence, torch.from_numpy(np.exp(level)).float(), torch.Generator().manual_seed(0)
+    ).numpy()
     over_white = np.log(np.exp(2 * noisy).mean(axis=2)).mean(axis=1) / 2 - level.mean()
     changed = np.abs(noisy - silence.numpy()).max(axis=(1, 2)) > 1e-3
     assert 0.3 < changed.mean() < 0.7
@@ -105,18 +122,26 @@ def test_smoothing_keeps_constant_mels_and_lessens_differences() -> None:
 @pytest.fixture(scope="module")
 def run_dir(write_config: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Of a run of one step."""
-    from wavehax.train.config import load_config
+    from wavehax.train.load import load_config
     from wavehax.train.loop import Trainer
 
-    trainer = Trainer(load_config(write_config(tmp_path_factory.mktemp("run"), max_steps=1, adversary=None)))
+    trainer = Trainer(
+        load_config(write_config(tmp_path_factory.mktemp("run"), max_steps=1, adversary=None))
+    )
     trainer.run()
     return trainer.run_dir
 
 
 def test_one_command_adds_a_predictor_and_another_carries_it_over(
-    run_dir: Path, prepared: Path, corpus: Path, tmp_path: Path, command: Callable[..., tuple[int, str, str]]
+    run_dir: Path,
+    prepared: Path,
+    corpus: Path,
+    tmp_path: Path,
+    command: Callable[..., tuple[int, str, str]],
 ) -> None:
-    model, other, third = (tmp_path / name for name in ("a.safetensors", "b.safetensors", "c.safetensors"))
+    model, other, third = (
+        tmp_path / name for name in ("a.safetensors", "b.safetensors", "c.safetensors")
+    )
     assert command("package", run_dir, "-o", model) == (0, "", "")
     code, out, said = command("train-f0", prepared, "--model", model, "-o", other, "--steps", 2)
     assert (code, out) == (0, "") and said.startswith("step 2/2  pitch ")
@@ -125,20 +150,31 @@ def test_one_command_adds_a_predictor_and_another_carries_it_over(
     assert command("package", run_dir, "-o", third, "--f0", other) == (0, "", "")
     again = load_model(third)
     assert again.provenance["f0"] == made.provenance["f0"]
-    assert all(np.array_equal(again.f0.weights[name], value) for name, value in made.f0.weights.items())
+    assert all(
+        np.array_equal(again.f0.weights[name], value) for name, value in made.f0.weights.items()
+    )
     mel = log_mel(read_audio(corpus / "a1.flac", 24000)[0], FEATURE)
     np.testing.assert_array_equal(wavehax.load(third)(mel), wavehax.load(other)(mel))
 
 
 def test_a_predictor_that_does_not_fit_is_refused_in_one_line_and_nothing_is_written(
-    run_dir: Path, prepared: Path, tmp_path: Path, command: Callable[..., tuple[int, str, str]], tiny, model_file: Path
+    run_dir: Path,
+    prepared: Path,
+    tmp_path: Path,
+    command: Callable[..., tuple[int, str, str]],
+    tiny,
+    model_file: Path,
 ) -> None:
     out = tmp_path / "out.safetensors"
     code, _, said = command("package", run_dir, "-o", out, "--f0", model_file)
     assert code == 1 and "has no predictor of F0" in said and said.count("\n") == 1
     save_model(model_file, with_f0(tiny))
     code, _, said = command("package", run_dir, "-o", out, "--f0", model_file)
-    assert code == 1 and "F0 is predicted from the mel 'tiny': expected 'vocos-24k'" in said and said.count("\n") == 1
+    assert (
+        code == 1
+        and "F0 is predicted from the mel 'tiny': expected 'vocos-24k'" in said
+        and said.count("\n") == 1
+    )
     code, _, said = command("train-f0", prepared, "--model", model_file, "-o", out)
     assert code == 1 and "expected tiny" in said and said.count("\n") == 1
     code, _, said = command("train-f0", prepared, "--model", model_file, "-o", model_file)

@@ -16,9 +16,9 @@ import yaml
 
 from wavehax.checkpoint import load_model, save_model
 from wavehax.config import FEATURES, ConfigError
-from wavehax.locate import model_path
-from wavehax.train.config import load_config
+from wavehax.models.locate import model_path
 from wavehax.train.export import export
+from wavehax.train.load import load_config
 from wavehax.train.loop import Trainer
 from wavehax.train.state import newest
 
@@ -52,7 +52,9 @@ def test_generator_and_mel_that_are_left_out_are_those_of_a_shipped_model(bare: 
 
 
 @pytest.mark.parametrize("kind", ["run", "checkpoint", "model file", "folder of a model"])
-def test_what_is_left_out_is_that_of_a_run_or_of_a_file(kind: str, bare: Path, run_dir: Path, tmp_path: Path) -> None:
+def test_what_is_left_out_is_that_of_a_run_or_of_a_file(
+    kind: str, bare: Path, run_dir: Path, tmp_path: Path
+) -> None:
     source = {"run": run_dir, "checkpoint": newest(run_dir / "checkpoints")}.get(kind, tmp_path)
     if source == tmp_path:
         source = tmp_path / "model.safetensors"
@@ -78,9 +80,15 @@ def test_fields_that_agree_may_be_said_and_others_left_out(bare: Path) -> None:
 @pytest.mark.parametrize(
     ("override", "said"),
     [
-        ("generator.frame_alignment=same", "generator.frame_alignment='same': init_from=vocos-24k has 'centre'"),
+        (
+            "generator.frame_alignment=same",
+            "generator.frame_alignment='same': init_from=vocos-24k has 'centre'",
+        ),
         ("generator.channels=8", "generator.channels=8: init_from=vocos-24k has 16"),
-        ("generator.kernel_size=7", "generator.kernel_size=[7, 7]: init_from=vocos-24k has [13, 7]"),
+        (
+            "generator.kernel_size=7",
+            "generator.kernel_size=[7, 7]: init_from=vocos-24k has [13, 7]",
+        ),
         ("generator.n_fft=480", "generator.n_fft=480: init_from=vocos-24k has 512"),
         ("generator.hop_length=240", "generator.hop_length=240: init_from=vocos-24k has 256"),
         ("generator.norm=layer", "generator.norm='layer': init_from=vocos-24k has 'batch'"),
@@ -90,7 +98,9 @@ def test_fields_that_agree_may_be_said_and_others_left_out(bare: Path) -> None:
         ("features=[1]", "features=[1]: init_from=vocos-24k has 'vocos-24k'"),
     ],
 )
-def test_what_is_said_otherwise_is_refused_with_both_values(bare: Path, override: str, said: str) -> None:
+def test_what_is_said_otherwise_is_refused_with_both_values(
+    bare: Path, override: str, said: str
+) -> None:
     with pytest.raises(ConfigError, match=re.escape(said)) as error:
         load_config(bare, ["init_from=vocos-24k", override])
     assert "\n" not in str(error.value)
@@ -109,14 +119,18 @@ def test_what_is_said_otherwise_is_refused_with_both_values(bare: Path, override
         ),
     ],
 )
-def test_a_model_of_a_mel_that_has_no_name_is_refused(bare: Path, tmp_path: Path, features: object, said: str) -> None:
+def test_a_model_of_a_mel_that_has_no_name_is_refused(
+    bare: Path, tmp_path: Path, features: object, said: str
+) -> None:
     path = tmp_path / "other.safetensors"
     save_model(path, dataclasses.replace(SHIPPED, features=features))
     with pytest.raises(ConfigError, match=re.escape(f"init_from={path}: {said}")):
         load_config(bare, [f"init_from={path}"])
 
 
-def test_a_run_is_taken_up_after_its_start_is_gone(bare: Path, run_dir: Path, tmp_path: Path) -> None:
+def test_a_run_is_taken_up_after_its_start_is_gone(
+    bare: Path, run_dir: Path, tmp_path: Path
+) -> None:
     source = tmp_path / "start"
     shutil.copytree(run_dir, source)
     overrides = [f"init_from={source}", f"run_dir={tmp_path / 'next'}"]
@@ -124,9 +138,13 @@ def test_a_run_is_taken_up_after_its_start_is_gone(bare: Path, run_dir: Path, tm
     shutil.rmtree(source)
     trainer = Trainer(load_config(bare, [*overrides, "max_steps=2"]))
     assert trainer.step == 1
-    stored = json.loads((newest(tmp_path / "next" / "checkpoints") / "index.json").read_text())["config"]
+    stored = json.loads((newest(tmp_path / "next" / "checkpoints") / "index.json").read_text())[
+        "config"
+    ]
     assert stored["generator"]["frame_alignment"] == "centre" and stored["features"] == "vocos-24k"
-    with pytest.raises(ValueError, match=r"generator\.channels=8: the run in .* has 4; choose another run_dir"):
+    with pytest.raises(
+        ValueError, match=r"generator\.channels=8: the run in .* has 4; choose another run_dir"
+    ):
         Trainer(load_config(bare, [*overrides, "generator.channels=8"]))
 
 
@@ -173,7 +191,8 @@ def test_package_takes_the_predictor_of_f0_of_a_shipped_model_by_its_name(
 def test_an_average_of_runs_measures_its_batch_norms_where_it_is_told_to(
     run_dir: Path, prepared: Path, tmp_path: Path, command: Callable[..., tuple[int, str, str]]
 ) -> None:
-    """Of a model with itself, they are those that `package` measures, but for the segments drawn."""
+    """Of a model with itself, they are those that `package` measures, but for the segments
+    drawn."""
     model, out = tmp_path / "model.safetensors", tmp_path / "out.safetensors"
     assert command("package", run_dir, "-o", model) == (0, "", "")
     torch.manual_seed(0)
@@ -195,6 +214,11 @@ def test_a_folder_of_another_mel_is_refused_for_measuring(
 ) -> None:
     model, out = tmp_path / "model.safetensors", tmp_path / "out.safetensors"
     assert command("package", run_dir, "-o", model) == (0, "", "")
-    code, _, err = command("average", model, model, "--weights", 0.5, 0.5, "--data", tmp_path, "-o", out)
-    assert code == 1 and err == f"wavehax: {tmp_path}/manifest.json: missing; run the recipe's prepare.py\n"
+    code, _, err = command(
+        "average", model, model, "--weights", 0.5, 0.5, "--data", tmp_path, "-o", out
+    )
+    assert (
+        code == 1
+        and err == f"wavehax: {tmp_path}/manifest.json: missing; run the recipe's prepare.py\n"
+    )
     assert not out.exists()

@@ -18,11 +18,11 @@ import torch
 
 from wavehax.checkpoint import load_model
 from wavehax.cli import main as command_line
+from wavehax.data.segments import SegmentDataset
 from wavehax.nn import build_generator
-from wavehax.train import main
-from wavehax.train.config import load_config
-from wavehax.train.data import SegmentDataset
+from wavehax.train import run
 from wavehax.train.export import export
+from wavehax.train.load import load_config
 from wavehax.train.loop import Trainer
 from wavehax.train.state import load_state, newest, unflatten
 
@@ -52,7 +52,7 @@ def steps(trainer: Trainer, count: int) -> list[dict[str, float]]:
 def finished(write_config: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run of 12 steps that nothing interrupted."""
     folder = tmp_path_factory.mktemp("finished")
-    main([str(write_config(folder))])
+    run(str(write_config(folder)))
     return folder / "run"
 
 
@@ -64,7 +64,12 @@ def test_a_killed_run_resumes_to_the_last_digit(
     write_config: Config, environment: dict[str, str], finished: Path, tmp_path: Path
 ) -> None:
     config = write_config(tmp_path, checkpoint_minutes=1e-6)
-    command = [sys.executable, "-c", "import sys; from wavehax.train import main; main(sys.argv[1:])", str(config)]
+    command = [
+        sys.executable,
+        "-c",
+        "import sys; from wavehax.train import run; run(*sys.argv[1:])",
+        str(config),
+    ]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL, env=environment)
     deadline = time.monotonic() + 120
     while (path := newest(tmp_path / "run" / "checkpoints")) is None or path.name < "step-00000008":
@@ -73,7 +78,7 @@ def test_a_killed_run_resumes_to_the_last_digit(
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert checkpoint(tmp_path / "run").name < "step-00000012", "the run ended before it was killed"
-    main([str(config)])
+    run(str(config))
     assert losses(tmp_path / "run") == losses(finished)
     whole, resumed = (load_state(checkpoint(run))[0] for run in (finished, tmp_path / "run"))
     assert whole.keys() == resumed.keys()
@@ -81,7 +86,9 @@ def test_a_killed_run_resumes_to_the_last_digit(
         assert torch.equal(value, resumed[name]), name
 
 
-def test_rows_after_the_checkpoint_are_written_again(write_config: Config, finished: Path, tmp_path: Path) -> None:
+def test_rows_after_the_checkpoint_are_written_again(
+    write_config: Config, finished: Path, tmp_path: Path
+) -> None:
     config = load_config(write_config(tmp_path))
     trainer = Trainer(config)
     steps(trainer, 3)
@@ -108,7 +115,12 @@ def test_accumulated_parts_give_the_gradients_of_the_whole_batch(
     write_config: Config, tmp_path: Path, parts: int
 ) -> None:
     # Without batch norm, which sees one part at a time.
-    overrides = ["data.batch_size=4", "generator.norm=frame", "generator.outer_norm=frame", "adversary.start_step=0"]
+    overrides = [
+        "data.batch_size=4",
+        "generator.norm=frame",
+        "generator.outer_norm=frame",
+        "adversary.start_step=0",
+    ]
     path = write_config(tmp_path)
     rows = []
     for accumulate in (1, parts):
@@ -118,11 +130,17 @@ def test_accumulated_parts_give_the_gradients_of_the_whole_batch(
         assert rows[1][name] == pytest.approx(rows[0][name], rel=1e-4), name
 
 
-def test_bfloat16_gives_the_losses_of_float32_to_its_precision(write_config: Config, tmp_path: Path) -> None:
+def test_bfloat16_gives_the_losses_of_float32_to_its_precision(
+    write_config: Config, tmp_path: Path
+) -> None:
     path = write_config(tmp_path)
     rows = []
     for precision in ("fp32", "bf16"):
-        overrides = [f"precision={precision}", f"adversary.precision={precision}", "adversary.start_step=0"]
+        overrides = [
+            f"precision={precision}",
+            f"adversary.precision={precision}",
+            "adversary.start_step=0",
+        ]
         rows.append(steps(Trainer(load_config(path, overrides)), 1)[0])
     for name in ("mel", "feature_matching", "adversarial", "discriminator_real"):
         assert rows[1][name] != rows[0][name]
@@ -143,13 +161,17 @@ def test_learning_rate_warms_up_and_ends_at_zero(write_config: Config, tmp_path:
     assert rates[12] == pytest.approx(0, abs=1e-12)
 
 
-def test_a_run_of_another_configuration_is_refused(write_config: Config, finished: Path, tmp_path: Path) -> None:
+def test_a_run_of_another_configuration_is_refused(
+    write_config: Config, finished: Path, tmp_path: Path
+) -> None:
     config = load_config(write_config(finished.parent), ["data.batch_size=3", "max_steps=20"])
     with pytest.raises(ValueError, match=r"data\.batch_size=3: the run in .* has 2"):
         Trainer(config)
 
 
-def test_a_longer_run_takes_up_a_finished_one(write_config: Config, finished: Path, tmp_path: Path) -> None:
+def test_a_longer_run_takes_up_a_finished_one(
+    write_config: Config, finished: Path, tmp_path: Path
+) -> None:
     trainer = Trainer(load_config(write_config(finished.parent), ["max_steps=20"]))
     assert trainer.step == 12
 
@@ -157,17 +179,26 @@ def test_a_longer_run_takes_up_a_finished_one(write_config: Config, finished: Pa
 def test_a_run_moves_to_another_folder_and_number_of_workers(
     write_config: Config, finished: Path, prepared: Path
 ) -> None:
-    overrides = [f"data.path={prepared}/", "data.workers=1", "adversary.precision=bf16", "threads=2"]
+    overrides = [
+        f"data.path={prepared}/",
+        "data.workers=1",
+        "adversary.precision=bf16",
+        "threads=2",
+    ]
     assert Trainer(load_config(write_config(finished.parent), overrides)).step == 12
 
 
-def test_a_run_longer_than_asked_for_is_refused_by_name(write_config: Config, finished: Path) -> None:
+def test_a_run_longer_than_asked_for_is_refused_by_name(
+    write_config: Config, finished: Path
+) -> None:
     config = load_config(write_config(finished.parent), ["max_steps=9"])
     with pytest.raises(ValueError, match=r"max_steps=9: the run in .* is at step 12"):
         Trainer(config)
 
 
-def test_a_gradient_that_is_not_finite_stops_the_run_before_it_is_applied(write_config: Config, tmp_path: Path) -> None:
+def test_a_gradient_that_is_not_finite_stops_the_run_before_it_is_applied(
+    write_config: Config, tmp_path: Path
+) -> None:
     trainer = Trainer(load_config(write_config(tmp_path)))
     trainer.bare.output_proj.bias.register_hook(lambda gradient: gradient * float("nan"))
     before = {name: value.clone() for name, value in trainer.bare.named_parameters()}
@@ -197,14 +228,18 @@ def test_the_average_follows_the_weights(write_config: Config, tmp_path: Path) -
     torch.testing.assert_close(trainer.ema[name].double(), expected, rtol=1e-5, atol=1e-9)
 
 
-def test_a_dataset_goes_to_another_process_without_its_arrays(write_config: Config, tmp_path: Path) -> None:
+def test_a_dataset_goes_to_another_process_without_its_arrays(
+    write_config: Config, tmp_path: Path
+) -> None:
     data = Trainer(load_config(write_config(tmp_path))).data
     sent = pickle.dumps(data)
     assert len(sent) < 4000 < data.audio.nbytes
     assert np.array_equal(pickle.loads(sent).batch(3).mel, data.batch(3).mel)
 
 
-def test_batches_drawn_by_workers_are_those_drawn_without(write_config: Config, tmp_path: Path) -> None:
+def test_batches_drawn_by_workers_are_those_drawn_without(
+    write_config: Config, tmp_path: Path
+) -> None:
     path = write_config(tmp_path)
     alone, helped = (Trainer(load_config(path, [f"data.workers={count}"])) for count in (0, 1))
     for first, second, _ in zip(alone.batches(), helped.batches(), range(3)):  # noqa: B905
@@ -215,15 +250,25 @@ def test_batches_drawn_by_workers_are_those_drawn_without(write_config: Config, 
 def test_the_state_of_the_default_generator_and_light_discriminators_can_travel(
     write_config: Config, tmp_path: Path
 ) -> None:
-    generator = {"channels": 16, "mult_channels": 3, "kernel_size": [13, 7], "n_fft": 512, "hop_length": 256}
+    generator = {
+        "channels": 16,
+        "mult_channels": 3,
+        "kernel_size": [13, 7],
+        "n_fft": 512,
+        "hop_length": 256,
+    }
     adversary = {"discriminator": "light", "start_step": 0}
-    trainer = Trainer(load_config(write_config(tmp_path, generator=generator, adversary=adversary, max_steps=1)))
+    trainer = Trainer(
+        load_config(write_config(tmp_path, generator=generator, adversary=adversary, max_steps=1))
+    )
     trainer.run()
     sizes = [piece.stat().st_size for piece in checkpoint(tmp_path / "run").iterdir()]
     assert max(sizes) < 16_000_000 and sum(sizes) < 60_000_000
 
 
-def test_segments_too_short_for_the_discriminators_are_refused(write_config: Config, tmp_path: Path) -> None:
+def test_segments_too_short_for_the_discriminators_are_refused(
+    write_config: Config, tmp_path: Path
+) -> None:
     with pytest.raises(ValueError, match="segment_frames=3: the discriminators need 1025 samples"):
         Trainer(load_config(write_config(tmp_path), ["data.segment_frames=3"]))
 
@@ -236,7 +281,9 @@ def test_a_warm_start_takes_the_averaged_weights_and_their_normalisation(
     if kind == "model file":
         source = tmp_path / "model.safetensors"
         export(checkpoint(finished), source, {})
-    trainer = Trainer(load_config(write_config(tmp_path), [f"init_from={source}", "adversary=null"]))
+    trainer = Trainer(
+        load_config(write_config(tmp_path), [f"init_from={source}", "adversary=null"])
+    )
     assert trainer.step == 0
     expected = unflatten("ema", load_state(checkpoint(finished))[0])
     for name, value in trainer.bare.state_dict().items():
@@ -248,14 +295,20 @@ def test_a_warm_start_from_another_shape_is_refused_by_name(
     write_config: Config, finished: Path, tmp_path: Path
 ) -> None:
     config = load_config(write_config(tmp_path), ["generator.channels=8"])
-    config = dataclasses.replace(config, init_from=str(checkpoint(finished)))  # which load_config refuses earlier
-    with pytest.raises(ValueError, match=r"input_proj.weight is of shape \[4, 5\], expected \[8, 5\]"):
+    # which load_config refuses earlier
+    config = dataclasses.replace(config, init_from=str(checkpoint(finished)))
+    with pytest.raises(
+        ValueError, match=r"input_proj.weight is of shape \[4, 5\], expected \[8, 5\]"
+    ):
         Trainer(config)
 
 
 def test_an_exported_model_holds_the_averaged_weights(finished: Path, tmp_path: Path) -> None:
     export(checkpoint(finished), tmp_path / "model.safetensors", {"licence": "MIT"})
-    model, ema = load_model(tmp_path / "model.safetensors"), unflatten("ema", load_state(checkpoint(finished))[0])
+    model, ema = (
+        load_model(tmp_path / "model.safetensors"),
+        unflatten("ema", load_state(checkpoint(finished))[0]),
+    )
     assert model.features.name == "vocos-24k"
     assert model.provenance["licence"] == "MIT"
     assert model.provenance["training"]["steps"] == 12
@@ -268,7 +321,8 @@ def test_an_export_that_the_engine_reads_differently_is_refused(
     finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "wavehax.nn.stft.STFT.inverse", lambda self, re, im: re.new_ones(re.shape[0], 256 * re.shape[-1])
+        "wavehax.nn.stft.STFT.inverse",
+        lambda self, re, im: re.new_ones(re.shape[0], 256 * re.shape[-1]),
     )
     with pytest.raises(ValueError, match="differs from PyTorch"):
         export(checkpoint(finished), tmp_path / "model.safetensors", {})
@@ -290,7 +344,9 @@ def test_an_export_replaces_a_file_only_when_forced(finished: Path, tmp_path: Pa
     load_model(old)
 
 
-def test_training_without_a_configuration_is_refused_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_training_without_a_configuration_is_refused_in_one_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert command_line(["train"]) == 2
     said = capsys.readouterr().err
     assert said.startswith("wavehax: ") and said.count("\n") == 1
@@ -301,9 +357,13 @@ def test_exported_batch_norm_statistics_are_those_of_the_data(
 ) -> None:
     model = export(checkpoint(finished), tmp_path / "model.safetensors", {})
     generator = build_generator(model.generator).eval()
-    generator.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in model.weights.items()})
+    generator.load_state_dict(
+        {name: torch.from_numpy(value.copy()) for name, value in model.weights.items()}
+    )
     seen = []
-    generator.input_norm.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].mean(dim=(0, 1, 2))))
+    generator.input_norm.register_forward_pre_hook(
+        lambda _, inputs: seen.append(inputs[0].mean(dim=(0, 1, 2)))
+    )
     config = load_config(write_config(tmp_path), ["data.batch_size=40"])
     batch = SegmentDataset(config.data, config.feature_config, 5).batch(0)
     with torch.no_grad():
@@ -317,7 +377,7 @@ def test_training_imports_neither_librosa_nor_soundfile(
 ) -> None:
     config = write_config(tmp_path, max_steps=1, adversary=None)
     code = (
-        "import sys; from wavehax.train import main; main(sys.argv[1:]);"
+        "import sys; from wavehax.train import run; run(*sys.argv[1:]);"
         "print(sorted({'librosa', 'soundfile', 'pyworld', 'scipy'} & sys.modules.keys()))"
     )
     command = [sys.executable, "-c", code, str(config)]

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
+from tiny_models import recording_features
 
 from wavehax.config import FeatureConfig
-from wavehax.features import log_mel
+from wavehax.mel.features import log_mel
 from wavehax.train.losses import EnergyScore, LogMagnitude, LogMel, UnvoicedScore, mel_views
-
-FIXTURE = Path(__file__).parents[3] / "shared" / "fixtures" / "official_features.npz"
 
 
 def pair(samples: int = 6000) -> np.ndarray:
@@ -20,16 +17,19 @@ def pair(samples: int = 6000) -> np.ndarray:
 
 
 def test_mel_loss_equals_the_official_value() -> None:
-    if not FIXTURE.exists():
-        pytest.skip(f"needs {FIXTURE}")
-    official = np.load(FIXTURE)
+    official = recording_features()
     loss = EnergyScore([LogMel(24000, 1024, 256, 100, 1e-5)], 0)
-    made = loss(torch.from_numpy(official["noisy_wave"])[None, None], torch.from_numpy(official["wave"])[None])
+    made = loss(
+        torch.from_numpy(official["noisy_wave"])[None, None],
+        torch.from_numpy(official["wave"])[None],
+    )
     assert made.item() == pytest.approx(float(official["mel_loss"]), rel=1e-5)
 
 
 def test_log_mel_of_the_loss_equals_numpys() -> None:
-    features = FeatureConfig("x", 24000, 128, 512, 64, 0.0, 12000.0, "slaney", "slaney", "same", 1e-5)
+    features = FeatureConfig(
+        "x", 24000, 128, 512, 64, 0.0, 12000.0, "slaney", "slaney", "same", 1e-5
+    )
     wave = pair()
     made = LogMel(24000, 512, 128, 64, 1e-5)(torch.from_numpy(wave))
     for i in range(2):
@@ -93,7 +93,9 @@ def test_below_the_lowest_repelled_band_the_score_is_l1() -> None:
     a, b, x = (view(wave).double().numpy() for wave in (waves[:, 0], waves[:, 1], target))
     apart = np.abs(a - b) * (np.arange(129) * 24000 / 256 >= 1000)[:, None]
     expected = 0.5 * (np.abs(a - x).mean() + np.abs(b - x).mean()) - 0.5 * apart.mean()
-    assert EnergyScore([view], 1.0, 1000.0)(waves, target).item() == pytest.approx(expected, rel=1e-5)
+    assert EnergyScore([view], 1.0, 1000.0)(waves, target).item() == pytest.approx(
+        expected, rel=1e-5
+    )
 
 
 def test_outputs_that_vary_as_recordings_do_score_best_only_with_repulsion() -> None:
@@ -111,16 +113,30 @@ def white(count: int, seed: int) -> torch.Tensor:
     return torch.randn(count, 60_000, generator=torch.Generator().manual_seed(seed))
 
 
-def test_unvoiced_outputs_that_share_a_fifth_of_their_noise_score_worse_than_independent_ones() -> None:
-    """Of complex gaussians of power p, E|a| = sqrt(pi p) / 2: sqrt(2) - sqrt(2 (1 - share)) / 2 in that unit."""
+def test_unvoiced_outputs_that_share_a_fifth_of_their_noise_score_worse_than_independent_ones() -> (
+    None
+):
+    """E|a| of a complex gaussian of power p is sqrt(pi p) / 2.
+
+    In that unit the score is sqrt(2) - sqrt(2 (1 - share)) / 2.
+    """
     target, common, own = white(1, 0), white(1, 1), white(2, 2)
     score, nothing_voiced = UnvoicedScore(24000, 512, 1000.0), torch.zeros(1, 60_000)
-    shares = {share: np.sqrt(share) * common + np.sqrt(1 - share) * own for share in (0.0, 0.2, 1.0)}
-    scores = {share: score(waves[None], target, nothing_voiced).item() for share, waves in shares.items()}
+    shares = {
+        share: np.sqrt(share) * common + np.sqrt(1 - share) * own for share in (0.0, 0.2, 1.0)
+    }
+    scores = {
+        share: score(waves[None], target, nothing_voiced).item() for share, waves in shares.items()
+    }
     expected = {share: np.sqrt(2) - np.sqrt(2 * (1 - share)) / 2 for share in shares}
     assert scores[0.0] < scores[0.2] < scores[1.0]
-    for share in (0.2, 1.0):  # 3 %: the power nearby, which scales a bin, has the bin itself among 45
-        assert scores[share] / scores[0.0] == pytest.approx(expected[share] / expected[0.0], rel=0.03)
+    for share in (
+        0.2,
+        1.0,
+    ):  # 3 %: the power nearby, which scales a bin, has the bin itself among 45
+        assert scores[share] / scores[0.0] == pytest.approx(
+            expected[share] / expected[0.0], rel=0.03
+        )
 
 
 def test_unvoiced_score_is_numpys_and_hears_no_window_with_a_voiced_sample() -> None:
@@ -131,7 +147,9 @@ def test_unvoiced_score_is_numpys_and_hears_no_window_with_a_voiced_sample() -> 
     window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)
 
     def spectrum(wave: torch.Tensor) -> np.ndarray:
-        frames = np.lib.stride_tricks.sliding_window_view(wave.numpy().astype(np.float64), n_fft)[::64]
+        frames = np.lib.stride_tricks.sliding_window_view(wave.numpy().astype(np.float64), n_fft)[
+            ::64
+        ]
         return np.fft.rfft(frames * window)[:, first:].T
 
     x, y, z = (spectrum(wave) for wave in (target[0], waves[0, 0], waves[0, 1]))

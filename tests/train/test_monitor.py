@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from wavehax.train import main
-from wavehax.train.config import load_config
+from wavehax.train import run
+from wavehax.train.load import load_config
 from wavehax.train.loop import Trainer
 
 
@@ -40,19 +40,22 @@ def test_a_missing_validation_folder_is_refused_before_anything_is_loaded(
     monkeypatch.setattr("wavehax.train.loop.Trainer", not_reached)
     path = write_config(tmp_path, monitor={"every_steps": 5, "validation": str(tmp_path / "none")})
     with pytest.raises(FileNotFoundError, match=r"none.manifest\.json: missing"):
-        main([str(path)])
-    with pytest.raises(AssertionError, match="a trainer was made"):  # without samples there is no need of it
-        main([str(path), "monitor.every_steps=0"])
+        run(str(path))
+    # without samples there is no need of it
+    with pytest.raises(AssertionError, match="a trainer was made"):
+        run(str(path), "monitor.every_steps=0")
 
 
-def test_rows_of_a_log_with_other_columns_are_kept(write_config: Callable[..., Path], tmp_path: Path) -> None:
+def test_rows_of_a_log_with_other_columns_are_kept(
+    write_config: Callable[..., Path], tmp_path: Path
+) -> None:
     config = write_config(tmp_path, max_steps=8)
-    main([str(config)])
+    run(str(config))
     log = tmp_path / "run" / "log.csv"
     header, *rows = [line.split(",") for line in log.read_text().splitlines()]
     left = [i for i, name in enumerate(header) if name != "win_rate"]
     log.write_text("".join(",".join(row[i] for i in left) + "\n" for row in [header, *rows]))
-    main([str(config), "max_steps=9"])
+    run(str(config), "max_steps=9")
     with log.open(newline="") as file:
         found = list(csv.DictReader(file))
     assert [row["step"] for row in found] == [str(step) for step in range(1, 10)]

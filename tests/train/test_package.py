@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from wavehax.checkpoint import load_model
-from wavehax.train.config import load_config
+from wavehax.train.load import load_config
 from wavehax.train.loop import Trainer
 
 CARD = """
@@ -22,13 +22,19 @@ scores:
 @pytest.fixture(scope="module")
 def run_dir(write_config: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Of a run of two steps."""
-    trainer = Trainer(load_config(write_config(tmp_path_factory.mktemp("run"), max_steps=2, adversary=None)))
+    trainer = Trainer(
+        load_config(write_config(tmp_path_factory.mktemp("run"), max_steps=2, adversary=None))
+    )
     trainer.run()
     return trainer.run_dir
 
 
 def test_a_model_file_holds_its_card_and_speaks(
-    run_dir: Path, prepared: Path, tmp_path: Path, command: Callable[..., tuple[int, str, str]], corpus: Path
+    run_dir: Path,
+    prepared: Path,
+    tmp_path: Path,
+    command: Callable[..., tuple[int, str, str]],
+    corpus: Path,
 ) -> None:
     (tmp_path / "card.yaml").write_text(CARD)
     model = tmp_path / "model.safetensors"
@@ -40,7 +46,9 @@ def test_a_model_file_holds_its_card_and_speaks(
     assert str(prepared) not in str(provenance)
     code, said, _ = command("info", model)
     assert code == 0 and "CC0-1.0" in said
-    assert command("resynth", corpus / "a1.flac", "-o", tmp_path / "a1.wav", "--model", model)[0] == 0
+    assert (
+        command("resynth", corpus / "a1.flac", "-o", tmp_path / "a1.wav", "--model", model)[0] == 0
+    )
 
 
 def test_an_output_is_replaced_only_when_forced(
@@ -59,7 +67,10 @@ def test_an_output_is_replaced_only_when_forced(
     ("card", "words"),
     [
         ("- a\n- b\n", "expected a mapping of names to values"),
-        ("licence: MIT\nmade: 2024-05-17\n", "made: expected text, finite numbers, lists and mappings"),
+        (
+            "licence: MIT\nmade: 2024-05-17\n",
+            "made: expected text, finite numbers, lists and mappings",
+        ),
         ("scores: {dev: .nan}\n", "scores: expected text, finite numbers"),
         ("training: {steps: 5}\n", "training: is taken from the checkpoint"),
         ("licence: [", "not a YAML file that can be read"),
@@ -67,12 +78,18 @@ def test_an_output_is_replaced_only_when_forced(
     ],
 )
 def test_a_card_that_cannot_be_is_refused_in_one_line(
-    card: str | None, words: str, run_dir: Path, tmp_path: Path, command: Callable[..., tuple[int, str, str]]
+    card: str | None,
+    words: str,
+    run_dir: Path,
+    tmp_path: Path,
+    command: Callable[..., tuple[int, str, str]],
 ) -> None:
     path = tmp_path / "card.yaml"
     if card is not None:
         path.write_text(card)
-    code, out, said = command("package", run_dir, "-o", tmp_path / "model.safetensors", "--card", path)
+    code, out, said = command(
+        "package", run_dir, "-o", tmp_path / "model.safetensors", "--card", path
+    )
     assert (code, out) == (1, "")
     assert said.startswith(f"wavehax: {path}: ") and words in said and said.count("\n") == 1
     assert not (tmp_path / "model.safetensors").exists()
@@ -87,9 +104,14 @@ def test_one_checkpoint_may_be_named(
     assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
 
 
-def test_what_is_no_run_is_refused_in_one_line(tmp_path: Path, command: Callable[..., tuple[int, str, str]]) -> None:
+def test_what_is_no_run_is_refused_in_one_line(
+    tmp_path: Path, command: Callable[..., tuple[int, str, str]]
+) -> None:
     for name in ("checkpoint.pt", "none", "."):
         (tmp_path / "checkpoint.pt").write_bytes(b"garbage")
         code, _, said = command("package", tmp_path / name, "-o", tmp_path / "model.safetensors")
-        assert (code, said) == (1, f"wavehax: {tmp_path / name}: neither a run with a checkpoint nor a checkpoint\n")
+        assert (code, said) == (
+            1,
+            f"wavehax: {tmp_path / name}: neither a run with a checkpoint nor a checkpoint\n",
+        )
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.pt"]

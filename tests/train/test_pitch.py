@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from wavehax.config import FEATURES
-from wavehax.features import log_mel
-from wavehax.train.pitch import FACTOR_MAX, FACTOR_MIN, random_factor, shifted_mel
+from wavehax.data.shifted import FACTOR_MAX, FACTOR_MIN, random_factor, shifted_mel
+from wavehax.mel.features import log_mel
 
 pytest.importorskip("pyworld")
 FEATURES_24K = FEATURES["vocos-24k"]
@@ -28,11 +28,16 @@ def vowel(pitch: float, seconds: float = 1.0) -> np.ndarray:
 
 
 @pytest.mark.parametrize("factor", [0.6, 1.0, 1.5, 2.0])
-def test_a_shifted_mel_shows_the_harmonics_of_the_new_pitch_under_the_old_envelope(factor: float) -> None:
+def test_a_shifted_mel_shows_the_harmonics_of_the_new_pitch_under_the_old_envelope(
+    factor: float,
+) -> None:
     wave = vowel(150.0)
     f0 = np.full(len(wave) // HOP, 150.0, np.float32)
     mel = shifted_mel(wave, f0, factor, FEATURES_24K)[:, 20:-20].mean(axis=1)
-    same, other = (log_mel(vowel(150.0 * k), FEATURES_24K)[:, 20:-20].mean(axis=1) for k in (factor, factor * 1.26))
+    same, other = (
+        log_mel(vowel(150.0 * k), FEATURES_24K)[:, 20:-20].mean(axis=1)
+        for k in (factor, factor * 1.26)
+    )
     assert mel.shape == (100,)
     assert np.abs(mel - same)[:50].mean() < 0.4 < np.abs(mel - other)[:50].mean()
 

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from voices import voice
 
-from wavehax.audio import write_audio
 from wavehax.config import FEATURES
-from wavehax.train.config import DataConfig
-from wavehax.train.corpus import Recording, read_manifest
-from wavehax.train.data import SegmentDataset
-from wavehax.train.pitch import FACTOR_MAX, FACTOR_MIN
-from wavehax.train.prepare import high_passed, main, prepare
+from wavehax.data.config import DataConfig
+from wavehax.data.corpus import Recording, read_manifest
+from wavehax.data.prepare import high_passed, main, prepare
+from wavehax.data.segments import SegmentDataset
+from wavehax.data.shifted import FACTOR_MAX, FACTOR_MIN
+from wavehax.files.sound import write_audio
 
 FEATURES_24K = FEATURES["vocos-24k"]
 
@@ -43,7 +43,8 @@ def test_a_preparation_that_failed_says_why_is_no_data_and_can_be_taken_up(
         prepare(recordings, tmp_path, out, FEATURES_24K, jobs=1)
     with pytest.raises(FileNotFoundError, match=r"manifest\.json: missing"):
         SegmentDataset(DataConfig(str(out), segment_frames=20), FEATURES_24K, 0)
-    assert len((out / "progress.jsonl").read_text().splitlines()) == 1 + 4  # recordings go to a process by fours
+    # recordings go to a process by fours
+    assert len((out / "progress.jsonl").read_text().splitlines()) == 1 + 4
     bad.write_bytes(whole)
     prepare(recordings, tmp_path, out, FEATURES_24K, jobs=1)
     prepare(recordings, tmp_path, tmp_path / "whole", FEATURES_24K, jobs=1)
@@ -52,7 +53,9 @@ def test_a_preparation_that_failed_says_why_is_no_data_and_can_be_taken_up(
         prepare(recordings, tmp_path, out, FEATURES_24K, jobs=1)
 
 
-def test_a_missing_recording_is_named_before_anything_is_made(recordings: list[Recording], tmp_path: Path) -> None:
+def test_a_missing_recording_is_named_before_anything_is_made(
+    recordings: list[Recording], tmp_path: Path
+) -> None:
     recordings[3].path.unlink()
     with pytest.raises(FileNotFoundError, match=r"3\.wav: no such file"):
         prepare(recordings, tmp_path, tmp_path / "out", FEATURES_24K, jobs=1)
@@ -62,11 +65,19 @@ def test_a_missing_recording_is_named_before_anything_is_made(recordings: list[R
 def test_nothing_to_train_on_is_refused(tmp_path: Path) -> None:
     write_audio(tmp_path / "a.wav", voice(0.3, 150, 0), 24000)
     with pytest.raises(ValueError, match="no recordings to train on"):
-        prepare([Recording(tmp_path / "a.wav", "a", "dev")], tmp_path, tmp_path / "out", FEATURES_24K, jobs=1)
+        prepare(
+            [Recording(tmp_path / "a.wav", "a", "dev")],
+            tmp_path,
+            tmp_path / "out",
+            FEATURES_24K,
+            jobs=1,
+        )
     assert not (tmp_path / "out").exists()
 
 
-def test_the_command_refuses_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_refuses_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     write_audio(tmp_path / "short.wav", voice(0.05, 150, 0), 24000)
 
     def recordings(corpus: Path) -> list[Recording]:
@@ -77,16 +88,26 @@ def test_the_command_refuses_in_one_line(tmp_path: Path, capsys: pytest.CaptureF
     assert said == f"wavehax: {tmp_path}/short.wav: 4 frames, expected at least 8\n"
 
 
-def test_held_out_recordings_of_known_voices_are_prepared_beside(recordings: list[Recording], tmp_path: Path) -> None:
-    held_out = [dataclasses.replace(recordings[0], split="dev"), dataclasses.replace(recordings[1], split="unseen")]
+def test_held_out_recordings_of_known_voices_are_prepared_beside(
+    recordings: list[Recording], tmp_path: Path
+) -> None:
+    held_out = [
+        dataclasses.replace(recordings[0], split="dev"),
+        dataclasses.replace(recordings[1], split="unseen"),
+    ]
     prepare([*held_out, *recordings[2:]], tmp_path, tmp_path / "out", FEATURES_24K, jobs=1)
     files = {
-        folder: [u["file"] for u in json.loads((tmp_path / folder / "manifest.json").read_text())["utterances"]]
+        folder: [
+            u["file"]
+            for u in json.loads((tmp_path / folder / "manifest.json").read_text())["utterances"]
+        ]
         for folder in ("out", "out/dev")
     }
     assert files == {"out": ["2.wav", "3.wav", "4.wav", "5.wav"], "out/dev": ["0.wav"]}
     assert list(read_manifest(tmp_path / "out")) == held_out
-    SegmentDataset(DataConfig(str(tmp_path / "out" / "dev"), segment_frames=20), FEATURES_24K, 0).batch(0)
+    SegmentDataset(
+        DataConfig(str(tmp_path / "out" / "dev"), segment_frames=20), FEATURES_24K, 0
+    ).batch(0)
 
 
 def test_shifted_mels_are_prepared_where_asked_and_differ_where_voiced(
@@ -96,12 +117,20 @@ def test_shifted_mels_are_prepared_where_asked_and_differ_where_voiced(
         prepare(recordings, tmp_path, tmp_path / name, FEATURES_24K, jobs=1, shifted=shifted)
     assert not (tmp_path / "plain" / "mel_shifted.npy").exists()
     for name in ("audio.npy", "mel.npy", "f0.npy", "manifest.json"):
-        assert (tmp_path / "plain" / name).read_bytes() == (tmp_path / "shifted" / name).read_bytes()
-    mel, other, f0 = (np.load(tmp_path / "shifted" / f"{name}.npy") for name in ("mel", "mel_shifted", "f0"))
+        assert (tmp_path / "plain" / name).read_bytes() == (
+            tmp_path / "shifted" / name
+        ).read_bytes()
+    mel, other, f0 = (
+        np.load(tmp_path / "shifted" / f"{name}.npy") for name in ("mel", "mel_shifted", "f0")
+    )
     assert other.shape == mel.shape and (f0 > 0).any()
     assert np.abs(other - mel)[f0 > 0].mean() > 0.2
     factor = np.load(tmp_path / "shifted" / "f0_shifted.npy")[f0 > 0] / f0[f0 > 0]
-    assert factor.min() >= FACTOR_MIN and factor.max() <= FACTOR_MAX and len(np.unique(factor.round(3))) <= 6
+    assert (
+        factor.min() >= FACTOR_MIN
+        and factor.max() <= FACTOR_MAX
+        and len(np.unique(factor.round(3))) <= 6
+    )
 
 
 @pytest.mark.parametrize(("hz", "share"), [(0, 0.0), (20, 0.0), (55, 1.0), (70, 1.0), (4000, 1.0)])
@@ -119,9 +148,18 @@ def test_targets_without_rumble_stand_beside_mels_of_the_recordings(tmp_path: Pa
     made = {}
     for filtered in (False, True):
         out = tmp_path / str(filtered)
-        prepare([Recording(tmp_path / "a.wav", "a")], tmp_path, out, FEATURES_24K, jobs=1, without_rumble=filtered)
+        prepare(
+            [Recording(tmp_path / "a.wav", "a")],
+            tmp_path,
+            out,
+            FEATURES_24K,
+            jobs=1,
+            without_rumble=filtered,
+        )
         made[filtered] = {name: np.load(out / f"{name}.npy") for name in ("audio", "mel", "f0")}
     for name in ("mel", "f0"):
         np.testing.assert_array_equal(made[True][name], made[False][name])
-    level = {key: np.abs(np.fft.rfft(arrays["audio"] / 32768.0))[15] for key, arrays in made.items()}
+    level = {
+        key: np.abs(np.fft.rfft(arrays["audio"] / 32768.0))[15] for key, arrays in made.items()
+    }
     assert level[True] < 0.02 * level[False]

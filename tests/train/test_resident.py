@@ -11,23 +11,29 @@ import pytest
 import torch
 
 from wavehax.config import FEATURES
-from wavehax.train.config import ConfigError, DataConfig
-from wavehax.train.data import SegmentDataset
-from wavehax.train.resident import ResidentDataset, ahead
+from wavehax.data.config import DataConfig
+from wavehax.data.resident import ResidentDataset, ahead
+from wavehax.data.segments import SegmentDataset
+from wavehax.train.config import ConfigError
 
 VOCOS_24K = FEATURES["vocos-24k"]
 CPU = torch.device("cpu")
-MARGIN = VOCOS_24K.n_fft // 2 // VOCOS_24K.hop_length + 1  # frames at whose windows an utterance's end can be
+# frames at whose windows an utterance's end can be
+MARGIN = VOCOS_24K.n_fft // 2 // VOCOS_24K.hop_length + 1
 
 
 def both(folder: Path, **changes) -> tuple[SegmentDataset, ResidentDataset]:
-    config = dataclasses.replace(DataConfig(str(folder), batch_size=8, segment_frames=20), **changes)
+    config = dataclasses.replace(
+        DataConfig(str(folder), batch_size=8, segment_frames=20), **changes
+    )
     resident = dataclasses.replace(config, resident=True)
     return SegmentDataset(config, VOCOS_24K, 3), ResidentDataset(resident, VOCOS_24K, 3, CPU)
 
 
 @pytest.mark.parametrize("flat_share", [0.0, 1.0])
-def test_segments_at_their_own_speed_equal_those_of_the_prepared_arrays(prepared: Path, flat_share: float) -> None:
+def test_segments_at_their_own_speed_equal_those_of_the_prepared_arrays(
+    prepared: Path, flat_share: float
+) -> None:
     segments, resident = both(prepared, flat_share=flat_share)
     expected, found = segments.batch(5), resident.batch(5)
     np.testing.assert_allclose(found.audio, expected.audio, atol=1e-6)
@@ -39,7 +45,9 @@ def test_segments_at_their_own_speed_equal_those_of_the_prepared_arrays(prepared
         frames = segments.frames[draw.utterance]
         first = int(draw.position * (frames - 20 + 1))
         inside = slice(max(0, MARGIN - first), min(20, frames - MARGIN - 1 - first))
-        np.testing.assert_allclose(found.mel[item, :, inside], expected.mel[item, :, inside], atol=2e-3)
+        np.testing.assert_allclose(
+            found.mel[item, :, inside], expected.mel[item, :, inside], atol=2e-3
+        )
         compared += inside.stop - inside.start
     assert compared > 60
 
@@ -50,8 +58,11 @@ def test_segments_at_another_speed_equal_band_limited_interpolation(prepared: Pa
     np.testing.assert_allclose(found.f0, expected.f0, rtol=1e-5)
     for a, b in zip(found.audio.numpy(), expected.audio, strict=True):
         spectra = [np.abs(np.fft.rfft(x * np.hanning(len(x)))) for x in (a, b)]
-        below = slice(0, round(0.45 * len(spectra[0])))  # at 1.9 the slowest voice's band ends at 0.5 of half the rate
-        error = np.linalg.norm(spectra[0][below] - spectra[1][below]) / np.linalg.norm(spectra[1][below])
+        # at 1.9 the slowest voice's band ends at 0.5 of half the rate
+        below = slice(0, round(0.45 * len(spectra[0])))
+        error = np.linalg.norm(spectra[0][below] - spectra[1][below]) / np.linalg.norm(
+            spectra[1][below]
+        )
         assert error < 2e-2
     assert np.abs(found.mel[:, :40].numpy() - expected.mel[:, :40]).mean() < 0.01
 
@@ -70,7 +81,9 @@ def test_mels_of_shifted_voices_are_refused() -> None:
         DataConfig("data", resident=True, shifted_share=0.5)
 
 
-def test_batches_made_ahead_are_those_made_when_asked_for_and_a_step_earlier(prepared: Path) -> None:
+def test_batches_made_ahead_are_those_made_when_asked_for_and_a_step_earlier(
+    prepared: Path,
+) -> None:
     resident, made, threads = both(prepared)[1], [], set()
 
     def make(step: int):

@@ -12,13 +12,17 @@ from wavehax.train.state import flatten, load_state, newest, save_state, unflatt
 
 
 def saved(folder: Path, step: int = 3, keep: int = 2) -> Path:
-    return save_state(folder, step, {"a": torch.arange(5.0), "b": torch.ones(2, 3)}, {"seconds": 1.5}, keep)
+    return save_state(
+        folder, step, {"a": torch.arange(5.0), "b": torch.ones(2, 3)}, {"seconds": 1.5}, keep
+    )
 
 
 def test_a_checkpoint_gives_back_what_was_saved(tmp_path: Path) -> None:
     tensors, values = load_state(saved(tmp_path))
     assert values == {"seconds": 1.5, "step": 3}
-    assert torch.equal(tensors["a"], torch.arange(5.0)) and torch.equal(tensors["b"], torch.ones(2, 3))
+    assert torch.equal(tensors["a"], torch.arange(5.0)) and torch.equal(
+        tensors["b"], torch.ones(2, 3)
+    )
 
 
 def test_the_newest_are_kept(tmp_path: Path) -> None:
@@ -73,7 +77,9 @@ def test_no_checkpoint_is_none(tmp_path: Path) -> None:
     assert newest(tmp_path) is None and newest(tmp_path / "missing") is None
 
 
-@pytest.mark.parametrize("damage", ["half", "garbage", "empty", "lost", "index", "list", "other tensors", "no tensors"])
+@pytest.mark.parametrize(
+    "damage", ["half", "garbage", "empty", "lost", "index", "list", "other tensors", "no tensors"]
+)
 def test_a_damaged_checkpoint_is_refused_in_one_line(tmp_path: Path, damage: str) -> None:
     path = saved(tmp_path)
     piece, index = path / "000.pt", path / "index.json"
@@ -89,14 +95,24 @@ def test_a_damaged_checkpoint_is_refused_in_one_line(tmp_path: Path, damage: str
     elif damage == "no tensors":
         torch.save({"a": 1, "b": 2}, piece)
     else:
-        piece.write_bytes({"half": whole[: len(whole) // 2], "garbage": b"garbage" * 99, "empty": b""}[damage])
+        piece.write_bytes(
+            {"half": whole[: len(whole) // 2], "garbage": b"garbage" * 99, "empty": b""}[damage]
+        )
     with pytest.raises(ValueError, match="damaged") as error:
         load_state(path)
     assert str(path) in str(error.value) and "\n" not in str(error.value)
 
 
 def test_an_optimizer_state_survives_being_flattened() -> None:
-    state = {0: {"step": torch.tensor(3.0), "exp_avg": torch.ones(2)}, 11: {"step": torch.tensor(4.0)}}
-    read = unflatten("optimizer", flatten("optimizer", state) | flatten("optimizer_2", {0: {"step": torch.zeros(1)}}))
+    state = {
+        0: {"step": torch.tensor(3.0), "exp_avg": torch.ones(2)},
+        11: {"step": torch.tensor(4.0)},
+    }
+    read = unflatten(
+        "optimizer",
+        flatten("optimizer", state) | flatten("optimizer_2", {0: {"step": torch.zeros(1)}}),
+    )
     assert read.keys() == state.keys()
-    assert torch.equal(read[0]["exp_avg"], torch.ones(2)) and torch.equal(read[11]["step"], torch.tensor(4.0))
+    assert torch.equal(read[0]["exp_avg"], torch.ones(2)) and torch.equal(
+        read[11]["step"], torch.tensor(4.0)
+    )

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from wavehax.config import FEATURES
-from wavehax.train.writer import Arrays, Writer
+from wavehax.data.arrays import Arrays, Writer
 
 FEATURES_24K = FEATURES["vocos-24k"]
 PLANNED = [{"file": f"{i}.wav", "speaker": "a", "f0_min": 70.0, "f0_max": 500.0} for i in range(3)]
@@ -51,7 +51,11 @@ def half(tmp_path: Path) -> Path:
     folder = tmp_path / "half"
     folder.mkdir()
     write(folder, 0, 2)
-    for name, data in (("audio.npy", b"x" * 5632), ("mel.npy", b"x" * 77), ("progress.jsonl", b'{"file": "2.w')):
+    for name, data in (
+        ("audio.npy", b"x" * 5632),
+        ("mel.npy", b"x" * 77),
+        ("progress.jsonl", b'{"file": "2.w'),
+    ):
         with open(folder / name, "ab") as file:
             file.write(data)
     return folder
@@ -59,7 +63,11 @@ def half(tmp_path: Path) -> Path:
 
 def test_arrays_are_one_after_another_and_the_manifest_says_where(whole: Path) -> None:
     manifest = json.loads((whole / "manifest.json").read_text())
-    assert [(u["start"], u["frames"]) for u in manifest["utterances"]] == [(0, 10), (10, 11), (21, 12)]
+    assert [(u["start"], u["frames"]) for u in manifest["utterances"]] == [
+        (0, 10),
+        (10, 11),
+        (21, 12),
+    ]
     assert {**manifest["utterances"][2], **PLANNED[2]} == manifest["utterances"][2]
     for name in ("audio", "mel", "f0"):
         expected = np.concatenate([arrays(i)[name] for i in range(3)])
@@ -68,12 +76,16 @@ def test_arrays_are_one_after_another_and_the_manifest_says_where(whole: Path) -
         np.testing.assert_array_equal(found, expected)
 
 
-def test_taken_up_after_any_stop_the_folder_is_the_same_to_the_last_bit(whole: Path, half: Path) -> None:
+def test_taken_up_after_any_stop_the_folder_is_the_same_to_the_last_bit(
+    whole: Path, half: Path
+) -> None:
     write(half, 2, 3)
     assert contents(half) == contents(whole)
 
 
-def test_a_stop_between_arrays_and_manifest_loses_nothing(whole: Path, half: Path, tmp_path: Path) -> None:
+def test_a_stop_between_arrays_and_manifest_loses_nothing(
+    whole: Path, half: Path, tmp_path: Path
+) -> None:
     write(half, 2, 3)
     features = json.loads((half / "manifest.json").read_text())["features"]
     progress = json.dumps({"features": features, "arrays": ["audio", "mel", "f0"]})
@@ -87,7 +99,11 @@ def test_a_stop_between_arrays_and_manifest_loses_nothing(whole: Path, half: Pat
 def test_a_folder_begun_with_something_else_is_refused_and_untouched(half: Path) -> None:
     before = contents(half)
     others = [{**PLANNED[0], "f0_max": 600.0}, *PLANNED[1:]]
-    for features, planned in ((FEATURES_24K, others), (FEATURES_24K, PLANNED[:1]), (FEATURES["wavehax-24k"], PLANNED)):
+    for features, planned in (
+        (FEATURES_24K, others),
+        (FEATURES_24K, PLANNED[:1]),
+        (FEATURES["wavehax-24k"], PLANNED),
+    ):
         with pytest.raises(ValueError, match=r"half: begun with other recordings or features"):
             Writer(half, features, planned)
     assert contents(half) == before
@@ -100,8 +116,10 @@ def test_arrays_shorter_than_what_counts_are_refused(half: Path) -> None:
         Writer(half, FEATURES_24K, PLANNED)
 
 
-def test_mean_and_scale_are_those_of_all_frames(whole: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("wavehax.train.writer._BLOCK_FRAMES", 7)
+def test_mean_and_scale_are_those_of_all_frames(
+    whole: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("wavehax.data.arrays._BLOCK_FRAMES", 7)
     write(tmp_path, 0, 3)
     manifest = json.loads((tmp_path / "manifest.json").read_text())
     mel = np.concatenate([arrays(i)["mel"] for i in range(3)]).astype(float)

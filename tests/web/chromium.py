@@ -45,10 +45,14 @@ class Chromium:
 
     def __init__(self, program: str, folder: Path, *flags: str) -> None:
         command = [program, *_FLAGS, f"--user-data-dir={folder}", *flags, "about:blank"]
-        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self._process = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         port = folder / "DevToolsActivePort"
         try:
-            wait_for(lambda: port.exists() and port.read_text().count("\n"), "Chromium to open its port")
+            wait_for(
+                lambda: port.exists() and port.read_text().count("\n"), "Chromium to open its port"
+            )
         except BaseException:
             self._process.kill()
             raise
@@ -98,7 +102,9 @@ class Page:
     def open(self, url: str) -> None:
         """Go there, and wait until all is loaded."""
         self.call("Page.navigate", url=url)
-        self.wait_until(f"location.href === {json.dumps(url)} && document.readyState === 'complete'")
+        self.wait_until(
+            f"location.href === {json.dumps(url)} && document.readyState === 'complete'"
+        )
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
         """The result of a method of the protocol; events that come meanwhile are noted."""
@@ -116,28 +122,49 @@ class Page:
         if method == "Runtime.exceptionThrown":
             details = event["exceptionDetails"]
             self.errors.append(details.get("exception", {}).get("description", details["text"]))
-        elif method == "Runtime.consoleAPICalled" and event["type"] in ("error", "assert", "warning"):
-            self.errors.append(" ".join(str(a.get("value", a.get("description"))) for a in event["args"]))
+        elif method == "Runtime.consoleAPICalled" and event["type"] in (
+            "error",
+            "assert",
+            "warning",
+        ):
+            self.errors.append(
+                " ".join(str(a.get("value", a.get("description"))) for a in event["args"])
+            )
         elif method == "Log.entryAdded" and event["entry"]["level"] in ("error", "warning"):
             self.errors.append(f"{event['entry']['text']} {event['entry'].get('url', '')}")
         elif method == "Network.requestWillBeSent":
             self.requests.append(event["request"]["url"])
 
     def evaluate(self, expression: str) -> Any:
-        """The value of an expression, awaited if it is a promise; what it throws is raised as RuntimeError."""
+        """The value of an expression, awaited if it is a promise.
+
+        Raises:
+            RuntimeError: the expression throws.
+        """
         result = self.call(
-            "Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True, userGesture=True
+            "Runtime.evaluate",
+            expression=expression,
+            awaitPromise=True,
+            returnByValue=True,
+            userGesture=True,
         )
         if "exceptionDetails" in result:
-            raise RuntimeError(result["exceptionDetails"].get("exception", {}).get("description", "an exception"))
+            raise RuntimeError(
+                result["exceptionDetails"].get("exception", {}).get("description", "an exception")
+            )
         return result["result"].get("value")
 
     def run(self, body: str) -> Any:
-        """What the body of an async function returns. `base64(floats)` is at hand, for `floats` to read."""
+        """What the body of an async function returns.
+
+        `base64(values)` is at hand, for `floats` to read.
+        """
         helper = """const base64 = (floats) => {
           const bytes = new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength);
           let text = "";
-          for (let i = 0; i < bytes.length; i += 8192) text += String.fromCharCode(...bytes.subarray(i, i + 8192));
+          for (let i = 0; i < bytes.length; i += 8192) {
+            text += String.fromCharCode(...bytes.subarray(i, i + 8192));
+          }
           return btoa(text);
         };"""
         return self.evaluate(f"(async () => {{ {helper} {body} }})()")
@@ -150,7 +177,11 @@ class Page:
         """A key goes down and up; names as in KeyboardEvent.key."""
         codes = {"Tab": 9, "Enter": 13, " ": 32, "ArrowRight": 39, "ArrowLeft": 37}
         text = {"Enter": "\r", " ": " "}.get(key, "")
-        key_event = {"key": key, "code": "Space" if key == " " else key, "windowsVirtualKeyCode": codes[key]}
+        key_event = {
+            "key": key,
+            "code": "Space" if key == " " else key,
+            "windowsVirtualKeyCode": codes[key],
+        }
         self.call("Input.dispatchKeyEvent", type="keyDown", text=text, **key_event)
         self.call("Input.dispatchKeyEvent", type="keyUp", **key_event)
 
@@ -158,7 +189,10 @@ class Page:
         """Set the size of the window in CSS pixels, and the colour scheme, "light" or "dark"."""
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
         self.call("Emulation.setDeviceMetricsOverride", **size)
-        self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+        self.call(
+            "Emulation.setEmulatedMedia",
+            features=[{"name": "prefers-color-scheme", "value": scheme}],
+        )
 
     def screenshot(self) -> bytes:
         """A PNG of the window."""

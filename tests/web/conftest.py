@@ -23,7 +23,9 @@ def wasm() -> Path:
     """The compiled engine."""
     path = os.environ.get("WAVEHAX_WASM")
     if not path:
-        pytest.skip("WAVEHAX_WASM is not set: csrc/wasm/build.sh makes web/wavehax.wasm, the path to give")
+        pytest.skip(
+            "WAVEHAX_WASM is not set: csrc/wasm/build.sh makes web/wavehax.wasm, the path to give"
+        )
     return Path(path).resolve(strict=True)
 
 
@@ -47,7 +49,9 @@ def site(wasm: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def address(site: Path) -> Iterator[str]:
     """Where `python -m http.server` serves it, with a slash at its end."""
     command = [sys.executable, "-u", "-m", "http.server", "0", "--bind", "127.0.0.1"]
-    with subprocess.Popen(command, cwd=site, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+    with subprocess.Popen(
+        command, cwd=site, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as server:
         try:
             yield server.stdout.readline().split("(")[1].split(")")[0]
         finally:
@@ -74,7 +78,9 @@ def package(browser: Chromium, address: str) -> Iterator[Page]:
 
 
 @pytest.fixture(scope="session")
-def node(wasm: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[str, np.ndarray]]:
+def node(
+    wasm: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., dict[str, np.ndarray]]:
     """Runs tests/web/package.mjs in node: `inputs` are float32 arrays by name; so is the result."""
     program = shutil.which("node")
     if program is None:

@@ -14,7 +14,7 @@ from chromium import Chromium, Page, floats
 
 import wavehax
 from wavehax.features import log_mel
-from wavehax.locate import model_path
+from wavehax.models.locate import model_path
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = 'const { load, loadInWorker } = await import("/web/wavehax.js");'
@@ -43,7 +43,8 @@ def test_a_mel_becomes_the_samples_of_python(package: Page, portable: wavehax.Vo
       const response = await fetch("/tests/data/recording.wav");
       const samples = new Int16Array(await response.arrayBuffer(), 44).subarray(0, 48000);
       const mel = vocoder.melOf(Float32Array.from(samples, (sample) => sample / 32768));
-      return {{ mel: base64(mel), wave: base64(vocoder.vocode(mel, {f0.tolist()}, {{ seed: 1 }})) }};""")
+      const wave = vocoder.vocode(mel, {f0.tolist()}, {{ seed: 1 }});
+      return {{ mel: base64(mel), wave: base64(wave) }};""")
     assert np.abs(floats(made["mel"]) - mel.T.ravel()).max() < 1e-4
     expected = portable(mel, f0, seed=1)
     assert np.abs(floats(made["wave"]) - expected).max() < 1e-4 * np.abs(expected).max()
@@ -53,13 +54,15 @@ def test_a_mel_becomes_the_samples_of_python(package: Page, portable: wavehax.Vo
 def test_a_worker_gives_the_same_samples_and_says_how_far_it_is(package: Page) -> None:
     same = package.run(f"""{LOAD}
       const worker = await loadInWorker("/wavehax/models/vocos-24k.safetensors");
-      const audio = Float32Array.from({{ length: 50000 }}, (_, i) => 0.3 * Math.sin(i / 40) * Math.sin(i / 3000));
+      const audio = new Float32Array(50000).map((_, i) => 0.3 * Math.sin(i / 40) * Math.sin(i / 3000));
       const heard = [];
-      const theirs = await worker.resynth(audio, {{ f0Scale: 1.2, onProgress: (done) => heard.push(done) }});
+      const onProgress = (done) => heard.push(done);
+      const theirs = await worker.resynth(audio, {{ f0Scale: 1.2, onProgress }});
       const ours = vocoder.resynth(audio, {{ f0Scale: 1.2 }});
       const refusal = await worker.vocode([1, 2, 3]).catch((error) => error);
       worker.free();
-      return [heard, refusal.name, theirs.length === 50000 && theirs.every((sample, i) => sample === ours[i])];""")
+      const same = theirs.length === 50000 && theirs.every((sample, i) => sample === ours[i]);
+      return [heard, refusal.name, same];""")
     assert same == [[32768, 50000], "RangeError", True]
 
 
@@ -70,7 +73,7 @@ def test_the_worklet_gives_ten_seconds_without_an_underrun_in_a_quarter_of_the_t
     package.run(f"""{LOAD.replace("vocos-24k", model)}
       const seconds = 10;
       {RECORDING.replace("SAMPLES", "seconds * vocoder.sampleRate")}
-      vocoder.resynth(buffer.getChannelData(0)); // the browser compiles fast code while it runs; the module is shared
+      vocoder.resynth(buffer.getChannelData(0)); // meanwhile the browser compiles fast code for all
       const voice = await vocoder.live(context, {{ f0Scale: 1.1, seed: 5 }});
       const source = new AudioBufferSourceNode(context, {{ buffer, loop: true }});
       source.connect(voice.node).connect(context.destination);
@@ -84,23 +87,24 @@ def test_the_worklet_gives_ten_seconds_without_an_underrun_in_a_quarter_of_the_t
       const sound = buffer.getChannelData(0);
       const audio = Float32Array.from({ length: made.length }, (_, i) => sound[i % sound.length]);
       const whole = vocoder.resynth(audio, { f0Scale: 1.1, seed: 5 });
-      const largest = (samples) => samples.reduce((most, sample) => Math.max(most, Math.abs(sample)), 0);
+      const largest = (all) => all.reduce((most, sample) => Math.max(most, Math.abs(sample)), 0);
       const { delay, ringCapacity } = voice;
       return {
-        ...(await voice.stats()), delay, ringCapacity, rate: vocoder.sampleRate, peak: largest(made),
+        ...(await voice.stats()), delay, ringCapacity, rate: vocoder.sampleRate,
+        peak: largest(made),
         before: largest(made.subarray(0, delay)),
         difference: largest(made.subarray(delay).map((sample, i) => sample - whole[i])),
       };""")
     print(f"{model}: {spent:.2f} s of processor time for {result['seconds']:.2f} s; {result}")
     assert result["underruns"] == 0 and result["seconds"] == pytest.approx(10, abs=0.02)
-    # The whole recording's samples, later by the delay; the audio thread flushes denormal numbers to zero.
+    # The whole recording's samples, later by the delay. The audio thread has no denormal numbers.
     assert result["before"] == 0 and result["difference"] < 1e-7 * result["peak"]
     assert result["delay"] < 0.1 * result["rate"]
     assert spent < 10 / 4  # of a core, that others may have kept busy meanwhile
 
 
 def test_the_worklet_counts_what_a_busy_audio_thread_could_not_play(package: Page) -> None:
-    """The clock goes on while the thread is stopped; nothing else tells what the device did not get."""
+    """The clock goes on while the thread is stopped; nothing else tells what was not played."""
     underruns = package.run(f"""{LOAD}
       const context = new AudioContext({{ sampleRate: vocoder.sampleRate }});
       const voice = await vocoder.live(context);
@@ -110,7 +114,8 @@ def test_the_worklet_counts_what_a_busy_audio_thread_could_not_play(package: Pag
           for (const begun = Date.now(); Date.now() < begun + 600; ) ;
           return false;
         }} }});`;
-      await context.audioWorklet.addModule(URL.createObjectURL(new Blob([code], {{ type: "text/javascript" }})));
+      const blob = new Blob([code], {{ type: "text/javascript" }});
+      await context.audioWorklet.addModule(URL.createObjectURL(blob));
       voice.node.connect(context.destination);
       const stop = new AudioWorkletNode(context, "stop");
       stop.connect(context.destination);
@@ -126,12 +131,15 @@ def test_the_worklet_says_what_is_wrong_with_a_rate_or_a_pitch(package: Page) ->
     texts = package.run(f"""{LOAD}
       const text = (work) => work.then(() => "", (error) => error.message);
       const at = (rate) => new OfflineAudioContext(1, 100, rate);
-      return [await text(vocoder.live(at(44100))), await text(vocoder.live(at(24000), {{ f0Scale: 1e-3 }}))];""")
+      const rate = await text(vocoder.live(at(44100)));
+      return [rate, await text(vocoder.live(at(24000), {{ f0Scale: 1e-3 }}))];""")
     assert texts[0] == "context.sampleRate is 44100: expected 24000, the model's"
     assert texts[1].startswith("f0Scale: out of range for F0 from 55 to")
 
 
-def test_the_page_plays_a_sample_by_keyboard_and_asks_nobody_else(demo: Page, address: str, tmp_path: Path) -> None:
+def test_the_page_plays_a_sample_by_keyboard_and_asks_nobody_else(
+    demo: Page, address: str, tmp_path: Path
+) -> None:
     demo.show(1100, 900, "light")
     demo.run("document.getElementById('play').focus();")
     demo.press("Enter")
@@ -160,7 +168,10 @@ def lit_pixels(page: Page, canvas: str) -> int:
 
 
 def test_the_page_hears_the_microphone(demo: Page) -> None:
-    demo.run("document.querySelector('input[value=microphone]').click(); document.getElementById('play').click();")
+    demo.run(
+        "document.querySelector('input[value=microphone]').click();"
+        "document.getElementById('play').click();"
+    )
     demo.wait_until("document.getElementById('factor').textContent.includes('\\u00d7')")
     demo.wait_until("document.getElementById('message').textContent === 'Speak.'")
     demo.run("await new Promise((resolve) => setTimeout(resolve, 1500));")
@@ -210,7 +221,9 @@ def test_the_page_fits_a_phone_and_a_desk_in_light_and_dark(
 ) -> None:
     demo.show(width, 900, scheme)
     assert demo.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    colours = demo.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)")
+    colours = demo.evaluate(
+        "getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)"
+    )
     assert (sum(colours) / 3 > 128) == (scheme == "light")
     cut = demo.evaluate("""[...document.querySelectorAll("button, input, select, dd, output")]
       .filter((e) => e.getBoundingClientRect().right > innerWidth).map((e) => e.id)""")

@@ -1,4 +1,4 @@
-"""The package in node: the samples and mels of Python, streams bit for bit, errors that name what is wrong."""
+"""The package in node: samples and mels of Python, streams bit for bit, errors with names."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from tiny_models import tiny_model, with_f0
 import wavehax
 from wavehax.checkpoint import save_model
 from wavehax.features import log_mel
-from wavehax.locate import model_path
+from wavehax.mel.harmonics import flatten_harmonics
+from wavehax.models.locate import model_path
 
 ROOT = Path(__file__).parents[2]
 DEFAULT, SINGING = model_path(None), model_path("nsf-hifigan-44k")
@@ -40,7 +41,9 @@ def assert_near(got: np.ndarray, expected: np.ndarray, bound: float = 1e-4) -> N
     assert np.abs(got - expected).max() < bound * np.abs(expected).max()
 
 
-def test_waveforms_and_f0_are_those_of_python(node: Node, portable: wavehax.Vocoder, mel: np.ndarray) -> None:
+def test_waveforms_and_f0_are_those_of_python(
+    node: Node, portable: wavehax.Vocoder, mel: np.ndarray
+) -> None:
     f0 = portable.f0(mel)
     made = node("vocode", DEFAULT, mel=mel.T, f0=f0)
     assert_near(made["wave"], portable(mel, f0, seed=2**63 + 5))
@@ -57,7 +60,9 @@ def test_a_predicted_f0_that_differs_in_its_last_bits_changes_the_phase_and_litt
     assert_near(made["predicted"], portable(mel), 0.02)  # docs/browser.md says why
 
 
-def test_streams_equal_whole_utterances_bit_for_bit(node: Node, mel: np.ndarray, portable: wavehax.Vocoder) -> None:
+def test_streams_equal_whole_utterances_bit_for_bit(
+    node: Node, mel: np.ndarray, portable: wavehax.Vocoder
+) -> None:
     made = node("stream", DEFAULT, mel=mel.T, f0=portable.f0(mel))
     for name in ("given", "predicted"):
         assert made[f"{name}-whole"].any()
@@ -66,12 +71,16 @@ def test_streams_equal_whole_utterances_bit_for_bit(node: Node, mel: np.ndarray,
 
 
 @pytest.mark.parametrize("model", [DEFAULT, SINGING, "same"])
-def test_mels_are_those_of_python(node: Node, tmp_path: Path, audio: np.ndarray, model: Path | str) -> None:
+def test_mels_are_those_of_python(
+    node: Node, tmp_path: Path, audio: np.ndarray, model: Path | str
+) -> None:
     if model == "same":  # zeros at the ends, Slaney's bands
         model = tmp_path / "tiny.safetensors"
         save_model(model, tiny_model("tiny_wavehax_frame"))
     features = wavehax.load(model).features
-    hush = np.concatenate([audio, np.zeros(5000, np.float32), 1e-4 * audio[:7001]])  # quiet bands, and the floor
+    hush = np.concatenate(
+        [audio, np.zeros(5000, np.float32), 1e-4 * audio[:7001]]
+    )  # quiet bands, and the floor
     made = node("mel", model, audio=hush)
     expected = log_mel(hush, features).T.ravel()
     assert np.abs(made["mel"] - expected).max() < 1e-4
@@ -88,12 +97,16 @@ def test_mels_of_recordings_shorter_than_a_window_are_those_of_python(
     assert np.array_equal(made["streamed"], made["mel"])
 
 
-def test_recordings_come_back_as_python_makes_them(node: Node, portable: wavehax.Vocoder, audio: np.ndarray) -> None:
+def test_recordings_come_back_as_python_makes_them(
+    node: Node, portable: wavehax.Vocoder, audio: np.ndarray
+) -> None:
     made = node("resynth", DEFAULT, audio=audio)
     mel = log_mel(audio, portable.features)
     f0 = portable.f0(mel)
     size = len(audio)
-    assert_near(made["plain"], portable(mel, f0, seed=3)[:size], 0.02)  # F0 in its last bits, as above
+    assert_near(
+        made["plain"], portable(mel, f0, seed=3)[:size], 0.02
+    )  # F0 in its last bits, as above
     for name, expected in (
         ("higher", portable(mel, f0, f0_scale=1.25)),
         ("monotone", pitched(portable, mel, f0, np.where(f0 > 0, 132, 0))),
@@ -104,9 +117,11 @@ def test_recordings_come_back_as_python_makes_them(node: Node, portable: wavehax
         assert np.abs(ours - theirs)[loud].mean() < 0.02, name
 
 
-def pitched(voc: wavehax.Vocoder, mel: np.ndarray, f0: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+def pitched(
+    voc: wavehax.Vocoder, mel: np.ndarray, f0: np.ndarray, wanted: np.ndarray
+) -> np.ndarray:
     """The mel without its own pitch, with another one."""
-    return voc(wavehax.harmonics.flatten_harmonics(mel, f0, voc.features), wanted.astype(np.float32))
+    return voc(flatten_harmonics(mel, f0, voc.features), wanted.astype(np.float32))
 
 
 def test_what_makes_no_sense_is_refused_by_name_and_leaves_a_stream_as_it_was(node: Node) -> None:
@@ -144,7 +159,11 @@ def test_the_types_name_what_the_package_has() -> None:
         declared = methods(body(types, f"export class {name} "))
         defined = methods(body(source, f"export class {name} "))
         assert declared == defined - {"call", "checkPredicted", "checkedPitch"}, name
-    exported = set(re.findall(r"\w+", " ".join(re.findall(r"export \{(.*?)\}", (ROOT / "web/wavehax.js").read_text()))))
+    exported = set(
+        re.findall(
+            r"\w+", " ".join(re.findall(r"export \{(.*?)\}", (ROOT / "web/wavehax.js").read_text()))
+        )
+    )
     assert exported == set(re.findall(r"^export (?:class|function) (\w+)", types, re.M))
 
 

@@ -12,14 +12,18 @@ POSITIONS = 16
 _LEAST_HOPS = 16  # in each half of a file: of fewer there is no figure
 
 
-def fold_depth(wave: np.ndarray, rate: int, hop: float, band: tuple[float, float], mask: np.ndarray) -> float:
-    """Power folded over a hop, peak over valley in dB: 0 for a sound that knows nothing of the frames.
+def fold_depth(
+    wave: np.ndarray, rate: int, hop: float, band: tuple[float, float], mask: np.ndarray
+) -> float:
+    """Power folded over a hop, peak over valley in dB: 0 for a sound that knows nothing of the
+    frames.
 
-    The power in the band is divided by its mean over the hop around each sample, so that every hop counts alike, and
-    averaged over all hops for each of 16 positions within one. The largest of 16 averages over the smallest is above
-    0 dB even for noise, 1 dB and more for a second of it. So peak and valley are looked for in one half of the
-    samples and their powers are read in the other half, and then the other way round; the depth is the mean of the
-    two in dB. That has a mean of 0 for noise however short, and may be negative.
+    The power in the band is divided by its mean over the hop around each sample, so that every hop
+    counts alike, and averaged over all hops for each of 16 positions within one. The largest of 16
+    averages over the smallest is above 0 dB even for noise, 1 dB and more for a second of it. So
+    peak and valley are looked for in one half of the samples and their powers are read in the other
+    half, and then the other way round; the depth is the mean of the two in dB. That has a mean of 0
+    for noise however short, and may be negative.
 
     Args:
         wave: [N].
@@ -43,7 +47,9 @@ def fold_depth(wave: np.ndarray, rate: int, hop: float, band: tuple[float, float
 def _profile(power: np.ndarray, samples: np.ndarray, hop: float) -> np.ndarray:
     """Mean power [POSITIONS] of the samples by their position within a hop."""
     position = np.minimum((samples / hop % 1 * POSITIONS).astype(int), POSITIONS - 1)
-    return np.bincount(position, power[samples], POSITIONS) / np.bincount(position, minlength=POSITIONS)
+    return np.bincount(position, power[samples], POSITIONS) / np.bincount(
+        position, minlength=POSITIONS
+    )
 
 
 def _depth(looked_for: np.ndarray, read: np.ndarray) -> float:

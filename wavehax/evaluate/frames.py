@@ -1,4 +1,5 @@
-"""Which samples of a recording are voiced, which are unvoiced, and how the power of a sound is levelled."""
+"""Which samples of a recording are voiced, which are unvoiced, and how the power of a sound is
+levelled."""
 
 from __future__ import annotations
 
@@ -10,19 +11,22 @@ from wavehax.errors import optional_module
 from wavehax.evaluate.pitch import FRAMES
 
 _SILENCE_DB = 40.0  # what lies further below the loudest frame counts as silence
-_LEAST_POWER = 1e-14  # full scale is 1: below the last of 16 bits, so that digital silence divides by something
+# full scale is 1: below the last of 16 bits, so that digital silence divides by something
+_LEAST_POWER = 1e-14
 
 
 @dataclass(frozen=True)
 class Voicing:
-    """Samples [N] that are voiced, and those that are unvoiced; neither: silence, and a frame around each change."""
+    """Samples [N] that are voiced, and those that are unvoiced; neither: silence, and a frame
+    around each change."""
 
     voiced: np.ndarray  # bool [N]
     unvoiced: np.ndarray  # bool [N]
 
 
 def voicing(recording: np.ndarray, rate: int, f0: np.ndarray) -> Voicing:
-    """Classes of the samples of a recording [N] at `rate` Hz, of whose F0 [T] in Hz on `pitch.FRAMES` 0 is unvoiced.
+    """Classes of the samples of a recording [N] at `rate` Hz, of whose F0 [T] in Hz on
+    `pitch.FRAMES` 0 is unvoiced.
 
     Silence is what lies more than 40 dB below the loudest frame of the recording.
     """

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from wavehax.features import F0_MAX, F0_MIN
-from wavehax.files import sound_type
-from wavehax.train.corpus import read_manifest
+from wavehax.data.corpus import read_manifest
+from wavehax.files.sound import sound_type
+from wavehax.mel.features import F0_MAX, F0_MIN
 
 SPLITS = ("dev", "unseen", "singing")
 """Those of a manifest that are scored unless others are asked for."""
@@ -25,17 +25,20 @@ class Item:
     speaker: str  # "" where unknown
     natural: Path
     generated: Path | None = None  # None: a model makes it
-    f0_range: tuple[float, float] = (F0_MIN, F0_MAX)  # Hz, in which the recording's F0 is searched for
+    # Hz, in which the recording's F0 is searched for
+    f0_range: tuple[float, float] = (F0_MIN, F0_MAX)
 
 
 def manifest_items(manifest: Path, splits: Sequence[str]) -> list[Item]:
-    """Recordings of a manifest, as `wavehax.train.corpus.read_manifest` has it.
+    """Recordings of a manifest, as `wavehax.data.corpus.read_manifest` has it.
 
-    All of each split, but of `unseen` the first file by name of each speaker; by split as given, then by name.
+    All of each split, but of `unseen` the first file by name of each speaker; by split as given,
+    then by name.
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: it is no such table, a column is missing, a value is none, or nothing is in one of the splits.
+        ValueError: it is no such table, a column is missing, a value is none, or nothing is in one
+            of the splits.
     """
     recordings = sorted(read_manifest(manifest), key=lambda recording: recording.path)
     for split in splits:
@@ -44,12 +47,19 @@ def manifest_items(manifest: Path, splits: Sequence[str]) -> list[Item]:
     heard: set[str] = set()
     items = []
     for recording in recordings:
-        if recording.split not in splits or (recording.split == _ONE_A_SPEAKER and recording.speaker in heard):
+        if recording.split not in splits or (
+            recording.split == _ONE_A_SPEAKER and recording.speaker in heard
+        ):
             continue
         if recording.split == _ONE_A_SPEAKER:
             heard.add(recording.speaker)
-        name, f0_range = _name(recording.path, manifest.parent), (recording.f0_min, recording.f0_max)
-        items.append(Item(name, recording.split, recording.speaker, recording.path, f0_range=f0_range))
+        name, f0_range = (
+            _name(recording.path, manifest.parent),
+            (recording.f0_min, recording.f0_max),
+        )
+        items.append(
+            Item(name, recording.split, recording.speaker, recording.path, f0_range=f0_range)
+        )
     return sorted(items, key=lambda item: splits.index(item.group))
 
 
@@ -58,12 +68,14 @@ def _name(path: Path, folder: Path) -> str:
 
 
 def folder_items(natural: Path, generated: Path) -> list[Item]:
-    """Sound files of `generated`, each with the recording of the same relative path (save the suffix) in `natural`.
+    """Sound files of `generated`, each with the recording of the same relative path (save the
+    suffix) in `natural`.
 
     The group of a file is the folder it lies in.
 
     Raises:
-        ValueError: no such folder, no sound file in it, two of one name, or one whose recording is not there.
+        ValueError: no such folder, no sound file in it, two of one name, or one whose recording is
+            not there.
     """
     recordings = _sound_files(natural)
     items = []

@@ -1,4 +1,5 @@
-"""Objective scores of a synthesised waveform against the recording it was made from; those of pitch are in pitch.py.
+"""Objective scores of a synthesised waveform against the recording it was made from; those of pitch
+are in pitch.py.
 
 They take the two waveforms [N], in step with each other, and the sample rate in Hz.
 """
@@ -10,11 +11,11 @@ import functools
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from wavehax.audio import resample
 from wavehax.config import FeatureConfig
 from wavehax.errors import optional_module
 from wavehax.evaluate.pitch import FRAMES
-from wavehax.features import hann_window, log_mel
+from wavehax.files.sound import resample
+from wavehax.mel.features import hann_window, log_mel
 
 _MCD_ORDER = 24
 _WARPING = 0.466  # all-pass coefficient closest to the mel scale at 24 kHz
@@ -23,7 +24,8 @@ _MCD_RANGE_DB = 40.0  # frames further below the loudest count as silence
 
 
 def pesq_wb(reference: np.ndarray, synthesised: np.ndarray, sample_rate: int) -> float:
-    """Wide-band PESQ, ITU-T P.862.2, at 16 kHz: 1.0 to 4.64, higher is better. By the package `pesq`.
+    """Wide-band PESQ, ITU-T P.862.2, at 16 kHz: 1.0 to 4.64, higher is better. By the package
+    `pesq`.
 
     Raises:
         ValueError: too short, or no speech is found.
@@ -37,51 +39,74 @@ def pesq_wb(reference: np.ndarray, synthesised: np.ndarray, sample_rate: int) ->
 
 
 def stoi(reference: np.ndarray, synthesised: np.ndarray, sample_rate: int) -> float:
-    """Short-time objective intelligibility (Taal et al., IEEE TASLP 2011), at most 1, higher is better; by `pystoi`."""
+    """Short-time objective intelligibility (Taal et al., IEEE TASLP 2011), at most 1, higher is
+    better; by `pystoi`."""
     pystoi = optional_module("pystoi", "STOI", "wavehax[eval]")
     return float(pystoi.stoi(reference, synthesised, sample_rate))
 
 
 def mel_l1(reference: np.ndarray, synthesised: np.ndarray, sample_rate: int) -> float:
-    """Mean absolute difference of natural log-mel-spectrograms, the mean over windows of 256, 512, 1024, 2048 samples.
+    """Mean absolute difference of natural log-mel-spectrograms, the mean over windows of 256, 512,
+    1024, 2048 samples.
 
-    Slaney bands up to half the sample rate (32, 64, 100, 160 of them), hops of a quarter window, magnitudes floored at
-    1e-5: the quickstart recipe's training loss, computed here without PyTorch.
+    Slaney bands up to half the sample rate (32, 64, 100, 160 of them), hops of a quarter window,
+    magnitudes floored at 1e-5: the quickstart recipe's training loss, computed here without
+    PyTorch.
     """
     losses = []
     for n_fft, n_mels in ((256, 32), (512, 64), (1024, 100), (2048, 160)):
         features = FeatureConfig(
-            "mel-l1", sample_rate, n_fft // 4, n_fft, n_mels, 0.0, sample_rate / 2, "slaney", "slaney", "same", 1e-5
+            "mel-l1",
+            sample_rate,
+            n_fft // 4,
+            n_fft,
+            n_mels,
+            0.0,
+            sample_rate / 2,
+            "slaney",
+            "slaney",
+            "same",
+            1e-5,
         )
         losses.append(np.abs(log_mel(reference, features) - log_mel(synthesised, features)).mean())
     return float(np.mean(losses))
 
 
 def stft_distance(reference: np.ndarray, synthesised: np.ndarray) -> float:
-    """Multi-resolution STFT loss of Parallel WaveGAN (Yamamoto et al., ICASSP 2020, section 3.1), 0 for equal sounds.
+    """Multi-resolution STFT loss of Parallel WaveGAN (Yamamoto et al., ICASSP 2020, section 3.1), 0
+    for equal sounds.
 
-    Spectral convergence plus the mean absolute difference of natural log-magnitudes, the mean over its three
-    resolutions; they are given in samples, meant for 24 kHz. Magnitudes are floored at the square root of 1e-7.
+    Spectral convergence plus the mean absolute difference of natural log-magnitudes, the mean over
+    its three resolutions; they are given in samples, meant for 24 kHz. Magnitudes are floored at
+    the square root of 1e-7.
     """
     losses = []
     for n_fft, hop, window in ((1024, 120, 600), (2048, 240, 1200), (512, 50, 240)):
         a, b = (_magnitude(wave, n_fft, hop, window) for wave in (reference, synthesised))
-        losses.append(np.linalg.norm(a - b) / np.linalg.norm(a) + np.abs(np.log(a) - np.log(b)).mean())
+        losses.append(
+            np.linalg.norm(a - b) / np.linalg.norm(a) + np.abs(np.log(a) - np.log(b)).mean()
+        )
     return float(np.mean(losses))
 
 
 def _magnitude(wave: np.ndarray, n_fft: int, hop: int, window: int) -> np.ndarray:
-    """[T, n_fft // 2 + 1]: centred frames, reflected at the ends, under a Hann window in the middle of each."""
+    """[T, n_fft // 2 + 1]: centred frames, reflected at the ends, under a Hann window in the middle
+    of each."""
     padded = np.pad(wave.astype(np.float32), n_fft // 2, mode="reflect")
     taper = np.pad(hann_window(window), (n_fft - window) // 2).astype(np.float32)
-    return np.maximum(np.abs(np.fft.rfft(sliding_window_view(padded, n_fft)[::hop] * taper)), _STFT_FLOOR)
+    return np.maximum(
+        np.abs(np.fft.rfft(sliding_window_view(padded, n_fft)[::hop] * taper)), _STFT_FLOOR
+    )
 
 
-def mel_cepstral_distortion(reference: np.ndarray, synthesised: np.ndarray, sample_rate: int, f0: np.ndarray) -> float:
-    """Mel-cepstral distortion in dB (Kubichek, PACRIM 1993): coefficients 1 to 24 of WORLD CheapTrick envelopes.
+def mel_cepstral_distortion(
+    reference: np.ndarray, synthesised: np.ndarray, sample_rate: int, f0: np.ndarray
+) -> float:
+    """Mel-cepstral distortion in dB (Kubichek, PACRIM 1993): coefficients 1 to 24 of WORLD
+    CheapTrick envelopes.
 
-    Both are analysed with `f0`, the recording's by `harvest`, and compared frame by frame without warping in time;
-    frames more than 40 dB below the loudest are left out.
+    Both are analysed with `f0`, the recording's by `harvest`, and compared frame by frame without
+    warping in time; frames more than 40 dB below the loudest are left out.
     """
     pair = [resample(wave, sample_rate, FRAMES.sample_rate) for wave in (reference, synthesised)]
     a, b = (_mel_cepstrum(wave, f0) for wave in pair)
@@ -105,7 +130,8 @@ def _mel_cepstrum(wave: np.ndarray, f0: np.ndarray) -> np.ndarray:
 
 @functools.cache
 def _warping_matrix(size: int, order: int, alpha: float) -> np.ndarray:
-    """[size, order + 1]: cepstrum to cepstrum on an axis warped by an all-pass (Oppenheim and Johnson, 1972)."""
+    """[size, order + 1]: cepstrum to cepstrum on an axis warped by an all-pass (Oppenheim and
+    Johnson, 1972)."""
     warped = np.zeros((size, order + 1))
     unit = np.eye(size)
     for column in unit.T[::-1]:  # the recursion runs from the last coefficient to the first

@@ -1,4 +1,5 @@
-"""How natural a sound is, as networks trained on listeners' opinions predict it from the sound alone: 1 to 5."""
+"""How natural a sound is, as networks trained on listeners' opinions predict it from the sound
+alone: 1 to 5."""
 
 from __future__ import annotations
 
@@ -15,28 +16,36 @@ from typing import Any
 
 import numpy as np
 
-from wavehax.audio import resample
 from wavehax.evaluate.score_cache import cached_score
+from wavehax.files.sound import resample
 
 _RATE = 16000  # Hz, of both networks
 _NEEDED = {
     "distillmos": ("distillmos", "xls_r_sqa", "torch"),
-    "speechmos": ("speechmos", "onnxruntime", "librosa", "requests"),  # it needs these without saying so to pip
+    # it needs these without saying so to pip
+    "speechmos": ("speechmos", "onnxruntime", "librosa", "requests"),
 }
 
 
 def naturalness(natural: np.ndarray, generated: np.ndarray, sample_rate: int) -> dict[str, float]:
-    """Scores of a recording and of what was made from it, [N] each, by the networks whose packages are installed.
+    """Scores of a recording and of what was made from it, [N] each, by the networks whose packages
+    are installed.
 
     Returns:
-        `distillmos` and `dnsmos` of `generated`, and under NAME_recording of the recording. They are kept on disk.
+        `distillmos` and `dnsmos` of `generated`, and under NAME_recording of the recording. They
+        are kept on disk.
     """
     found = {}
-    for name, package, score in (("distillmos", "distillmos", distillmos), ("dnsmos", "speechmos", dnsmos)):
+    for name, package, score in (
+        ("distillmos", "distillmos", distillmos),
+        ("dnsmos", "speechmos", dnsmos),
+    ):
         if installed(package):
             for suffix, wave in (("", generated), ("_recording", natural)):
                 compute = functools.partial(score, wave, sample_rate)
-                found[name + suffix] = cached_score(f"{name}-{version(package)}", wave, sample_rate, compute)
+                found[name + suffix] = cached_score(
+                    f"{name}-{version(package)}", wave, sample_rate, compute
+                )
     return found
 
 
@@ -55,7 +64,8 @@ def dnsmos(wave: np.ndarray, sample_rate: int) -> float:
 
 
 def distillmos(wave: np.ndarray, sample_rate: int) -> float:
-    """Mean opinion score by DistillMOS (Stahl and Gamper, ICASSP 2025), from the package `distillmos`.
+    """Mean opinion score by DistillMOS (Stahl and Gamper, ICASSP 2025), from the package
+    `distillmos`.
 
     On one thread: several files may be scored at once.
     """
@@ -80,8 +90,8 @@ def _distillmos_network() -> Callable[[Any], Any]:
 def _import_distillmos() -> ModuleType:
     """The package; its import of torchaudio, which only its command line uses, may fail.
 
-    torchaudio as PyPI has it cannot be imported beside a PyTorch without CUDA: it looks for libraries of CUDA. An empty
-    module then stands in for it while distillmos is imported.
+    torchaudio as PyPI has it cannot be imported beside a PyTorch without CUDA: it looks for
+    libraries of CUDA. An empty module then stands in for it while distillmos is imported.
     """
     try:
         importlib.import_module("torchaudio")

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from wavehax.batch import UsageError
-from wavehax.files import refuse_existing
+from wavehax.errors import UsageError
+from wavehax.files.outputs import refuse_existing
 
 
 def output_paths(output: Path | None) -> list[Path]:

@@ -11,7 +11,7 @@ from html import escape
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from wavehax.features import hann_window
+from wavehax.mel.features import hann_window
 
 SPECTROGRAM_HEIGHT = 200  # pixels
 _N_FFT = 1024
@@ -21,7 +21,9 @@ _FIGURE_WIDTH = 520  # to which these are stretched, in units of which the heigh
 _ROWS_PER_PIXEL = 4  # of which the loudest is shown: at 12 kHz a pixel is 8 bins high
 _TICKS_HZ = (200, 500, 1000, 2000, 4000, 8000)
 _CURVE_COLOURS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e")
-_COLOURS = np.array([(0, 0, 4), (66, 10, 104), (147, 38, 103), (221, 81, 58), (252, 165, 10), (252, 255, 164)])
+_COLOURS = np.array(
+    [(0, 0, 4), (66, 10, 104), (147, 38, 103), (221, 81, 58), (252, 165, 10), (252, 255, 164)]
+)
 
 
 def png(levels: np.ndarray) -> bytes:
@@ -32,7 +34,9 @@ def png(levels: np.ndarray) -> bytes:
     """
     height, width = levels.shape
     position = np.linspace(0, len(_COLOURS) - 1, 256)
-    palette = np.stack([np.interp(position, range(len(_COLOURS)), channel) for channel in _COLOURS.T], axis=1)
+    palette = np.stack(
+        [np.interp(position, range(len(_COLOURS)), channel) for channel in _COLOURS.T], axis=1
+    )
     header = struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)  # 8 bits, palette, no interlace
     rows = np.pad(levels, ((0, 0), (1, 0)))  # each row begins with its filter: none
     chunks = (
@@ -42,17 +46,20 @@ def png(levels: np.ndarray) -> bytes:
         (b"IEND", b""),
     )
     return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
     )
 
 
 def mel_height(hz: np.ndarray, sample_rate: int) -> np.ndarray:
-    """0 at 0 Hz to 1 at half the sample rate, evenly in mel (HTK): the vertical axis of the spectrograms."""
+    """0 at 0 Hz to 1 at half the sample rate, evenly in mel (HTK): the vertical axis of the
+    spectrograms."""
     return np.log1p(np.asarray(hz) / 700) / np.log1p(sample_rate / 2 / 700)
 
 
 def spectrogram(wave: np.ndarray, sample_rate: int) -> np.ndarray:
-    """Levels in dB, [SPECTROGRAM_HEIGHT, width], frequency from half the sample rate on top down to 0, time over width.
+    """Levels in dB, [SPECTROGRAM_HEIGHT, width], frequency from half the sample rate on top down to
+    0, time over width.
 
     0 dB is a sine of amplitude 1.
     """
@@ -62,13 +69,16 @@ def spectrogram(wave: np.ndarray, sample_rate: int) -> np.ndarray:
     frames = sliding_window_view(padded, _N_FFT)[starts] * hann_window(_N_FFT).astype(np.float32)
     level = 20 * np.log10(np.maximum(np.abs(np.fft.rfft(frames)) / (_N_FFT / 4), 1e-8))
     rows = SPECTROGRAM_HEIGHT * _ROWS_PER_PIXEL
-    hz = 700 * np.expm1((1 - (np.arange(rows) + 0.5) / rows) * np.log1p(sample_rate / 2 / 700))  # of mel_height
+    # of mel_height
+    hz = 700 * np.expm1((1 - (np.arange(rows) + 0.5) / rows) * np.log1p(sample_rate / 2 / 700))
     bins = np.fft.rfftfreq(_N_FFT, 1 / sample_rate)
     fine = np.stack([np.interp(hz, bins, frame) for frame in level], axis=1)
     return fine.reshape(SPECTROGRAM_HEIGHT, _ROWS_PER_PIXEL, width).max(axis=1)
 
 
-def spectrogram_figure(level: np.ndarray, top_db: float, f0: np.ndarray, sample_rate: int, title: str) -> str:
+def spectrogram_figure(
+    level: np.ndarray, top_db: float, f0: np.ndarray, sample_rate: int, title: str
+) -> str:
     """SVG of a spectrogram with F0 drawn over it.
 
     Args:
@@ -96,28 +106,35 @@ def spectrogram_figure(level: np.ndarray, top_db: float, f0: np.ndarray, sample_
     )
 
 
-def plot(curves: dict[str, tuple[Sequence[float], Sequence[float]]], low: float, high: float, title: str) -> str:
+def plot(
+    curves: dict[str, tuple[Sequence[float], Sequence[float]]], low: float, high: float, title: str
+) -> str:
     """SVG of curves against F0 on a logarithmic axis.
 
     Args:
-        curves: by label, F0 in Hz and values; those that are not finite are left out, others outside the range drawn
-            on its border.
+        curves: by label, F0 in Hz and values; those that are not finite are left out, others
+            outside the range drawn on its border.
         low, high: range of the values, dB.
         title: shown above.
     """
     width, height = 520, 260
     hz = [x for xs, _ in curves.values() for x in xs]
     octaves = np.log2(max(hz) / min(hz))
-    parts = [f'<text y="-4">{escape(title)}</text><rect width="{width}" height="{height}" fill="none" stroke="#888"/>']
+    parts = [
+        f'<text y="-4">{escape(title)}</text><rect width="{width}" height="{height}" fill="none"'
+        ' stroke="#888"/>'
+    ]
     for level in range(int(low), int(high) + 1, 20):
         y = height * (high - level) / (high - low)
         parts.append(
-            f'<path d="M0 {y:.1f}H{width}" stroke="#ddd"/><text x="{width + 4}" y="{y + 4:.1f}">{level} dB</text>'
+            f'<path d="M0 {y:.1f}H{width}" stroke="#ddd"/><text x="{width + 4}"'
+            f' y="{y + 4:.1f}">{level} dB</text>'
         )
     for tick in (tick for tick in (100, 200, 500, 1000, 2000) if min(hz) <= tick <= max(hz)):
         x = width * np.log2(tick / min(hz)) / octaves
         parts.append(
-            f'<path d="M{x:.1f} 0V{height}" stroke="#ddd"/><text x="{x:.1f}" y="{height + 14}">{tick} Hz</text>'
+            f'<path d="M{x:.1f} 0V{height}" stroke="#ddd"/><text x="{x:.1f}"'
+            f' y="{height + 14}">{tick} Hz</text>'
         )
     for i, (label, (xs, values)) in enumerate(curves.items()):
         colour = _CURVE_COLOURS[i % len(_CURVE_COLOURS)]
@@ -125,8 +142,12 @@ def plot(curves: dict[str, tuple[Sequence[float], Sequence[float]]], low: float,
         x = width * np.log2(np.asarray(xs) / min(hz)) / octaves
         for run in _runs(np.isfinite(values)):
             points = _points(x[run], y[run])
-            parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        parts.append(f'<text x="8" y="{height + 32 + 14 * i}" style="fill:{colour}">{escape(label)}</text>')
+            parts.append(
+                f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>'
+            )
+        parts.append(
+            f'<text x="8" y="{height + 32 + 14 * i}" style="fill:{colour}">{escape(label)}</text>'
+        )
     box = f"-4 -16 {width + 60} {height + 40 + 14 * len(curves)}"
     return f'<svg class="plot" viewBox="{box}" role="img">{"".join(parts)}</svg>'
 

@@ -7,21 +7,25 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from wavehax.audio import resample
 from wavehax.config import FEATURES, FeatureConfig
-from wavehax.features import F0_MAX, F0_MIN, f0_from_audio, frame_count, hann_window
+from wavehax.files.sound import resample
+from wavehax.mel.features import F0_MAX, F0_MIN, f0_from_audio, frame_count, hann_window
 
 FRAMES = FEATURES["vocos-24k"]
 """Contours are compared on its frames: every 256 samples at 24 kHz."""
 
 GROSS = 0.2  # relative deviation from which an F0 value is a gross error
-_WINDOW = 1024  # samples: three periods of 70 Hz, the least that Boersma (1993) needs for a period to show
-_OVERSAMPLING = 4  # of the autocorrelation: at 500 Hz half a step of 1/96 ms costs the 10th harmonic 0.01 of its height
+# samples: three periods of 70 Hz, the least that Boersma (1993) needs for a period to show
+_WINDOW = 1024
+# of the autocorrelation: at 500 Hz half a step of 1/96 ms costs the 10th harmonic 0.01 of its
+# height
+_OVERSAMPLING = 4
 
 
 @dataclass(frozen=True)
 class F0Scores:
-    """How well the synthesised voice keeps the pitch asked for; nan where no frame is there to judge."""
+    """How well the synthesised voice keeps the pitch asked for; nan where no frame is there to
+    judge."""
 
     rmse_cents: float  # over frames voiced in both, gross errors left out
     median_cents: float  # of the absolute deviation, over the same frames
@@ -31,7 +35,8 @@ class F0Scores:
 
 
 def f0_scores(reference_f0: np.ndarray, synthesised_f0: np.ndarray) -> F0Scores:
-    """Scores of two F0 contours [T] in Hz, 0 where unvoiced (definitions: Chu and Alwan, ICASSP 2009)."""
+    """Scores of two F0 contours [T] in Hz, 0 where unvoiced (definitions: Chu and Alwan, ICASSP
+    2009)."""
     voiced, voiced_too = reference_f0 > 0, synthesised_f0 > 0
     both = voiced & voiced_too
     ratio = synthesised_f0[both] / reference_f0[both]
@@ -47,24 +52,30 @@ def f0_scores(reference_f0: np.ndarray, synthesised_f0: np.ndarray) -> F0Scores:
     )
 
 
-def harvest(wave: np.ndarray, sample_rate: int, f0_range: tuple[float, float] = (F0_MIN, F0_MAX)) -> np.ndarray:
+def harvest(
+    wave: np.ndarray, sample_rate: int, f0_range: tuple[float, float] = (F0_MIN, F0_MAX)
+) -> np.ndarray:
     """`f0_in_range` on `FRAMES`."""
     return f0_in_range(resample(wave, sample_rate, FRAMES.sample_rate), FRAMES, f0_range)
 
 
-def f0_in_range(wave: np.ndarray, features: FeatureConfig, f0_range: tuple[float, float]) -> np.ndarray:
-    """F0 [T] in Hz by WORLD Harvest, searched for in `f0_range` in Hz; (x, 0) means unvoiced throughout."""
+def f0_in_range(
+    wave: np.ndarray, features: FeatureConfig, f0_range: tuple[float, float]
+) -> np.ndarray:
+    """F0 [T] in Hz by WORLD Harvest, searched for in `f0_range` in Hz; (x, 0) means unvoiced
+    throughout."""
     if f0_range[1] == 0:
         return np.zeros(frame_count(len(wave), features), np.float32)
     return f0_from_audio(wave, features, *f0_range)
 
 
 def periodicity_error(reference: np.ndarray, synthesised: np.ndarray, sample_rate: int) -> float:
-    """RMS difference of periodicity, 0 to 1, over the frames where the recording is not silent; nan where all are.
+    """RMS difference of periodicity, 0 to 1, over the frames where the recording is not silent; nan
+    where all are.
 
-    The idea is that of CARGAN (Morrison et al., ICLR 2022), whose periodicity is a neural pitch tracker's; here it is
-    the height of the highest peak of the normalised autocorrelation (Boersma, IFA Proceedings 17, 1993). Silent is
-    what lies more than 40 dB below the loudest frame.
+    The idea is that of CARGAN (Morrison et al., ICLR 2022), whose periodicity is a neural pitch
+    tracker's; here it is the height of the highest peak of the normalised autocorrelation (Boersma,
+    IFA Proceedings 17, 1993). Silent is what lies more than 40 dB below the loudest frame.
     """
     pair = [resample(wave, sample_rate, FRAMES.sample_rate) for wave in (reference, synthesised)]
     (a, level), (b, _) = (_periodicity(wave) for wave in pair)
@@ -73,10 +84,13 @@ def periodicity_error(reference: np.ndarray, synthesised: np.ndarray, sample_rat
 
 
 def _periodicity(wave: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Of every frame of `FRAMES`, [T] each: the periodicity for periods of 70 to 500 Hz, and the windowed power."""
+    """Of every frame of `FRAMES`, [T] each: the periodicity for periods of 70 to 500 Hz, and the
+    windowed power."""
     window = hann_window(_WINDOW)
     padded = np.pad(wave.astype(np.float64), _WINDOW // 2)
-    frames = sliding_window_view(padded, _WINDOW)[:: FRAMES.hop_length][: frame_count(len(wave), FRAMES)]
+    frames = sliding_window_view(padded, _WINDOW)[:: FRAMES.hop_length][
+        : frame_count(len(wave), FRAMES)
+    ]
     of_window = _autocorrelation(window[None])
     lags = slice(*(round(_OVERSAMPLING * FRAMES.sample_rate / f0) for f0 in (F0_MAX, F0_MIN)))
     periodicity, power = np.zeros(len(frames)), np.zeros(len(frames))
@@ -92,4 +106,6 @@ def _periodicity(wave: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _autocorrelation(frames: np.ndarray) -> np.ndarray:
     """[T, N] to [T, N * _OVERSAMPLING]: lags 0, 1/4, 1/2, ... samples."""
     power = np.abs(np.fft.rfft(frames, 2 * frames.shape[1])) ** 2
-    return np.fft.irfft(power, 2 * _OVERSAMPLING * frames.shape[1])[:, : _OVERSAMPLING * frames.shape[1]]
+    return np.fft.irfft(power, 2 * _OVERSAMPLING * frames.shape[1])[
+        :, : _OVERSAMPLING * frames.shape[1]
+    ]

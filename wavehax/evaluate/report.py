@@ -1,4 +1,5 @@
-"""The report of an evaluation, and the page that reports share, as one HTML file that needs nothing else."""
+"""The report of an evaluation, and the page that reports share, as one HTML file that needs nothing
+else."""
 
 from __future__ import annotations
 
@@ -16,18 +17,18 @@ from wavehax.evaluate.items import Item
 from wavehax.evaluate.scores import Score, shown_measures, shown_scores
 from wavehax.evaluate.summary import groups, measure_rows, measures_of_file, worst_first
 from wavehax.evaluate.synthesis import Pair, Synthesis
-from wavehax.files import replacing
+from wavehax.files.outputs import replacing
 
 _EXAMPLES = 6  # of each group: the worst files, with sound and spectrograms; half a MB each
 _MAX_SECONDS = 15.0  # of an example
 
-STYLE = """body{font:14px/1.4 system-ui,sans-serif;margin:2em auto;max-width:1250px;padding:0 1em;color:#222}
-table{border-collapse:collapse;font-variant-numeric:tabular-nums}th,td{padding:.2em .6em;text-align:right}
-th:first-child,td:first-child{text-align:left;overflow-wrap:anywhere}thead th{border-bottom:1px solid #888}
-tr.group td{font-weight:600;border-top:1px solid #ccc}tr.interval td{color:#666}
-.pair{display:grid;grid-template-columns:1fr 1fr;gap:1em}.spectrogram{width:100%;background:#fff}
-.spectrogram text,.plot text{font:11px sans-serif;fill:#444}
-.spectrogram polyline{fill:none;stroke:#6ff;stroke-width:1.5}
+STYLE = """body{font:14px/1.4 system-ui,sans-serif;margin:2em auto;max-width:1250px;padding:0
+1em;color:#222} table{border-collapse:collapse;font-variant-numeric:tabular-nums}th,td{padding:.2em
+.6em;text-align:right} th:first-child,td:first-child{text-align:left;overflow-wrap:anywhere}thead
+th{border-bottom:1px solid #888} tr.group td{font-weight:600;border-top:1px solid #ccc}tr.interval
+td{color:#666} .pair{display:grid;grid-template-columns:1fr
+1fr;gap:1em}.spectrogram{width:100%;background:#fff} .spectrogram text,.plot text{font:11px
+sans-serif;fill:#444} .spectrogram polyline{fill:none;stroke:#6ff;stroke-width:1.5}
 audio{width:100%}h3{margin:1.5em 0 .2em;overflow-wrap:anywhere}p.scores{margin:.2em 0;color:#444}"""
 
 
@@ -39,7 +40,8 @@ def write_report(
     synthesis: Synthesis,
     overwrite: bool,
 ) -> None:
-    """Means, the worst files of each group with sound, spectrograms and F0, and the scores of all files.
+    """Means, the worst files of each group with sound, spectrograms and F0, and the scores of all
+    files.
 
     Args:
         path: the file to write.
@@ -53,21 +55,31 @@ def write_report(
     parts = ["<h2>Means</h2>", _means(scores), _legend(shown_scores(scores))]
     measured = bool(shown_measures(scores))
     if measured:
-        parts += ["<h2>Beside the recording's own</h2>", _measures(scores), _legend(shown_measures(scores))]
+        parts += [
+            "<h2>Beside the recording's own</h2>",
+            _measures(scores),
+            _legend(shown_measures(scores)),
+        ]
     for group in dict.fromkeys(of_file["group"] for of_file in scores):
-        worst = worst_first([of_file for of_file in scores if of_file["group"] == group])[:_EXAMPLES]
+        worst = worst_first([of_file for of_file in scores if of_file["group"] == group])[
+            :_EXAMPLES
+        ]
         parts.append(f"<h2>{escape(group)}: the worst files</h2>")
         parts += [_example(of_file, synthesis(by_name[of_file["file"]])) for of_file in worst]
     parts += ["<h2>All files, worst first</h2>", _all_files(scores)]
     if measured:
-        parts += ["<h2>All files, by how much they differ from their recordings</h2>", _all_differences(scores)]
+        parts += [
+            "<h2>All files, by how much they differ from their recordings</h2>",
+            _all_differences(scores),
+        ]
     write_page(path, f"Evaluation of {source}", "\n".join(parts), overwrite)
 
 
 def write_page(path: Path, title: str, body: str, overwrite: bool) -> None:
     """A complete HTML file with the style of the reports."""
     page = (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><link rel="icon" href="data:,">'
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><link rel="icon"'
+        ' href="data:,">'
         f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n<body><h1>{escape(title)}</h1>\n{body}\n</body></html>\n"
     )
     with replacing(path, overwrite=overwrite) as temporary:
@@ -89,7 +101,11 @@ def _means(scores: Sequence[dict[str, Any]]) -> str:
 
 def _all_files(scores: Sequence[dict[str, Any]]) -> str:
     shown = shown_scores(scores)
-    return _table("file", shown, [_row(of_file["file"], of_file, shown, "") for of_file in worst_first(scores)])
+    return _table(
+        "file",
+        shown,
+        [_row(of_file["file"], of_file, shown, "") for of_file in worst_first(scores)],
+    )
 
 
 def _measures(scores: Sequence[dict[str, Any]]) -> str:
@@ -99,19 +115,31 @@ def _measures(scores: Sequence[dict[str, Any]]) -> str:
             (title, values), *others = measure_rows(group)
             shown = shown_measures(scores)
             rows.append(_row(f"{group.group} ({group.files}), {title}", values, shown, "group"))
-            rows += [_row(title, values, shown, "interval" if "interval" in title else "") for title, values in others]
+            rows += [
+                _row(title, values, shown, "interval" if "interval" in title else "")
+                for title, values in others
+            ]
     return _table("group (files)", shown_measures(scores), rows)
 
 
 def _all_differences(scores: Sequence[dict[str, Any]]) -> str:
     shown = shown_measures(scores)
-    rows = [_row(of_file["file"], measures_of_file(of_file), shown, "") for of_file in worst_first(scores)]
+    rows = [
+        _row(of_file["file"], measures_of_file(of_file), shown, "")
+        for of_file in worst_first(scores)
+    ]
     return _table("file", shown, rows)
 
 
 def _table(first: str, shown: Sequence[Score], rows: Sequence[str]) -> str:
-    header = "".join(f'<th title="{escape(score.meaning)}">{escape(score.label)}</th>' for score in shown)
-    return f"<table><thead><tr><th>{first}</th>{header}</tr></thead><tbody>\n" + "\n".join(rows) + "</tbody></table>"
+    header = "".join(
+        f'<th title="{escape(score.meaning)}">{escape(score.label)}</th>' for score in shown
+    )
+    return (
+        f"<table><thead><tr><th>{first}</th>{header}</tr></thead><tbody>\n"
+        + "\n".join(rows)
+        + "</tbody></table>"
+    )
 
 
 def _row(title: str, values: dict[str, Any], shown: Sequence[Score], kind: str) -> str:
@@ -125,7 +153,11 @@ def _cell(score: Score, values: dict[str, Any]) -> str:
 
 
 def _legend(shown: Sequence[Score]) -> str:
-    return "<p>" + "; ".join(f"<b>{escape(score.label)}</b> {escape(score.meaning)}" for score in shown) + ".</p>"
+    return (
+        "<p>"
+        + "; ".join(f"<b>{escape(score.label)}</b> {escape(score.meaning)}" for score in shown)
+        + ".</p>"
+    )
 
 
 def _example(of_file: dict[str, Any], pair: Pair) -> str:
@@ -134,13 +166,18 @@ def _example(of_file: dict[str, Any], pair: Pair) -> str:
     levels = [pictures.spectrogram(wave, pair.sample_rate) for wave in sounds.values()]
     top = max(level.max() for level in levels)
     ranges = (tuple(hz / pair.f0_scale for hz in pair.f0_range), pair.f0_range)
-    figures = "".join(
-        f"<div>{_figure(name, level, top, pitch.harvest(wave, pair.sample_rate, hz), pair.sample_rate)}"
-        f"{sound_player(wave, pair.sample_rate)}</div>"
-        for (name, wave), level, hz in zip(sounds.items(), levels, ranges, strict=True)
+    figures = ""
+    for (name, wave), level, hz in zip(sounds.items(), levels, ranges, strict=True):
+        f0 = pitch.harvest(wave, pair.sample_rate, hz)
+        figure = _figure(name, level, top, f0, pair.sample_rate)
+        figures += f"<div>{figure}{sound_player(wave, pair.sample_rate)}</div>"
+    values = ", ".join(
+        f"{score.label} {_cell(score, of_file)}" for score in shown_scores([of_file])
     )
-    values = ", ".join(f"{score.label} {_cell(score, of_file)}" for score in shown_scores([of_file]))
-    return f'<h3>{escape(of_file["file"])}</h3><p class="scores">{escape(values)}</p><div class="pair">{figures}</div>'
+    return (
+        f'<h3>{escape(of_file["file"])}</h3><p class="scores">{escape(values)}</p>'
+        f'<div class="pair">{figures}</div>'
+    )
 
 
 def _figure(name: str, level: np.ndarray, top: float, f0: np.ndarray, rate: int) -> str:
@@ -152,4 +189,7 @@ def sound_player(wave: np.ndarray, sample_rate: int) -> str:
     soundfile = optional_module("soundfile", "sound in a report", "soundfile")
     buffer = io.BytesIO()
     soundfile.write(buffer, np.clip(wave, -1, 1), sample_rate, format="FLAC", subtype="PCM_16")
-    return f'<audio controls preload="none" src="{pictures.data_uri(buffer.getvalue(), "audio/flac")}"></audio>'
+    return (
+        '<audio controls preload="none"'
+        f' src="{pictures.data_uri(buffer.getvalue(), "audio/flac")}"></audio>'
+    )

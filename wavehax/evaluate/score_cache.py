@@ -12,14 +12,17 @@ from pathlib import Path
 
 import numpy as np
 
-from wavehax.files import replacing
+from wavehax.files.outputs import replacing
 
 
-def cached_score(kind: str, wave: np.ndarray, sample_rate: int, compute: Callable[[], float]) -> float:
+def cached_score(
+    kind: str, wave: np.ndarray, sample_rate: int, compute: Callable[[], float]
+) -> float:
     """The score of a sound: read from the cache, or else computed and put there.
 
-    An entry belongs to a kind, to the samples and to their rate. One that is damaged is computed again. Processes may
-    share the cache: entries appear whole. Where no file can be written, nothing is kept.
+    An entry belongs to a kind, to the samples and to their rate. One that is damaged is computed
+    again. Processes may share the cache: entries appear whole. Where no file can be written,
+    nothing is kept.
 
     Args:
         kind: which score, by which version of what.
@@ -31,7 +34,8 @@ def cached_score(kind: str, wave: np.ndarray, sample_rate: int, compute: Callabl
     score = _read(path)
     if score is None:
         score = compute()
-        with contextlib.suppress(OSError):  # a home that is read-only, a full disk: the score is known all the same
+        # a home that is read-only, a full disk: the score is known all the same
+        with contextlib.suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
             with replacing(path, overwrite=True) as temporary:
                 temporary.write_text(json.dumps({"score": score}), encoding="utf-8")

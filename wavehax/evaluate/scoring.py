@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from typing import Any
 
-from wavehax import batch
 from wavehax.errors import ignore_import_warnings
 from wavehax.evaluate import metrics, pitch
 from wavehax.evaluate.items import Item
@@ -16,10 +15,14 @@ from wavehax.evaluate.naturalness import naturalness
 from wavehax.evaluate.scores import with_differences
 from wavehax.evaluate.synthesis import Pair, Synthesis
 from wavehax.evaluate.texture import texture
+from wavehax.files import batch
 
 
-def score_all(items: Sequence[Item], synthesis: Synthesis, jobs: int) -> tuple[list[dict[str, Any]], int]:
-    """Make and score every item, `jobs` at a time in processes of their own; one line on standard error if one fails.
+def score_all(
+    items: Sequence[Item], synthesis: Synthesis, jobs: int
+) -> tuple[list[dict[str, Any]], int]:
+    """Make and score every item, `jobs` at a time in processes of their own; one line on standard
+    error if one fails.
 
     Returns:
         of each that did not fail, in order, `item_scores`; and how many failed.
@@ -33,11 +36,17 @@ def score_all(items: Sequence[Item], synthesis: Synthesis, jobs: int) -> tuple[l
 
 def item_scores(item: Item, synthesis: Synthesis) -> dict[str, Any]:
     """`file`, `group`, `speaker` and every score by its name, as scores.py has them."""
-    return {"file": item.name, "group": item.group, "speaker": item.speaker, **pair_scores(synthesis(item))}
+    return {
+        "file": item.name,
+        "group": item.group,
+        "speaker": item.speaker,
+        **pair_scores(synthesis(item)),
+    }
 
 
 def pair_scores(pair: Pair) -> dict[str, float]:
-    """Every score there is; nan where it does not exist. With scaled F0 there are only those of pitch and voicing."""
+    """Every score there is; nan where it does not exist. With scaled F0 there are only those of
+    pitch and voicing."""
     natural, made, rate = pair.natural, pair.generated, pair.sample_rate
     contours = pitch.f0_scores(pair.f0, pitch.harvest(made, rate, pair.f0_range))
     scores = {

@@ -12,11 +12,20 @@ import numpy as np
 
 from wavehax.errors import optional_module
 from wavehax.evaluate.outputs import json_text
-from wavehax.evaluate.scores import DIFFERENCE, RECORDING, SCORES, Score, names_of, shown_measures, shown_scores
-from wavehax.files import replacing
+from wavehax.evaluate.scores import (
+    DIFFERENCE,
+    RECORDING,
+    SCORES,
+    Score,
+    names_of,
+    shown_measures,
+    shown_scores,
+)
+from wavehax.files.outputs import replacing
 
 _RANKING = ("pesq_wb", "mel_l1", "f0_rmse_cents")  # the first that a file has tells how bad it is
-_FIRST_COLUMN, _COLUMN, _NARROW_COLUMN = 48, 10, 9  # characters; there are more measures than scores
+# characters; there are more measures than scores
+_FIRST_COLUMN, _COLUMN, _NARROW_COLUMN = (48, 10, 9)
 
 
 @dataclass(frozen=True)
@@ -24,7 +33,9 @@ class Mean:
     """Of the files that have the score."""
 
     mean: float
-    interval: float  # half the width of the 95 % interval of the mean, by Student's t over the files; nan for one file
+    # half the width of the 95 % interval of the mean, by Student's t over the files; nan for one
+    # file
+    interval: float
     files: int
 
 
@@ -95,7 +106,8 @@ def _order(values: dict[str, float]) -> tuple[int, float]:
 
 
 def measure_rows(group: Group) -> list[tuple[str, dict[str, float]]]:
-    """Of the measures of a group, a title and their values by name: generated, recording, difference, interval.
+    """Of the measures of a group, a title and their values by name: generated, recording,
+    difference, interval.
 
     The interval is that of the difference, or of the figure where the recording has none.
     """
@@ -105,23 +117,33 @@ def measure_rows(group: Group) -> list[tuple[str, dict[str, float]]]:
         ("generated", {name: means[name].mean for name in names}),
         ("recording", {name: means.get(name + RECORDING, nothing).mean for name in names}),
         ("difference", {name: means.get(name + DIFFERENCE, nothing).mean for name in names}),
-        ("95 % interval, ±", {name: means.get(name + DIFFERENCE, means[name]).interval for name in names}),
+        (
+            "95 % interval, ±",
+            {name: means.get(name + DIFFERENCE, means[name]).interval for name in names},
+        ),
     ]
 
 
 def measures_of_file(of_file: dict[str, Any]) -> dict[str, float]:
-    """Of each measure by its name the difference to the recording, or the figure where the recording has none."""
+    """Of each measure by its name the difference to the recording, or the figure where the
+    recording has none."""
     return {name: of_file.get(name + DIFFERENCE, value) for name, value in of_file.items()}
 
 
 def table(scores: Sequence[dict[str, Any]], worst: int) -> str:
-    """Of each group the means with their intervals, the means of its speakers, and its worst files, as text.
+    """Of each group the means with their intervals, the means of its speakers, and its worst files,
+    as text.
 
-    Below that, of each group the measures that a recording has too, and by how much its worst files differ in them.
+    Below that, of each group the measures that a recording has too, and by how much its worst files
+    differ in them.
     """
     lines = _score_lines(scores, worst)
     if shown_measures(scores):
-        lines += ["", "Beside the recording's own; of a file, by how much it differs", *_measure_lines(scores, worst)]
+        lines += [
+            "",
+            "Beside the recording's own; of a file, by how much it differs",
+            *_measure_lines(scores, worst),
+        ]
     return "\n".join(lines[1:])
 
 
@@ -136,7 +158,10 @@ def _score_lines(scores: Sequence[dict[str, Any]], worst: int) -> list[str]:
         lines += ["", _header(group, shown, _COLUMN), _line("  mean", means, shown, _COLUMN)]
         intervals = {name: of_group.interval for name, of_group in group.means.items()}
         lines.append(_line("  95 % interval, +-", intervals, shown, _COLUMN))
-        lines += [_line(f"  {of_file['file']}", of_file, shown, _COLUMN) for of_file in _worst(scores, group, worst)]
+        lines += [
+            _line(f"  {of_file['file']}", of_file, shown, _COLUMN)
+            for of_file in _worst(scores, group, worst)
+        ]
     return lines
 
 
@@ -148,7 +173,9 @@ def _measure_lines(scores: Sequence[dict[str, Any]], worst: int) -> list[str]:
             continue
         lines += ["", _header(group, shown, _NARROW_COLUMN)]
         rows = [(title.replace("±", "+-"), values) for title, values in measure_rows(group)]
-        rows += [(of_file["file"], measures_of_file(of_file)) for of_file in _worst(scores, group, worst)]
+        rows += [
+            (of_file["file"], measures_of_file(of_file)) for of_file in _worst(scores, group, worst)
+        ]
         lines += [_line(f"  {title}", values, shown, _NARROW_COLUMN) for title, values in rows]
     return lines
 
@@ -166,12 +193,20 @@ def _line(title: str, values: dict[str, Any], shown: Sequence[Score], column: in
     if len(title) > _FIRST_COLUMN:
         title = f"  ...{title[5 - _FIRST_COLUMN :]}"
     numbers = (values.get(score.name, float("nan")) for score in shown)
-    cells = (score.pattern.format(x) if np.isfinite(x) else "-" for score, x in zip(shown, numbers, strict=True))
+    cells = (
+        score.pattern.format(x) if np.isfinite(x) else "-"
+        for score, x in zip(shown, numbers, strict=True)
+    )
     return f"{title:<{_FIRST_COLUMN}}" + "".join(f"{cell:>{column}}" for cell in cells)
 
 
 def write_json(path: Path, source: str, scores: Sequence[dict[str, Any]], overwrite: bool) -> None:
-    """What was scored, the means of every group and speaker, and the scores of every file; null where there is none."""
-    contents = {"source": source, "groups": [asdict(group) for group in groups(scores)], "files": list(scores)}
+    """What was scored, the means of every group and speaker, and the scores of every file; null
+    where there is none."""
+    contents = {
+        "source": source,
+        "groups": [asdict(group) for group in groups(scores)],
+        "files": list(scores),
+    }
     with replacing(path, overwrite=overwrite) as temporary:
         temporary.write_text(json_text(contents), encoding="utf-8")

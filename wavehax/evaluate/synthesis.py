@@ -8,15 +8,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 import wavehax
-from wavehax.audio import read_audio, resample
-from wavehax.errors import optional_module
 from wavehax.evaluate import pitch
 from wavehax.evaluate.items import Item
-from wavehax.features import frame_count, log_mel
+from wavehax.files.sound import read_audio, resample
+from wavehax.mel.features import frame_count, log_mel
+from wavehax.mel.world import resynthesise
 
 _FRAMING = ("sample_rate", "hop_length", "padding")  # what decides where a frame lies
 _OTHER_SEED = 1  # the default is 0
-_MAX_DIFFERENCE = 0.1  # seconds, between the lengths of a recording and of what claims to be made from it
+# seconds, between the lengths of a recording and of what claims to be made from it
+_MAX_DIFFERENCE = 0.1
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,10 @@ class Pair:
     f0_range: tuple[float, float]  # Hz, in which that of the second is searched for
     hop_length: float  # samples between the frames from which the second was made
     f0_scale: float = 1.0
-    n_fft: int | None = None  # samples of the Fourier transform that made the second; None: unknown, or none did
-    other_seed: np.ndarray | None = None  # float32 [N], the second made with another seed; None: there is no such
+    # samples of the Fourier transform that made the second; None: unknown, or none did
+    n_fft: int | None = None
+    # float32 [N], the second made with another seed; None: there is no such
+    other_seed: np.ndarray | None = None
 
 
 def check_predictor(voc: wavehax.Vocoder) -> None:
@@ -50,7 +53,8 @@ class ModelSynthesis:
     precision: str = "fp32"
 
     def check(self) -> None:
-        """Raise what `wavehax.load` raises, or ValueError where the model is to predict F0 and cannot."""
+        """Raise what `wavehax.load` raises, or ValueError where the model is to predict F0 and
+        cannot."""
         voc = _vocoder(self.model, self.precision)
         if self.predict_f0:
             check_predictor(voc)
@@ -58,12 +62,18 @@ class ModelSynthesis:
     def __call__(self, item: Item) -> Pair:
         voc = _vocoder(self.model, self.precision)
         wave, rate = read_audio(item.natural, voc.sample_rate)
-        wave = wave[: frame_count(len(wave), voc.features) * voc.hop_length]  # `same` frames end with a whole hop
+        wave = wave[
+            : frame_count(len(wave), voc.features) * voc.hop_length
+        ]  # `same` frames end with a whole hop
         f0 = pitch.harvest(wave, rate, item.f0_range)
         alike = all(getattr(voc.features, name) == getattr(pitch.FRAMES, name) for name in _FRAMING)
         given = f0 if alike else pitch.f0_in_range(wave, voc.features, item.f0_range)
-        make = functools.partial(voc, log_mel(wave, voc.features), None if self.predict_f0 else given)
-        pair = _pair(item, wave, make(f0_scale=self.f0_scale), rate, f0, voc.hop_length, self.f0_scale)
+        make = functools.partial(
+            voc, log_mel(wave, voc.features), None if self.predict_f0 else given
+        )
+        pair = _pair(
+            item, wave, make(f0_scale=self.f0_scale), rate, f0, voc.hop_length, self.f0_scale
+        )
         if self.f0_scale != 1:
             return pair
         n_fft = voc.config.n_fft * voc.config.num_streams
@@ -72,37 +82,38 @@ class ModelSynthesis:
 
 @dataclass(frozen=True)
 class WorldSynthesis:
-    """WORLD (Morise et al., IEICE 2016), a vocoder that learns nothing: Harvest, CheapTrick, D4C every 256/24000 s."""
+    """WORLD (Morise et al., IEICE 2016), a vocoder that learns nothing: Harvest, CheapTrick, D4C
+    every 256/24000 s."""
 
     f0_scale: float = 1.0
 
     def __call__(self, item: Item) -> Pair:
-        pyworld = optional_module("pyworld", "WORLD", "wavehax[f0]")
         rate, hop = pitch.FRAMES.sample_rate, pitch.FRAMES.hop_length
         wave, _ = read_audio(item.natural, rate)
         f0 = pitch.harvest(wave, rate, item.f0_range)
-        samples, contour = wave.astype(np.float64), f0.astype(np.float64)
-        times = np.arange(len(f0)) * hop / rate
-        envelope = pyworld.cheaptrick(samples, contour, times, rate)
-        aperiodicity = pyworld.d4c(samples, contour, times, rate)
-        made = pyworld.synthesize(contour * self.f0_scale, envelope, aperiodicity, rate, 1000 * hop / rate)
-        return _pair(item, wave, made.astype(np.float32), rate, f0, hop, self.f0_scale)
+        made = resynthesise(wave, f0, self.f0_scale, rate, hop)
+        return _pair(item, wave, made, rate, f0, hop, self.f0_scale)
 
 
 @dataclass(frozen=True)
 class FilePair:
     """A generated file beside its recording, both at the lower of their sample rates."""
 
-    hop_length: int | None = None  # samples of the file between its vocoder's frames; None: 256 at 24 kHz, or as long
+    # samples of the file between its vocoder's frames; None: 256 at 24 kHz, or as long
+    hop_length: int | None = None
 
     def __call__(self, item: Item) -> Pair:
         natural, natural_rate = read_audio(item.natural)
         generated, generated_rate = read_audio(item.generated)
         rate = min(natural_rate, generated_rate)
-        natural, generated = resample(natural, natural_rate, rate), resample(generated, generated_rate, rate)
+        natural, generated = (
+            resample(natural, natural_rate, rate),
+            resample(generated, generated_rate, rate),
+        )
         if abs(len(natural) - len(generated)) > _MAX_DIFFERENCE * rate:
             raise ValueError(
-                f"{item.generated}: {len(generated) / rate:.2f} s, and its recording has {len(natural) / rate:.2f} s:"
+                f"{item.generated}: {len(generated) / rate:.2f} s, and its recording has"
+                f" {len(natural) / rate:.2f} s:"
                 f" expected the same, to {_MAX_DIFFERENCE:g} s"
             )
         length = min(len(natural), len(generated))
@@ -116,10 +127,18 @@ Synthesis = ModelSynthesis | WorldSynthesis | FilePair
 
 
 def _pair(
-    item: Item, natural: np.ndarray, generated: np.ndarray, rate: int, f0: np.ndarray, hop: float, scale: float = 1.0
+    item: Item,
+    natural: np.ndarray,
+    generated: np.ndarray,
+    rate: int,
+    f0: np.ndarray,
+    hop: float,
+    scale: float = 1.0,
 ) -> Pair:
     f0_range = (item.f0_range[0] * scale, item.f0_range[1] * scale)
-    return Pair(natural, generated[: len(natural)], rate, f0 * np.float32(scale), f0_range, hop, scale)
+    return Pair(
+        natural, generated[: len(natural)], rate, f0 * np.float32(scale), f0_range, hop, scale
+    )
 
 
 @functools.lru_cache(maxsize=1)

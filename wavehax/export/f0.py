@@ -28,7 +28,8 @@ def predicted_f0(time: Timeline, mel: Tensor, model: F0Model) -> Tensor:
 
 
 def _decode(logits: Tensor, config: F0Config) -> Tensor:
-    """The mean of the bins around the likeliest one, weighted by their probabilities; 0 where unvoiced."""
+    """The mean of the bins around the likeliest one, weighted by their probabilities; 0 where
+    unvoiced."""
     pitch, voicing = logits.slice(1, 0, -1), logits.slice(1, -1)
     bins = np.arange(config.num_bins, dtype=np.float32)[:, None]
     peak = pitch.op("ArgMax", axis=1).cast(np.float32)

@@ -70,7 +70,9 @@ class Tensor:
         """`[first:last]` along an axis."""
         if first == 0 and last is None:
             return self
-        return self.op("Slice", *(integers(n) for n in (first, _LAST if last is None else last, axis)))
+        return self.op(
+            "Slice", *(integers(n) for n in (first, _LAST if last is None else last, axis))
+        )
 
     def reshape(self, *shape: int) -> Tensor:
         """0 keeps a dimension as it is, -1 stands for what is left."""
@@ -98,7 +100,9 @@ class Graph:
         self._inputs: list[onnx.ValueInfoProto] = []
         self._outputs: list[onnx.ValueInfoProto] = []
 
-    def input(self, name: str, shape: Sequence[int | str], text: str, dtype: type = np.float32) -> Tensor:
+    def input(
+        self, name: str, shape: Sequence[int | str], text: str, dtype: type = np.float32
+    ) -> Tensor:
         """Declare an input, dimensions by number or by symbol; `text` says what it holds."""
         self._inputs.append(helper.make_tensor_value_info(name, _TYPES[dtype], list(shape), text))
         return Tensor(self, name, dtype)
@@ -106,10 +110,13 @@ class Graph:
     def output(self, name: str, value: Tensor, shape: Sequence[int | str], text: str) -> None:
         """Declare `value` an output."""
         self._nodes.append(helper.make_node("Identity", [value.name], [name]))
-        self._outputs.append(helper.make_tensor_value_info(name, _TYPES[value.dtype], list(shape), text))
+        self._outputs.append(
+            helper.make_tensor_value_info(name, _TYPES[value.dtype], list(shape), text)
+        )
 
     def op(self, kind: str, *inputs: Value, dtype: type | None = None, **attributes: Any) -> Tensor:
-        """Add an operator; `dtype`, of the result, where it is neither known nor that of the first input."""
+        """Add an operator; `dtype`, of the result, where it is neither known nor that of the first
+        input."""
         alike = inputs[1:] if kind == "Where" else inputs
         taken = next(np.dtype(x.dtype).type for x in alike if hasattr(x, "dtype"))
         name = f"{kind.lower()}_{len(self._nodes)}"
@@ -120,7 +127,9 @@ class Graph:
     def model(self, text: str, metadata: dict[str, str]) -> onnx.ModelProto:
         """The whole as a file holds it."""
         constants = list(self._constants.values())
-        graph = helper.make_graph(self._nodes, "wavehax", self._inputs, self._outputs, constants, text)
+        graph = helper.make_graph(
+            self._nodes, "wavehax", self._inputs, self._outputs, constants, text
+        )
         options = {"opset_imports": [helper.make_opsetid("", OPSET)], "ir_version": IR_VERSION}
         producer = {"producer_name": "wavehax", "producer_version": wavehax.__version__}
         model = helper.make_model(graph, **options, **producer)
@@ -136,7 +145,9 @@ class Graph:
         array = np.asarray(value, None if hasattr(value, "dtype") else dtype)
         key = (array.dtype.str, array.shape, array.tobytes())
         if key not in self._constants:
-            self._constants[key] = numpy_helper.from_array(array, f"constant_{len(self._constants)}")
+            self._constants[key] = numpy_helper.from_array(
+                array, f"constant_{len(self._constants)}"
+            )
         return self._constants[key].name
 
 

@@ -1,4 +1,5 @@
-"""By how much every stage of a streaming graph lags behind the frames given (csrc/engine.cpp, samples_after)."""
+"""By how much every stage of a streaming graph lags behind the frames given (csrc/model/engine.cpp,
+samples_after)."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ class Lags:
     prior: int = 0  # samples
     streams: int = 0  # samples of a stream; without a filter bank, of the prior
     spectrum: int = 0  # frames
-    network: int = 0  # frames: of the projections, blocks and everything up to the predicted spectrum
+    # frames: of the projections, blocks and everything up to the predicted spectrum
+    network: int = 0
     waves: int = 0  # samples of a stream, as predicted
     wave: int = 0  # samples
 
@@ -36,7 +38,11 @@ class Lags:
         # With one stream the projection of the spectrum looks ahead too.
         network = spectrum + config.lookahead if streams == 1 else max(spectrum, config.lookahead)
         waves = network * hop + margin
-        filters = 0 if streams == 1 or config.stream_filter == "dwt" else _ceil(FILTER_TAPS // 2, streams) * streams
+        filters = (
+            0
+            if streams == 1 or config.stream_filter == "dwt"
+            else _ceil(FILTER_TAPS // 2, streams) * streams
+        )
         return cls(prior, analysed, spectrum, network, waves, waves * streams + filters)
 
     def delay(self, config: GeneratorConfig) -> int:

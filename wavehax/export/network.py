@@ -1,6 +1,8 @@
-"""The network between two spectra as operators. Twin of nn/generator.py, nn/multistream.py and nn/layers.py.
+"""The network between two spectra as operators. Twin of nn/generator.py, nn/multistream.py and
+nn/layers.py.
 
-Hidden activations are [B, C, T, F]: frames before bins, so that a stream's state lies before its new frames in memory.
+Hidden activations are [B, C, T, F]: frames before bins, so that a stream's state lies before its
+new frames in memory.
 """
 
 from __future__ import annotations
@@ -10,19 +12,29 @@ import math
 import numpy as np
 
 from wavehax.checkpoint import Model
-from wavehax.config import FLOOR_TOLERANCE, MAX_MAGNITUDE, MIN_POWER, NORM_EPSILON, PRIOR_RMS, PROJECTION_TAPS
+from wavehax.config import (
+    FLOOR_TOLERANCE,
+    MAX_MAGNITUDE,
+    MIN_POWER,
+    NORM_EPSILON,
+    PRIOR_RMS,
+    PROJECTION_TAPS,
+)
 from wavehax.export.graph import Tensor, integers
 from wavehax.export.timeline import Reach, Timeline
 from wavehax.export.transforms import window_energy
 
 
 class Network:
-    """From the normalised mel [B, n_mels, T] and the prior's spectra [B, S * 2F, T] to those of the wave."""
+    """From the normalised mel [B, n_mels, T] and the prior's spectra [B, S * 2F, T] to those of the
+    wave."""
 
     def __init__(self, time: Timeline, model: Model) -> None:
         self.time, self.config, self.weights = time, time.config, model.weights
         silent = np.float32(math.log(model.features.log_floor) + FLOOR_TOLERANCE)
-        self.silence = (silent - self.weights["mel_mean"]) / self.weights["mel_scale"]  # normalised, its largest values
+        self.silence = (silent - self.weights["mel_mean"]) / self.weights[
+            "mel_scale"
+        ]  # normalised, its largest values
         self.reflect = self.config.time_padding == "reflect"
         self.after = PROJECTION_TAPS // 2 if self.reflect else self.config.lookahead
         self.before = PROJECTION_TAPS - 1 - self.after
@@ -42,7 +54,9 @@ class Network:
             planes.append((spectra, 2 * streams))
         first, *others = (plane.reshape(0, count, bins, -1) for plane, count in planes)
         x = first.op("Concat", *others, axis=1).op("Transpose", perm=[0, 1, 3, 2])
-        refined = self._refine(x).op("Transpose", perm=[0, 1, 3, 2]).reshape(0, 2 * streams * bins, -1)
+        refined = (
+            self._refine(x).op("Transpose", perm=[0, 1, 3, 2]).reshape(0, 2 * streams * bins, -1)
+        )
         return time.keep(self._spectra(refined, spectra, mel), shape, lags.network)
 
     def _features(self, spectra: Tensor) -> Tensor:
@@ -59,7 +73,9 @@ class Network:
     def _spectra(self, refined: Tensor, spectra: Tensor, mel: Tensor) -> Tensor:
         """What the network's outputs mean, as real and imaginary parts."""
         if self.config.output == "excitation":
-            envelope = mel.op("Conv", self.weights["env_proj.weight"], self.weights["env_proj.bias"]).op("Exp")
+            envelope = mel.op(
+                "Conv", self.weights["env_proj.weight"], self.weights["env_proj.bias"]
+            ).op("Exp")
             sounds = (mel - self.silence[:, None]).op("ReduceMax", integers(1)) > 0
             envelope = sounds.where(envelope, 0)
             return envelope.op("Concat", envelope, axis=1) * (spectra + refined)
@@ -74,7 +90,8 @@ class Network:
         return spectra.slice(1, 0, bins), spectra.slice(1, bins)
 
     def _project(self, name: str, x: Tensor, channels: int, wait: int) -> tuple[Tensor, Tensor]:
-        """A convolution over frames, with bins as channels, and `x` itself at the time of the result."""
+        """A convolution over frames, with bins as channels, and `x` itself at the time of the
+        result."""
         weight, bias = self.weights[f"{name}.weight"], self.weights[f"{name}.bias"]
         reach = Reach(self.before, self.after, wait, self.reflect)
         longer = self.time.window(x, name, (channels, -1), reach)
@@ -86,35 +103,55 @@ class Network:
         return longer.reshape(-1, inputs, 0).op("Conv", weight, bias).reshape(-1, channels, 0), x
 
     def _refine(self, x: Tensor) -> Tensor:
-        """[B, planes, T, F] to [B, planes, T, F] (DESIGN 2.4 to 2.6)."""
-        x = self._normalise(x.op("Conv", _pointwise(self.weights["input_proj.weight"])), "input_norm")
+        """[B, planes, T, F] to [B, planes, T, F] (docs/design.md#network)."""
+        x = self._normalise(
+            x.op("Conv", _pointwise(self.weights["input_proj.weight"])), "input_norm"
+        )
         for i in range(self.config.num_blocks):
             x = self._block(x, f"blocks.{i}")
         x = self._normalise(x, "output_norm")
-        return x.op("Conv", _pointwise(self.weights["output_proj.weight"]), self.weights["output_proj.bias"])
+        return x.op(
+            "Conv", _pointwise(self.weights["output_proj.weight"]), self.weights["output_proj.bias"]
+        )
 
     def _block(self, x: Tensor, name: str) -> Tensor:
         """x + gamma * pw2(GELU(pw1(norm(dw(x)))))."""
         config, weights = self.config, self.weights
         bins, frames = config.kernel_size
         x = self.time.keep(x, (config.channels, -1, config.num_bins), self.time.lags.network)
-        y = x.op("Pad", integers(bins // 2, bins // 2), None, integers(3), mode="reflect") if bins > 1 else x
+        y = (
+            x.op("Pad", integers(bins // 2, bins // 2), None, integers(3), mode="reflect")
+            if bins > 1
+            else x
+        )
         after = frames // 2 if self.reflect else 0
         shape = (config.channels, -1, config.num_bins + bins - 1)
         y = self.time.window(y, name, shape, Reach(frames - 1 - after, after, reflect=self.reflect))
-        y = y.op("Conv", weights[f"{name}.dwconv.weight"].transpose(0, 1, 3, 2), group=config.channels)
+        y = y.op(
+            "Conv", weights[f"{name}.dwconv.weight"].transpose(0, 1, 3, 2), group=config.channels
+        )
         y = self._normalise(y, f"{name}.norm")
-        y = y.op("Conv", _pointwise(weights[f"{name}.pwconv1.weight"]), weights[f"{name}.pwconv1.bias"]).op("Gelu")
+        y = y.op(
+            "Conv", _pointwise(weights[f"{name}.pwconv1.weight"]), weights[f"{name}.pwconv1.bias"]
+        ).op("Gelu")
         gamma = weights[f"{name}.gamma"]
-        weight, bias = gamma[:, None] * weights[f"{name}.pwconv2.weight"], gamma * weights[f"{name}.pwconv2.bias"]
+        weight, bias = (
+            gamma[:, None] * weights[f"{name}.pwconv2.weight"],
+            gamma * weights[f"{name}.pwconv2.bias"],
+        )
         return x + y.op("Conv", _pointwise(weight), bias)
 
     def _normalise(self, x: Tensor, name: str) -> Tensor:
-        """By the statistics of the training, or by the moments of every frame, or of all of them."""
+        """By the statistics of the training, or by the moments of every frame, or of all of
+        them."""
         norm = self.config.norm if name.startswith("blocks") else self.config.outer_norm
-        scale, shift = (self.weights[f"{name}.{part}"][:, None, None] for part in ("weight", "bias"))
+        scale, shift = (
+            self.weights[f"{name}.{part}"][:, None, None] for part in ("weight", "bias")
+        )
         if norm == "batch":
-            mean, variance = (self.weights[f"{name}.running_{part}"][:, None, None] for part in ("mean", "var"))
+            mean, variance = (
+                self.weights[f"{name}.running_{part}"][:, None, None] for part in ("mean", "var")
+            )
             scale = scale / np.sqrt(variance + np.float32(NORM_EPSILON))
             return x * scale + (shift - mean * scale)
         x = x - _mean(x, norm)
@@ -122,7 +159,8 @@ class Network:
 
 
 def _mean(x: Tensor, norm: str) -> Tensor:
-    """Over channels and bins; with norm "utterance" over frames too, after them, as a long sum would lose digits."""
+    """Over channels and bins; with norm "utterance" over frames too, after them, as a long sum
+    would lose digits."""
     x = x.op("ReduceMean", integers(1, 3))
     return x.op("ReduceMean", integers(2)) if norm == "utterance" else x
 

@@ -1,4 +1,5 @@
-"""A model file to an ONNX file: one graph, of whole utterances or of a stream, checked against the engine."""
+"""A model file to an ONNX file: one graph, of whole utterances or of a stream, checked against the
+engine."""
 
 from __future__ import annotations
 
@@ -17,23 +18,32 @@ from wavehax.export.lags import Lags
 from wavehax.export.network import Network
 from wavehax.export.prior import prior
 from wavehax.export.timeline import Streaming, Timeline, Whole
-from wavehax.export.transforms import analyse, inverse_stft, stft, synthesize
+from wavehax.export.transforms import analyse, inverse_stft, stft, synthesise
 from wavehax.export.verify import verify
-from wavehax.files import refuse_existing, replacing
+from wavehax.files.outputs import refuse_existing, replacing
 
 _WHOLE_TEXT = "Log-mel-spectrogram, F0 and noise to waveform."
 _STREAM_TEXT = (
-    "Log-mel-spectrogram, F0 and noise to waveform, frames as they come: for every frame hop_length samples. What is"
-    " given as next_state.X goes into the next run as state.X; zeros begin a voice. After the last frame give"
-    " delay / hop_length frames more, rounded up, with mask 0 and any finite values. The first `delay` samples come"
+    "Log-mel-spectrogram, F0 and noise to waveform, frames as they come: for every frame"
+    " hop_length samples. What is"
+    " given as next_state.X goes into the next run as state.X; zeros begin a voice. After the last"
+    " frame give"
+    " delay / hop_length frames more, rounded up, with mask 0 and any finite values. The first"
+    " `delay` samples come"
     " before the waveform begins; drop them."
 )
 
 
 def export_onnx(
-    model_file: Path, out: Path, *, streaming: bool = False, f0_from_mel: bool = False, force: bool = False
+    model_file: Path,
+    out: Path,
+    *,
+    streaming: bool = False,
+    f0_from_mel: bool = False,
+    force: bool = False,
 ) -> None:
-    """Write the ONNX file `out`; it appears only once ONNX Runtime has been found to compute what the engine does.
+    """Write the ONNX file `out`; it appears only once ONNX Runtime has been found to compute what
+    the engine does.
 
     Args:
         model_file: of any model; see `build` for this and the flags.
@@ -42,8 +52,8 @@ def export_onnx(
     Raises:
         ModelError: `model_file` is no model.
         OSError: `out` cannot be written, or exists and `force` is not set.
-        ValueError: `out` is no .onnx file, the model cannot be expressed, or ONNX Runtime computes something else than
-            the engine.
+        ValueError: `out` is no .onnx file, the model cannot be expressed, or ONNX Runtime computes
+            something else than the engine.
     """
     if out.suffix.lower() != ".onnx":
         raise ValueError(f"{out}: unknown file type {out.suffix!r}; expected .onnx")
@@ -95,7 +105,7 @@ def _wave(time: Timeline, model: Model, mel: Tensor, f0: Tensor, noise: Tensor) 
         wave = analyse(time, wave, weights["filter_bank.analysis.weight"])
     wave = inverse_stft(time, Network(time, model)(mel, stft(time, wave)))
     if config.num_streams > 1:
-        wave = synthesize(time, wave, weights["filter_bank.synthesis.weight"])
+        wave = synthesise(time, wave, weights["filter_bank.synthesis.weight"])
     half = config.hop_length // 2 if time.centred and not time.streaming else 0
     return wave.slice(2, half, -half or None).reshape(0, -1)
 
@@ -106,12 +116,14 @@ def _check(model: Model, streaming: bool, f0_from_mel: bool) -> None:
         raise ValueError("f0 from the mel: this model has no predictor of F0")
     if streaming and not config.streamable:
         raise ValueError(
-            "streaming: this model's norm takes mean and variance over the whole utterance (norm 'utterance');"
+            "streaming: this model's norm takes mean and variance over the whole utterance (norm"
+            " 'utterance');"
             " expected norm 'frame' or 'batch'"
         )
     if streaming and config.time_padding != "causal":
         raise ValueError(
-            f"streaming: this model's time_padding is {config.time_padding!r}, whose mirror images depend on frames to"
+            f"streaming: this model's time_padding is {config.time_padding!r}, whose mirror images"
+            " depend on frames to"
             " come; expected 'causal'"
         )
 

@@ -1,4 +1,4 @@
-"""The prior as operators (DESIGN 2.1), in float64. Twin of nn/prior.py, which explains the formulas."""
+"""The prior as operators in float64; nn/prior.py explains the formulas (docs/design.md#prior)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ def prior(time: Timeline, f0: Tensor, noise: Tensor) -> Tensor:
     f0 = f0.cast(np.float64).unsqueeze(2)
     step = f0 / (config.sample_rate * oversampling)
     cycles = _cycles(time, step, config.hop_length * oversampling)
-    frames = _Frames(f0 / (config.sample_rate / 2), voiced, _num_harmonics(f0, voiced, config.sample_rate))
+    frames = _Frames(
+        f0 / (config.sample_rate / 2), voiced, _num_harmonics(f0, voiced, config.sample_rate)
+    )
     harmonics = _HARMONIC[config.prior](frames, cycles).cast(np.float32).reshape(0, 1, -1)
     if config.prior == "sawtooth":
         harmonics = _decimated(time, harmonics)
@@ -50,7 +52,8 @@ class _Frames:
 
 
 def _cycles(time: Timeline, step: Tensor, hop: int) -> Tensor:
-    """Phase of every sample in cycles, -0.5 to 0.5: [B, T, hop], from the cycles a sample, [B, T, 1]."""
+    """Phase of every sample in cycles, -0.5 to 0.5: [B, T, hop], from the cycles a sample, [B, T,
+    1]."""
     advance = _fraction(step * hop)  # whole cycles would cost the sum its digits
     start = time.initial_phase()
     before = _fraction(advance.op("CumSum", np.int64(1), exclusive=1) + start.unsqueeze(1, 2))
@@ -68,27 +71,29 @@ def _num_harmonics(f0: Tensor, voiced: Tensor, sample_rate: int) -> Tensor:
 
 
 def _pcph(frames: _Frames, cycles: Tensor) -> Tensor:
-    return (frames.relative * 2).op("Sqrt") * PRIOR_RMS["pcph"] * _sine_sum(cycles, frames.count)
+    return (frames.relative * 2).op("Sqrt") * PRIOR_RMS["pcph"] * sine_sum(cycles, frames.count)
 
 
 def _pcph_linear_decay(frames: _Frames, cycles: Tensor) -> Tensor:
     """Harmonic k has amplitude proportional to 1 - k * relative."""
     relative, count = frames.relative, frames.count
-    power = relative * relative * _sum_of_squares(count) - relative * count * (count + 1) + 1 / relative
+    power = (
+        relative * relative * _sum_of_squares(count) - relative * count * (count + 1) + 1 / relative
+    )
     # power is 0 at f0 = sample_rate / 2 alone, where the one harmonic has amplitude 0.
     heard = frames.voiced.op("And", power > 0)
     amplitude = heard.where((2 / power).op("Sqrt") * PRIOR_RMS["pcph_linear_decay"], 0)
-    return amplitude * (_sine_sum(cycles, count) - relative * _weighted_sine_sum(cycles, count))
+    return amplitude * (sine_sum(cycles, count) - relative * weighted_sine_sum(cycles, count))
 
 
-def _sine_sum(cycles: Tensor, count: Tensor) -> Tensor:
+def sine_sum(cycles: Tensor, count: Tensor) -> Tensor:
     """sum_{k=1..count} sin(2 pi k cycles)."""
     half = cycles * math.pi
     numerator = (count * half).op("Sin") * ((count + 1) * half).op("Sin")
     return cycles.op("Equal", 0).where(0, numerator / half.op("Sin"))
 
 
-def _weighted_sine_sum(cycles: Tensor, count: Tensor) -> Tensor:
+def weighted_sine_sum(cycles: Tensor, count: Tensor) -> Tensor:
     """sum_{k=1..count} k sin(2 pi k cycles)."""
     half = cycles * math.pi
     sine, middle = half.op("Sin"), count + 0.5
@@ -109,21 +114,24 @@ def _sine(frames: _Frames, cycles: Tensor) -> Tensor:
 
 def _sawtooth(frames: _Frames, cycles: Tensor) -> Tensor:
     """2 * frac(phase) - 1, at 8 times the sample rate."""
-    # A period of a whole number of samples ends exactly on the jump: the shift keeps rounding from choosing its side.
+    # A period of a whole number of samples ends exactly on the jump: the shift keeps rounding from
+    # choosing its side.
     return frames.voiced.where(_fraction(cycles + 1e-9) * 2 - 1, 0)
 
 
 def _decimated(time: Timeline, wave: Tensor) -> Tensor:
     """Every 8th sample of [B, 1, 8 * N], low-passed."""
-    after = SAWTOOTH_REACH - (SAWTOOTH_OVERSAMPLING - 1)  # the last output is the first sample of its step
+    # the last output is the first sample of its step
+    after = SAWTOOTH_REACH - (SAWTOOTH_OVERSAMPLING - 1)
     wait = time.lags.prior * SAWTOOTH_OVERSAMPLING
     wave = time.window(wave, "sawtooth", (1, -1), Reach(SAWTOOTH_REACH, after, wait))
-    wave = wave.op("Conv", _lowpass()[None, None], strides=[SAWTOOTH_OVERSAMPLING])
+    wave = wave.op("Conv", decimation_filter()[None, None], strides=[SAWTOOTH_OVERSAMPLING])
     return time.keep(wave, (1, -1), time.lags.prior, time.config.hop_length)
 
 
-def _lowpass() -> np.ndarray:
-    """Windowed sinc of 15 zero crossings a side, at 0.99 of half the sample rate: float32 [taps]."""
+def decimation_filter() -> np.ndarray:
+    """Windowed sinc of 15 zero crossings a side, at 0.99 of half the sample rate: float32
+    [taps]."""
     t = 0.99 * np.arange(-SAWTOOTH_REACH, SAWTOOTH_REACH + 1) / SAWTOOTH_OVERSAMPLING
     window = np.cos(math.pi * t / 30) ** 2
     return (np.sinc(t) * window * 0.99 / SAWTOOTH_OVERSAMPLING).astype(np.float32)

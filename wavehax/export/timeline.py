@@ -1,6 +1,8 @@
-"""What differs between a whole utterance and a stream: what a stage sees beyond the frames that are there.
+"""What differs between a whole utterance and a stream: what a stage sees beyond the frames that are
+there.
 
-Every stage is written once. Along time its values have a rate (values a frame) and, in a stream, a lag (`Lags`).
+Every stage is written once. Along time its values have a rate (values a frame) and, in a stream, a
+lag (`Lags`).
 """
 
 from __future__ import annotations
@@ -41,11 +43,13 @@ class Timeline(ABC):
 
     @abstractmethod
     def repeat_last(self, x: Tensor, name: str, shape: Sequence[int]) -> Tensor:
-        """`x`; where frames are centred with one frame more, the last one again (nn/generator.py)."""
+        """`x`; where frames are centred with one frame more, the last one again
+        (nn/generator.py)."""
 
     @abstractmethod
     def window(self, x: Tensor, name: str, shape: Sequence[int], reach: Reach) -> Tensor:
-        """`x` with so many values more at its ends that a convolution of this reach keeps its length.
+        """`x` with so many values more at its ends that a convolution of this reach keeps its
+        length.
 
         `name`: of the state that a stream keeps for it.
         """
@@ -56,7 +60,8 @@ class Timeline(ABC):
 
     @abstractmethod
     def mask(self, lag: int, rate: int = 1, history: int = 0) -> Tensor:
-        """[B or 1, history + T * rate]: 1 where the values of a stage belong to a frame, 0 elsewhere."""
+        """[B or 1, history + T * rate]: 1 where the values of a stage belong to a frame, 0
+        elsewhere."""
 
     @abstractmethod
     def initial_phase(self) -> Tensor:
@@ -92,7 +97,9 @@ class Whole(Timeline):
         """Indices as `wavehax.nn.layers.reflect_index` gives them."""
         length = x.op("Shape", start=axis, end=axis + 1).op("Squeeze")
         period = ((length - 1) * 2).op("Max", 1)  # of a single value 1, which makes every index 0
-        index = x.graph.op("Range", np.int64(-reach.before), length + reach.after, np.int64(1)).op("Mod", period)
+        index = x.graph.op("Range", np.int64(-reach.before), length + reach.after, np.int64(1)).op(
+            "Mod", period
+        )
         return index.op("Min", period - index)
 
     def keep(self, x: Tensor, shape: Sequence[int], lag: int, rate: int = 1) -> Tensor:
@@ -112,10 +119,11 @@ class Whole(Timeline):
 
 
 class Streaming(Timeline):
-    """Frames as they come. What a window needs of those before is state: zeros, for a voice that begins.
+    """Frames as they come. What a window needs of those before is state: zeros, for a voice that
+    begins.
 
-    The input `mask` [B, T] is 1 for a frame of the utterance, 0 for one after its end; where the initial state has
-    zeros the utterance has not begun.
+    The input `mask` [B, T] is 1 for a frame of the utterance, 0 for one after its end; where the
+    initial state has zeros the utterance has not begun.
     """
 
     streaming = True
@@ -124,17 +132,26 @@ class Streaming(Timeline):
         super().__init__(mel, config)
         self.lags = Lags.of_stream(config)
         self._states: list[tuple[str, Tensor, list[int | str]]] = []
-        mask = mel.graph.input("mask", ["batch", "frames"], "1: a frame of the utterance; 0: one after its end")
+        mask = mel.graph.input(
+            "mask", ["batch", "frames"], "1: a frame of the utterance; 0: one after its end"
+        )
         self._present = mask > 0
         if self.centred:
-            mask = mask.op("Max", self.window(mask, "last_mask", (-1,), Reach(1, 0)).slice(1, 0, -1))
-        # Most frames by which anything lags, and those that the window of the last transform reaches back to.
-        self._history = -(-self.lags.wave // config.hop_length) + -(-config.n_fft // config.stream_hop)
+            mask = mask.op(
+                "Max", self.window(mask, "last_mask", (-1,), Reach(1, 0)).slice(1, 0, -1)
+            )
+        # Most frames by which anything lags, and those that the window of the last transform
+        # reaches back to.
+        self._history = -(-self.lags.wave // config.hop_length) + -(
+            -config.n_fft // config.stream_hop
+        )
         self._mask = self.window(mask, "mask", (-1,), Reach(self._history, 0))
 
     def finish(self) -> None:
         for name, value, shape in self._states:
-            self.mel.graph.output(NEXT_STATE + name, value, ["batch", *shape], "state after these frames")
+            self.mel.graph.output(
+                NEXT_STATE + name, value, ["batch", *shape], "state after these frames"
+            )
 
     def repeat_last(self, x: Tensor, name: str, shape: Sequence[int]) -> Tensor:
         if not self.centred:
@@ -167,7 +184,9 @@ class Streaming(Timeline):
         self._states.append(("phase", phase, []))
 
     def _state(self, name: str, sizes: Sequence[int], dtype: type) -> Tensor:
-        return self.mel.graph.input(STATE + name, ["batch", *sizes], "zeros for a voice that begins", dtype)
+        return self.mel.graph.input(
+            STATE + name, ["batch", *sizes], "zeros for a voice that begins", dtype
+        )
 
 
 def _time_axis(shape: Sequence[int]) -> int:

@@ -1,4 +1,5 @@
-"""STFT, its inverse and the filter banks as convolutions. Twins of nn/stft.py and nn/filters.py."""
+"""STFT, its inverse and the filter banks as convolutions. Twins of nn/stft.py and
+nn/filter_bank.py."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ _HALF = FILTER_TAPS // 2
 
 
 def stft(time: Timeline, waves: Tensor) -> Tensor:
-    """Waves [B, S, M] to spectra [B, S * 2F, T]: of every stream the real parts, then the imaginary ones."""
+    """Waves [B, S, M] to spectra [B, S * 2F, T]: of every stream the real parts, then the imaginary
+    ones."""
     config, lags, margin = time.config, time.lags, _margin(time.config)
     wait = lags.spectrum * config.stream_hop - lags.streams
     waves = time.window(waves, "stft", (config.num_streams, -1), Reach(margin, margin, wait))
@@ -21,13 +23,16 @@ def stft(time: Timeline, waves: Tensor) -> Tensor:
 
 
 def inverse_stft(time: Timeline, spectra: Tensor) -> Tensor:
-    """Spectra as `stft` gives them to waves [B, S, M], divided by the squared windows of the frames that exist.
+    """Spectra as `stft` gives them to waves [B, S, M], divided by the squared windows of the frames
+    that exist.
 
     In a stream the frames before these are transformed again, as many as a window reaches back to.
     """
     config, hop, margin = time.config, time.config.stream_hop, _margin(time.config)
     history = -(-config.n_fft // hop) - 1 if time.streaming else 0
-    spectra = time.window(spectra, "istft", (2 * config.num_streams * config.num_bins, -1), Reach(history, 0))
+    spectra = time.window(
+        spectra, "istft", (2 * config.num_streams * config.num_bins, -1), Reach(history, 0)
+    )
     frames = time.mask(time.lags.network, history=history).unsqueeze(1)
     weight = np.tile(_synthesis_weight(config.n_fft), (config.num_streams, 1, 1))
     squares = (_hann(config.n_fft) ** 2).astype(np.float32)[None, None]
@@ -56,7 +61,7 @@ def analyse(time: Timeline, wave: Tensor, weight: np.ndarray) -> Tensor:
     return time.keep(x, (streams, -1), lags.streams, config.stream_hop)
 
 
-def synthesize(time: Timeline, waves: Tensor, weight: np.ndarray) -> Tensor:
+def synthesise(time: Timeline, waves: Tensor, weight: np.ndarray) -> Tensor:
     """Streams [B, S, N / S] to a wave [B, 1, N]; weight [1, S, taps]."""
     config, streams = time.config, time.config.num_streams
     if config.stream_filter == "dwt":
@@ -104,4 +109,6 @@ def _synthesis_weight(n_fft: int) -> np.ndarray:
     """[2F, 1, n_fft]; every bin but the first and the last stands for its mirror image too."""
     level = np.full(n_fft // 2 + 1, 2 / n_fft)
     level[[0, -1]] = 1 / n_fft
-    return (np.tile(level, 2)[:, None] * _sinusoids(n_fft) * _hann(n_fft)).astype(np.float32)[:, None]
+    return (np.tile(level, 2)[:, None] * _sinusoids(n_fft) * _hann(n_fft)).astype(np.float32)[
+        :, None
+    ]

@@ -18,12 +18,14 @@ MAX_ERROR = 1e-4
 
 _CHUNKS = (1, 19, 3, 77)  # frames
 _F0_ERROR = 1e-4  # in parts of a predicted F0
-_MAX_DISAGREEING = 2  # frames, where rounding decides whether they are voiced, or which bin is the likeliest
+# frames, where rounding decides whether they are voiced, or which bin is the likeliest
+_MAX_DISAGREEING = 2
 _DTYPES = {"tensor(float)": np.float32, "tensor(double)": np.float64}
 
 
 def verify(path: Path, model: Model) -> None:
-    """Raise ValueError unless the graph in the file `path` makes the waveform that the engine makes of `model`."""
+    """Raise ValueError unless the graph in the file `path` makes the waveform that the engine makes
+    of `model`."""
     graph = _Graph(path)
     voc = Vocoder(model)
     rng = np.random.default_rng(0)
@@ -38,14 +40,17 @@ def verify(path: Path, model: Model) -> None:
         f0 = predicted
         differs = ~np.isclose(f0, voc.f0(mel), rtol=_F0_ERROR)
         if differs.sum() > _MAX_DISAGREEING:
-            raise ValueError(f"ONNX Runtime differs from the engine in {differs.sum()} of {frames} frames of F0")
+            raise ValueError(
+                f"ONNX Runtime differs from the engine in {differs.sum()} of {frames} frames of F0"
+            )
     held = np.append(f0, f0[-1:])[:hops]
     std = np.where(held > 0, *noise_std(model.generator)).astype(np.float32).repeat(voc.hop_length)
     expected = voc(mel, f0, prior=voc.prior(f0) + std * noise)
     error = np.abs(wave - expected).max() / np.abs(expected).max()
     if not error <= MAX_ERROR:
         raise ValueError(
-            f"ONNX Runtime differs from the engine by {error:.1e} of the peak: expected at most {MAX_ERROR:.0e}"
+            f"ONNX Runtime differs from the engine by {error:.1e} of the peak: expected at most"
+            f" {MAX_ERROR:.0e}"
         )
 
 
@@ -54,18 +59,25 @@ class _Graph:
 
     def __init__(self, path: Path) -> None:
         runtime = optional_module("onnxruntime", "the check of an ONNX file", "wavehax[onnx]")
-        self._session = runtime.InferenceSession(os.fspath(path), providers=["CPUExecutionProvider"])
+        self._session = runtime.InferenceSession(
+            os.fspath(path), providers=["CPUExecutionProvider"]
+        )
         self._inputs = {node.name: node for node in self._session.get_inputs()}
         self._outputs = [node.name for node in self._session.get_outputs()]
 
-    def run(self, mel: np.ndarray, f0: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-        """Waveform, and F0 where it is predicted, of mel [n_mels, T], F0 [T] and noise, with phase 0."""
+    def run(
+        self, mel: np.ndarray, f0: np.ndarray, noise: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Waveform, and F0 where it is predicted, of mel [n_mels, T], F0 [T] and noise, with phase
+        0."""
         if "mask" in self._inputs:
             return self._stream(mel, f0, noise)
         results = self._results({"mel": mel, "f0": f0, "noise": noise, "phase": np.float64(0)}, {})
         return results["waveform"][0], results["f0"][0] if "f0" in results else None
 
-    def _stream(self, mel: np.ndarray, f0: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    def _stream(
+        self, mel: np.ndarray, f0: np.ndarray, noise: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray | None]:
         metadata = self._session.get_modelmeta().custom_metadata_map
         hop, delay = int(metadata["hop_length"]), int(metadata["delay"])
         frames, flush = len(f0), -(-delay // hop)
@@ -81,13 +93,22 @@ class _Graph:
             state = {name: parts[-1][f"next_{name}"] for name in state}
             first += count
         wave = np.concatenate([part["waveform"][0] for part in parts])[delay:][: frames * hop]
-        return wave, np.concatenate([part["f0"][0] for part in parts])[:frames] if "f0" in parts[0] else None
+        return wave, np.concatenate([part["f0"][0] for part in parts])[:frames] if "f0" in parts[
+            0
+        ] else None
 
     def _zeros(self, name: str) -> np.ndarray:
         node = self._inputs[name]
         return np.zeros((1, *node.shape[1:]), _DTYPES[node.type])
 
-    def _results(self, utterance: dict[str, np.ndarray], state: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Outputs by name; of the arrays of an utterance those that the graph takes go into a batch of one."""
-        feed = {name: np.asarray(value)[None] for name, value in utterance.items() if name in self._inputs}
+    def _results(
+        self, utterance: dict[str, np.ndarray], state: dict[str, np.ndarray]
+    ) -> dict[str, np.ndarray]:
+        """Outputs by name; of the arrays of an utterance those that the graph takes go into a batch
+        of one."""
+        feed = {
+            name: np.asarray(value)[None]
+            for name, value in utterance.items()
+            if name in self._inputs
+        }
         return dict(zip(self._outputs, self._session.run(None, feed | state), strict=True))

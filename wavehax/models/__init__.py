@@ -1,1 +1,1 @@
-"""Shipped models: one .safetensors and one card each."""
+"""Shipped models, one .safetensors and one card each, and where any model is."""

@@ -1,4 +1,5 @@
-"""The generator in PyTorch: the readable specification, and what is trained. Needs the extra [train]."""
+"""The generator in PyTorch: the readable specification, and what is trained. Needs the extra
+[train]."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ __all__ = ["BaseGenerator", "Generator", "MultiStreamGenerator", "WaveGenerator"
 def build_generator(config: GeneratorConfig, log_floor: float = 0.0) -> BaseGenerator:
     """A freshly initialised generator of the shape that `config` describes.
 
-    `log_floor`: the least magnitude that its mel describes, `FeatureConfig.log_floor`; 0 where there is none.
+    `log_floor`: the least magnitude that its mel describes, `FeatureConfig.log_floor`; 0 where
+    there is none.
     """
     kind = Generator if config.num_streams == 1 else MultiStreamGenerator
     return kind(config, log_floor)

@@ -1,6 +1,8 @@
-"""Other vocoders' shapes, to compare with: HiFi-GAN, in the time domain, and Vocos, in the frequency domain.
+"""Other vocoders' shapes, to compare with: HiFi-GAN, in the time domain, and Vocos, in the
+frequency domain.
 
-They hear of F0 through the mel alone. Structure and sizes are those of the papers; weights are this project's to train.
+They hear of F0 through the mel alone. Structure and sizes are those of the papers; weights are this
+project's to train.
 """
 
 from __future__ import annotations
@@ -20,16 +22,21 @@ from wavehax.nn.stft import STFT
 
 
 class VocosBackbone(nn.Module):
-    """Vocos (Siuzdak, arXiv 2306.00814, section 4) without its inverse STFT: 8 ConvNeXt blocks over frames.
+    """Vocos (Siuzdak, arXiv 2306.00814, section 4) without its inverse STFT: 8 ConvNeXt blocks over
+    frames.
 
     Mel [B, n_mels, T] to log-magnitudes and phases [B, 2F, T], F = n_fft / 2 + 1.
     """
 
-    def __init__(self, n_mels: int, width: int, expanded: int, n_fft: int, num_blocks: int = 8) -> None:
+    def __init__(
+        self, n_mels: int, width: int, expanded: int, n_fft: int, num_blocks: int = 8
+    ) -> None:
         super().__init__()
         self.embed = nn.Conv1d(n_mels, width, 7, padding=3)
         self.norm = nn.LayerNorm(width, eps=1e-6)
-        self.blocks = nn.Sequential(*(_VocosBlock(width, expanded, 1 / num_blocks) for _ in range(num_blocks)))
+        self.blocks = nn.Sequential(
+            *(_VocosBlock(width, expanded, 1 / num_blocks) for _ in range(num_blocks))
+        )
         self.head = nn.Sequential(nn.LayerNorm(width, eps=1e-6), nn.Linear(width, n_fft + 2))
         self.apply(init_weights)
 
@@ -43,7 +50,10 @@ class _VocosBlock(nn.Module):
         super().__init__()
         self.depthwise = nn.Conv1d(width, width, 7, padding=3, groups=width)
         self.mlp = nn.Sequential(
-            nn.LayerNorm(width, eps=1e-6), nn.Linear(width, expanded), nn.GELU(), nn.Linear(expanded, width)
+            nn.LayerNorm(width, eps=1e-6),
+            nn.Linear(width, expanded),
+            nn.GELU(),
+            nn.Linear(expanded, width),
         )
         self.gamma = nn.Parameter(torch.full((width,), gamma))
 
@@ -63,13 +73,16 @@ class Vocos(nn.Module):
     def forward(self, mel: Tensor) -> Tensor:
         log_magnitude, phase = self.backbone(mel).float().chunk(2, dim=1)
         magnitude = torch.exp(log_magnitude.clamp(max=math.log(MAX_MAGNITUDE)))
-        return self.stft.inverse(magnitude * torch.cos(phase), magnitude * torch.sin(phase)).unsqueeze(1)
+        return self.stft.inverse(
+            magnitude * torch.cos(phase), magnitude * torch.sin(phase)
+        ).unsqueeze(1)
 
 
 class HifiGan(nn.Module):
     """HiFi-GAN (Kong et al., arXiv 2010.05646, appendix A.1): V1 with `channels` 512, V2 with 128.
 
-    Mel [B, n_mels, T] to waveform [B, 1, T * product of rates]. Every upsampling by a rate halves the channels.
+    Mel [B, n_mels, T] to waveform [B, 1, T * product of rates]. Every upsampling by a rate halves
+    the channels.
     """
 
     def __init__(self, n_mels: int, channels: int, rates: Sequence[int]) -> None:
@@ -79,7 +92,9 @@ class HifiGan(nn.Module):
         for rate in rates:
             channels //= 2
             padding = {"padding": (rate + 1) // 2, "output_padding": rate % 2}
-            self.upsample.append(nn.ConvTranspose1d(2 * channels, channels, 2 * rate, rate, **padding))
+            self.upsample.append(
+                nn.ConvTranspose1d(2 * channels, channels, 2 * rate, rate, **padding)
+            )
             self.residual.append(nn.ModuleList(_branch(channels, kernel) for kernel in (3, 7, 11)))
         self.last = nn.Conv1d(channels, 1, 7, padding=3)
 
@@ -99,7 +114,9 @@ class HifiGan(nn.Module):
 
 def _branch(channels: int, kernel: int) -> nn.ModuleList:
     def conv(dilation: int) -> nn.Conv1d:
-        return nn.Conv1d(channels, channels, kernel, dilation=dilation, padding=dilation * (kernel // 2))
+        return nn.Conv1d(
+            channels, channels, kernel, dilation=dilation, padding=dilation * (kernel // 2)
+        )
 
     activation = nn.LeakyReLU(0.1)
     return nn.ModuleList(nn.Sequential(activation, conv(d), activation, conv(1)) for d in (1, 3, 5))
@@ -147,5 +164,5 @@ class Baseline(WaveGenerator):
         self.name = name
         self.add_module(name, BASELINES[name](config))
 
-    def synthesize(self, mel: Tensor, prior: Tensor) -> Tensor:
+    def synthesise(self, mel: Tensor, prior: Tensor) -> Tensor:
         return self.get_submodule(self.name)(mel).float()

@@ -1,6 +1,8 @@
-"""The depthwise convolution of the generator on a GPU, for training: [B, F, T, C] with few channels, many taps.
+"""The depthwise convolution of the generator on a GPU, for training: [B, F, T, C] with few
+channels, many taps.
 
-PyTorch's own takes [B, C, F, T] and reads its input once for every tap and again for every weight's gradient.
+PyTorch's own takes [B, C, F, T] and reads its input once for every tap and again for every weight's
+gradient.
 """
 
 from __future__ import annotations
@@ -19,7 +21,8 @@ _TAPS = 8  # of a row of the kernel, at most: a power of two
 
 
 def usable(x: Tensor, weight: Tensor) -> bool:
-    """Whether `depthwise` is for these: float32 on a GPU, channels a power of two, few frames of kernel."""
+    """Whether `depthwise` is for these: float32 on a GPU, channels a power of two, few frames of
+    kernel."""
     channels = x.shape[-1]
     same = x.is_cuda and x.dtype == weight.dtype == torch.float32
     return same and channels & (channels - 1) == 0 and weight.shape[-1] <= _TAPS
@@ -58,7 +61,8 @@ def _correlate(x: Tensor, taps: Tensor, size: tuple[int, int], before: tuple[int
     out = x.new_empty(batch, *size, channels)
     grid = (batch * size[0], triton.cdiv(size[1], _FRAMES))
     _correlate_kernel[grid](
-        x, taps, out, in_bins, in_frames, *size, *before, *taps.shape[:2], channels, _FRAMES, num_warps=4
+        x, taps, out, in_bins, in_frames, *size, *before, *taps.shape[:2], channels, _FRAMES,
+        num_warps=4
     )  # fmt: skip
     return out
 
@@ -92,10 +96,18 @@ def _correlate_kernel(
             for j in tl.static_range(FRAMES):
                 at = frame - frames_before + j
                 inside = (at >= 0) & (at < in_frames)
-                value = tl.load(base + at[:, None] * CHANNELS + channel[None, :], mask=inside[:, None], other=0.0)
+                value = tl.load(
+                    base + at[:, None] * CHANNELS + channel[None, :],
+                    mask=inside[:, None],
+                    other=0.0,
+                )
                 total += value * tl.load(taps + (i * FRAMES + j) * CHANNELS + channel)[None, :]
     base = out + row.to(tl.int64) * out_frames * CHANNELS
-    tl.store(base + frame[:, None] * CHANNELS + channel[None, :], total, mask=(frame < out_frames)[:, None])
+    tl.store(
+        base + frame[:, None] * CHANNELS + channel[None, :],
+        total,
+        mask=(frame < out_frames)[:, None],
+    )
 
 
 @triton.jit
@@ -103,7 +115,8 @@ def _weight_gradient_kernel(
     x, grad, partial, in_bins, in_frames, out_bins, out_frames, parts, frames,
     CHANNELS: tl.constexpr, ROWS: tl.constexpr, BLOCK: tl.constexpr, TAPS: tl.constexpr,
 ):  # fmt: skip
-    """partial[i, batch * parts + part, j, c]: of tap (i, j), over ROWS bins of one item of the batch."""
+    """partial[i, batch * parts + part, j, c]: of tap (i, j), over ROWS bins of one item of the
+    batch."""
     tap_bin = tl.program_id(0)
     where = tl.program_id(1)
     batch = where // parts
@@ -125,7 +138,9 @@ def _weight_gradient_kernel(
                 at = frame[None, :] + tap[:, None]
                 inside = (at < in_frames) & (tap < frames)[:, None]
                 value = tl.load(
-                    x_row + at[:, :, None] * CHANNELS + channel[None, None, :], mask=inside[:, :, None], other=0.0
+                    x_row + at[:, :, None] * CHANNELS + channel[None, None, :],
+                    mask=inside[:, :, None],
+                    other=0.0,
                 )
                 total += value * g[None, :, :]
     base = partial + (tap_bin * tl.num_programs(1) + where).to(tl.int64) * TAPS * CHANNELS

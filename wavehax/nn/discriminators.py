@@ -1,14 +1,17 @@
-"""The discriminators of adversarial training (DESIGN section 4).
+"""The discriminators of adversarial training (docs/design.md#discriminators).
 
-Multi-period (HiFi-GAN), multi-resolution on linear magnitudes (UnivNet), and our own on log magnitudes.
+Multi-period (HiFi-GAN), multi-resolution on linear magnitudes (UnivNet), and our own on log
+magnitudes.
 
-Parameter names are those of the authors' code, so that their checkpoints load. What the papers leave open follows the
-authors' outputs: LeakyReLU 0.1 after every convolution but the last of a discriminator; the feature maps are taken
-behind it, neither the last convolution nor, in a spectral discriminator, the first 1x1 one among them.
+Parameter names are those of the authors' code, so that their checkpoints load. What the papers
+leave open follows the authors' outputs: LeakyReLU 0.1 after every convolution but the last of a
+discriminator; the feature maps are taken behind it, neither the last convolution nor, in a spectral
+discriminator, the first 1x1 one among them.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -52,6 +55,7 @@ class DiscriminatorConfig:
     log_resolutions: tuple[tuple[int, int], ...] = ()
     """(n_fft, hop) in samples, of log magnitudes."""
     log_channels: int = 16  # of the first two convolutions; the others have twice as many
+    log_lowest: float = 0.0  # cycles per sample; bins of log magnitudes below are not seen
 
     PRESETS: ClassVar[tuple[str, ...]] = ("univnet", "light", "spectral", "log", "log_light")
 
@@ -59,9 +63,12 @@ class DiscriminatorConfig:
         for name in ("period_channels", "max_period_channels", "spectral_channels", "log_channels"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; expected at least 1")
+        if not 0 <= self.log_lowest < 0.5:
+            raise ValueError(f"log_lowest is {self.log_lowest}; expected 0 or more, below 0.5")
         if not self.periods and not self.resolutions and not self.log_resolutions:
             raise ValueError(
-                "periods, resolutions and log_resolutions are all empty; expected at least one sub-discriminator"
+                "periods, resolutions and log_resolutions are all empty; expected at least one"
+                " sub-discriminator"
             )
         for i, period in enumerate(self.periods):
             if period < 1:
@@ -69,7 +76,9 @@ class DiscriminatorConfig:
         for name in ("resolutions", "log_resolutions"):
             for i, (n_fft, hop_length) in enumerate(getattr(self, name)):
                 if not 1 <= hop_length <= n_fft:
-                    raise ValueError(f"{name}[{i}] is {(n_fft, hop_length)}; expected n_fft >= hop_length >= 1")
+                    raise ValueError(
+                        f"{name}[{i}] is {(n_fft, hop_length)}; expected n_fft >= hop_length >= 1"
+                    )
 
     @classmethod
     def preset(cls, name: str) -> DiscriminatorConfig:
@@ -104,39 +113,45 @@ class DiscriminatorConfig:
 
     @property
     def names(self) -> list[str]:
-        """What each sub-discriminator looks at, in their order: `period_2`, `stft_1024`, `log_512`."""
+        """What each sub-discriminator looks at, in their order: `period_2`, `stft_1024`,
+        `log_512`."""
         spectral = [f"stft_{n_fft}" for n_fft, _ in self.resolutions]
         log = [f"log_{n_fft}" for n_fft, _ in self.log_resolutions]
         return [*(f"period_{period}" for period in self.periods), *spectral, *log]
 
 
 class Discriminator(nn.Module):
-    """All sub-discriminators: periods, then linear, then log magnitudes, in the configured order."""
+    """All sub-discriminators: periods, then linear, then log magnitudes, in the configured
+    order."""
 
     def __init__(self, config: DiscriminatorConfig) -> None:
         super().__init__()
         self.config = config
         self.mpd = _Group(
-            PeriodDiscriminator(period, config.period_channels, config.max_period_channels) for period in config.periods
+            PeriodDiscriminator(period, config.period_channels, config.max_period_channels)
+            for period in config.periods
         )
         self.mrd = _Group(
             SpectralDiscriminator(n_fft, hop_length, config.spectral_channels)
             for n_fft, hop_length in config.resolutions
         )
         self.mlrd = _Group(
-            LogSpectralDiscriminator(n_fft, hop_length, config.log_channels)
+            LogSpectralDiscriminator(n_fft, hop_length, config.log_channels, config.log_lowest)
             for n_fft, hop_length in config.log_resolutions
         )
 
     def forward(self, wave: Tensor) -> Judgement:
         """Judge [B, 1, N], of any N >= config.min_samples; no item of the batch influences another.
 
-        An output is [B, L] for a period and [B, 1, bins, frames] for a resolution. There are 5 feature maps
-        [B, C, frames, period] for a period, 6 [B, C, bins, frames] for a resolution of linear magnitudes and
-        5 for one of log magnitudes. ValueError for a wrong shape.
+        An output is [B, L] for a period and [B, 1, bins, frames] for a resolution. There are 5
+        feature maps [B, C, frames, period] for a period, 6 [B, C, bins, frames] for a resolution of
+        linear magnitudes and 5 for one of log magnitudes. ValueError for a wrong shape.
         """
         if wave.ndim != 3 or wave.shape[1] != 1 or wave.shape[2] < self.config.min_samples:
-            raise ValueError(f"wave has shape {list(wave.shape)}; expected [B, 1, N >= {self.config.min_samples}]")
+            raise ValueError(
+                f"wave has shape {list(wave.shape)}; expected [B, 1, N >="
+                f" {self.config.min_samples}]"
+            )
         groups = (self.mpd, self.mrd, self.mlrd)
         judged = [part(wave) for group in groups for part in group.discriminators]
         return [output for output, _ in judged], [maps for _, maps in judged]
@@ -158,7 +173,8 @@ class PeriodDiscriminator(nn.Module):
         self.period = period
         widths = [1] + [min(channels * 4**i, max_channels) for i in range(len(PERIOD_STRIDES))]
         self.convs = nn.ModuleList(
-            _layer(widths[i], widths[i + 1], (5, 1), (stride, 1)) for i, stride in enumerate(PERIOD_STRIDES)
+            _layer(widths[i], widths[i + 1], (5, 1), (stride, 1))
+            for i, stride in enumerate(PERIOD_STRIDES)
         )
         self.output_conv = _convolution(widths[-1], 1, (3, 1), (1, 1))
 
@@ -174,8 +190,9 @@ class PeriodDiscriminator(nn.Module):
 class SpectralDiscriminator(nn.Module):
     """Sees a magnitude spectrogram (UnivNet, arXiv 2106.07889, section 2.3).
 
-    The STFT is centred, with reflection at both ends and a periodic Hann window of n_fft samples, not normalised. The
-    magnitude has no floor: its gradient is finite everywhere, and 0 where the magnitude is.
+    The STFT is centred, with reflection at both ends and a periodic Hann window of n_fft samples,
+    not normalised. The magnitude has no floor: its gradient is finite everywhere, and 0 where the
+    magnitude is.
     """
 
     window: Tensor
@@ -195,7 +212,12 @@ class SpectralDiscriminator(nn.Module):
         """Output [B, 1, bins, frames] and 6 feature maps of [B, 1, N], N > n_fft / 2."""
         # There is no transform in bfloat16, which a generator under autocast may hand over.
         spectrum = torch.stft(
-            wave[:, 0].float(), self.n_fft, self.hop_length, window=self.window, pad_mode="reflect", return_complex=True
+            wave[:, 0].float(),
+            self.n_fft,
+            self.hop_length,
+            window=self.window,
+            pad_mode="reflect",
+            return_complex=True,
         )
         maps = _run(self.convs, self.input_conv(spectrum.abs()[:, None]))
         return self.output_conv(maps[-1]), maps
@@ -205,14 +227,16 @@ class LogSpectralDiscriminator(nn.Module):
     """Sees the log magnitude of single bins, beside a plane with each bin's place from -1 to 1.
 
     On log magnitudes a fault 40 dB below full scale weighs as much as one at full scale. The plane
-    tells where in the spectrum a convolution is. Windows lie inside the waveform.
+    tells where in the spectrum a convolution is. Windows lie inside the waveform. Bins below
+    `lowest`, in cycles per sample, are left out.
     """
 
     window: Tensor
 
-    def __init__(self, n_fft: int, hop_length: int, channels: int) -> None:
+    def __init__(self, n_fft: int, hop_length: int, channels: int, lowest: float) -> None:
         super().__init__()
         self.n_fft, self.hop_length = n_fft, hop_length
+        self.first_bin = math.ceil(lowest * n_fft)
         self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
         widths = [2, *(channels * width for width in LOG_WIDTHS)]
         self.convs = nn.ModuleList(
@@ -223,22 +247,30 @@ class LogSpectralDiscriminator(nn.Module):
 
     def forward(self, wave: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Output [B, 1, bins, frames] and 5 feature maps of [B, 1, N], N >= n_fft."""
-        seen = LOG_SLOPE * log_magnitude(wave[:, 0].float(), self.window, self.hop_length) + LOG_OFFSET
+        seen = (
+            LOG_SLOPE * log_magnitude(wave[:, 0].float(), self.window, self.hop_length) + LOG_OFFSET
+        )
         place = torch.linspace(-1, 1, seen.shape[1], device=seen.device)[:, None]
-        planes = torch.stack([seen, place.expand_as(seen)], dim=1)
+        planes = torch.stack([seen, place.expand_as(seen)], dim=1)[:, :, self.first_bin :]
         # On a CPU convolutions of few channels take half the time in this memory format.
         maps = _run(self.convs, planes.contiguous(memory_format=torch.channels_last))
         return self.output_conv(maps[-1]), maps
 
 
-def _convolution(inputs: int, outputs: int, kernel: tuple[int, int], stride: tuple[int, int]) -> nn.Module:
+def _convolution(
+    inputs: int, outputs: int, kernel: tuple[int, int], stride: tuple[int, int]
+) -> nn.Module:
     padding = (kernel[0] // 2, kernel[1] // 2)
     return weight_norm(nn.Conv2d(inputs, outputs, kernel, stride, padding))
 
 
-def _layer(inputs: int, outputs: int, kernel: tuple[int, int], stride: tuple[int, int]) -> nn.Sequential:
+def _layer(
+    inputs: int, outputs: int, kernel: tuple[int, int], stride: tuple[int, int]
+) -> nn.Sequential:
     # In place: the backward pass of LeakyReLU needs only the sign, which its output has too.
-    return nn.Sequential(_convolution(inputs, outputs, kernel, stride), nn.LeakyReLU(SLOPE, inplace=True))
+    return nn.Sequential(
+        _convolution(inputs, outputs, kernel, stride), nn.LeakyReLU(SLOPE, inplace=True)
+    )
 
 
 def _run(layers: nn.ModuleList, x: Tensor) -> list[Tensor]:

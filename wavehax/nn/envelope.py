@@ -1,18 +1,22 @@
-"""The spectral envelope that a log-mel-spectrogram describes, as a linear map (DESIGN 2, the excitation domain)."""
+"""The spectral envelope that a log-mel describes, as a linear map (docs/design.md#excitation)."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from wavehax.config import FeatureConfig, GeneratorConfig
-from wavehax.features import mel_filterbank, mel_frequencies
+from wavehax.mel.features import interpolation, mel_filterbank, mel_frequencies
 
 
-def envelope_weights(config: GeneratorConfig, features: FeatureConfig) -> tuple[np.ndarray, np.ndarray]:
-    """Weight [F, n_mels] and bias [F] that map a log-mel to the log-magnitude of the generator's STFT.
+def envelope_weights(
+    config: GeneratorConfig, features: FeatureConfig
+) -> tuple[np.ndarray, np.ndarray]:
+    """Weight [F, n_mels] and bias [F] that map a log-mel to the log-magnitude of the generator's
+    STFT.
 
-    The log-mel of a band, less the log of the sum of its filter, is the log of the mel's STFT magnitude there. It is
-    interpolated linearly over frequency between the centres of the bands, and held beyond the first and the last.
+    The log-mel of a band, less the log of the sum of its filter, is the log of the mel's STFT
+    magnitude there. It is interpolated linearly over frequency between the centres of the bands,
+    and held beyond the first and the last.
 
     Raises:
         ValueError: `features` has other bands or another sample rate than the generator.
@@ -27,7 +31,7 @@ def envelope_weights(config: GeneratorConfig, features: FeatureConfig) -> tuple[
     centres = mel_frequencies(features)[1:-1][heard]
     bins = np.arange(config.num_bins) * config.sample_rate / config.n_fft
     weight = np.zeros((config.num_bins, config.n_mels))
-    weight[:, heard] = np.stack([np.interp(bins, centres, unit) for unit in np.eye(len(centres))], axis=1)
+    weight[:, heard] = interpolation(bins, centres)
     bias = -weight[:, heard] @ np.log(sums[heard])
     return weight, bias + 0.5 * np.log(_hann_energy(config.n_fft) / _hann_energy(features.n_fft))
 

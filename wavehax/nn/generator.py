@@ -1,4 +1,7 @@
-"""The Wavehax generator (DESIGN section 2; arXiv 2411.06807): mel and F0 in, waveform out."""
+"""The Wavehax generator: mel and F0 in, waveform out (arXiv 2411.06807).
+
+docs/design.md#the-generator specifies it.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,25 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from wavehax.config import FLOOR_TOLERANCE, MAX_MAGNITUDE, MIN_POWER, PRIOR_RMS, FeatureConfig, GeneratorConfig
+from wavehax.config import (
+    FLOOR_TOLERANCE,
+    MAX_MAGNITUDE,
+    MIN_POWER,
+    PRIOR_RMS,
+    FeatureConfig,
+    GeneratorConfig,
+)
 from wavehax.nn import prior as priors
 from wavehax.nn.envelope import envelope_weights
-from wavehax.nn.layers import NORM_LAYERS, ConvNeXtBlock, FrameConv, init_weights
+from wavehax.nn.layers import NORM_LAYERS, ConvNeXtBlock, Projection, init_weights
 from wavehax.nn.stft import STFT
 
 
 class WaveGenerator(nn.Module):
-    """What every generator shares, others' too (wavehax.nn.baselines): inputs, prior, mean of the mel, place of frames.
+    """What every generator shares, others' too (wavehax.nn.baselines): inputs, prior, mean of the
+    mel, place of frames.
 
-    A subclass is what it does in `synthesize`.
+    A subclass is what it does in `synthesise`.
     """
 
     mel_mean: Tensor
@@ -28,7 +39,8 @@ class WaveGenerator(nn.Module):
         """
         Args:
             config: the shape.
-            log_floor: the least magnitude that the mel describes, `FeatureConfig.log_floor`; 0 where there is none.
+            log_floor: the least magnitude that the mel describes, `FeatureConfig.log_floor`; 0
+                where there is none.
         """
         super().__init__()
         self.config = config
@@ -40,10 +52,11 @@ class WaveGenerator(nn.Module):
         """Synthesise a waveform.
 
         Args:
-            mel: [B, n_mels, T], log-mel-spectrogram as defined by the model's features, not normalised. A finite
-                value below the floor of the definition counts as the floor.
+            mel: [B, n_mels, T], log-mel-spectrogram as defined by the model's features, not
+                normalised. A finite value below the floor of the definition counts as the floor.
             f0: [B, 1, T] in Hz, 0 where unvoiced.
-            prior: [B, 1, prior_length(T)]; by default made from `f0`, with random initial phase and noise.
+            prior: [B, 1, prior_length(T)]; by default made from `f0`, with random initial phase and
+                noise.
 
         Returns:
             [B, 1, T * hop_length], nominally in [-1, 1].
@@ -57,28 +70,32 @@ class WaveGenerator(nn.Module):
         mel = (mel.clamp(min=self.mel_floor) - self.mel_mean[:, None]) / self.mel_scale[:, None]
         prior = self.make_prior(f0) if prior is None else prior
         if not self.centred:
-            return self.synthesize(mel, prior)
+            return self.synthesise(mel, prior)
         half = self.config.hop_length // 2
-        return self.synthesize(_repeat_last(mel), prior)[..., half:-half]
+        return self.synthesise(_repeat_last(mel), prior)[..., half:-half]
 
     @property
     def centred(self) -> bool:
-        """Whether frame t describes sample t * hop_length: it is synthesised around it, half a hop to either side.
+        """Whether frame t describes sample t * hop_length: it is synthesised around it, half a hop
+        to either side.
 
         The last samples then lie in a hop of which no frame came: the last frame is repeated.
         """
         return self.config.frame_alignment == "centre"
 
     def prior_length(self, frames: int) -> int:
-        """Samples of the prior: those of the waveform, with centred frames half a hop more at both ends."""
+        """Samples of the prior: those of the waveform, with centred frames half a hop more at both
+        ends."""
         return (frames + self.centred) * self.config.hop_length
 
-    def synthesize(self, mel: Tensor, prior: Tensor) -> Tensor:
+    def synthesise(self, mel: Tensor, prior: Tensor) -> Tensor:
         """Waveform [B, 1, N] from the normalised mel [B, n_mels, T] and the prior [B, 1, N]."""
         raise NotImplementedError
 
-    def make_prior(self, f0: Tensor, *, noise: Tensor | bool = True, phase: Tensor | bool = True) -> Tensor:
-        """Prior [B, 1, prior_length(T)] of the model's kind for `f0` [B, 1, T] in Hz (DESIGN 2.1).
+    def make_prior(
+        self, f0: Tensor, *, noise: Tensor | bool = True, phase: Tensor | bool = True
+    ) -> Tensor:
+        """Prior [B, 1, prior_length(T)] of the model's kind for `f0` [B, 1, T] in Hz.
 
         `noise` [B, 1, prior_length(T)] and `phase` [B] as in `wavehax.nn.prior.make_prior`.
         """
@@ -97,14 +114,18 @@ class WaveGenerator(nn.Module):
 
     @torch.no_grad()
     def set_normalization(self, mean: ArrayLike, scale: ArrayLike) -> None:
-        """Store the mean and scale [n_mels] of the training mels; ValueError unless finite, the scale positive."""
+        """Store the mean and scale [n_mels] of the training mels; ValueError unless finite, the
+        scale positive."""
         mean, scale = (torch.as_tensor(x, dtype=torch.float32) for x in (mean, scale))
         if mean.shape != self.mel_mean.shape or scale.shape != self.mel_scale.shape:
             raise ValueError(
-                f"mean {tuple(mean.shape)}, scale {tuple(scale.shape)}: expected [{self.config.n_mels}] each"
+                f"mean {tuple(mean.shape)}, scale {tuple(scale.shape)}: expected"
+                f" [{self.config.n_mels}] each"
             )
         if not (torch.isfinite(mean).all() and torch.isfinite(scale).all() and (scale > 0).all()):
-            raise ValueError("mean and scale: expected finite values, and a positive scale in every band")
+            raise ValueError(
+                "mean and scale: expected finite values, and a positive scale in every band"
+            )
         self.mel_mean.copy_(mean)
         self.mel_scale.copy_(scale)
 
@@ -127,7 +148,9 @@ def _repeat_last(x: Tensor) -> Tensor:
 class BaseGenerator(WaveGenerator):
     """What Wavehax and MS-Wavehax share: the network between two spectra."""
 
-    def __init__(self, config: GeneratorConfig, log_floor: float, in_channels: int, out_channels: int) -> None:
+    def __init__(
+        self, config: GeneratorConfig, log_floor: float, in_channels: int, out_channels: int
+    ) -> None:
         super().__init__(config, log_floor)
         self.stft = STFT(config.n_fft, config.stream_hop)
         self.input_proj = nn.Linear(in_channels, config.channels, bias=False)
@@ -137,7 +160,7 @@ class BaseGenerator(WaveGenerator):
         self.output_proj = nn.Linear(config.channels, out_channels)
 
     def refine(self, x: Tensor) -> Tensor:
-        """The network: [B, F, T, in_channels] to [B, F, T, out_channels] (DESIGN 2.4 to 2.6)."""
+        """[B, F, T, in_channels] to [B, F, T, out_channels] (docs/design.md#network)."""
         x = self.input_norm(self.input_proj(x))
         for block in self.blocks:
             x = block(x)
@@ -145,21 +168,24 @@ class BaseGenerator(WaveGenerator):
 
 
 class Generator(BaseGenerator):
-    """Wavehax: one STFT, two channels out; every variant of DESIGN section 2 with one stream."""
+    """Wavehax: one STFT, two channels out; every variant with one stream."""
 
     def __init__(self, config: GeneratorConfig, log_floor: float = 0.0) -> None:
         super().__init__(config, log_floor, in_channels=5, out_channels=2)
-        self.prior_proj = FrameConv(config.num_bins, config.num_bins, config)
-        self.cond_proj = FrameConv(config.n_mels, config.num_bins, config)
+        self.prior_proj = Projection(config.num_bins, config.num_bins, config)
+        self.cond_proj = Projection(config.n_mels, config.num_bins, config)
         self.apply(init_weights)
         if config.output == "excitation":
             self.env_proj = nn.Conv1d(config.n_mels, config.num_bins, 1)
-            self.prior_gain = PRIOR_RMS[config.prior] * float(self.stft.window.square().sum().sqrt())
+            self.prior_gain = PRIOR_RMS[config.prior] * float(
+                self.stft.window.square().sum().sqrt()
+            )
             nn.init.zeros_(self.env_proj.weight)  # a flat envelope, until initialize_envelope
             nn.init.zeros_(self.env_proj.bias)
-            nn.init.trunc_normal_(self.output_proj.weight, std=1e-3)  # the network starts as no change to the prior
+            # the network starts as no change to the prior
+            nn.init.trunc_normal_(self.output_proj.weight, std=1e-3)
 
-    def synthesize(self, mel: Tensor, prior: Tensor) -> Tensor:
+    def synthesise(self, mel: Tensor, prior: Tensor) -> Tensor:
         re, im = self.stft(prior[:, 0])  # [B, F, T] each
         if self.config.output == "excitation":
             re, im = re / self.prior_gain, im / self.prior_gain
@@ -171,7 +197,8 @@ class Generator(BaseGenerator):
             re, im = envelope * (re + d_re), envelope * (im + d_im)
         elif self.config.use_logmag_phase:
             log_magnitude = 0.5 * torch.log((re**2 + im**2).clamp(min=MIN_POWER))
-            phase = torch.atan2(im, re + 0.0)  # a silent frame may come out of the FFT as -0: its phase is 0, not pi
+            # a silent frame may come out of the FFT as -0: its phase is 0, not pi
+            phase = torch.atan2(im, re + 0.0)
             log_magnitude, phase = self._refine_spectrum(log_magnitude, phase, mel)
             magnitude = torch.exp(log_magnitude.clamp(max=math.log(MAX_MAGNITUDE)))
             re, im = magnitude * torch.cos(phase), magnitude * torch.sin(phase)
@@ -180,7 +207,8 @@ class Generator(BaseGenerator):
         return self.stft.inverse(re, im).unsqueeze(1)
 
     def _refine_spectrum(self, a: Tensor, b: Tensor, mel: Tensor) -> tuple[Tensor, Tensor]:
-        """Two channels [B, F, T] of the prior's spectrum and the normalised mel to two refined channels [B, F, T]."""
+        """Two channels [B, F, T] of the prior's spectrum and the normalised mel to two refined
+        channels [B, F, T]."""
         channels = [a, b, self.prior_proj(a), self.prior_proj(b), self.cond_proj(mel)]
         refined = self.refine(torch.stack(channels, dim=-1))  # [B, F, T, 5] -> [B, F, T, 2]
         if refined.dtype == torch.bfloat16:  # under autocast; there is no transform of it
@@ -188,20 +216,28 @@ class Generator(BaseGenerator):
         return refined[..., 0], refined[..., 1]
 
     def _silent(self, mel: Tensor) -> Tensor:
-        """[B, 1, T]: whether all bands of a normalised mel [B, n_mels, T] are at the floor; such frames stay silent."""
+        """[B, 1, T]: whether all bands of a normalised mel [B, n_mels, T] are at the floor; such
+        frames stay silent."""
         silence = (self.mel_floor + FLOOR_TOLERANCE - self.mel_mean) / self.mel_scale
         return (mel <= silence[:, None]).all(dim=1, keepdim=True)
 
     @torch.no_grad()
     def initialize_envelope(self, features: FeatureConfig) -> None:
-        """Set `env_proj` to the envelope that a mel of this definition describes; call after `set_normalization`.
+        """Set `env_proj` to the envelope that a mel of this definition describes; call after
+        `set_normalization`.
 
         Raises:
-            ValueError: the model has no envelope, or `features` has other bands or another sample rate.
+            ValueError: the model has no envelope, or `features` has other bands or another sample
+                rate.
         """
         if self.config.output != "excitation":
-            raise ValueError(f"output={self.config.output!r}: only an 'excitation' model has an envelope")
+            raise ValueError(
+                f"output={self.config.output!r}: only an 'excitation' model has an envelope"
+            )
         weight, bias = envelope_weights(self.config, features)
-        weight, bias = (torch.as_tensor(x, dtype=torch.float32, device=self.mel_mean.device) for x in (weight, bias))
+        weight, bias = (
+            torch.as_tensor(x, dtype=torch.float32, device=self.mel_mean.device)
+            for x in (weight, bias)
+        )
         self.env_proj.weight.copy_((weight * self.mel_scale).unsqueeze(-1))
         self.env_proj.bias.copy_(bias + weight @ self.mel_mean)

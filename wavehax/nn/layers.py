@@ -1,8 +1,8 @@
-"""Layers of the generators (DESIGN 2.3 to 2.6).
+"""Layers of the generators (docs/design.md#network).
 
-Hidden activations are [B, F, T, C], contiguous: pointwise layers are then `nn.Linear`, and the [B, C, F, T] view that a
-depthwise convolution takes is in PyTorch's channels_last memory format, in which its backward pass is an order of
-magnitude faster on a CPU.
+Hidden activations are [B, F, T, C], contiguous: pointwise layers are then `nn.Linear`, and the [B,
+C, F, T] view that a depthwise convolution takes is in PyTorch's channels_last memory format, in
+which its backward pass is an order of magnitude faster on a CPU.
 """
 
 from __future__ import annotations
@@ -12,13 +12,16 @@ from torch import Tensor, distributed, nn
 from torch.nn import functional
 
 from wavehax.config import NORM_EPSILON, PROJECTION_TAPS, GeneratorConfig
-from wavehax.nn import kernels
+from wavehax.nn import cpu
 
 INIT_STD = 0.02
 
 
-def reflect_index(length: int, before: int, after: int, device: torch.device | None = None) -> Tensor:
-    """Indices that pad `length` samples by reflection, bouncing between the ends however long the padding is.
+def reflect_index(
+    length: int, before: int, after: int, device: torch.device | None = None
+) -> Tensor:
+    """Indices that pad `length` samples by reflection, bouncing between the ends however long the
+    padding is.
 
     The same as numpy.pad(mode="reflect"); a single sample is repeated.
     """
@@ -28,7 +31,8 @@ def reflect_index(length: int, before: int, after: int, device: torch.device | N
 
 
 def pad_time(x: Tensor, before: int, after: int, mode: str) -> Tensor:
-    """Pad the last dimension of [B, C, T] or [B, C, F, T]: zeros with mode "causal", bouncing with "reflect"."""
+    """Pad the last dimension of [B, C, T] or [B, C, F, T]: zeros with mode "causal", bouncing with
+    "reflect"."""
     if mode == "causal":
         return functional.pad(x, (before, after))
     if max(before, after) >= x.shape[-1]:
@@ -37,10 +41,11 @@ def pad_time(x: Tensor, before: int, after: int, mode: str) -> Tensor:
     return functional.pad(x, padding, mode="reflect")
 
 
-class FrameConv(nn.Conv1d):
+class Projection(nn.Conv1d):
     """Convolution over time of [B, C, T] that keeps T (`prior_proj`, `cond_proj`).
 
-    Output t sees inputs t-6+lookahead .. t+lookahead with causal padding, t-3 .. t+3 with reflection.
+    Output t sees inputs t-6+lookahead .. t+lookahead with causal padding, t-3 .. t+3 with
+    reflection.
     """
 
     def __init__(self, in_channels: int, out_channels: int, config: GeneratorConfig) -> None:
@@ -64,7 +69,9 @@ class UtteranceNorm(_Norm):
     """Normalise [B, F, T, C] by the mean and biased variance over F, T and C of one utterance."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.addcmul(self.bias, functional.layer_norm(x, x.shape[1:], eps=NORM_EPSILON), self.weight)
+        return torch.addcmul(
+            self.bias, functional.layer_norm(x, x.shape[1:], eps=NORM_EPSILON), self.weight
+        )
 
 
 class FrameNorm(_Norm):
@@ -72,14 +79,18 @@ class FrameNorm(_Norm):
 
     def forward(self, x: Tensor) -> Tensor:
         variance, mean = torch.var_mean(x, dim=(1, 3), correction=0, keepdim=True)
-        return torch.addcmul(self.bias, (x - mean) * torch.rsqrt(variance + NORM_EPSILON), self.weight)
+        return torch.addcmul(
+            self.bias, (x - mean) * torch.rsqrt(variance + NORM_EPSILON), self.weight
+        )
 
 
 class BatchNorm(_Norm):
-    """Normalise [B, F, T, C] per channel: by the batch's statistics in training, by the running ones afterwards.
+    """Normalise [B, F, T, C] per channel: by the batch's statistics in training, by the running
+    ones afterwards.
 
-    nn.BatchNorm2d without its count of batches, which a model file has no use for. Where several processes train
-    together the batch is that of all of them (nn.SyncBatchNorm does so on GPUs alone).
+    nn.BatchNorm2d without its count of batches, which a model file has no use for. Where several
+    processes train together the batch is that of all of them (nn.SyncBatchNorm does so on GPUs
+    alone).
     """
 
     running_mean: Tensor
@@ -98,13 +109,17 @@ class BatchNorm(_Norm):
             scale, shift = self.affine(mean, variance, count=x[..., 0].numel())
             return torch.addcmul(shift, x, scale)
         statistics = (self.running_mean, self.running_var, self.weight, self.bias)
-        x = functional.batch_norm(x.permute(0, 3, 1, 2), *statistics, self.training, self.momentum, NORM_EPSILON)
+        x = functional.batch_norm(
+            x.permute(0, 3, 1, 2), *statistics, self.training, self.momentum, NORM_EPSILON
+        )
         return x.permute(0, 2, 3, 1)
 
     def affine(self, mean: Tensor, variance: Tensor, count: int) -> tuple[Tensor, Tensor]:
-        """In training: scale and shift [C] that normalise the batch, of `count` values a channel with these moments.
+        """In training: scale and shift [C] that normalise the batch, of `count` values a channel
+        with these moments.
 
-        The variance is the biased one. With several processes the moments are of this one, and all have as many values.
+        The variance is the biased one. With several processes the moments are of this one, and all
+        have as many values.
         """
         if _trains_with_others():
             processes = distributed.get_world_size()
@@ -123,7 +138,8 @@ def _trains_with_others() -> bool:
 
 
 class _SumOverProcesses(torch.autograd.Function):
-    """Sum a tensor over all processes, and in the backward pass its gradient: each of them contributed to every sum."""
+    """Sum a tensor over all processes, and in the backward pass its gradient: each of them
+    contributed to every sum."""
 
     @staticmethod
     def forward(ctx, x: Tensor) -> Tensor:
@@ -142,17 +158,20 @@ NORM_LAYERS = {"utterance": UtteranceNorm, "frame": FrameNorm, "batch": BatchNor
 
 
 class DepthwiseConv(nn.Conv2d):
-    """Depthwise convolution over bins and frames of [B, F, T, C]; bins are always padded by reflection."""
+    """Depthwise convolution over bins and frames of [B, F, T, C]; bins are always padded by
+    reflection."""
 
     def __init__(self, config: GeneratorConfig) -> None:
-        super().__init__(config.channels, config.channels, config.kernel_size, groups=config.channels, bias=False)
+        super().__init__(
+            config.channels, config.channels, config.kernel_size, groups=config.channels, bias=False
+        )
         self.time_padding = config.time_padding
         self.bins, frames = config.kernel_size[0] // 2, config.kernel_size[1] - 1
         self.after = 0 if config.time_padding == "causal" else frames // 2
         self.before = frames - self.after
 
     def forward(self, x: Tensor) -> Tensor:
-        if (cuda := kernels.cuda_module()) and cuda.usable(x, self.weight):
+        if (cuda := cpu.cuda_module()) and cuda.usable(x, self.weight):
             return cuda.depthwise(self._padded(x), self.weight)
         x = pad_time(x.permute(0, 3, 1, 2), self.before, self.after, self.time_padding)
         x = functional.pad(x, (0, 0, self.bins, self.bins), mode="reflect")
@@ -160,19 +179,22 @@ class DepthwiseConv(nn.Conv2d):
 
     def _padded(self, x: Tensor) -> Tensor:
         """[B, F, T, C] padded as it is, channels staying together."""
-        x = torch.cat([x[:, 1 : self.bins + 1].flip(1), x, x[:, -self.bins - 1 : -1].flip(1)], dim=1)
+        x = torch.cat(
+            [x[:, 1 : self.bins + 1].flip(1), x, x[:, -self.bins - 1 : -1].flip(1)], dim=1
+        )
         if self.time_padding == "causal":
             return functional.pad(x, (0, 0, self.before, self.after))
         index = reflect_index(x.shape[2], self.before, self.after, x.device)
         return x.index_select(2, index)
 
     def with_moments(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """The same by `wavehax.nn.kernels.depthwise`, with the output's moments, and x for the residual."""
-        return kernels.depthwise(x, self.weight, self.before, self.time_padding == "causal")
+        """The same by `wavehax.nn.cpu.depthwise`, with the output's moments, and x for the
+        residual."""
+        return cpu.depthwise(x, self.weight, self.before, self.time_padding == "causal")
 
 
 class ConvNeXtBlock(nn.Module):
-    """x + gamma * pw2(GELU(pw1(norm(dw(x))))) on [B, F, T, C] (DESIGN 2.5)."""
+    """x + gamma * pw2(GELU(pw1(norm(dw(x))))) on [B, F, T, C] (docs/design.md#blocks)."""
 
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
@@ -184,22 +206,28 @@ class ConvNeXtBlock(nn.Module):
         self.gamma = nn.Parameter(torch.full((channels,), 1 / config.num_blocks))
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.training and kernels.usable(x, self.gamma):
+        if self.training and cpu.usable(x, self.gamma):
             return self._forward_with_kernels(x)
         y = self.norm(self.dwconv(x))
         y = self.pwconv2(functional.gelu(self.pwconv1(y)))
         return torch.addcmul(x, y, self.gamma)
 
     def _forward_with_kernels(self, x: Tensor) -> Tensor:
-        """The same. Whatever is affine and small goes into the weights: gamma, and the batch's normalisation."""
-        w1, b1, w2, b2 = self.pwconv1.weight, self.pwconv1.bias, self.pwconv2.weight, self.pwconv2.bias
+        """The same. Whatever is affine and small goes into the weights: gamma, and the batch's
+        normalisation."""
+        w1, b1, w2, b2 = (
+            self.pwconv1.weight,
+            self.pwconv1.bias,
+            self.pwconv2.weight,
+            self.pwconv2.bias,
+        )
         y, mean, variance, x = self.dwconv.with_moments(x)
         if isinstance(self.norm, BatchNorm):
             scale, shift = self.norm.affine(mean, variance, count=y[..., 0].numel())
             w1, b1 = w1 * scale, torch.addmv(b1, w1, shift)
         else:
             y = self.norm(y)
-        return kernels.mlp(y, w1, b1, self.gamma[:, None] * w2, self.gamma * b2, residual=x)
+        return cpu.mlp(y, w1, b1, self.gamma[:, None] * w2, self.gamma * b2, residual=x)
 
 
 def init_weights(module: nn.Module) -> None:

@@ -1,7 +1,7 @@
-"""Prior waveforms synthesised from F0 (DESIGN 2.1), band-limited by construction.
+"""Prior waveforms synthesised from F0 (docs/design.md#prior), band-limited by construction.
 
-All functions are pure: F0 in, waveform out. F0 is held over the `hop_length` samples of its frame, and the phase is
-accumulated in float64 in cycles, so that long utterances keep their pitch.
+All functions are pure: F0 in, waveform out. F0 is held over the `hop_length` samples of its frame,
+and the phase is accumulated in float64 in cycles, so that long utterances keep their pitch.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ def make_prior(
         f0: [B, 1, T] in Hz, 0 where unvoiced.
         hop_length: samples per frame of F0.
         sample_rate: Hz.
-        noise: gaussian, of unit variance, [B, 1, T * hop_length]; True: drawn; False: none (`noise` is then 0).
+        noise: gaussian, of unit variance, [B, 1, T * hop_length]; True: drawn; False: none (`noise`
+            is then 0).
         phase: [B], initial phases in cycles; True: drawn uniformly; False: 0.
         unvoiced_std: standard deviation of the noise in unvoiced frames; None: as in voiced ones.
 
@@ -53,7 +54,9 @@ def make_prior(
         prior = _HARMONIC[kind](f0, shift, hop_length, sample_rate)
     if noise is False:
         return prior
-    return prior + noise_std(kind, f0, hop_length, unvoiced_std) * (torch.randn_like(prior) if noise is True else noise)
+    return prior + noise_std(kind, f0, hop_length, unvoiced_std) * (
+        torch.randn_like(prior) if noise is True else noise
+    )
 
 
 def noise_std(kind: str, f0: Tensor, hop_length: int, unvoiced_std: float | None) -> Tensor:
@@ -65,13 +68,15 @@ def noise_std(kind: str, f0: Tensor, hop_length: int, unvoiced_std: float | None
 
 
 def phase_in_cycles(f0: Tensor, shift: Tensor, hop_length: int, sample_rate: int) -> Tensor:
-    """Phase shift + sum_{m <= n} f0[m] / sample_rate in cycles, wrapped to [-0.5, 0.5]: [B, 1, T * hop_length]."""
+    """Phase shift + sum_{m <= n} f0[m] / sample_rate in cycles, wrapped to [-0.5, 0.5]: [B, 1, T *
+    hop_length]."""
     step = f0 / sample_rate  # [B, 1, T]
     advance = step * hop_length
     advance = advance - advance.floor()  # whole cycles would cost the fraction its digits
     before = torch.cumsum(advance, dim=-1) - advance + shift
     samples = torch.arange(1, hop_length + 1, dtype=f0.dtype, device=f0.device)
-    phase = (before - before.floor()).unsqueeze(-1) + step.unsqueeze(-1) * samples  # [B, 1, T, hop_length]
+    # [B, 1, T, hop_length]
+    phase = (before - before.floor()).unsqueeze(-1) + step.unsqueeze(-1) * samples
     return (phase - phase.round()).flatten(-2)
 
 
@@ -87,7 +92,9 @@ def weighted_sine_sum(cycles: Tensor, count: Tensor) -> Tensor:
     half = math.pi * cycles
     middle = count + 0.5
     angle = 2 * middle * half
-    numerator = 0.5 * torch.sin(angle) * torch.cos(half) - middle * torch.cos(angle) * torch.sin(half)
+    numerator = 0.5 * torch.sin(angle) * torch.cos(half) - middle * torch.cos(angle) * torch.sin(
+        half
+    )
     # Towards 0 the two terms cancel; the first term of the series is then right to angle^2 / 10.
     series = 2 * half * _sum_of_squares(count)
     return torch.where(angle.abs() < 1e-3, series, numerator / (2 * torch.sin(half) ** 2))
@@ -112,15 +119,22 @@ def _pcph_linear_decay(f0: Tensor, shift: Tensor, hop_length: int, sample_rate: 
     count = _num_harmonics(f0, sample_rate)
     power = relative**2 * _sum_of_squares(count) - relative * count * (count + 1) + 1 / relative
     # power is 0 at f0 = sample_rate / 2 alone, where the one harmonic has amplitude 0.
-    amplitude = torch.where((f0 > 0) & (power > 0), PRIOR_RMS["pcph_linear_decay"] * torch.sqrt(2 / power), 0.0)
-    amplitude, count, relative = (x.repeat_interleave(hop_length, dim=-1) for x in (amplitude, count, relative))
+    amplitude = torch.where(
+        (f0 > 0) & (power > 0), PRIOR_RMS["pcph_linear_decay"] * torch.sqrt(2 / power), 0.0
+    )
+    amplitude, count, relative = (
+        x.repeat_interleave(hop_length, dim=-1) for x in (amplitude, count, relative)
+    )
     cycles = phase_in_cycles(f0, shift, hop_length, sample_rate)
-    return (amplitude * (sine_sum(cycles, count) - relative * weighted_sine_sum(cycles, count))).float()
+    return (
+        amplitude * (sine_sum(cycles, count) - relative * weighted_sine_sum(cycles, count))
+    ).float()
 
 
 def _num_harmonics(f0: Tensor, sample_rate: int) -> Tensor:
     """Harmonics of `f0` up to half the sample rate; 0 where unvoiced."""
-    # A number over a tensor is computed as a product with the reciprocal: that loses a harmonic just at the limit.
+    # A number over a tensor is computed as a product with the reciprocal: that loses a harmonic
+    # just at the limit.
     return torch.where(f0 > 0, torch.floor(torch.full_like(f0, sample_rate / 2) / f0), 0.0)
 
 
@@ -134,17 +148,22 @@ def _sawtooth(f0: Tensor, shift: Tensor, hop_length: int, sample_rate: int) -> T
     """2 * frac(phase) - 1 made at 8 times the sample rate, low-passed and decimated."""
     hop = hop_length * _OVERSAMPLING
     cycles = phase_in_cycles(f0, shift, hop, sample_rate * _OVERSAMPLING)
-    # A period of a whole number of samples ends exactly on the jump: the shift keeps rounding from choosing its side.
+    # A period of a whole number of samples ends exactly on the jump: the shift keeps rounding from
+    # choosing its side.
     cycles = cycles + 1e-9
-    wave = torch.where((f0 > 0).repeat_interleave(hop, dim=-1), 2 * (cycles - cycles.floor()) - 1, 0.0).float()
-    kernel, before, after = _lowpass(wave.device)
+    wave = torch.where(
+        (f0 > 0).repeat_interleave(hop, dim=-1), 2 * (cycles - cycles.floor()) - 1, 0.0
+    ).float()
+    kernel, before, after = decimation_filter(wave.device)
     return functional.conv1d(functional.pad(wave, (before, after)), kernel, stride=_OVERSAMPLING)
 
 
-def _lowpass(device: torch.device) -> tuple[Tensor, int, int]:
-    """Hann-windowed sinc [1, 1, taps] around each output instant, and the inputs it sees before and after that instant.
+def decimation_filter(device: torch.device) -> tuple[Tensor, int, int]:
+    """Hann-windowed sinc [1, 1, taps] around each output instant, and the inputs it sees before and
+    after that instant.
 
-    Decimates as torchaudio's "sinc_interp_hann" resampling with lowpass_filter_width 15 and rolloff 0.99.
+    Decimates as torchaudio's "sinc_interp_hann" resampling with lowpass_filter_width 15 and rolloff
+    0.99.
     """
     before = math.ceil(_LOWPASS_WIDTH * _OVERSAMPLING / _LOWPASS_ROLLOFF)
     after = before + _OVERSAMPLING - 1
@@ -155,4 +174,9 @@ def _lowpass(device: torch.device) -> tuple[Tensor, int, int]:
     return kernel.float().view(1, 1, -1), before, after
 
 
-_HARMONIC = {"pcph": _pcph, "pcph_linear_decay": _pcph_linear_decay, "sine": _sine, "sawtooth": _sawtooth}
+_HARMONIC = {
+    "pcph": _pcph,
+    "pcph_linear_decay": _pcph_linear_decay,
+    "sine": _sine,
+    "sawtooth": _sawtooth,
+}

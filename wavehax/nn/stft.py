@@ -1,4 +1,7 @@
-"""Short-time Fourier transforms: with one frame per hop (DESIGN 2.2 and 2.7), and log magnitudes of windows inside."""
+"""Short-time Fourier transforms with one frame per hop (docs/design.md#stft).
+
+Beside them the log magnitudes of windows that lie inside a waveform.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,8 @@ def log_magnitude(wave: Tensor, window: Tensor, hop_length: int) -> Tensor:
 class STFT(nn.Module):
     """STFT and its inverse with a periodic Hann window of `n_fft` samples.
 
-    Unlike `torch.stft` a signal of T * hop_length samples has T frames, frame t centred on the middle of hop t.
+    Unlike `torch.stft` a signal of T * hop_length samples has T frames, frame t centred on the
+    middle of hop t.
     """
 
     window: Tensor
@@ -43,14 +47,17 @@ class STFT(nn.Module):
 
     def forward(self, wave: Tensor) -> tuple[Tensor, Tensor]:
         """Transform [B, T * hop_length] to real and imaginary parts [B, F, T], not normalised."""
-        frames = functional.pad(wave, (self.margin, self.margin)).unfold(-1, self.n_fft, self.hop_length)
+        frames = functional.pad(wave, (self.margin, self.margin)).unfold(
+            -1, self.n_fft, self.hop_length
+        )
         spectrum = torch.fft.rfft(frames * self.window).transpose(1, 2)
         return spectrum.real, spectrum.imag
 
     def inverse(self, re: Tensor, im: Tensor) -> Tensor:
         """Transform real and imaginary parts [B, F, T] to [B, T * hop_length].
 
-        The overlap-added windowed frames are divided by the overlap-added squared window of the frames that exist.
+        The overlap-added windowed frames are divided by the overlap-added squared window of the
+        frames that exist.
         """
         frames = torch.fft.irfft(torch.complex(re, im), n=self.n_fft, dim=1) * self.window[:, None]
         envelope = (self.window**2)[None, :, None].expand(1, -1, re.shape[-1])
@@ -59,5 +66,7 @@ class STFT(nn.Module):
     def _overlap_add(self, frames: Tensor) -> Tensor:
         """Sum [B, n_fft, T] at hops and drop the margins: [B, T * hop_length]."""
         length = frames.shape[-1] * self.hop_length
-        total = functional.fold(frames, (1, length + 2 * self.margin), (1, self.n_fft), stride=(1, self.hop_length))
+        total = functional.fold(
+            frames, (1, length + 2 * self.margin), (1, self.n_fft), stride=(1, self.hop_length)
+        )
         return total[:, 0, 0, self.margin : self.margin + length]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -9,13 +10,13 @@ from torch import Tensor, nn
 
 from wavehax.nn.discriminators import Discriminator, DiscriminatorConfig
 from wavehax.train import distributed
-from wavehax.train.adversarial import (
+from wavehax.train.config import AdversaryConfig
+from wavehax.train.losses import (
     discriminator_loss,
     feature_matching_loss,
     generator_loss,
     win_rate,
 )
-from wavehax.train.config import AdversaryConfig
 from wavehax.train.optim import cosine, discriminator_optimizer, ramp, set_learning_rate
 
 
@@ -23,12 +24,16 @@ class Adversary:
     """Both sides of a step come from one pass of the discriminators over recordings and outputs.
 
     Generator and discriminators are then updated at the same time, each against the other as it was
-    before. In the first `alone_steps` the discriminators learn against a generator that stands still.
+    before. In the first `alone_steps` the discriminators learn against a generator that stands
+    still.
     """
 
-    def __init__(self, config: AdversaryConfig, fabric: Any, max_steps: int) -> None:
+    def __init__(
+        self, config: AdversaryConfig, fabric: Any, max_steps: int, sample_rate: int
+    ) -> None:
         self.config, self.max_steps = config, max_steps
-        self.bare = Discriminator(DiscriminatorConfig.preset(config.discriminator))
+        preset = DiscriminatorConfig.preset(config.discriminator)
+        self.bare = Discriminator(replace(preset, log_lowest=config.from_hz / sample_rate))
         self.model = fabric.setup_module(self.bare, move_to_device=True)
         captured = distributed.on_one_gpu(fabric)
         self.optimizer = discriminator_optimizer(self.bare, config, captured)
@@ -75,7 +80,9 @@ class Adversary:
         fake = wave.detach().requires_grad_()
         with torch.autocast(wave.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
             outputs, maps = self.model(torch.cat([real, fake]))
-        real_outputs, fake_outputs = zip(*(output.float().chunk(2) for output in outputs), strict=True)
+        real_outputs, fake_outputs = zip(
+            *(output.float().chunk(2) for output in outputs), strict=True
+        )
         halves = [[feature_map.float().chunk(2) for feature_map in part] for part in maps]
         sides = ([[half[side] for half in part] for part in halves] for side in (0, 1))
         matching = feature_matching_loss(*sides, normalized=config.normalize_features)
@@ -93,7 +100,9 @@ class Adversary:
         """The loss of each sub-discriminator, by what it looks at."""
         pairs = zip(self.bare.config.names, real, fake, strict=True)
         return {
-            f"discriminator_{name}": sum(discriminator_loss([a.detach()], [b.detach()], self.config.loss))
+            f"discriminator_{name}": sum(
+                discriminator_loss([a.detach()], [b.detach()], self.config.loss)
+            )
             for name, a, b in pairs
         }
 

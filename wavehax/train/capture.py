@@ -1,4 +1,5 @@
-"""Work of a training step as CUDA graphs: one launch, where the host would need longer for thousands than they run."""
+"""Work of a training step as CUDA graphs: one launch, where the host would need longer for
+thousands than they run."""
 
 from __future__ import annotations
 
@@ -12,10 +13,12 @@ _EAGER_CALLS = 3  # until libraries have chosen their algorithms, and optimisers
 
 
 class Captured:
-    """A function of tensors on one GPU that neither looks at their values nor changes what it does from call to call.
+    """A function of tensors on one GPU that neither looks at their values nor changes what it does
+    from call to call.
 
-    Its first calls run as they are; then what it launches is captured, and replayed from there on. It may change
-    tensors in place, gradients included, if nobody puts others in their place between calls.
+    Its first calls run as they are; then what it launches is captured, and replayed from there on.
+    It may change tensors in place, gradients included, if nobody puts others in their place between
+    calls.
     """
 
     def __init__(self, function: Callable[..., dict[str, Tensor] | None]) -> None:
@@ -24,7 +27,8 @@ class Captured:
         self.stream = torch.cuda.Stream()  # both the eager calls and the captured one run on it
 
     def __call__(self, *inputs: Tensor) -> dict[str, Tensor] | None:
-        """What the function returns, which the next call overwrites; `inputs` have the same shapes every time."""
+        """What the function returns, which the next call overwrites; `inputs` have the same shapes
+        every time."""
         self.calls += 1
         if self.calls <= _EAGER_CALLS:
             return self._run(inputs)

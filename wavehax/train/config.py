@@ -3,79 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from wavehax.config import FEATURES, ConfigError, FeatureConfig, GeneratorConfig, from_dict, to_dict
-from wavehax.yamlfile import read_value, read_yaml
+from wavehax.config.fields import check_choice, check_count, check_number
+from wavehax.data.config import DataConfig
 
 PRECISIONS = ("fp32", "bf16")
 DISCRIMINATORS = ("univnet", "light", "spectral", "log", "log_light")
-
-
-def _check_count(name: str, value: Any, least: int = 1) -> None:
-    if type(value) is not int or not least <= value < 2**31:
-        raise ConfigError(f"{name}={repr(value)[:40]}: expected an integer of at least {least}")
-
-
-def _check_number(
-    name: str, value: Any, *, positive: bool = False, below: float = math.inf, most: float = math.inf
-) -> None:
-    """Finite, 0 <= value < below, value <= most; with `positive` more than 0."""
-    number = type(value) in (int, float) and math.isfinite(value) and 0 <= value < below and value <= most
-    if not number or (positive and value == 0):
-        least = "more than 0" if positive else "0 or more"
-        limit = f" and below {below:g}" if below < math.inf else f" and at most {most:g}" if most < math.inf else ""
-        raise ConfigError(f"{name}={repr(value)[:40]}: expected a number, {least}{limit}")
-
-
-def _check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise ConfigError(f"{name}={repr(value)[:40]}: expected one of {', '.join(choices)}")
-
-
-@dataclass(frozen=True)
-class DataConfig:
-    """Which prepared arrays, and how segments are drawn from them."""
-
-    path: str  # prepared folder (wavehax.train.prepare), relative to where the command runs
-    batch_size: int = 16  # segments of one step, over all processes and accumulated parts
-    segment_frames: int = 32  # frames of one segment
-    speaker_exponent: float = 0.5  # a speaker's share is frames ** exponent; 1: as recorded, 0: all alike
-    gain_db: float = 6.0  # segments are scaled by a gain drawn from [-gain_db, gain_db / 2], and half are inverted
-    speed_share: float = 0.0  # of segments that are played at another speed: pitch and formants of another voice
-    speed_min: float = 0.7  # slowest such speed, 1: as recorded
-    speed_max: float = 1.9  # fastest; speeds are drawn uniformly on a logarithmic scale
-    shifted_share: float = 0.0  # of those at their own speed whose mel is of the voice at another pitch (train.pitch)
-    flat_share: float = 0.0  # of the others whose mel has lost its harmonics (wavehax.harmonics), as where F0 is scaled
-    disturbed_share: float = 0.0  # of the others, too, whose mel shows an offset, rumble or hum that the audio lacks
-    shift_samples: int = 0  # the losses hear a segment from a sample drawn up to this one on: no frame grid to rest on
-    resident: bool = False  # recordings lie in the memory of the GPU, where segments and mels are made (train.resident)
-    workers: int = 0  # processes that draw batches ahead of time; 0: the training process draws its own
-
-    def __post_init__(self) -> None:
-        _check_count("data.batch_size", self.batch_size)
-        _check_count("data.segment_frames", self.segment_frames)
-        _check_number("data.speaker_exponent", self.speaker_exponent)
-        _check_number("data.gain_db", self.gain_db)
-        _check_count("data.workers", self.workers, 0)
-        _check_number("data.speed_share", self.speed_share, most=1)
-        _check_number("data.flat_share", self.flat_share, most=1)
-        _check_number("data.shifted_share", self.shifted_share, most=1)
-        _check_number("data.disturbed_share", self.disturbed_share, most=1)
-        _check_count("data.shift_samples", self.shift_samples, 0)
-        _check_number("data.speed_min", self.speed_min, positive=True)
-        _check_number("data.speed_max", self.speed_max, positive=True)
-        if type(self.resident) is not bool:
-            raise ConfigError(f"data.resident={repr(self.resident)[:40]}: expected true or false")
-        for name in ("shifted_share", "disturbed_share"):
-            if self.resident and getattr(self, name):
-                raise ConfigError(f"data.resident=true: makes no such mels, expected {name}=0")
-        if self.speed_min > self.speed_max:
-            raise ConfigError(f"data.speed_min={self.speed_min}: expected at most speed_max={self.speed_max}")
 
 
 @dataclass(frozen=True)
@@ -103,18 +40,21 @@ class LossConfig:
             if not isinstance(values, tuple):
                 raise ConfigError(f"loss.{name}={repr(values)[:40]}: expected a list of integers")
             for value in values:
-                _check_count(f"loss.{name}", value, least)
+                check_count(f"loss.{name}", value, least)
         odd = [n_fft for n_fft in self.n_ffts if n_fft % 8]
         if odd:  # a hop is a quarter, and window minus hop is padded alike on both sides
             raise ConfigError(f"loss.n_ffts={odd[0]}: expected a multiple of 8")
-        _check_number("loss.mel_weight", self.mel_weight, positive=True)
-        _check_number("loss.floor", self.floor, positive=True)
-        _check_number("loss.log_weight", self.log_weight)
-        _check_number("loss.unvoiced_weight", self.unvoiced_weight)
-        _check_number("loss.repulsion", self.repulsion, most=1)
-        _check_number("loss.repulsion_from", self.repulsion_from)
+        check_number("loss.mel_weight", self.mel_weight, positive=True)
+        check_number("loss.floor", self.floor, positive=True)
+        check_number("loss.log_weight", self.log_weight)
+        check_number("loss.unvoiced_weight", self.unvoiced_weight)
+        check_number("loss.repulsion", self.repulsion, most=1)
+        check_number("loss.repulsion_from", self.repulsion_from)
         if len(self.n_ffts) != len(self.n_mels) or not self.n_ffts:
-            raise ConfigError(f"n_ffts={self.n_ffts}, n_mels={self.n_mels}: expected as many of each, at least one")
+            raise ConfigError(
+                f"n_ffts={self.n_ffts}, n_mels={self.n_mels}:"
+                " expected as many of each, at least one"
+            )
         for name in ("log", "unvoiced"):
             weight, n_ffts = getattr(self, f"{name}_weight"), getattr(self, f"{name}_n_ffts")
             if bool(weight) != bool(n_ffts):
@@ -122,7 +62,9 @@ class LossConfig:
                     f"loss.{name}_weight={weight}, {name}_n_ffts={n_ffts}: expected both or none"
                 )
         if self.unvoiced_weight and not self.repulsion:
-            raise ConfigError("loss.unvoiced_weight: expected 0 without loss.repulsion, it needs two outputs")
+            raise ConfigError(
+                "loss.unvoiced_weight: expected 0 without loss.repulsion, it needs two outputs"
+            )
 
 
 @dataclass(frozen=True)
@@ -138,20 +80,22 @@ class OptimizerConfig:
     ema_decay: float = 0.999  # of the averaged weights, which are the ones exported
 
     def __post_init__(self) -> None:
-        _check_number("optimizer.learning_rate", self.learning_rate, positive=True)
-        _check_number("optimizer.max_grad_norm", self.max_grad_norm, positive=True)
-        _check_number("optimizer.weight_decay", self.weight_decay)
-        _check_count("optimizer.warmup_steps", self.warmup_steps, 0)
+        check_number("optimizer.learning_rate", self.learning_rate, positive=True)
+        check_number("optimizer.max_grad_norm", self.max_grad_norm, positive=True)
+        check_number("optimizer.weight_decay", self.weight_decay)
+        check_count("optimizer.warmup_steps", self.warmup_steps, 0)
         for name in ("beta1", "beta2", "ema_decay"):
-            _check_number(f"optimizer.{name}", getattr(self, name), below=1)
+            check_number(f"optimizer.{name}", getattr(self, name), below=1)
 
 
 @dataclass(frozen=True)
 class AdversaryConfig:
-    """The discriminators, their losses and their AdamW; without this section a run has spectral losses alone."""
+    """The discriminators, their losses and their AdamW; without this section a run has spectral
+    losses alone."""
 
     discriminator: str = "light"  # a preset of wavehax.nn.discriminators.DiscriminatorConfig
     init_from: str = ""  # a run or a checkpoint whose discriminators these start from
+    from_hz: float = 0.0  # the lowest frequency that discriminators `log` see; others see all
     loss: str = "hinge"  # or "least_squares"
     start_step: int = 0  # until then spectral losses alone
     alone_steps: int = 0  # from then on the discriminators learn and the generator stands still
@@ -160,26 +104,34 @@ class AdversaryConfig:
     feature_weight: float = 2.0  # of feature matching
     normalize_features: bool = False  # each map's difference relative to the map's mean magnitude
     learning_rate: float = 2e-4  # cosine to zero at `max_steps`
-    win_rate: float = 1.0  # share of right judgements from which on the rate falls; 1: it never does
+    # share of right judgements from which on the rate falls; 1: it never does
+    win_rate: float = 1.0
     beta1: float = 0.8
     beta2: float = 0.99
     max_grad_norm: float = 10.0
-    precision: str = "fp32"  # of the discriminators; "bf16" pays on GPUs, and on CPUs that have matrix units for it
+    # of the discriminators; "bf16" pays on GPUs, and on CPUs that have matrix units for it
+    precision: str = "fp32"
 
     def __post_init__(self) -> None:
-        _check_choice("adversary.discriminator", self.discriminator, DISCRIMINATORS)
-        _check_choice("adversary.loss", self.loss, ("hinge", "least_squares"))
-        _check_choice("adversary.precision", self.precision, PRECISIONS)
-        _check_count("adversary.start_step", self.start_step, 0)
-        _check_count("adversary.alone_steps", self.alone_steps, 0)
-        _check_count("adversary.ramp_steps", self.ramp_steps, 0)
-        _check_number("adversary.win_rate", self.win_rate, positive=True, most=1)
-        _check_number("adversary.adversarial_weight", self.adversarial_weight)
-        _check_number("adversary.feature_weight", self.feature_weight)
-        _check_number("adversary.learning_rate", self.learning_rate, positive=True)
-        _check_number("adversary.max_grad_norm", self.max_grad_norm, positive=True)
+        check_choice("adversary.discriminator", self.discriminator, DISCRIMINATORS)
+        check_number("adversary.from_hz", self.from_hz)
+        if self.from_hz and self.discriminator != "log":
+            raise ConfigError(
+                f"adversary.from_hz={self.from_hz}: expected 0"
+                f" for discriminator {self.discriminator}"
+            )
+        check_choice("adversary.loss", self.loss, ("hinge", "least_squares"))
+        check_choice("adversary.precision", self.precision, PRECISIONS)
+        check_count("adversary.start_step", self.start_step, 0)
+        check_count("adversary.alone_steps", self.alone_steps, 0)
+        check_count("adversary.ramp_steps", self.ramp_steps, 0)
+        check_number("adversary.win_rate", self.win_rate, positive=True, most=1)
+        check_number("adversary.adversarial_weight", self.adversarial_weight)
+        check_number("adversary.feature_weight", self.feature_weight)
+        check_number("adversary.learning_rate", self.learning_rate, positive=True)
+        check_number("adversary.max_grad_norm", self.max_grad_norm, positive=True)
         for name in ("beta1", "beta2"):
-            _check_number(f"adversary.{name}", getattr(self, name), below=1)
+            check_number(f"adversary.{name}", getattr(self, name), below=1)
 
 
 @dataclass(frozen=True)
@@ -187,12 +139,14 @@ class MonitorConfig:
     """What a run tells while it goes on; TensorBoard reads it from the run_dir."""
 
     every_steps: int = 1000  # between samples; 0: none
-    validation: str = ""  # a prepared folder of held-out recordings; empty: samples are of training segments
-    segments: int = 4  # synthesised each time, of 3 s, or of the longest utterance where that is shorter
+    # a prepared folder of held-out recordings; empty: samples are of training segments
+    validation: str = ""
+    # synthesised each time, of 3 s, or of the longest utterance where that is shorter
+    segments: int = 4
 
     def __post_init__(self) -> None:
-        _check_count("monitor.every_steps", self.every_steps, 0)
-        _check_count("monitor.segments", self.segments)
+        check_count("monitor.every_steps", self.every_steps, 0)
+        check_count("monitor.segments", self.segments)
 
 
 @dataclass(frozen=True)
@@ -208,9 +162,11 @@ class TrainConfig:
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     adversary: AdversaryConfig | None = None
     monitor: MonitorConfig = field(default_factory=MonitorConfig)
-    init_from: str = ""  # a model (file, shipped name, ...) or another run, whose averaged weights are the first ones
+    # a model (file, shipped name, ...) or another run, whose averaged weights are the first ones
+    init_from: str = ""
     precision: str = "fp32"  # of the generator; "bf16": matrix products and convolutions, for GPUs
-    accumulate: int = 1  # parts in which a batch passes, for less memory (batch norm then sees a part at a time)
+    # parts in which a batch passes, for less memory (batch norm then sees a part at a time)
+    accumulate: int = 1
     accelerator: str = "auto"  # "cpu", "cuda" or what there is
     devices: int = 1  # processes on this machine, each with a GPU or with CPU threads of its own
     num_nodes: int = 1  # machines
@@ -225,20 +181,28 @@ class TrainConfig:
         for name in ("n_mels", "hop_length", "sample_rate"):
             value, expected = getattr(self.generator, name), getattr(self.feature_config, name)
             if value != expected:
-                raise ConfigError(f"generator.{name}={value}: expected {expected}, as {self.features} has")
+                raise ConfigError(
+                    f"generator.{name}={value}: expected {expected}, as {self.features} has"
+                )
         self._check_windows()
-        _check_choice("precision", self.precision, PRECISIONS)
-        _check_choice("accelerator", self.accelerator, ("auto", "cpu", "cuda"))
+        check_choice("precision", self.precision, PRECISIONS)
+        check_choice("accelerator", self.accelerator, ("auto", "cpu", "cuda"))
         for name in ("max_steps", "accumulate", "devices", "num_nodes", "keep_checkpoints"):
-            _check_count(name, getattr(self, name))
+            check_count(name, getattr(self, name))
         if self.adversary and self.adversary.start_step >= self.max_steps:
             raise ConfigError(
-                f"adversary.start_step={self.adversary.start_step}: expected below max_steps={self.max_steps}"
+                f"adversary.start_step={self.adversary.start_step}: expected below"
+                f" max_steps={self.max_steps}"
+            )
+        if self.adversary and self.adversary.from_hz >= self.generator.sample_rate / 2:
+            raise ConfigError(
+                f"adversary.from_hz={self.adversary.from_hz}: expected below half the sample rate"
             )
         alone = self.adversary.start_step + self.adversary.alone_steps if self.adversary else 0
         if alone >= self.max_steps:
             raise ConfigError(
-                f"adversary.alone_steps={self.adversary.alone_steps}: no step is left for the generator;"
+                f"adversary.alone_steps={self.adversary.alone_steps}: no step is left for the"
+                " generator;"
                 f" expected start_step + alone_steps below max_steps={self.max_steps}"
             )
         parts = self.devices * self.num_nodes * self.accumulate
@@ -247,9 +211,9 @@ class TrainConfig:
                 f"data.batch_size={self.data.batch_size}: expected a multiple of {parts}"
                 " (devices * num_nodes * accumulate)"
             )
-        _check_count("threads", self.threads)
-        _check_count("seed", self.seed, 0)
-        _check_number("checkpoint_minutes", self.checkpoint_minutes, positive=True)
+        check_count("threads", self.threads)
+        check_count("seed", self.seed, 0)
+        check_number("checkpoint_minutes", self.checkpoint_minutes, positive=True)
 
     def _check_windows(self) -> None:
         """Whether the losses' windows fit into what they hear of a segment."""
@@ -259,7 +223,9 @@ class TrainConfig:
         inside = max((*self.loss.log_n_ffts, *self.loss.unvoiced_n_ffts), default=0)
         if heard <= longest // 2 or heard < inside:
             what = f"data.segment_frames={frames}" + (f", shift_samples={shift}" if shift else "")
-            raise ConfigError(f"{what}: too short for a loss window of {max(longest, inside)} samples")
+            raise ConfigError(
+                f"{what}: too short for a loss window of {max(longest, inside)} samples"
+            )
 
     @property
     def feature_config(self) -> FeatureConfig:
@@ -281,45 +247,14 @@ _SECTIONS = {
 }
 
 
-def load_config(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
-    """Read a YAML file; `overrides` are `key=value` or `section.key=value` with YAML values.
-
-    With `init_from`, fields of `generator` and `features` that are left out are those of that model, and those that
-    are given must agree with it (wavehax.train.inherit).
-
-    Raises:
-        OSError: there is no such run as `init_from` names.
-        ValueError: the file or `init_from` cannot be read, an unknown or missing key, or a value that cannot be; the
-            message names it.
-    """
-    values = read_yaml(path)
-    for text in overrides:
-        key, value = _split_override(text)
-        section, _, name = key.rpartition(".")
-        target = values.setdefault(section, {}) if section else values
-        if not isinstance(target, dict):
-            raise ConfigError(f"{key}: {section}={repr(target)[:40]} is no section, expected a mapping of keys")
-        target[name] = value
-    if values.get("init_from") and isinstance(values["init_from"], str):
-        from wavehax.train.inherit import inherited
-
-        values = inherited(values)
-    return config_from_dict(values)
-
-
-def _split_override(text: str) -> tuple[str, Any]:
-    key, equals, value = text.partition("=")
-    if not equals or key.count(".") > 1 or "" in key.split("."):
-        raise ConfigError(f"{text!r}: expected key=value or section.key=value")
-    try:
-        return key, read_value(value)
-    except ValueError as error:
-        raise ConfigError(f"{key}: {error}") from error
-
-
 def config_from_dict(values: Mapping[str, Any]) -> TrainConfig:
-    """The configuration from nested plain values; `config_to_dict` makes them. A run without an adversary has None."""
-    given = {name: values[name] for name in _SECTIONS if name in values and (name, values[name]) != ("adversary", None)}
+    """The configuration from nested plain values; `config_to_dict` makes them. A run without an
+    adversary has None."""
+    given = {
+        name: values[name]
+        for name in _SECTIONS
+        if name in values and (name, values[name]) != ("adversary", None)
+    }
     sections = {name: from_dict(_SECTIONS[name], value) for name, value in given.items()}
     return from_dict(TrainConfig, {**values, **sections})
 
@@ -327,4 +262,7 @@ def config_from_dict(values: Mapping[str, Any]) -> TrainConfig:
 def config_to_dict(config: TrainConfig) -> dict[str, Any]:
     """Nested plain JSON types."""
     values = {f.name: getattr(config, f.name) for f in dataclasses.fields(config)}
-    return {name: to_dict(value) if name in _SECTIONS and value else value for name, value in values.items()}
+    return {
+        name: to_dict(value) if name in _SECTIONS and value else value
+        for name, value in values.items()
+    }

@@ -1,7 +1,8 @@
 """Processes and devices, by Lightning Fabric.
 
-Fabric, because it leaves the loop to the caller and is one small package over torch.distributed: it starts the
-processes (or finds those that torchrun or a cluster has started), places modules and sums gradients, and no more here.
+Fabric, because it leaves the loop to the caller and is one small package over torch.distributed: it
+starts the processes (or finds those that torchrun or a cluster has started), places modules and
+sums gradients, and no more here.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ def start(config: TrainConfig):
 
     Raises:
         ModuleNotFoundError: Fabric is not installed.
-        ValueError: `accelerator="cuda"` without a GPU, or a launcher that started another number of processes.
+        ValueError: `accelerator="cuda"` without a GPU, or a launcher that started another number of
+            processes.
     """
     if config.accelerator == "cuda" and not torch.cuda.is_available():
         raise ValueError("accelerator='cuda': PyTorch finds no GPU here")
@@ -36,13 +38,15 @@ def start(config: TrainConfig):
     )
     torch.set_num_threads(config.threads)
     if accelerator == "cuda":
-        torch.set_float32_matmul_precision("high")  # TF32, as cuDNN has it by default: ten bits of mantissa
+        # TF32, as cuDNN has it by default: ten bits of mantissa
+        torch.set_float32_matmul_precision("high")
         torch.backends.cudnn.benchmark = True  # batches are all of one shape
     fabric.launch()
     started = int(os.environ.get("WORLD_SIZE", processes))
     if started != processes:
         raise ValueError(
-            f"devices={config.devices}, num_nodes={config.num_nodes}: but {started} processes were started"
+            f"devices={config.devices}, num_nodes={config.num_nodes}: but {started} processes were"
+            " started"
         )
     return fabric
 

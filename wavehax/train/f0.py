@@ -1,10 +1,10 @@
-"""Training of a predictor of F0 from the mel, apart from the generator and after it, in minutes on one core."""
+"""Training of a predictor of F0 from the mel, apart from the generator and after it, in minutes on
+one core."""
 
 from __future__ import annotations
 
 import dataclasses
-import sys
-import time
+from collections import deque
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +14,10 @@ from torch.nn import functional
 
 from wavehax.checkpoint import F0Model, Model, load_model, save_model
 from wavehax.config import F0Config, FeatureConfig
-from wavehax.files import refuse_existing, replacing
+from wavehax.data.segments import SegmentDataset
+from wavehax.files.outputs import refuse_existing, replacing
+from wavehax.files.progress import Progress
 from wavehax.nn.f0 import F0Predictor
-from wavehax.train.data import SegmentDataset
 from wavehax.train.f0_data import SEGMENTS, datasets, noisy_mel, smoothed_mel, white_noise_bands
 from wavehax.train.optim import cosine, ramp, set_learning_rate, update
 from wavehax.vocoder import Vocoder
@@ -26,28 +27,41 @@ _WARMUP_STEPS = 100
 _WEIGHT_DECAY = 1e-3
 _MAX_GRAD_NORM = 1.0
 _TARGET_BINS = 1.0  # standard deviation of the target around the true pitch: 25 cents, as CREPE's
-_VOICED_WEIGHT = 0.5  # of voiced frames in the loss of voicing: doubtful ones have no pitch worth following
+# of voiced frames in the loss of voicing: doubtful ones have no pitch worth following
+_VOICED_WEIGHT = 0.5
 _SHIFTED_EVERY = 4  # batches, of which one is of the voices at another pitch
-_REPORT_STEPS = 100
-_MAX_DISAGREEING = 0.02  # share of frames in which engine and PyTorch may see another peak or voicing: they round apart
+_REPORT_STEPS = 100  # whose mean losses are shown
+# Share of frames in which engine and PyTorch may see another peak or voicing: they round apart.
+_MAX_DISAGREEING = 0.02
 
 
 def add_predictor(
-    path: Path, folder: Path, out: Path, *, steps: int, seed: int = 0, threads: int = 1, force: bool = False
+    path: Path,
+    folder: Path,
+    out: Path,
+    *,
+    steps: int,
+    seed: int = 0,
+    threads: int = 1,
+    force: bool = False,
 ) -> None:
     """Train a predictor on a prepared folder, and write the model file `path` with it to `out`.
 
-    `out` appears (or, with `force`, is replaced) only once the engine has been found to compute what PyTorch does.
+    `out` appears (or, with `force`, is replaced) only once the engine has been found to compute
+    what PyTorch does.
 
     Raises:
         OSError: a file is missing or cannot be written, or `out` exists and `force` is not set.
-        ValueError: the folder holds other features than the model, or the engine computes something else than PyTorch.
+        ValueError: the folder holds other features than the model, or the engine computes something
+            else than PyTorch.
     """
     refuse_existing(out, force)
     torch.set_num_threads(threads)
     model = load_model(path)
     predictor = train(folder, model.features, F0Config(), steps, seed)
-    weights = {name: value.numpy().astype(np.float32) for name, value in predictor.state_dict().items()}
+    weights = {
+        name: value.numpy().astype(np.float32) for name, value in predictor.state_dict().items()
+    }
     provenance = {**model.provenance, "f0": {"steps": steps, "seed": seed, **SEGMENTS}}
     model = dataclasses.replace(model, f0=F0Model(predictor.config, weights), provenance=provenance)
     with replacing(out, overwrite=force) as temporary:
@@ -64,12 +78,20 @@ def copy_predictor(model: Model, donor: Model) -> Model:
     if donor.f0 is None:
         raise ValueError("the model has no predictor of F0")
     if donor.features != model.features:
-        raise ValueError(f"F0 is predicted from the mel {donor.features.name!r}: expected {model.features.name!r}")
-    provenance = {**model.provenance, **{key: donor.provenance[key] for key in ("f0",) if key in donor.provenance}}
+        raise ValueError(
+            f"F0 is predicted from the mel {donor.features.name!r}: expected"
+            f" {model.features.name!r}"
+        )
+    provenance = {
+        **model.provenance,
+        **{key: donor.provenance[key] for key in ("f0",) if key in donor.provenance},
+    }
     return dataclasses.replace(model, f0=donor.f0, provenance=provenance)
 
 
-def train(folder: Path, features: FeatureConfig, config: F0Config, steps: int, seed: int) -> F0Predictor:
+def train(
+    folder: Path, features: FeatureConfig, config: F0Config, steps: int, seed: int
+) -> F0Predictor:
     """A trained predictor; progress goes to standard error.
 
     Raises:
@@ -84,20 +106,26 @@ def train(folder: Path, features: FeatureConfig, config: F0Config, steps: int, s
     parameters = list(predictor.parameters())
     optimizer = torch.optim.AdamW(parameters, _LEARNING_RATE, weight_decay=_WEIGHT_DECAY)
     noise_gain = torch.from_numpy(white_noise_bands(features)).float()
-    progress = _Progress(steps)
+    progress, recent = Progress(steps), deque(maxlen=_REPORT_STEPS)
     for step in range(steps):
-        set_learning_rate(optimizer, _LEARNING_RATE * ramp(step, 0, _WARMUP_STEPS) * cosine(step, 0, steps))
+        set_learning_rate(
+            optimizer, _LEARNING_RATE * ramp(step, 0, _WARMUP_STEPS) * cosine(step, 0, steps)
+        )
         batch = sources[-1 if step % _SHIFTED_EVERY == 0 else 0].batch(step)
         mel = smoothed_mel(noisy_mel(torch.from_numpy(batch.mel), noise_gain, rng), rng)
         pitch, voicing = losses(predictor(mel), torch.from_numpy(batch.f0), config)
         (pitch + voicing).backward()
         update(optimizer, parameters, _MAX_GRAD_NORM)
-        progress.add(pitch.item(), voicing.item())
+        recent.append((pitch.item(), voicing.item()))
+        means = np.mean(recent, axis=0)
+        progress.show(step + 1, f"pitch {means[0]:.4f}  voicing {means[1]:.4f}")
+    progress.end()
     return predictor.eval()
 
 
 def losses(logits: Tensor, f0: Tensor, config: F0Config) -> tuple[Tensor, Tensor]:
-    """Cross-entropies in nats: of the pitch, the mean over voiced frames whose F0 lies on the bins; of the voicing.
+    """Cross-entropies in nats: of the pitch, the mean over voiced frames whose F0 lies on the bins;
+    of the voicing.
 
     Args:
         logits: [B, num_bins + 1, T], as F0Predictor gives them.
@@ -111,36 +139,21 @@ def losses(logits: Tensor, f0: Tensor, config: F0Config) -> tuple[Tensor, Tensor
     target = torch.softmax(-0.5 * ((bins - position) / _TARGET_BINS).square(), dim=1)
     pitch = functional.cross_entropy(logits[:, :-1], target, reduction="none")[:, None]
     weight = torch.tensor(_VOICED_WEIGHT)
-    voicing = functional.binary_cross_entropy_with_logits(logits[:, -1:], voiced.float(), pos_weight=weight)
+    voicing = functional.binary_cross_entropy_with_logits(
+        logits[:, -1:], voiced.float(), pos_weight=weight
+    )
     return (pitch * inside).sum() / inside.sum().clamp(min=1.0), voicing
 
 
 @torch.no_grad()
 def verify(model: Model, predictor: F0Predictor, data: SegmentDataset) -> None:
-    """Raise ValueError unless the engine predicts from `model` what PyTorch does, on a batch of `data`."""
+    """Raise ValueError unless the engine predicts from `model` what PyTorch does, on a batch of
+    `data`."""
     voc = Vocoder(model)
     mels = data.batch(0).mel
     expected = predictor.decode(predictor(torch.from_numpy(mels)))[:, 0].numpy()
     differs = ~np.isclose(np.stack([voc.f0(mel) for mel in mels]), expected, rtol=1e-4)
     if differs.mean() > _MAX_DISAGREEING:
-        raise ValueError(f"engine differs from PyTorch in {differs.sum()} of {differs.size} frames of F0")
-
-
-class _Progress:
-    """Mean losses and time left, on standard error."""
-
-    def __init__(self, steps: int) -> None:
-        self.steps, self.started = steps, time.monotonic()
-        self.losses: list[tuple[float, float]] = []
-        self.step = 0
-
-    def add(self, *losses: float) -> None:
-        self.step += 1
-        self.losses.append(losses)
-        if self.step % _REPORT_STEPS and self.step != self.steps:
-            return
-        pitch, voicing = np.mean(self.losses, axis=0)
-        self.losses.clear()
-        minutes = (time.monotonic() - self.started) / self.step * (self.steps - self.step) / 60
-        text = f"step {self.step}/{self.steps}  pitch {pitch:.4f}  voicing {voicing:.4f}  {minutes:.1f} min left"
-        print(text, file=sys.stderr, flush=True)
+        raise ValueError(
+            f"engine differs from PyTorch in {differs.sum()} of {differs.size} frames of F0"
+        )

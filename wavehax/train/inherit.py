@@ -8,7 +8,7 @@ from typing import Any
 
 from wavehax.checkpoint import load_model
 from wavehax.config import FEATURES, ConfigError, FeatureConfig, GeneratorConfig, from_dict, to_dict
-from wavehax.locate import model_path
+from wavehax.models.locate import model_path
 from wavehax.train.config import config_from_dict
 from wavehax.train.state import checkpoint_of, is_run, load_values, newest
 
@@ -16,9 +16,9 @@ from wavehax.train.state import checkpoint_of, is_run, load_values, newest
 def inherited(values: Mapping[str, Any]) -> dict[str, Any]:
     """The values of a configuration with `init_from`, completed by what that model is.
 
-    Fields of `generator` and the name in `features` that are left out are the model's. A run that is
-    taken up may have lost the model that it started from. What is left out is then the run's own,
-    and Trainer.resume compares the rest.
+    Fields of `generator` and the name in `features` that are left out are the model's. A run that
+    is taken up may have lost the model that it started from. What is left out is then the run's
+    own, and Trainer.resume compares the rest.
 
     Args:
         values: as read from a YAML file; `init_from` is not empty.
@@ -72,7 +72,8 @@ def _check_generator(given: Mapping[str, Any], generator: GeneratorConfig, sourc
 
 
 def _check_features(name: Any, features: FeatureConfig, source: str) -> None:
-    """Compare the `name` in the configuration, and what it stands for, with the model's `features`."""
+    """Compare the `name` in the configuration, and what it stands for, with the model's
+    `features`."""
     if name != features.name:
         raise ConfigError(f"features={repr(name)[:40]}: init_from={source} has {features.name!r}")
     preset = to_dict(FEATURES[name]) if name in FEATURES else {}

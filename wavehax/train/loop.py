@@ -1,4 +1,5 @@
-"""The training loop: batches, checkpoints that resume to the same numbers, a row of the log for every step."""
+"""The training loop: batches, checkpoints that resume to the same numbers, a row of the log for
+every step."""
 
 from __future__ import annotations
 
@@ -11,14 +12,19 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from wavehax.data.resident import ResidentDataset, ahead
+from wavehax.data.segments import Batch, SegmentDataset
 from wavehax.nn import BaseGenerator
 from wavehax.train import distributed
 from wavehax.train.config import TrainConfig, config_from_dict, config_to_dict
-from wavehax.train.data import Batch, SegmentDataset
 from wavehax.train.monitor import Monitor
 from wavehax.train.optim import load_optimizer
-from wavehax.train.resident import ResidentDataset, ahead
-from wavehax.train.start import initialize, initialize_discriminators, load_discriminators, untrained
+from wavehax.train.start import (
+    initialize,
+    initialize_discriminators,
+    load_discriminators,
+    untrained,
+)
 from wavehax.train.state import flatten, load_state, newest, save_state, unflatten
 from wavehax.train.update import Update
 
@@ -40,17 +46,20 @@ _RESUMABLE = {
 
 
 class Trainer:
-    """A training run in `config.run_dir` (`checkpoints/`, `log.csv`, TensorBoard events); takes up one that is there.
+    """A training run in `config.run_dir` (`checkpoints/`, `log.csv`, TensorBoard events); takes up
+    one that is there.
 
-    All randomness of a step is a function of (seed, step, segment), so a checkpoint holds weights, averages, optimisers
-    and the step only. Every process of a distributed run has a Trainer; the first one writes.
+    All randomness of a step is a function of (seed, step, segment), so a checkpoint holds weights,
+    averages, optimisers and the step only. Every process of a distributed run has a Trainer; the
+    first one writes.
     """
 
     def __init__(self, config: TrainConfig, fabric: Any | None = None) -> None:
         """
         Raises:
             FileNotFoundError, OSError: prepared data, `init_from` or a checkpoint cannot be read.
-            ValueError: they do not fit, or the run in `run_dir` was made with another configuration.
+            ValueError: they do not fit, or the run in `run_dir` was made with another
+                configuration.
         """
         self.config, self.run_dir = config, Path(config.run_dir)
         self.fabric = fabric or distributed.start(config)
@@ -84,7 +93,9 @@ class Trainer:
         config = self.config
         if config.data.resident:
             place = self.fabric.device
-            return ResidentDataset(config.data, config.feature_config, config.seed, place, config.outputs)
+            return ResidentDataset(
+                config.data, config.feature_config, config.seed, place, config.outputs
+            )
         return SegmentDataset(config.data, config.feature_config, config.seed, config.outputs)
 
     def _build_generator(self) -> BaseGenerator:
@@ -96,7 +107,8 @@ class Trainer:
         heard = data.segment_frames * self.config.generator.hop_length - data.shift_samples
         if heard < least:
             raise ValueError(
-                f"data.segment_frames={data.segment_frames}: the discriminators need {least} samples, and hear {heard}"
+                f"data.segment_frames={data.segment_frames}: the discriminators need {least}"
+                f" samples, and hear {heard}"
             )
 
     def run(self) -> None:
@@ -135,7 +147,8 @@ class Trainer:
         workers = self.config.data.workers
         loader = DataLoader(
             shares, batch_size=None, sampler=steps, num_workers=workers,
-            multiprocessing_context="spawn" if workers else None, pin_memory=self.fabric.device.type == "cuda",
+            multiprocessing_context="spawn" if workers else None,
+            pin_memory=self.fabric.device.type == "cuda",
         )  # fmt: skip
         for batch in loader:
             yield Batch(*(x.to(self.fabric.device, non_blocking=True) for x in batch))
@@ -150,7 +163,8 @@ class Trainer:
             Losses, gradient norms before clipping and learning rate, the same in every process.
 
         Raises:
-            ValueError: a loss or a gradient's norm that is not finite; the last checkpoint is untouched.
+            ValueError: a loss or a gradient's norm that is not finite; the last checkpoint is
+                untouched.
         """
         row = self._reduced(self.update.gradients(batch, self.step))
         self.update.apply(self.step, row)
@@ -159,13 +173,16 @@ class Trainer:
 
     def _reduced(self, terms: dict[str, Tensor]) -> dict[str, float]:
         """Losses and norms averaged over all processes, checked."""
-        values = self.fabric.all_reduce(torch.stack([value.float() for value in terms.values()]), reduce_op="mean")
+        values = self.fabric.all_reduce(
+            torch.stack([value.float() for value in terms.values()]), reduce_op="mean"
+        )
         row = dict(zip(terms, values.tolist(), strict=True))
         for name, value in row.items():
             if not abs(value) < float("inf"):
                 what = name if name.endswith("norm") else f"{name} loss"
                 raise ValueError(
-                    f"step {self.step}: {what} is {value}; lower the learning rate (the last checkpoint is untouched)"
+                    f"step {self.step}: {what} is {value}; lower the learning rate (the last"
+                    " checkpoint is untouched)"
                 )
         return row
 
@@ -176,7 +193,9 @@ class Trainer:
             tensors |= flatten("optimizer", self.update.optimizer.state_dict()["state"])
             if adversary := self.update.adversary:
                 tensors |= flatten("discriminator", adversary.bare.state_dict())
-                tensors |= flatten("discriminator_optimizer", adversary.optimizer.state_dict()["state"])
+                tensors |= flatten(
+                    "discriminator_optimizer", adversary.optimizer.state_dict()["state"]
+                )
             values = {"config": config_to_dict(self.config), "seconds": self.seconds}
             save_state(self.checkpoints, self.step, tensors, values, self.config.keep_checkpoints)
         self.fabric.barrier()
@@ -185,19 +204,25 @@ class Trainer:
         """Take up the run at a checkpoint.
 
         Raises:
-            ValueError: its configuration differs in more than length, place and how the run is computed, or processes
+            ValueError: its configuration differs in more than length, place and how the run is
+                computed, or processes
             found different checkpoints (machines of one run share its run_dir).
         """
         tensors, values = load_state(checkpoint)
-        mine, theirs = _flat(config_to_dict(self.config)), _flat(config_to_dict(config_from_dict(values["config"])))
+        mine, theirs = (
+            _flat(config_to_dict(self.config)),
+            _flat(config_to_dict(config_from_dict(values["config"]))),
+        )
         for key in sorted(mine.keys() | theirs.keys()):
             if key not in _RESUMABLE and mine.get(key) != theirs.get(key):
                 raise ValueError(
-                    f"{key}={mine.get(key)}: the run in {self.run_dir} has {theirs.get(key)}; choose another run_dir"
+                    f"{key}={mine.get(key)}: the run in {self.run_dir} has {theirs.get(key)};"
+                    " choose another run_dir"
                 )
         if values["step"] > self.config.max_steps:
             raise ValueError(
-                f"max_steps={self.config.max_steps}: the run in {self.run_dir} is at step {values['step']}"
+                f"max_steps={self.config.max_steps}: the run in {self.run_dir} is at step"
+                f" {values['step']}"
             )
         self.bare.load_state_dict(unflatten("model", tensors))
         for name, value in unflatten("ema", tensors).items():

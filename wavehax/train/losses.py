@@ -1,4 +1,10 @@
-"""Spectral losses on waveforms, alone and as an energy score over several outputs of one input."""
+"""Spectral losses on waveforms, alone and as an energy score over several outputs of one input; and
+adversarial and feature-matching losses (docs/design.md#adversarial-losses).
+
+The adversarial ones are sums over sub-discriminators (and layers) of means over the elements of one
+tensor, as in the authors' code: the weights of a recipe (mel 45, feature matching 2, adversarial 1)
+are for sums.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +17,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from wavehax.config import FeatureConfig
-from wavehax.features import mel_filterbank, mel_frequencies
+from wavehax.mel.features import mel_filterbank, mel_frequencies
 from wavehax.nn.stft import MIN_POWER, log_magnitude
+
+KINDS = ("hinge", "least_squares")
 
 
 class LogMel(nn.Module):
@@ -26,7 +34,9 @@ class LogMel(nn.Module):
     window: Tensor
     bank: Tensor
 
-    def __init__(self, sample_rate: int, n_fft: int, hop_length: int, n_mels: int, floor: float) -> None:
+    def __init__(
+        self, sample_rate: int, n_fft: int, hop_length: int, n_mels: int, floor: float
+    ) -> None:
         super().__init__()
         features = FeatureConfig(
             *("loss", sample_rate, hop_length, n_fft, n_mels, 0.0, sample_rate / 2),
@@ -43,7 +53,12 @@ class LogMel(nn.Module):
         margin = (self.n_fft - self.hop_length) // 2
         padded = functional.pad(wave, (margin, margin))
         spectrum = torch.stft(
-            padded, self.n_fft, self.hop_length, window=self.window, center=False, return_complex=True
+            padded,
+            self.n_fft,
+            self.hop_length,
+            window=self.window,
+            center=False,
+            return_complex=True,
         )
         # The square root's slope is infinite at 0; 1e-9 is 80 dB below the floor after the filters.
         magnitude = torch.sqrt(spectrum.real**2 + spectrum.imag**2 + 1e-18)
@@ -71,7 +86,8 @@ class LogMagnitude(nn.Module):
 
 
 class EnergyScore(nn.Module):
-    """The mean over several views of how far outputs are from a recording, less how far from each other.
+    """The mean over several views of how far outputs are from a recording, less how far from each
+    other.
 
     For outputs y, y' of one input with independent noise and the recording x, each view v scores
     E|v(y) - v(x)| - repulsion / 2 * E|v(y) - v(y')|. With repulsion 1 it is the energy score
@@ -96,7 +112,10 @@ class EnergyScore(nn.Module):
 
     def forward(self, waves: Tensor, target: Tensor) -> Tensor:
         """The score of outputs [B, S, N] for recordings [B, N]; S is 1, or 2 with a repulsion."""
-        scores = [self._score(view, getattr(self, f"share{i}"), waves, target) for i, view in enumerate(self.views)]
+        scores = [
+            self._score(view, getattr(self, f"share{i}"), waves, target)
+            for i, view in enumerate(self.views)
+        ]
         return torch.stack(scores).mean()
 
     def _score(self, view: nn.Module, share: Tensor, waves: Tensor, target: Tensor) -> Tensor:
@@ -109,7 +128,7 @@ class EnergyScore(nn.Module):
 
 
 class UnvoicedScore(nn.Module):
-    """The energy score of complex spectra where no voice is: two outputs must not share their noise.
+    """The energy score of complex unvoiced spectra: two outputs must not share their noise.
 
     `EnergyScore` compares magnitudes, and two outputs of which a fifth is the same wave have nearly
     the magnitudes of two that share nothing. Their difference as waves tells: for outputs y, y' and
@@ -139,7 +158,9 @@ class UnvoicedScore(nn.Module):
             voiced: [B, N], above 0 at samples of voiced frames; windows that hold one score 0.
         """
         one, other, expected = (self._spectrum(x) for x in (waves[:, 0], waves[:, 1], target))
-        power = functional.avg_pool2d(expected.square().sum(-1), (9, 5), 1, (4, 2), count_include_pad=False)
+        power = functional.avg_pool2d(
+            expected.square().sum(-1), (9, 5), 1, (4, 2), count_include_pad=False
+        )
         weight = self._unvoiced(voiced) / torch.sqrt(power + MIN_POWER * self.n_fft)
         error = 0.5 * (_modulus(one - expected) + _modulus(other - expected))
         return (weight * (error - 0.5 * _modulus(one - other))).mean()
@@ -162,6 +183,94 @@ def _modulus(parts: Tensor) -> Tensor:
     return torch.sqrt(parts.square().sum(-1) + 1e-12)
 
 
-def mel_views(sample_rate: int, n_ffts: Sequence[int], n_mels: Sequence[int], floor: float) -> list[LogMel]:
+def mel_views(
+    sample_rate: int, n_ffts: Sequence[int], n_mels: Sequence[int], floor: float
+) -> list[LogMel]:
     """A `LogMel` of each resolution, with a hop of a quarter of its window."""
-    return [LogMel(sample_rate, n_fft, n_fft // 4, bands, floor) for n_fft, bands in zip(n_ffts, n_mels, strict=True)]
+    return [
+        LogMel(sample_rate, n_fft, n_fft // 4, bands, floor)
+        for n_fft, bands in zip(n_ffts, n_mels, strict=True)
+    ]
+
+
+def generator_loss(fake: Sequence[Tensor], kind: str) -> Tensor:
+    """What the generator pays for outputs on its own waves: the sum of -mean(D) or of mean((1 -
+    D)^2).
+
+    ValueError for a kind that is not in KINDS.
+    """
+    _check_kind(kind)
+    if kind == "hinge":
+        return _total([-output.mean() for output in fake])
+    return _total([(1 - output).square().mean() for output in fake])
+
+
+def discriminator_loss(
+    real: Sequence[Tensor], fake: Sequence[Tensor], kind: str
+) -> tuple[Tensor, Tensor]:
+    """What the discriminators pay for outputs on recordings and on (detached) generated waves, to
+    be added.
+
+    hinge: mean(max(0, 1 - D)) and mean(max(0, 1 + D)); least_squares: mean((1 - D)^2) and
+    mean(D^2). ValueError for a kind that is not in KINDS.
+    """
+    _check_kind(kind)
+    if kind == "hinge":
+        return (
+            _total([functional.relu(1 - output).mean() for output in real]),
+            _total([functional.relu(1 + output).mean() for output in fake]),
+        )
+    return _total([(1 - output).square().mean() for output in real]), _total(
+        [o.square().mean() for o in fake]
+    )
+
+
+def feature_matching_loss(
+    real: Sequence[Sequence[Tensor]],
+    fake: Sequence[Sequence[Tensor]],
+    normalized: bool = False,
+) -> Tensor:
+    """The mean absolute difference of feature maps, summed over all of them.
+
+    No gradient flows into `real`. With `normalized` the difference of each item's map is divided by
+    twice the mean magnitude of its real map, so that no scale or layer weighs more than another.
+
+    ValueError where the numbers of maps differ.
+    """
+    return _total(
+        [
+            _matching(real_map.detach(), fake_map, normalized)
+            for real_maps, fake_maps in zip(real, fake, strict=True)
+            for real_map, fake_map in zip(real_maps, fake_maps, strict=True)
+        ]
+    )
+
+
+def _matching(real: Tensor, fake: Tensor, normalized: bool) -> Tensor:
+    if not normalized:
+        return functional.l1_loss(fake, real)
+    # Item by item, so that parts of a batch and processes add up to the whole.
+    difference, magnitude = ((x.abs().flatten(1).mean(dim=1)) for x in (fake - real, real))
+    return (difference / (2 * magnitude + 1e-6)).mean()
+
+
+def win_rate(real: Sequence[Tensor], fake: Sequence[Tensor], kind: str) -> Tensor:
+    """The share of outputs on the right side, the mean over sub-discriminators: 0.5 is chance.
+
+    A recording's output belongs above, a generated wave's below the middle of the targets: 0 for
+    `hinge`, 1/2 for `least_squares`. ValueError for a kind that is not in KINDS.
+    """
+    _check_kind(kind)
+    middle = 0.0 if kind == "hinge" else 0.5
+    right = [(output > middle).float().mean() for output in real]
+    right += [(output < middle).float().mean() for output in fake]
+    return torch.stack(right).mean()
+
+
+def _total(terms: list[Tensor]) -> Tensor:
+    return torch.stack(terms).sum()
+
+
+def _check_kind(kind: str) -> None:
+    if kind not in KINDS:
+        raise ValueError(f"kind is {kind!r}; expected one of {', '.join(KINDS)}")

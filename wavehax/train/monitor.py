@@ -1,11 +1,10 @@
-"""What a run tells: a row of `log.csv` for every step, a line of progress, and samples for TensorBoard."""
+"""What a run tells: a row of `log.csv` for every step, a line of progress, and samples for
+TensorBoard."""
 
 from __future__ import annotations
 
 import csv
 import os
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +13,13 @@ import torch
 from torch import Tensor
 
 from wavehax.config import FeatureConfig
-from wavehax.features import log_mel
+from wavehax.data.config import DataConfig
+from wavehax.data.segments import Batch, SegmentDataset
+from wavehax.files.progress import Progress
+from wavehax.mel.features import log_mel
 from wavehax.nn import build_generator
 from wavehax.nn.discriminators import DiscriminatorConfig
-from wavehax.train.config import DataConfig, TrainConfig
-from wavehax.train.data import Batch, SegmentDataset
+from wavehax.train.config import TrainConfig
 
 _SCORES = (
     *("mel", "log_magnitude", "unvoiced", "feature_matching", "adversarial"),
@@ -27,7 +28,8 @@ _SCORES = (
 
 
 def fields(config: TrainConfig) -> list[str]:
-    """The columns of a run's log.csv: those of every run, and the loss of each sub-discriminator."""
+    """The columns of a run's log.csv: those of every run, and the loss of each
+    sub-discriminator."""
     scales = []
     if config.adversary:
         names = DiscriminatorConfig.preset(config.adversary.discriminator).names
@@ -43,12 +45,14 @@ _SCALAR_STEPS = 10  # between points of a curve
 class Monitor:
     """Of the first process; in the others it does nothing."""
 
-    def __init__(self, config: TrainConfig, fabric: Any, features: FeatureConfig, step: int) -> None:
+    def __init__(
+        self, config: TrainConfig, fabric: Any, features: FeatureConfig, step: int
+    ) -> None:
         self.config, self.features, self.first_step = config, features, step
         self.run_dir, self.fields = Path(config.run_dir), fields(config)
         self.active = fabric.is_global_zero
         self.device = fabric.device
-        self.started = time.monotonic()
+        self.progress = Progress(config.max_steps, step)
 
     def __enter__(self) -> Monitor:
         if self.active:
@@ -57,7 +61,9 @@ class Monitor:
             self.file = open(self.run_dir / "log.csv", "a", buffering=1, newline="")
             self.rows = csv.DictWriter(self.file, self.fields)
             self.events = _event_writer(self.run_dir, self.first_step)
-            self.samples = self._samples() if self.events and self.config.monitor.every_steps else None
+            self.samples = (
+                self._samples() if self.events and self.config.monitor.every_steps else None
+            )
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -65,37 +71,35 @@ class Monitor:
             self.file.close()
             if self.events:
                 self.events.close()
-            print(file=sys.stderr)
+            self.progress.end()
 
     def log(self, step: int, row: dict[str, float], seconds: float) -> None:
         """Write the numbers of one step."""
         if not self.active:
             return
-        texts = {name: f"{value:.6g}" if name == "learning_rate" else repr(value) for name, value in row.items()}
+        texts = {
+            name: f"{value:.6g}" if name == "learning_rate" else repr(value)
+            for name, value in row.items()
+        }
         self.rows.writerow({"step": step, **texts, "seconds": f"{seconds:.1f}"})
         if self.events and step % _SCALAR_STEPS == 0:
             for name, value in row.items():
                 self.events.add_scalar(name, value, step)
-        self._show_progress(step, row)
-
-    def _show_progress(self, step: int, row: dict[str, float]) -> None:
-        last = self.config.max_steps
-        rate = (step - self.first_step) / (time.monotonic() - self.started)
         losses = "  ".join(f"{name} {row[name]:.4f}" for name in _SCORES if name in row)
-        text = f"step {step}/{last}  {losses}  {rate:.2f} steps/s  {(last - step) / rate / 60:.1f} min left"
-        if sys.stderr.isatty():
-            print(f"\r{text}  ", end="", file=sys.stderr, flush=True)
-        elif step % 50 == 0 or step == last:
-            print(text, file=sys.stderr, flush=True)
+        self.progress.show(step, f"{losses}  {self.progress.rate(step):.2f} steps/s")
 
     def _samples(self) -> Batch:
         """Segments to listen to, the same throughout the run."""
         config, monitor = self.config, self.config.monitor
         path = monitor.validation or config.data.path
         frames = round(_SAMPLE_SECONDS * self.features.sample_rate / self.features.hop_length)
-        whole = SegmentDataset(DataConfig(path, monitor.segments, 1, gain_db=0.0), self.features, config.seed)
+        whole = SegmentDataset(
+            DataConfig(path, monitor.segments, 1, gain_db=0.0), self.features, config.seed
+        )
         frames = min(frames, int(whole.frames.max()))
-        data = SegmentDataset(DataConfig(path, monitor.segments, frames, gain_db=0.0), self.features, config.seed)
+        data = SegmentDataset(
+            DataConfig(path, monitor.segments, frames, gain_db=0.0), self.features, config.seed
+        )
         return Batch(*map(torch.from_numpy, data.batch(0)))
 
     @torch.no_grad()
@@ -103,27 +107,39 @@ class Monitor:
         """Synthesise the samples with the averaged weights, every `monitor.every_steps` steps."""
         if not self.active or self.samples is None or step % self.config.monitor.every_steps:
             return
-        generator = build_generator(self.config.generator, self.features.log_floor).eval().to(self.device)
+        generator = (
+            build_generator(self.config.generator, self.features.log_floor).eval().to(self.device)
+        )
         generator.load_state_dict(average)
         mel, f0 = self.samples.mel.to(self.device), self.samples.f0.to(self.device)
-        waves = generator(mel, f0, generator.make_prior(f0, noise=True, phase=False))[:, 0].cpu().numpy()
+        waves = (
+            generator(mel, f0, generator.make_prior(f0, noise=True, phase=False))[:, 0]
+            .cpu()
+            .numpy()
+        )
         distances = []
         for i, (wave, recording) in enumerate(zip(waves, self.samples.audio.numpy(), strict=True)):
             pictures = [log_mel(x, self.features) for x in (recording, wave)]
             distances.append(float(np.abs(pictures[0] - pictures[1]).mean()))
-            self.events.add_audio(f"sample/{i}", np.clip(wave, -1, 1), step, self.features.sample_rate)
+            self.events.add_audio(
+                f"sample/{i}", np.clip(wave, -1, 1), step, self.features.sample_rate
+            )
             self.events.add_image(f"sample/{i}", _picture(pictures), step, dataformats="HW")
         self.events.add_scalar("sample/mel_l1", float(np.mean(distances)), step)
 
 
 def _picture(mels: list[np.ndarray]) -> np.ndarray:
-    """Log-mels one below the other, high frequencies at the top, as grey levels of the first one's range."""
+    """Log-mels one below the other, high frequencies at the top, as grey levels of the first one's
+    range."""
     low, high = mels[0].min(), mels[0].max()
-    return np.concatenate([np.clip((mel[::-1] - low) / max(high - low, 1e-3), 0, 1) for mel in mels])
+    return np.concatenate(
+        [np.clip((mel[::-1] - low) / max(high - low, 1e-3), 0, 1) for mel in mels]
+    )
 
 
 def _event_writer(run_dir: Path, step: int) -> Any | None:
-    """TensorBoard's, where it is installed; events behind `step`, of a run that was killed, are disregarded."""
+    """TensorBoard's, where it is installed; events behind `step`, of a run that was killed, are
+    disregarded."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
@@ -138,7 +154,9 @@ def _trim(path: Path, step: int, fields: list[str]) -> None:
         with open(path, newline="") as file:
             # The last row may be cut short where the run was killed.
             header, *found = list(csv.reader(file)) or [fields]
-            whole = [dict(zip(header, row, strict=True)) for row in found if len(row) == len(header)]
+            whole = [
+                dict(zip(header, row, strict=True)) for row in found if len(row) == len(header)
+            ]
             rows = [row for row in whole if int(row["step"]) <= step]
     temporary = path.with_suffix(".tmp")
     with open(temporary, "w", newline="") as file:

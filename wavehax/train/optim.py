@@ -11,13 +11,17 @@ from torch import Tensor, nn
 from wavehax.train.config import AdversaryConfig, OptimizerConfig
 
 
-def generator_optimizer(model: nn.Module, config: OptimizerConfig, captured: bool) -> torch.optim.AdamW:
+def generator_optimizer(
+    model: nn.Module, config: OptimizerConfig, captured: bool
+) -> torch.optim.AdamW:
     """AdamW of the generator; `captured`: its steps are to be replayed as a CUDA graph."""
     betas = (config.beta1, config.beta2)
     return _adamw(model, config.learning_rate, betas, config.weight_decay, captured)
 
 
-def discriminator_optimizer(model: nn.Module, config: AdversaryConfig, captured: bool) -> torch.optim.AdamW:
+def discriminator_optimizer(
+    model: nn.Module, config: AdversaryConfig, captured: bool
+) -> torch.optim.AdamW:
     """AdamW of the discriminators, without weight decay; `captured` as for the generator."""
     return _adamw(model, config.learning_rate, (config.beta1, config.beta2), 0.0, captured)
 
@@ -29,7 +33,9 @@ def _adamw(
     fused = parameters[0].is_cuda  # one kernel instead of several for each of hundreds of tensors
     # What is captured reads its rate from memory.
     rate = torch.tensor(learning_rate, device=parameters[0].device) if captured else learning_rate
-    return torch.optim.AdamW(parameters, rate, betas, weight_decay=decay, fused=fused, capturable=captured)
+    return torch.optim.AdamW(
+        parameters, rate, betas, weight_decay=decay, fused=fused, capturable=captured
+    )
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, learning_rate: float) -> None:
@@ -41,8 +47,11 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, learning_rate: float) ->
 
 
 def load_optimizer(optimizer: torch.optim.Optimizer, state: dict[int, dict[str, Tensor]]) -> None:
-    """Take up the state of each parameter, by its number; learning rates and the like stay as they are."""
-    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    """Take up the state of each parameter, by its number; learning rates and the like stay as they
+    are."""
+    optimizer.load_state_dict(
+        {"state": state, "param_groups": optimizer.state_dict()["param_groups"]}
+    )
 
 
 def cosine(step: int, first: int, last: int) -> float:
@@ -55,7 +64,9 @@ def ramp(step: int, first: int, steps: int) -> float:
     return min(1.0, (step - first + 1) / max(1, steps)) if step >= first else 0.0
 
 
-def update(optimizer: torch.optim.Optimizer, parameters: list[Tensor], max_grad_norm: float) -> float:
+def update(
+    optimizer: torch.optim.Optimizer, parameters: list[Tensor], max_grad_norm: float
+) -> float:
     """One step on gradients clipped to `max_grad_norm`; returns their norm before.
 
     Raises:
@@ -64,7 +75,8 @@ def update(optimizer: torch.optim.Optimizer, parameters: list[Tensor], max_grad_
     grad_norm = float(nn.utils.clip_grad_norm_(parameters, max_grad_norm))
     if not math.isfinite(grad_norm):
         raise ValueError(
-            f"the gradient's norm is {grad_norm}; lower the learning rate (the last checkpoint is untouched)"
+            f"the gradient's norm is {grad_norm}; lower the learning rate (the last checkpoint is"
+            " untouched)"
         )
     optimizer.step()
     optimizer.zero_grad()
@@ -74,14 +86,16 @@ def update(optimizer: torch.optim.Optimizer, parameters: list[Tensor], max_grad_
 def average_weight(decay: float, step: int) -> float:
     """Share of the weights after `step` updates in the averaged ones.
 
-    At first those follow quickly, or they would remember the initial weights for thousands of steps.
+    At first those follow quickly, or they would remember the initial weights for thousands of
+    steps.
     """
     return 1 - min(decay, (1 + step) / (10 + step))
 
 
 @torch.no_grad()
 def update_average(average: dict[str, Tensor], state: Mapping[str, Tensor], weight: Tensor) -> None:
-    """Move the averaged weights towards `state` by `weight`, a tensor without dimensions, of the way."""
+    """Move the averaged weights towards `state` by `weight`, a tensor without dimensions, of the
+    way."""
     averages = list(average.values())
     changes = torch._foreach_sub([state[name] for name in average], averages)
     torch._foreach_mul_(changes, weight)

@@ -1,4 +1,5 @@
-"""Where a run starts: an untrained generator, or its weights from another run or from a model file."""
+"""Where a run starts: an untrained generator, or its weights from another run or from a model
+file."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from wavehax.checkpoint import load_model
-from wavehax.locate import model_path
+from wavehax.models.locate import model_path
 from wavehax.nn import BaseGenerator, build_generator
 from wavehax.train.adversary import Adversary
 from wavehax.train.config import TrainConfig
@@ -19,7 +20,8 @@ from wavehax.train.state import checkpoint_of, is_run, load_state, unflatten
 
 
 def untrained(config: TrainConfig, mel_mean: ArrayLike, mel_scale: ArrayLike) -> BaseGenerator:
-    """The generator of a run before its first step; mean and scale [n_mels] are those of the prepared mels."""
+    """The generator of a run before its first step; mean and scale [n_mels] are those of the
+    prepared mels."""
     model = build_generator(config.generator, config.feature_config.log_floor)
     model.set_normalization(mel_mean, mel_scale)
     if config.generator.output == "excitation":
@@ -28,15 +30,18 @@ def untrained(config: TrainConfig, mel_mean: ArrayLike, mel_scale: ArrayLike) ->
 
 
 def initialize(model: BaseGenerator, source: str) -> None:
-    """Load averaged weights into `model`, normalisation of the mel included, so that they mean what they did.
+    """Load averaged weights into `model`, normalisation of the mel included, so that they mean what
+    they did.
 
     Args:
         model: of the same shape as what is loaded.
-        source: a run_dir (its newest checkpoint), the folder of one checkpoint, or what `wavehax.load` takes.
+        source: a run_dir (its newest checkpoint), the folder of one checkpoint, or what
+            `wavehax.load` takes.
 
     Raises:
         OSError: it cannot be read.
-        ValueError: it is damaged, or its shape is another; the message names the first tensor that differs.
+        ValueError: it is damaged, or its shape is another; the message names the first tensor that
+            differs.
     """
     weights = _weights(source)
     _check_shapes(weights, model, f"init_from={source}")
@@ -44,14 +49,18 @@ def initialize(model: BaseGenerator, source: str) -> None:
 
 
 def initialize_discriminators(adversary: Adversary, source: str) -> None:
-    """Load discriminators, and the state of their optimiser, from a run_dir or the folder of one checkpoint.
+    """Load discriminators, and the state of their optimiser, from a run_dir or the folder of one
+    checkpoint.
 
     Raises:
         OSError: it cannot be read.
-        ValueError: it is damaged, has no discriminators or others; the message names the first tensor that differs.
+        ValueError: it is damaged, has no discriminators or others; the message names the first
+            tensor that differs.
     """
     tensors, _ = load_state(checkpoint_of(Path(source)))
-    _check_shapes(unflatten("discriminator", tensors), adversary.bare, f"adversary.init_from={source}")
+    _check_shapes(
+        unflatten("discriminator", tensors), adversary.bare, f"adversary.init_from={source}"
+    )
     load_discriminators(adversary, tensors)
 
 

@@ -2,10 +2,12 @@
 
     RUN_DIR/checkpoints/step-00005000/
         index.json    whatever is not a tensor, and for every tensor the piece that holds it
-        000.pt ...    mappings of name to tensor, each at most 15 MiB (unless one tensor alone is larger)
+        000.pt ...    mappings of name to tensor, each at most 15 MiB (unless one tensor alone is
+        larger)
 
-A folder is written and synced under a temporary name and then renamed, so that a run that is killed at any moment finds
-its last checkpoint whole. Nothing in one is executed: the tensors are read with `weights_only`.
+A folder is written and synced under a temporary name and then renamed, so that a run that is killed
+at any moment finds its last checkpoint whole. Nothing in one is executed: the tensors are read with
+`weights_only`.
 """
 
 from __future__ import annotations
@@ -21,14 +23,24 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from wavehax.locate import MODEL_FILE, shipped_models
+from wavehax.models.locate import MODEL_FILE, shipped_models
 
 _PIECE_BYTES = 15 * 2**20
 _PREFIX = "step-"
-_DAMAGES = (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, TypeError, KeyError, AttributeError)
+_DAMAGES = (
+    RuntimeError,
+    pickle.UnpicklingError,
+    EOFError,
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+)
 
 
-def save_state(folder: Path, step: int, tensors: Mapping[str, Tensor], values: dict[str, Any], keep: int) -> Path:
+def save_state(
+    folder: Path, step: int, tensors: Mapping[str, Tensor], values: dict[str, Any], keep: int
+) -> Path:
     """Write the checkpoint of `step` into `folder` and remove all but the newest `keep`.
 
     Args:
@@ -114,7 +126,9 @@ def load_state(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     except _DAMAGES as error:
         raise ValueError(f"{path}: damaged, or no training checkpoint") from error
     if missing or not all(isinstance(value, Tensor) for value in tensors.values()):
-        raise ValueError(f"{path}: damaged, {missing[0] if missing else 'a tensor'} is not in its piece")
+        raise ValueError(
+            f"{path}: damaged, {missing[0] if missing else 'a tensor'} is not in its piece"
+        )
     return tensors, values
 
 
@@ -140,7 +154,8 @@ def flatten(prefix: str, state: Mapping[str, Any]) -> dict[str, Tensor]:
 
 
 def unflatten(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Any]:
-    """The nested mapping that `flatten` took apart; keys that are numbers become integers, as optimisers have them."""
+    """The nested mapping that `flatten` took apart; keys that are numbers become integers, as
+    optimisers have them."""
     nested: dict[Any, Any] = {}
     for name, value in tensors.items():
         if not name.startswith(prefix + "/"):
@@ -157,7 +172,8 @@ def _pieces(tensors: Mapping[str, Tensor]) -> Iterator[dict[str, Tensor]]:
     piece: dict[str, Tensor] = {}
     size = 0
     for name, value in tensors.items():
-        tensor = value.detach().cpu().clone()  # alone in its storage, or torch.save writes all of it
+        # alone in its storage, or torch.save writes all of it
+        tensor = value.detach().cpu().clone()
         if piece and size + tensor.nbytes > _PIECE_BYTES:
             yield piece
             piece, size = {}, 0
@@ -168,7 +184,9 @@ def _pieces(tensors: Mapping[str, Tensor]) -> Iterator[dict[str, Tensor]]:
 
 def _complete(folder: Path) -> list[Path]:
     paths = folder.glob(f"{_PREFIX}*") if folder.is_dir() else []
-    return sorted(path for path in paths if path.suffix != ".tmp" and (path / "index.json").is_file())
+    return sorted(
+        path for path in paths if path.suffix != ".tmp" and (path / "index.json").is_file()
+    )
 
 
 def _sync(file: Any) -> None:

@@ -1,4 +1,5 @@
-"""What one step of training computes, in two halves: gradients, and the update that they ask for."""
+"""What one step of training computes, in two halves: gradients, and the update that they ask
+for."""
 
 from __future__ import annotations
 
@@ -8,14 +9,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from wavehax.data.segments import Batch
 from wavehax.nn import BaseGenerator
 from wavehax.train import distributed
 from wavehax.train.adversary import Adversary
 from wavehax.train.capture import Captured
 from wavehax.train.config import TrainConfig
-from wavehax.train.data import Batch
 from wavehax.train.losses import EnergyScore, LogMagnitude, UnvoicedScore, mel_views
-from wavehax.train.optim import average_weight, cosine, generator_optimizer, set_learning_rate, update_average
+from wavehax.train.optim import (
+    average_weight,
+    cosine,
+    generator_optimizer,
+    set_learning_rate,
+    update_average,
+)
 
 
 class Mode(NamedTuple):
@@ -46,10 +53,12 @@ class Update:
         repulsion = loss.repulsion, loss.repulsion_from
         self.mel_score = EnergyScore(mels, *repulsion).to(fabric.device)
         self.log_score = EnergyScore(bins, *repulsion).to(fabric.device) if bins else None
-        unvoiced = [UnvoicedScore(rate, n_fft, loss.repulsion_from) for n_fft in loss.unvoiced_n_ffts]
+        unvoiced = [
+            UnvoicedScore(rate, n_fft, loss.repulsion_from) for n_fft in loss.unvoiced_n_ffts
+        ]
         self.unvoiced_scores = nn.ModuleList(unvoiced).to(fabric.device)
         adversary = config.adversary
-        self.adversary = Adversary(adversary, fabric, config.max_steps) if adversary else None
+        self.adversary = Adversary(adversary, fabric, config.max_steps, rate) if adversary else None
         self.model = fabric.setup_module(bare)
         self.ema = {name: value.clone() for name, value in bare.state_dict().items()}
         self.average_weight = torch.zeros((), device=fabric.device)
@@ -116,7 +125,8 @@ class Update:
             self.adversary.optimizer.zero_grad()
         totals: dict[str, Tensor] = {}
         for i in range(parts):
-            waiting = i < parts - 1  # gradients are summed over processes with those of the last part
+            # gradients are summed over processes with those of the last part
+            waiting = i < parts - 1
             several = self.fabric.world_size > 1
             with self.fabric.no_backward_sync(self.model, enabled=waiting and several):
                 terms = self._accumulate(mode, Batch(*(x[i::parts] for x in batch)))
@@ -135,7 +145,9 @@ class Update:
         if not mode.generates:  # one output a segment is enough to learn from
             batch = batch._replace(noise=batch.noise[:, :1], phase=batch.phase[:, :1])
         inputs = batch.inputs(self.bare)
-        autocast = torch.autocast(self.fabric.device.type, torch.bfloat16, enabled=config.precision == "bf16")
+        autocast = torch.autocast(
+            self.fabric.device.type, torch.bfloat16, enabled=config.precision == "bf16"
+        )
         with autocast, torch.set_grad_enabled(mode.generates):
             made = self.model(*inputs)
         made = made.unflatten(0, batch.noise.shape[:2])[:, :, 0]  # [B, S, N]
@@ -154,8 +166,10 @@ class Update:
             torch.autograd.backward(sources, gradients)
         return terms
 
-    def _scores(self, batch: Batch, waves: Tensor, target: Tensor) -> tuple[dict[str, Tensor], Tensor]:
-        """The spectral scores of outputs [B, S, N] for recordings [B, N], and their weighted sum."""
+    def _scores(
+        self, batch: Batch, waves: Tensor, target: Tensor
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """The spectral scores of outputs [B, S, N] for recordings [B, N], and their sum."""
         loss, mel = self.config.loss, self.mel_score(waves, target)
         terms, total = {"mel": mel}, loss.mel_weight * mel
         if self.log_score:

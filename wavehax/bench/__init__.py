@@ -1,0 +1,1 @@
+"""Speed on this machine: of models, and of others beside them."""

@@ -1,0 +1,56 @@
+"""`wavehax evaluate f0`: F0 that a model predicts against what is found in the recording."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import wavehax
+from wavehax.cli import types
+from wavehax.errors import optional_module
+from wavehax.evaluate.items import SPLITS
+
+DESCRIPTION = """Score the F0 that a model predicts from the mels of recordings against WORLD
+Harvest's, over all frames of a split; then that from the same mels smoothed over bands and over
+frames, as those of an acoustic model are; then what Harvest itself finds in the recording a third
+of a millisecond later, which no predictor can be expected to beat. Needs the extra [f0]."""
+
+
+def add(evaluate: types.Parser) -> None:
+    command = evaluate.add_branch("f0", DESCRIPTION)
+    help_text = "table (.tsv) with columns file, split, speaker"
+    command.add_argument("--data", type=Path, required=True, metavar="MANIFEST", help=help_text)
+    command.add_argument(
+        "--model", metavar="MODEL", help="model file, or name of a shipped one (default: vocos-24k)"
+    )
+    help_text = f"of the manifest (default {' '.join(SPLITS)})"
+    command.add_argument("--splits", nargs="+", default=SPLITS, metavar="SPLIT", help=help_text)
+    command.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print a table of scores, a row for each split and kind of mel.
+
+    Raises:
+        UsageError: the arguments make no sense.
+        ValueError, OSError: the model predicts no F0, or an input is not as expected.
+    """
+    from wavehax.evaluate.f0 import KINDS, f0_agreement
+    from wavehax.evaluate.items import manifest_items
+    from wavehax.evaluate.synthesis import check_predictor
+
+    optional_module("pyworld", "evaluation", "wavehax[f0]")
+    voc = wavehax.load(arguments.model)
+    check_predictor(voc)
+    items = manifest_items(arguments.data, arguments.splits)
+    print(
+        f"{'from':<10}{'split':<10}{'files':>6}{'gross %':>9}{'V/UV %':>9}"
+        f"{'RMSE cents':>12}{'median':>8}"
+    )
+    for split in arguments.splits:
+        recordings = [item for item in items if item.group == split]
+        for kind, scores in zip(KINDS, f0_agreement(voc, recordings), strict=True):
+            shares = f"{100 * scores.gross_pitch_error:>9.2f}{100 * scores.voicing_error:>9.2f}"
+            cents = f"{scores.rmse_cents:>12.1f}{scores.median_cents:>8.1f}"
+            print(f"{kind:<10}{split:<10}{len(recordings):>6}{shares}{cents}", flush=True)
+    return 0

@@ -1,0 +1,72 @@
+"""The command line: `wavehax <command>`, from its arguments to an exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import wavehax
+from wavehax.cli import (
+    average,
+    bench,
+    evaluate,
+    export,
+    features,
+    import_official,
+    info,
+    package,
+    resynth,
+    train,
+    train_f0,
+    vocode,
+)
+from wavehax.cli.types import Parser
+from wavehax.errors import EXPECTED_ERRORS, UsageError, ignore_import_warnings, report
+
+_EXIT_CODES = """Exit codes: 0 all well; 1 some input failed, with one line on standard error for
+each; 2 the arguments make no sense."""
+# in the order in which --help lists them
+_COMMANDS = (
+    vocode,
+    resynth,
+    features,
+    info,
+    bench,
+    import_official,
+    train,
+    train_f0,
+    package,
+    average,
+    export,
+    evaluate,
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line, by default that of the process, and return its exit code."""
+    ignore_import_warnings()
+    try:
+        arguments = command_line().parse_args(argv)
+        return arguments.run(arguments)
+    except UsageError as error:
+        report(error)
+        return 2
+    except BrokenPipeError:  # whoever read the output has had enough
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except EXPECTED_ERRORS as error:
+        report(error)
+        return 1
+
+
+def command_line() -> Parser:
+    """The top-level parser; `arguments.run` does the work of the chosen command.
+
+    Flags are the arguments of the Python interface by the same names.
+    """
+    parser = Parser(prog="wavehax", description=wavehax.__doc__, epilog=_EXIT_CODES)
+    parser.add_argument("--version", action="version", version=f"wavehax {wavehax.__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="command", required=True)
+    for command in _COMMANDS:
+        command.add(commands)
+    return parser

@@ -1,0 +1,48 @@
+"""`wavehax package`: a model file from training."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from wavehax.cli import shared
+from wavehax.cli.types import Commands
+from wavehax.models.locate import model_path
+
+DESCRIPTION = """Make a model file of the newest checkpoint of a run of wavehax train: the
+averaged weights, and what the YAML file --card says for whoever gets it. Needs the extra [train],
+and the prepared folder that the config names: there batch-norm statistics are measured. The file
+appears only when the engine computes from it what PyTorch does."""
+
+
+def add(commands: Commands) -> None:
+    command = commands.add_parser(
+        "package", help="model file from training", description=DESCRIPTION
+    )
+    command.add_argument(
+        "run_dir", type=Path, metavar="RUN", help="folder of a run, or of one of its checkpoints"
+    )
+    command.add_argument(
+        "--f0", metavar="MODEL", help="model whose predictor of F0 this one gets too"
+    )
+    shared.add_card(command)
+    command.add_argument(
+        "-o", "--output", type=Path, required=True, help="model file, .safetensors"
+    )
+    command.add_argument("--force", action="store_true", help="replace an output that exists")
+    command.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    try:
+        from wavehax.train import export
+        from wavehax.train.state import checkpoint_of
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"packaging needs {error.name}: pip install 'wavehax[train]'"
+        ) from error
+    card = shared.read_fields(arguments.card, {"training": "is taken from the checkpoint"})
+    checkpoint = checkpoint_of(arguments.run_dir)
+    f0_from = model_path(arguments.f0) if arguments.f0 else None
+    export.export(checkpoint, arguments.output, card, f0_from=f0_from, force=arguments.force)
+    return 0

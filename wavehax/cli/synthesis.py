@@ -1,0 +1,166 @@
+"""What `vocode` and `resynth` share: arguments of synthesis, and samples on their way out."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+import wavehax
+from wavehax.cli import shared, types
+from wavehax.errors import UsageError, printable, say
+from wavehax.files import batch
+from wavehax.files.levels import Clipping, amplified, limited
+from wavehax.files.sound import finite_tiles, pcm16, saturates, write_blocks
+from wavehax.mel.files import read_f0
+from wavehax.vocoder import Vocoder
+
+
+def add_synthesis(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--model", metavar="MODEL", help=shared.MODEL_HELP)
+    command.add_argument(
+        "--f0",
+        type=types.f0,
+        metavar="FILE|HZ|mel",
+        help="F0: .npy, .npz, .h5 or .pt file, one number of Hz for all, or what the model"
+        " predicts from the mel",
+    )
+    command.add_argument(
+        "--f0-scale", type=types.positive, default=1.0, metavar="X", help="multiply F0 (default 1)"
+    )
+    command.add_argument(
+        "--seed", type=types.seed, default=0, help="of noise and initial phase (default 0)"
+    )
+    command.add_argument(
+        "--gain", type=types.decibels, default=0.0, metavar="DB", help="of the sound (default 0)"
+    )
+    peak_help = "scale the sound down where its peak is above; not with --stream"
+    command.add_argument("--peak", type=types.peak, metavar="DBFS", help=peak_help)
+    command.add_argument(
+        "--stream",
+        type=types.count,
+        metavar="FRAMES",
+        help="synthesise and write in chunks: bounded memory, same bits",
+    )
+    command.add_argument(
+        "--threads",
+        type=types.count,
+        default=1,
+        metavar="N",
+        help="that share one utterance, same bits (default 1)",
+    )
+    shared.add_isa(command)
+    shared.add_batch(command)
+
+
+def check_stream(arguments: argparse.Namespace) -> None:
+    if not (arguments.stream or "-" in arguments.inputs):
+        return
+    if arguments.threads > 1:
+        raise UsageError(
+            f"--threads {arguments.threads}: frames that are streamed are one thread's work"
+        )
+    if arguments.peak is not None:
+        raise UsageError(
+            f"--peak {arguments.peak:g}: of frames that are streamed the peak is not known; --gain"
+            " is"
+        )
+
+
+def each(arguments: argparse.Namespace, work: Callable[..., None], suffix: str) -> int:
+    """Work through all inputs with one loaded model."""
+    inputs = batch.expand(arguments.inputs)
+    if len(inputs) > 1 and isinstance(arguments.f0, Path):
+        raise UsageError(f"--f0 {arguments.f0}: one file cannot be the F0 of {len(inputs)} inputs")
+    voc = wavehax.load(arguments.model, isa=arguments.isa, precision=arguments.precision)
+    pairs = list(zip(inputs, batch.output_paths(inputs, arguments.output, suffix), strict=True))
+    return batch.run(functools.partial(work, voc, arguments), pairs, arguments.jobs)
+
+
+def given_f0(
+    arguments: argparse.Namespace, frames: int, f0: np.ndarray | None
+) -> np.ndarray | None:
+    """F0 from --f0 or, without it, `f0`; None where the model is to predict it."""
+    if arguments.f0 == types.F0_FROM_MEL:
+        return None
+    if isinstance(arguments.f0, Path):
+        return read_f0(arguments.f0)
+    return f0 if arguments.f0 is None else np.full(frames, arguments.f0)
+
+
+def synthesise(
+    voc: Vocoder, mel: np.ndarray, f0: np.ndarray | None, arguments: argparse.Namespace
+) -> Iterator[np.ndarray]:
+    chunk = arguments.stream
+    if chunk is None:
+        yield voc(
+            mel, f0, f0_scale=arguments.f0_scale, seed=arguments.seed, threads=arguments.threads
+        )
+        return
+    stream = voc.stream(arguments.seed)
+    mel, f0 = voc.check(mel, f0, arguments.f0_scale)  # all of it before the first sample is written
+    for start in range(0, mel.shape[1], chunk):
+        yield stream.push(mel[:, start : start + chunk], f0[start : start + chunk])
+    yield stream.flush()
+
+
+def first_samples(blocks: Iterable[np.ndarray], count: int) -> Iterator[np.ndarray]:
+    for block in blocks:
+        yield block[:count]
+        count -= min(count, len(block))
+
+
+def write_sound(
+    voc: Vocoder, path: Path, blocks: Iterable[np.ndarray], arguments: argparse.Namespace
+) -> None:
+    """Samples to a sound file, whole or not at all; one line on standard error if integers cut some
+    off."""
+    clipping = Clipping()
+    blocks = _levelled(blocks, arguments)
+    blocks = clipping.watch(blocks) if saturates(path) else blocks
+    write_blocks(path, blocks, voc.sample_rate, overwrite=arguments.force)
+    _warn(clipping, str(path), arguments)
+
+
+def write_samples(
+    sink: IO[bytes], blocks: Iterable[np.ndarray], arguments: argparse.Namespace
+) -> None:
+    """Samples to standard output as raw PCM; one line on standard error if integers cut some
+    off."""
+    clipping = Clipping()
+    write_pcm(sink, clipping.watch(_levelled(blocks, arguments)))
+    _warn(clipping, "standard output", arguments)
+
+
+def write_pcm(sink: IO[bytes], blocks: Iterable[np.ndarray]) -> None:
+    """Samples as raw PCM, each block as soon as it is there."""
+    for tile in finite_tiles(blocks):
+        _write_all(sink, pcm16(tile))
+        sink.flush()
+
+
+def _levelled(blocks: Iterable[np.ndarray], arguments: argparse.Namespace) -> Iterable[np.ndarray]:
+    """With the level that --gain and --peak ask for."""
+    blocks = amplified(blocks, arguments.gain) if arguments.gain else blocks
+    return blocks if arguments.peak is None else limited(blocks, arguments.peak)
+
+
+def _warn(clipping: Clipping, subject: str, arguments: argparse.Namespace) -> None:
+    if message := clipping.message(subject, arguments.gain):
+        say(printable(message))
+
+
+def _write_all(sink: IO[bytes], data: bytes) -> None:
+    """Unbuffered, standard output takes what there is room for, and says how much that was."""
+    rest = memoryview(data)
+    while rest:
+        taken = sink.write(rest)
+        if not taken:
+            raise OSError(
+                f"standard output takes no more: {len(rest)} of {len(data)} bytes are left"
+            )
+        rest = rest[taken:]

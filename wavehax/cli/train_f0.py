@@ -1,0 +1,46 @@
+"""`wavehax train-f0`: make a model predict F0 from the mel."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from wavehax.cli import shared, types
+from wavehax.cli.types import Commands
+from wavehax.models.locate import model_path
+
+DESCRIPTION = """Train a predictor of F0 from the mel on a prepared folder, and write a model
+file with it beside the generator of MODEL, for which a mel is then enough. Needs the extra [train];
+the file appears only when the engine predicts from it what PyTorch does."""
+
+
+def add(commands: Commands) -> None:
+    command = commands.add_parser(
+        "train-f0", help="make a model predict F0 from the mel", description=DESCRIPTION
+    )
+    command.add_argument("data", type=Path, metavar="DATA", help="prepared folder")
+    command.add_argument("--model", metavar="MODEL", help=shared.MODEL_HELP)
+    command.add_argument(
+        "-o", "--output", type=Path, required=True, help="model file, .safetensors"
+    )
+    command.add_argument(
+        "--steps", type=types.count, default=3000, help="of training (default 3000)"
+    )
+    command.add_argument(
+        "--seed", type=types.seed, default=0, help="of first weights and segments (default 0)"
+    )
+    command.add_argument("--threads", type=types.count, default=1, help="of PyTorch (default 1)")
+    command.add_argument("--force", action="store_true", help="replace an output that exists")
+    command.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    try:
+        from wavehax.train import f0
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"training needs {error.name}: pip install 'wavehax[train]'"
+        ) from error
+    options = {name: getattr(arguments, name) for name in ("steps", "seed", "threads", "force")}
+    f0.add_predictor(model_path(arguments.model), arguments.data, arguments.output, **options)
+    return 0

@@ -1,0 +1,174 @@
+"""`wavehax vocode`: mel files, or frames as they come, to sound."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+import wavehax
+from wavehax.checks import checked_f0
+from wavehax.cli import synthesis
+from wavehax.cli.types import Commands
+from wavehax.config import FEATURES, FeatureConfig
+from wavehax.errors import UsageError
+from wavehax.mel.convert import LOGS, convert, convert_f0, natural_log
+from wavehax.mel.files import read_mel, read_stats
+from wavehax.vocoder import Vocoder
+
+DESCRIPTION = """Synthesise sound from log-mel-spectrograms. With - as input, frames are read from
+standard input as they come: little-endian float32, the bands of a frame and then its F0 in Hz
+(without it where --f0 is HZ or mel). With -o -, samples go to standard output as they are ready:
+little-endian signed 16 bits, mono. From - to -, the memory used does not grow."""
+
+PIPE_FRAMES = 256
+"""Most frames taken from standard input at once, unless --stream says fewer; fewer where fewer have
+come."""
+
+
+def add(commands: Commands) -> None:
+    command = commands.add_parser("vocode", help="mel files to sound", description=DESCRIPTION)
+    command.add_argument(
+        "inputs",
+        nargs="+",
+        metavar="MEL",
+        help=".npy, .npz, .h5 or .pt files, patterns, or - for raw frames",
+    )
+    command.add_argument(
+        "-o", "--output", required=True, help="a sound file, a folder for several, or - for raw PCM"
+    )
+    command.add_argument(
+        "--features",
+        choices=FEATURES,
+        help="definition of the mel, converted if near enough; by default the model's",
+    )
+    command.add_argument(
+        "--mel-log",
+        choices=LOGS,
+        default="e",
+        help="base of the mel's logarithm, or dB (default e)",
+    )
+    command.add_argument(
+        "--mel-power",
+        type=int,
+        choices=(1, 2),
+        default=1,
+        help="2: bands of squared magnitudes (default 1)",
+    )
+    command.add_argument(
+        "--stats", type=Path, help=".npz: mean and scale [n_mels], of a mel that comes normalised"
+    )
+    synthesis.add_synthesis(command)
+    command.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    synthesis.check_stream(arguments)
+    if "-" in arguments.inputs or arguments.output == "-":
+        return _vocode_pipe(arguments)
+    return synthesis.each(arguments, vocode_file, ".wav")
+
+
+def _vocode_pipe(arguments: argparse.Namespace) -> int:
+    if len(arguments.inputs) != 1:
+        raise UsageError(
+            f"- stands for one input or output, and there are {len(arguments.inputs)} inputs"
+        )
+    if arguments.inputs == ["-"] and arguments.features:
+        raise UsageError(
+            f"--features {arguments.features}: frames on standard input are not converted, files"
+            " are"
+        )
+    if arguments.inputs == ["-"] and isinstance(arguments.f0, Path):
+        raise UsageError(
+            "--f0: with frames on standard input it is a number of Hz or mel, or comes with each"
+            " frame"
+        )
+    voc = wavehax.load(arguments.model, isa=arguments.isa, precision=arguments.precision)
+    if arguments.inputs == ["-"]:
+        blocks = vocode_frames(voc, sys.stdin.buffer, arguments)
+    else:
+        blocks = vocode_blocks(voc, Path(arguments.inputs[0]), arguments)
+    if arguments.output == "-":
+        _write_samples(blocks, arguments)
+    else:
+        synthesis.write_sound(voc, Path(arguments.output), blocks, arguments)
+    return 0
+
+
+def _write_samples(blocks: Iterable[np.ndarray], arguments: argparse.Namespace) -> None:
+    try:
+        synthesis.write_samples(sys.stdout.buffer, blocks, arguments)
+    # send what is still buffered nowhere: the interpreter would fail on it once more when it ends
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise
+
+
+def vocode_file(voc: Vocoder, arguments: argparse.Namespace, path: Path, output: Path) -> None:
+    """Mel file to sound file."""
+    synthesis.write_sound(voc, output, vocode_blocks(voc, path, arguments), arguments)
+
+
+def vocode_blocks(voc: Vocoder, path: Path, arguments: argparse.Namespace) -> Iterator[np.ndarray]:
+    """Samples of a mel file; nothing is read before the first is asked for."""
+    features = FEATURES[arguments.features] if arguments.features else voc.features
+    mel, f0 = read_mel(path, features.n_mels)
+    f0 = synthesis.given_f0(arguments, mel.shape[-1], f0)
+    mel = _natural_log(arguments, features)(mel)
+    if features != voc.features:
+        frames, mel = mel.shape[-1], convert(mel, features, voc.features)
+        f0 = None if f0 is None else convert_f0(checked_f0(f0, frames), features, voc.features)
+    yield from synthesis.synthesise(voc, mel, f0, arguments)
+
+
+def _natural_log(
+    arguments: argparse.Namespace, features: FeatureConfig
+) -> Callable[[np.ndarray], np.ndarray]:
+    """What makes a mel as `features` writes it of one as the arguments say that it is written."""
+    if (arguments.mel_log, arguments.mel_power, arguments.stats) == ("e", 1, None):
+        return lambda mel: mel
+    mean, scale = read_stats(arguments.stats, features.n_mels) if arguments.stats else (0.0, 1.0)
+    options = {"log": arguments.mel_log, "power": arguments.mel_power, "mean": mean, "scale": scale}
+    return functools.partial(natural_log, features=features, **options)
+
+
+def vocode_frames(
+    voc: Vocoder, source: IO[bytes], arguments: argparse.Namespace
+) -> Iterator[np.ndarray]:
+    """Samples of raw frames, as soon as each chunk of them has come."""
+    stream = voc.stream(arguments.seed, f0_scale=arguments.f0_scale)
+    bands = voc.features.n_mels
+    natural = _natural_log(arguments, voc.features)
+    f0_given = arguments.f0 is not None
+    empty = True
+    most = min(arguments.stream or PIPE_FRAMES, PIPE_FRAMES)
+    for frames in _raw_frames(source, bands if f0_given else bands + 1, most):
+        f0 = synthesis.given_f0(arguments, len(frames), None if f0_given else frames[:, bands])
+        empty = False
+        yield stream.push(natural(frames[:, :bands].T), f0)
+    if empty:
+        raise ValueError("standard input is empty: expected frames of mel")
+    yield stream.flush()
+
+
+def _raw_frames(source: IO[bytes], width: int, most: int) -> Iterator[np.ndarray]:
+    """Whole frames float32 [1 to `most`, width], as many as have come."""
+    size, pending, count = 4 * width, b"", 0
+    while data := source.read1(most * size - len(pending)):
+        pending += data
+        whole = len(pending) // size
+        if whole:
+            yield np.frombuffer(pending, "<f4", whole * width).reshape(whole, width)
+            pending, count = pending[whole * size :], count + whole
+    if pending:
+        raise ValueError(
+            f"standard input ends inside frame {count}: {len(pending)} of its {size} bytes"
+            f" ({width} float32)"
+        )

@@ -1,0 +1,1 @@
+"""Recordings to segments: a corpus, its prepared folder, what a step draws from it."""

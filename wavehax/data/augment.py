@@ -1,0 +1,91 @@
+"""Segments made into other voices and other rooms: another speed, an offset, rumble, hum."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from wavehax.config import FeatureConfig
+from wavehax.mel.features import log_mel
+
+_DISTURBANCE = (3e-4, 0.1)  # RMS, of full scale
+_RUMBLE_HZ = 60.0
+# of the margin: the part whose ends are faded, as the resampling takes the signal to be periodic
+_FADE = 0.25
+
+
+def margin_frames(features: FeatureConfig) -> int:
+    """Frames needed on both sides of a segment, so that no mel window in it sees the fade."""
+    return -(-2 * features.n_fft // features.hop_length)
+
+
+def resample_segment(
+    audio: np.ndarray,
+    frames: int,
+    features: FeatureConfig,
+    disturb: np.random.Generator | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Play a piece of a recording at another speed: pitch and formants move together, as those of
+    another voice.
+
+    The spectrum of the whole piece is cut or filled with zeros, which is band-limited interpolation
+    without any transition band; its ends, where it would wrap around, are faded and lie in the
+    margin.
+
+    Args:
+        audio: [M], speed * (frames + 2 * margin_frames) * hop_length samples of the recording.
+        frames: frames of the result.
+        features: of the mel.
+        disturb: draws what the mel is disturbed by (`disturbance`); None: it is not.
+
+    Returns:
+        float32 audio [frames * hop_length] and log-mel [n_mels, frames], the middle of the piece.
+    """
+    hop, margin = features.hop_length, margin_frames(features)
+    count, fade = (
+        (frames + 2 * margin) * hop,
+        round(_FADE * margin * len(audio) / (frames + 2 * margin)),
+    )
+    ramp = 0.5 - 0.5 * np.cos(np.pi * np.arange(fade) / fade)
+    audio = audio.astype(np.float32)
+    audio[:fade] *= ramp
+    audio[len(audio) - fade :] *= ramp[::-1]
+    spectrum = np.fft.rfft(audio)[: count // 2 + 1] * np.float32(count / len(audio))
+    resampled = np.fft.irfft(spectrum, count).astype(np.float32)
+    inside = slice(margin * hop, (margin + frames) * hop)
+    seen = resampled
+    if disturb:
+        seen = resampled + disturbance(count, features.sample_rate, disturb)
+    return resampled[inside], log_mel(seen, features)[:, margin : margin + frames]
+
+
+def disturbance(count: int, sample_rate: int, rng: np.random.Generator) -> np.ndarray:
+    """An offset, rumble below 60 Hz or mains hum, one of the three: float64 [count].
+
+    Its RMS is drawn from 0.0003 to 0.1 of full scale, uniformly on a logarithmic scale. At 0.0003
+    an offset begins to be heard in what a model makes that never met one.
+    """
+    level = np.exp(rng.uniform(*np.log(_DISTURBANCE)))
+    kind = rng.integers(3)
+    if kind == 0:
+        return np.full(count, level * rng.choice([-1.0, 1.0]))
+    if kind == 1:
+        spectrum = np.fft.rfft(rng.standard_normal(count))
+        spectrum[round(rng.uniform(15, _RUMBLE_HZ) * count / sample_rate) :] = 0
+        noise = np.fft.irfft(spectrum, count)
+        return level * noise / max(np.sqrt(np.mean(noise**2)), 1e-12)
+    cycles = rng.choice([50.0, 60.0]) * np.arange(count) / sample_rate + rng.random()
+    return level * np.sqrt(2) * np.sin(2 * np.pi * cycles)
+
+
+def resample_f0(f0: np.ndarray, at: np.ndarray, speed: float) -> np.ndarray:
+    """F0 [T] in Hz at the frames `at` (fractions allowed) of the contour `f0` played `speed` times
+    as fast.
+
+    Between two voiced frames it is interpolated; elsewhere the nearer one decides.
+    """
+    at = np.clip(at, 0, len(f0) - 1)
+    before = np.minimum(at.astype(int), len(f0) - 2)
+    left, right, fraction = f0[before], f0[before + 1], at - before
+    nearest = np.where(fraction < 0.5, left, right)
+    between = (1 - fraction) * left + fraction * right
+    return (speed * np.where((left > 0) & (right > 0), between, nearest)).astype(np.float32)

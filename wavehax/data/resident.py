@@ -1,0 +1,217 @@
+"""Segments cut and analysed on a GPU, from recordings that lie in its memory."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wavehax.config import FeatureConfig
+from wavehax.data.config import DataConfig
+from wavehax.data.segments import Batch, Draw, SegmentDataset, load_array
+from wavehax.mel import harmonics
+from wavehax.mel.features import mel_filterbank
+
+_ZERO_CROSSINGS = 24  # of the interpolating sinc on each side
+_ROLLOFF = 0.97  # its cutoff over the lower of the two Nyquist frequencies
+
+
+def ahead(
+    make: Callable[[int], Batch], steps: Iterable[int], device: torch.device
+) -> Iterator[Batch]:
+    """The batch of each step, made in a thread and on a GPU stream of its own while the step before
+    is computed.
+
+    A batch may be used until the next one is asked for.
+    """
+    stream = torch.cuda.Stream(device) if device.type == "cuda" else None
+    if stream:
+        # on which the dataset's tables were made
+        stream.wait_stream(torch.cuda.current_stream(device))
+
+    def complete(step: int) -> Batch:
+        with torch.cuda.stream(stream) if stream else contextlib.nullcontext():
+            batch = make(step)
+        if stream:
+            stream.synchronize()
+        return batch
+
+    with ThreadPoolExecutor(1) as pool:
+        coming = None
+        for step in steps:
+            now, coming = coming, pool.submit(complete, step)
+            if now:
+                yield now.result()
+        if coming:
+            yield coming.result()
+
+
+class ResidentDataset(SegmentDataset):
+    """The segments of a `SegmentDataset`; mels differ at the ends of utterances, and all noise is
+    drawn anew.
+
+    Mels are computed from the segment's audio, with silence before and behind the utterance, so
+    that a folder without mel.npy will do. At another speed a windowed sinc interpolates, where
+    `augment` cuts spectra.
+    """
+
+    def __init__(
+        self,
+        config: DataConfig,
+        features: FeatureConfig,
+        seed: int,
+        device: torch.device,
+        outputs: int = 1,
+    ) -> None:
+        """
+        Args:
+            config: `shifted_share` and `disturbed_share` must be 0.
+            device: holds the recordings, 2 bytes a sample, and makes the batches.
+
+        Raises:
+            FileNotFoundError, ValueError: as SegmentDataset; also where the folder was prepared
+                with --without-rumble, since mels of its audio would lack what mels of the
+                recordings show.
+        """
+        self.device = device
+        super().__init__(config, features, seed, outputs)
+        if any(utterance.get("without_rumble") for utterance in self.utterances):
+            raise ValueError(
+                f"data.resident=true: {config.path} was prepared with --without-rumble"
+            )
+        self.window = torch.hann_window(features.n_fft, device=device)
+        self.bank = torch.as_tensor(mel_filterbank(features), dtype=torch.float32, device=device)
+        self.lead = (
+            features.n_fft if features.padding == "centre" else features.n_fft - features.hop_length
+        ) // 2
+        octaves = math.log2(harmonics.HIGHEST / harmonics.LOWEST)
+        steps = range(round(octaves * harmonics.STEPS) + 1) if config.flat_share else ()
+        tables = [harmonics.smoothing(features, step) for step in steps]
+        # [steps, n_mels, n_mels]
+        self.smoothing = torch.tensor(np.array(tables), dtype=torch.float32, device=device)
+
+    def _read(self, folder: Path, frames: int) -> None:
+        audio = load_array(folder / "audio.npy", frames * self.features.hop_length)
+        self.audio = torch.from_numpy(np.array(audio)).to(self.device)
+        self.f0 = torch.from_numpy(np.array(load_array(folder / "f0.npy", frames))).to(self.device)
+
+    def batch(self, step: int, items: range | None = None) -> Batch:
+        """As SegmentDataset.batch, in tensors on the device; the same for the same `items` on the
+        same device."""
+        items = self._items(items)
+        draws = [self.draw(step, item) for item in items]
+        begin, frames, first, speed, gain, phase = self._columns(draws)
+        hop, length = self.features.hop_length, self.config.segment_frames
+        samples = (
+            torch.arange((length - 1) * hop + self.features.n_fft, device=self.device) - self.lead
+        )
+        audio = self._play(
+            begin * hop, frames * hop, first[:, None] * hop + speed[:, None] * samples, draws
+        )
+        audio = audio * gain[:, None].float()
+        mel = self._log_mel(audio)
+        f0 = self._contour(
+            begin,
+            frames,
+            first[:, None] + speed[:, None] * torch.arange(length, device=self.device),
+        )
+        f0 = (f0 * speed[:, None]).float()
+        self._flatten(mel, f0, [i for i, draw in enumerate(draws) if draw.flat])
+        seed = np.random.SeedSequence((self.seed, step, items.start)).generate_state(1, np.uint64)[
+            0
+        ]
+        rng = torch.Generator(self.device).manual_seed(int(seed >> np.uint64(1)))
+        shape = len(draws), self.outputs, (length + 1) * hop
+        noise = torch.randn(shape, generator=rng, device=self.device)
+        more = torch.rand(len(draws), self.outputs - 1, generator=rng, device=self.device)
+        phase = torch.cat([phase[:, None], more.double()], dim=1)
+        limit = self.config.shift_samples + 1
+        shift = torch.randint(limit, (len(draws),), generator=rng, device=self.device)
+        audio = audio[:, self.lead : self.lead + length * hop]
+        return Batch(audio, mel, f0[:, None], noise, phase, shift)
+
+    def _columns(self, draws: list[Draw]) -> Tensor:
+        """[6, B] float64: first frame of the utterance, its frames, first frame in it, speed,
+        signed gain, phase."""
+        length, rows = self.config.segment_frames, []
+        for draw in draws:
+            frames = self.frames[draw.utterance]
+            room = frames - length * draw.speed
+            first = draw.position * room if draw.speed != 1 else int(draw.position * (room + 1))
+            gain = draw.sign * math.exp(draw.gain)
+            rows.append((self.starts[draw.utterance], frames, first, draw.speed, gain, draw.phase))
+        return torch.tensor(np.array(rows, np.float64).T.copy()).to(self.device)
+
+    def _play(self, begin: Tensor, count: Tensor, at: Tensor, draws: list[Draw]) -> Tensor:
+        """Audio [B, N] at the samples `at` [B, N] (fractions allowed) of utterances of `count` [B]
+        samples."""
+        audio = torch.empty(at.shape, device=self.device)
+        as_recorded = [i for i, draw in enumerate(draws) if draw.speed == 1]
+        others = [i for i, draw in enumerate(draws) if draw.speed != 1]
+        audio[as_recorded] = self._samples(
+            begin[as_recorded], count[as_recorded], at[as_recorded].round().long()
+        )
+        if others:
+            cutoffs = [_ROLLOFF * min(1.0, 1 / draws[i].speed) for i in others]
+            reach = math.ceil(_ZERO_CROSSINGS / min(cutoffs))
+            taps = torch.arange(-reach, reach + 1, device=self.device)
+            cutoff = torch.tensor(cutoffs, dtype=torch.float32, device=self.device)[:, None, None]
+            middle = at[others].floor()
+            # [rows, N, taps] zero crossings
+            distance = cutoff * (taps - (at[others] - middle).float()[..., None])
+            window = torch.cos(0.5 * math.pi * (distance / _ZERO_CROSSINGS).clamp(-1, 1)).square()
+            near = self._samples(
+                begin[others, None], count[others, None], middle.long()[..., None] + taps
+            )
+            audio[others] = (cutoff * torch.sinc(distance) * window * near).sum(dim=-1)
+        return audio
+
+    def _samples(self, begin: Tensor, count: Tensor, at: Tensor) -> Tensor:
+        """Samples `at` [..., N] of utterances that begin at `begin` [...] and have `count` [...]; 0
+        outside them."""
+        begin, count = (x.long().unsqueeze(-1) for x in (begin, count))
+        inside = (at >= 0) & (at < count)
+        return self.audio[torch.where(inside, begin + at, 0)].float() / 32768 * inside
+
+    def _log_mel(self, audio: Tensor) -> Tensor:
+        features = self.features
+        spectrum = torch.stft(
+            audio,
+            features.n_fft,
+            features.hop_length,
+            window=self.window,
+            center=False,
+            return_complex=True,
+        )
+        return torch.log((self.bank @ spectrum.abs()).clamp(min=features.log_floor))
+
+    def _contour(self, begin: Tensor, frames: Tensor, at: Tensor) -> Tensor:
+        """F0 [B, T] at frames `at` of utterances, as `augment.resample_f0` has it."""
+        at = torch.minimum(at.clamp(min=0), frames[:, None] - 1)
+        before = torch.minimum(at.floor(), frames[:, None] - 2).clamp(min=0)
+        index, fraction = (begin[:, None] + before).long(), at - before
+        left, right = self.f0[index].double(), self.f0[index + 1].double()
+        nearest = torch.where(fraction < 0.5, left, right)
+        return torch.where(
+            (left > 0) & (right > 0), (1 - fraction) * left + fraction * right, nearest
+        )
+
+    def _flatten(self, mel: Tensor, f0: Tensor, rows: list[int]) -> None:
+        """Mels [B, n_mels, T] of these rows without their harmonics, as
+        `harmonics.flatten_harmonics`; in place."""
+        if not rows:
+            return
+        octaves = torch.log2(f0[rows].clamp(harmonics.LOWEST, harmonics.HIGHEST) / harmonics.LOWEST)
+        tables = self.smoothing[
+            (harmonics.STEPS * octaves).round().long()
+        ]  # [rows, T, n_mels, n_mels]
+        power = torch.exp(2 * mel[rows]).transpose(1, 2)
+        flat = 0.5 * torch.log((tables * power[:, :, None]).sum(dim=-1)).transpose(1, 2)
+        flat = torch.where(f0[rows][:, None] > 0, flat, mel[rows])
+        mel[rows] = flat.clamp(min=math.log(self.features.log_floor))

@@ -1,0 +1,1 @@
+"""Mel-spectrograms: computed from sound, whole or as it comes, read from files, converted."""

@@ -1,0 +1,214 @@
+"""Mel and F0 files: .npy, .npz, .h5 (as the authors' code writes) and .pt; nothing in them is ever
+executed."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wavehax.errors import one_line, optional_module
+
+SUFFIXES = (".npy", ".npz", ".h5", ".pt")
+
+_MOST_BYTES = 1 << 28  # of an array: a mel of two hours
+_MOST_STATS_BYTES = 1 << 16  # of the mean or scale of a mel: 8,000 bands of float64
+_MOST_TIMES = 20  # as large as its file, where that is more: speech is not to be compressed so well
+
+
+def read_mel(path: str | os.PathLike[str], n_mels: int) -> tuple[np.ndarray, np.ndarray | None]:
+    """Read a mel-spectrogram, and its F0 where the file has one.
+
+    A .npy or .pt holds the mel alone (.pt may be a mapping too); .npz and .h5 have `mel` and
+    perhaps `f0`. The mel is [n_mels, T] or [T, n_mels], whichever fits, perhaps with a leading axis
+    of 1. Where both fit (T = n_mels), .npz is read as [n_mels, T] and .h5 as [T, n_mels]. In a .h5,
+    one F0 frame more than the mel has is dropped, as the authors' code writes it.
+
+    Args:
+        path: the file.
+        n_mels: bands that the model expects.
+
+    Returns:
+        floating mel [n_mels, T], and f0 [T'] or None; values, bands and lengths are not checked
+        here.
+
+    Raises:
+        ValueError: not such a file, truncated, or not of such a type or shape; the message begins
+            with the path.
+        ModuleNotFoundError: h5py or torch is needed and missing.
+    """
+    path = Path(path)
+    arrays = _read_arrays(path)
+    if "mel" not in arrays:
+        raise ValueError(f"{path}: has no array 'mel'")
+    f0 = None if "f0" not in arrays else _flat(path, arrays["f0"])
+    mel = _oriented(path, _numbers(path, "mel", arrays["mel"], "f", "floating point"), n_mels)
+    if path.suffix.lower() == ".h5" and f0 is not None and len(f0) == mel.shape[1] + 1:
+        f0 = f0[:-1]
+    return mel, f0
+
+
+def read_f0(path: str | os.PathLike[str]) -> np.ndarray:
+    """Read an F0 contour [T] in Hz: a .npy or .pt of it alone, or `f0` of a .npz, .h5 or .pt.
+
+    Raises:
+        ValueError, ModuleNotFoundError: as `read_mel`.
+    """
+    path = Path(path)
+    arrays = _read_arrays(path, bare="f0")
+    if "f0" not in arrays:
+        raise ValueError(f"{path}: has no array 'f0'")
+    return _flat(path, arrays["f0"])
+
+
+def read_stats(path: str | os.PathLike[str], n_mels: int) -> tuple[np.ndarray, np.ndarray]:
+    """Read `mean` and `scale` of a mel from an .npz, in the sense (mel - mean) / scale: float32
+    [n_mels] each.
+
+    Raises:
+        ValueError: not such a file, or larger than statistics are; the message begins with the
+            path.
+    """
+    try:
+        arrays = _read_npz(Path(path), ("mean", "scale"), _MOST_STATS_BYTES)
+        mean, scale = (np.asarray(arrays[name], np.float32) for name in ("mean", "scale"))
+    except Exception as error:
+        # numpy and zipfile raise nearly anything for a file that is not theirs
+        raise ValueError(
+            f"{path}: expected an .npz file with arrays mean and scale ({one_line(error)})"
+        ) from error
+    if mean.shape != (n_mels,) or scale.shape != (n_mels,):
+        raise ValueError(
+            f"{path}: mean {list(mean.shape)} and scale {list(scale.shape)}: expected [{n_mels}]"
+            " each"
+        )
+    return mean, scale
+
+
+def _read_arrays(path: Path, bare: str = "mel") -> dict[str, np.ndarray]:
+    """The arrays `mel` and `f0` of a file, as far as it has them; an array without a name is called
+    `bare`."""
+    readers = {".npy": _read_npy, ".npz": _read_mel_npz, ".h5": _read_h5, ".pt": _read_pt}
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        raise ValueError(
+            f"{path}: unknown file type {path.suffix!r}; expected one of {', '.join(readers)}"
+        )
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file")
+    try:
+        return reader(path, bare)
+    except (ModuleNotFoundError, PermissionError):
+        raise
+    except Exception as error:
+        # what reads these formats raises nearly anything for a file that is not one
+        raise ValueError(
+            f"{path}: not a {path.suffix} file that can be read ({one_line(error)})"
+        ) from error
+
+
+def _read_npy(path: Path, bare: str) -> dict[str, np.ndarray]:
+    with open(path, "rb") as file:
+        return {bare: np.lib.format.read_array(file, allow_pickle=False)}
+
+
+def _read_mel_npz(path: Path, bare: str) -> dict[str, np.ndarray]:
+    return _read_npz(path, ("mel", "f0"), _most_bytes(path))
+
+
+def _read_npz(path: Path, names: Sequence[str], most: int) -> dict[str, np.ndarray]:
+    """Those of the arrays `names` that the file has, of at most `most` bytes each."""
+    if not zipfile.is_zipfile(path):
+        raise ValueError("no zip archive")
+    arrays = {}
+    with np.load(path, allow_pickle=False) as file:
+        for name in names:
+            if name in file.files:
+                member = name if name in file.zip.namelist() else f"{name}.npy"
+                _check_size(path, name, file.zip.getinfo(member).file_size, most)
+                arrays[name] = np.asarray(file[name])
+    return arrays
+
+
+def _read_h5(path: Path, bare: str) -> dict[str, np.ndarray]:
+    h5py = optional_module("h5py", "reading .h5", "h5py")
+    arrays = {}
+    with h5py.File(path, "r") as file:
+        for name in ("mel", "f0"):
+            if name in file:
+                link, dataset = file.get(name, getlink=True), file.get(name)
+                if not isinstance(link, h5py.HardLink) or not isinstance(dataset, h5py.Dataset):
+                    raise ValueError(f"{name} is no array")
+                if dataset.external or dataset.is_virtual:
+                    raise ValueError(f"{name} is in another file")
+                _check_size(path, name, dataset.nbytes, _most_bytes(path))
+                # What is not of numbers may point at more than it holds, and is refused by its type
+                # alone.
+                arrays[name] = (
+                    np.asarray(dataset[()])
+                    if dataset.dtype.kind in "fiu"
+                    else np.empty(0, dataset.dtype)
+                )
+    return arrays
+
+
+def _read_pt(path: Path, bare: str) -> dict[str, np.ndarray]:
+    torch = optional_module("torch", "reading .pt", "wavehax[train]")
+    loaded: Any = torch.load(path, map_location="cpu", weights_only=True)
+    tensors = loaded if isinstance(loaded, dict) else {bare: loaded}
+    arrays = {}
+    for name in ("mel", "f0"):
+        if name in tensors:
+            tensor = tensors[name].detach()
+            _check_size(path, name, 4 * tensor.numel(), _most_bytes(path))
+            arrays[name] = (tensor.float() if tensor.is_floating_point() else tensor).numpy()
+    return arrays
+
+
+def _most_bytes(path: Path) -> int:
+    """Of a mel or F0: one that takes far more memory than its file is large is none."""
+    return max(_MOST_BYTES, _MOST_TIMES * path.stat().st_size)
+
+
+def _check_size(path: Path, name: str, size: int, most: int) -> None:
+    if size > most:
+        raise ValueError(
+            f"{name} would take {size} bytes, in a file of {path.stat().st_size}: expected at most"
+            f" {most}"
+        )
+
+
+def _numbers(path: Path, name: str, array: np.ndarray, kinds: str, expected: str) -> np.ndarray:
+    if array.dtype.kind not in kinds:
+        raise ValueError(f"{path}: {name} is of type {array.dtype}: expected {expected}")
+    return array
+
+
+def _oriented(path: Path, mel: np.ndarray, n_mels: int) -> np.ndarray:
+    """`mel` as [n_mels, T]; a view."""
+    shape = list(mel.shape)
+    if mel.ndim == 3 and shape[0] == 1:
+        mel = mel[0]
+    if mel.ndim != 2:
+        raise ValueError(f"{path}: mel has shape {shape}: expected [{n_mels}, T]")
+    if n_mels not in mel.shape:
+        return mel  # refused with the expected definition by Vocoder, which knows it
+    if mel.shape == (n_mels, n_mels) and path.suffix.lower() not in (".npz", ".h5"):
+        raise ValueError(
+            f"{path}: mel has shape {shape}, bands and frames cannot be told apart: save [n_mels,"
+            " T] as 'mel' in a .npz"
+        )
+    bands_last = mel.shape[0] != n_mels or (mel.shape[1] == n_mels and path.suffix.lower() == ".h5")
+    return mel.T if bands_last else mel
+
+
+def _flat(path: Path, f0: np.ndarray) -> np.ndarray:
+    """`f0` as [T]: axes of length 1, such as the authors' [T, 1], are dropped."""
+    f0 = _numbers(path, "f0", f0, "fiu", "numbers in Hz")
+    if f0.size != max(f0.shape, default=0):
+        raise ValueError(f"{path}: f0 has shape {list(f0.shape)}: expected [T]")
+    return f0.reshape(-1)

@@ -1,0 +1,1 @@
+"""Importing models of the authors' implementation."""
