@@ -1,4 +1,4 @@
-// What a vocoder is given, checked: every error names the argument and what was expected. As wavehax/inputs.py.
+// What a vocoder is given, checked: every error names the argument and what was expected. As wavehax/checks.py.
 
 /** Numbers as float32; a Float32Array is taken as it is. */
 export function checkedFloats(name, values) {

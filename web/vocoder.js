@@ -1,4 +1,4 @@
-// Vocoder, Stream and MelStream: checked inputs over the engine. As wavehax/vocoder.py.
+// Vocoder, Stream and MelStream: checked inputs over the engine. As wavehax/vocoder.py and stream.py.
 import { checkedAudio, checkedF0, checkedMel, checkedPitch, checkedScale, checkedSeed } from "./checks.js";
 import { Engine } from "./engine.js";
 import { compiledModule, fetchBytes } from "./fetch.js";

@@ -8,7 +8,7 @@
 namespace wavehax {
 namespace {
 
-// As wavehax/harmonics.py.
+// As wavehax/mel/harmonics.py.
 constexpr double kGridHz = 10.0;
 constexpr double kSteps = 24.0;
 constexpr double kLowest = 40.0, kHighest = 2000.0;  // Hz

@@ -1,4 +1,4 @@
-// A mel without the harmonics of a voice: wavehax/harmonics.py, which explains it, a frame at a time.
+// A mel without the harmonics of a voice: wavehax/mel/harmonics.py, which explains it, a frame at a time.
 #pragma once
 
 #include <vector>

@@ -1,4 +1,4 @@
-// The log-mel of sound, whole or as it comes: wavehax/features.py and melstream.py in the same order, in float64 as there.
+// The log-mel of sound, whole or as it comes: wavehax/mel/features.py and stream.py in the same order, in float64 as there.
 #pragma once
 
 #include <cstdint>
