@@ -1,5 +1,6 @@
-// What web/engine.js calls. Numbers are 32 bits wide, for that is what JavaScript passes without ado; objects are addresses in
-// the module's memory. What can fail returns 0 or -1, and `last_error` says why. web/vocoder.js checks shapes and ranges.
+// What web/engine.js calls. Numbers are 32 bits wide, for that is what JavaScript passes without
+// ado; objects are addresses in the module's memory. What can fail returns 0 or -1, and
+// `last_error` says why. web/vocoder.js checks shapes and ranges.
 #include <algorithm>
 #include <memory>
 #include <string>
@@ -29,7 +30,9 @@ namespace {
 
 wavehax_error error;  // of the last call that failed; one thread runs this module
 
-std::uint64_t seed(std::uint32_t low, std::uint32_t high) { return std::uint64_t{high} << 32 | low; }
+std::uint64_t seed(std::uint32_t low, std::uint32_t high) {
+  return std::uint64_t{high} << 32 | low;
+}
 
 // `work`'s result, or `failed` once `error` says what went wrong.
 template <typename Result, typename Work>
@@ -45,7 +48,8 @@ int call(Work work) {
 
 template <typename Work>
 auto make(Work work) -> decltype(work().release()) {
-  return attempt(decltype(work().release())(nullptr), WAVEHAX_ERROR_ARGUMENT, [&] { return work().release(); });
+  return attempt(decltype(work().release())(nullptr), WAVEHAX_ERROR_ARGUMENT,
+                 [&] { return work().release(); });
 }
 
 MelView view(const float* mel, int n_mels) { return {mel, 1, n_mels}; }
@@ -63,7 +67,10 @@ void scale_f0(const Model& model, float* mel, float* f0, int frames, float scale
 // One voice that takes mels; its F0 is given or predicted.
 struct Voice {
   Voice(const Model& model, std::uint64_t seed, float scale)
-      : n_mels(model.features.n_mels), scale(scale), stream(model.engine, wavehax::Stream::kTile), flattener(model.features) {
+      : n_mels(model.features.n_mels),
+        scale(scale),
+        stream(model.engine, wavehax::Stream::kTile),
+        flattener(model.features) {
     if (model.f0) f0 = std::make_unique<wavehax::F0Stream>(model.f0);
     stream.reset(seed);
   }
@@ -88,10 +95,12 @@ EXPORT Model* model_new(const void* data, std::uint32_t size) {
     auto model = std::make_unique<Model>();
     model->features = wavehax::feature_config(file.config_text);
     model->config = std::move(file.config_text);
-    model->engine = std::make_shared<const wavehax::Engine>(file.config.generator, wavehax::Weights(file.generator), kernels,
-                                                            wavehax::Precision::kFp32, floor);
+    model->engine = std::make_shared<const wavehax::Engine>(
+        file.config.generator, wavehax::Weights(file.generator), kernels, wavehax::Precision::kFp32,
+        floor);
     if (file.config.f0)
-      model->f0 = std::make_shared<const wavehax::F0Predictor>(*file.config.f0, wavehax::Weights(file.f0), kernels, floor);
+      model->f0 = std::make_shared<const wavehax::F0Predictor>(
+          *file.config.f0, wavehax::Weights(file.f0), kernels, floor);
     return model.release();
   });
 }
@@ -100,11 +109,13 @@ EXPORT void model_free(Model* model) { delete model; }
 
 EXPORT const char* model_config(const Model* model) { return model->config.c_str(); }
 
-// sample rate, hop length, bands, whether it streams, delay of a stream in samples, whether it predicts F0.
+// sample rate, hop length, bands, whether it streams, delay of a stream in samples, whether it
+// predicts F0.
 EXPORT void model_info(const Model* model, std::int32_t* info) {
   const wavehax::Engine& engine = *model->engine;
-  const std::int32_t values[] = {engine.config.sample_rate, engine.config.hop_length, engine.config.n_mels,
-                                 engine.streamable,         engine.delay(),           model->f0 != nullptr};
+  const std::int32_t values[] = {
+      engine.config.sample_rate, engine.config.hop_length, engine.config.n_mels,
+      engine.streamable,         engine.delay(),           model->f0 != nullptr};
   std::copy(std::begin(values), std::end(values), info);
 }
 
@@ -126,22 +137,28 @@ EXPORT int check_predicted(const Model* model, float fixed, float scale) {
 }
 
 // wave [frames * hop] from a mel and an f0 that are both overwritten.
-EXPORT int vocode(const Model* model, float* mel, float* f0, std::int32_t frames, std::uint32_t seed_low,
-                  std::uint32_t seed_high, float scale, float* wave) {
+EXPORT int vocode(const Model* model, float* mel, float* f0, std::int32_t frames,
+                  std::uint32_t seed_low, std::uint32_t seed_high, float scale, float* wave) {
   const int n_mels = model->features.n_mels;
-  if (check_mel(mel, frames, n_mels, 0, &error) != WAVEHAX_OK || check_f0(f0, frames, 0, &error) != WAVEHAX_OK) return -1;
+  if (check_mel(mel, frames, n_mels, 0, &error) != WAVEHAX_OK ||
+      check_f0(f0, frames, 0, &error) != WAVEHAX_OK)
+    return -1;
   return call([&] {
     scale_f0(*model, mel, f0, frames, scale);
-    if (check_f0(f0, frames, 0, &error) != WAVEHAX_OK) throw std::invalid_argument(std::string(error.message));
-    wavehax::vocode(model->engine, view(mel, n_mels), f0, frames, seed(seed_low, seed_high), nullptr, 1, wave);
+    if (check_f0(f0, frames, 0, &error) != WAVEHAX_OK)
+      throw std::invalid_argument(std::string(error.message));
+    wavehax::vocode(model->engine, view(mel, n_mels), f0, frames, seed(seed_low, seed_high),
+                    nullptr, 1, wave);
     return 0;
   });
 }
 
-EXPORT Voice* voice_new(const Model* model, std::uint32_t seed_low, std::uint32_t seed_high, float scale) {
+EXPORT Voice* voice_new(const Model* model, std::uint32_t seed_low, std::uint32_t seed_high,
+                        float scale) {
   return make([&] {
     if (!model->engine->streamable)
-      throw std::invalid_argument("model cannot stream: its norm 'utterance' needs the whole utterance");
+      throw std::invalid_argument(
+          "model cannot stream: its norm 'utterance' needs the whole utterance");
     return std::make_unique<Voice>(*model, seed(seed_low, seed_high), scale);
   });
 }
@@ -152,8 +169,10 @@ EXPORT int voice_pending(const Voice* voice, std::int32_t frames) {
   return static_cast<int>(voice->stream.pending_push(frames));
 }
 
-// Takes frames [frames][n_mels] and f0 [frames], which are overwritten; f0 is predicted first where `predict` says so.
-EXPORT int voice_push(Voice* voice, float* mel, float* f0, std::int32_t frames, std::int32_t predict, float* wave) {
+// Takes frames [frames][n_mels] and f0 [frames], which are overwritten; f0 is predicted first where
+// `predict` says so.
+EXPORT int voice_push(Voice* voice, float* mel, float* f0, std::int32_t frames,
+                      std::int32_t predict, float* wave) {
   if (check_mel(mel, frames, voice->n_mels, voice->frames, &error) != WAVEHAX_OK) return -1;
   if (!predict && check_f0(f0, frames, voice->frames, &error) != WAVEHAX_OK) return -1;
   if (predict) voice->f0->push(view(mel, voice->n_mels), frames, f0);
@@ -166,9 +185,13 @@ EXPORT int voice_push(Voice* voice, float* mel, float* f0, std::int32_t frames, 
   return static_cast<int>(voice->stream.push(view(mel, voice->n_mels), f0, frames, nullptr, wave));
 }
 
-EXPORT int voice_pending_flush(const Voice* voice) { return static_cast<int>(voice->stream.pending_flush()); }
+EXPORT int voice_pending_flush(const Voice* voice) {
+  return static_cast<int>(voice->stream.pending_flush());
+}
 
-EXPORT int voice_flush(Voice* voice, float* wave) { return static_cast<int>(voice->stream.flush(nullptr, wave)); }
+EXPORT int voice_flush(Voice* voice, float* wave) {
+  return static_cast<int>(voice->stream.flush(nullptr, wave));
+}
 
 EXPORT void voice_reset(Voice* voice, std::uint32_t seed_low, std::uint32_t seed_high) {
   voice->stream.reset(seed(seed_low, seed_high));
@@ -189,19 +212,25 @@ EXPORT int mel_pending(const wavehax::MelStream* mel, std::int32_t samples) {
   return static_cast<int>(samples < 0 ? mel->pending_flush() : mel->pending_push(samples));
 }
 
-EXPORT int mel_push(wavehax::MelStream* mel, const float* audio, std::int32_t samples, float* frames) {
+EXPORT int mel_push(wavehax::MelStream* mel, const float* audio, std::int32_t samples,
+                    float* frames) {
   return static_cast<int>(mel->push(audio, samples, frames));
 }
 
-EXPORT int mel_flush(wavehax::MelStream* mel, float* frames) { return static_cast<int>(mel->flush(frames)); }
+EXPORT int mel_flush(wavehax::MelStream* mel, float* frames) {
+  return static_cast<int>(mel->flush(frames));
+}
 
-EXPORT wavehax::Revoice* revoice_new(const Model* model, std::uint32_t seed_low, std::uint32_t seed_high) {
-  return make([&] { return std::make_unique<wavehax::Revoice>(*model, seed(seed_low, seed_high)); });
+EXPORT wavehax::Revoice* revoice_new(const Model* model, std::uint32_t seed_low,
+                                     std::uint32_t seed_high) {
+  return make(
+      [&] { return std::make_unique<wavehax::Revoice>(*model, seed(seed_low, seed_high)); });
 }
 
 EXPORT void revoice_free(wavehax::Revoice* revoice) { delete revoice; }
 
-EXPORT int revoice_set(wavehax::Revoice* revoice, const Model* model, float fixed, float scale, std::int32_t whisper) {
+EXPORT int revoice_set(wavehax::Revoice* revoice, const Model* model, float fixed, float scale,
+                       std::int32_t whisper) {
   return call([&] {
     const wavehax::Pitch pitch{fixed, scale, whisper != 0};
     wavehax::check_pitch(pitch, *model->f0);
@@ -215,14 +244,19 @@ EXPORT int revoice_pending(const wavehax::Revoice* revoice, std::int32_t samples
   return static_cast<int>(samples < 0 ? revoice->pending_flush() : revoice->pending_push(samples));
 }
 
-EXPORT int revoice_push(wavehax::Revoice* revoice, const float* audio, std::int32_t samples, float* out) {
+EXPORT int revoice_push(wavehax::Revoice* revoice, const float* audio, std::int32_t samples,
+                        float* out) {
   return static_cast<int>(revoice->push(audio, samples, out));
 }
 
-EXPORT int revoice_flush(wavehax::Revoice* revoice, float* out) { return static_cast<int>(revoice->flush(out)); }
+EXPORT int revoice_flush(wavehax::Revoice* revoice, float* out) {
+  return static_cast<int>(revoice->flush(out));
+}
 
-EXPORT wavehax::Live* live_new(const Model* model, std::uint32_t seed_low, std::uint32_t seed_high, std::int32_t block) {
-  return make([&] { return std::make_unique<wavehax::Live>(*model, seed(seed_low, seed_high), block); });
+EXPORT wavehax::Live* live_new(const Model* model, std::uint32_t seed_low, std::uint32_t seed_high,
+                               std::int32_t block) {
+  return make(
+      [&] { return std::make_unique<wavehax::Live>(*model, seed(seed_low, seed_high), block); });
 }
 
 EXPORT void live_free(wavehax::Live* live) { delete live; }
@@ -242,7 +276,8 @@ EXPORT int live_capacity(const wavehax::Live* live) { return live->capacity(); }
 EXPORT int live_underruns(const wavehax::Live* live) { return static_cast<int>(live->underruns()); }
 
 EXPORT void* memory_new(std::uint32_t size) {
-  return attempt(static_cast<void*>(nullptr), WAVEHAX_ERROR_ARGUMENT, [&] { return ::operator new(size); });
+  return attempt(static_cast<void*>(nullptr), WAVEHAX_ERROR_ARGUMENT,
+                 [&] { return ::operator new(size); });
 }
 
 EXPORT void memory_free(void* block) { ::operator delete(block); }

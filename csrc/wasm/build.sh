@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Compiles the engine for WebAssembly: csrc/wasm/build.sh [OUTPUT], by default web/wavehax.wasm, which web/wavehax.js loads.
-# Needs em++ (Debian and Ubuntu: apt-get install --no-install-recommends emscripten). JOBS compilers run at once, by default
-# as many as processors; what did not change since the last build is not compiled again.
+# Compiles the engine for WebAssembly: csrc/wasm/build.sh [OUTPUT], by default web/wavehax.wasm, which
+# web/wavehax.js loads. Needs em++ (Debian: apt-get install --no-install-recommends emscripten). JOBS
+# compilers run at once, by default as many as processors; what did not change is not compiled again.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -15,8 +15,10 @@ if ! command -v em++ >/dev/null; then
   exit 1
 fi
 
-# As setup.py: the arithmetic is what is written. Native exceptions need no JavaScript around every call that may throw.
-flags=(-std=c++17 -O3 -msimd128 -ffp-contract=off -fwasm-exceptions -fvisibility=hidden -I "$root/csrc" -I "$root/csrc/include")
+# As setup.py: the arithmetic is what is written. Native exceptions need no JavaScript around every
+# call that may throw.
+flags=(-std=c++17 -O3 -msimd128 -ffp-contract=off -fwasm-exceptions -fvisibility=hidden
+  -I "$root/csrc" -I "$root/csrc/include")
 
 # All of the engine, and the reader of model files; not what is Python's, C's, what trains, tests, or is a program.
 mapfile -t sources < <(cd "$root/csrc" && find . -name '*.cpp' ! -path './bindings.cpp' ! -path './capi/wavehax.cpp' \
@@ -47,7 +49,8 @@ printf '%s\n' "${sources[@]}" |
 
 linked=()
 for source in "${sources[@]}"; do linked+=("$objects/$(echo "${source#./}" | tr / -).o"); done
-# One file without a page around it: web/engine.js brings the few functions that the C++ library asks of its surroundings.
+# One file without a page around it: web/engine.js brings the few functions that the C++ library asks
+# of its surroundings.
 em++ -O3 -msimd128 -fwasm-exceptions "${linked[@]}" --no-entry -sSTANDALONE_WASM -sALLOW_MEMORY_GROWTH \
   -sMAXIMUM_MEMORY=2GB -sINITIAL_MEMORY=16MB -o "$output.part.wasm"
 mv "$output.part.wasm" "$output"

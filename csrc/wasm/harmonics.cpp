@@ -23,7 +23,8 @@ HarmonicsFlattener::HarmonicsFlattener(const FeatureConfig& c)
   for (int i = 0; i < points; ++i) {
     const double hz = start_ + kGridHz * i;
     const auto above = std::upper_bound(centres_.begin(), centres_.end(), hz);
-    const int band = std::clamp(static_cast<int>(above - centres_.begin()) - 1, 0, std::max(0, c.n_mels - 2));
+    const int band =
+        std::clamp(static_cast<int>(above - centres_.begin()) - 1, 0, std::max(0, c.n_mels - 2));
     const double gap = c.n_mels > 1 ? centres_[band + 1] - centres_[band] : 1.0;
     below_.push_back(band);
     fraction_.push_back(c.n_mels > 1 ? std::clamp((hz - centres_[band]) / gap, 0.0, 1.0) : 0.0);
@@ -36,7 +37,8 @@ void HarmonicsFlattener::flatten(float* mel, float f0) {
   if (!(f0 > 0.0f)) return;
   for (std::size_t band = 0; band < power_.size(); ++band) power_[band] = std::exp(2.0 * mel[band]);
   interpolate();
-  const double step = std::nearbyint(kSteps * std::log2(std::clamp<double>(f0, kLowest, kHighest) / kLowest));
+  const double step =
+      std::nearbyint(kSteps * std::log2(std::clamp<double>(f0, kLowest, kHighest) / kLowest));
   const double width = kLowest * std::exp2(step / kSteps);
   for (std::size_t band = 0; band < power_.size(); ++band)
     mel[band] = static_cast<float>(0.5 * std::log(smoothed(centres_[band], width)));
@@ -52,7 +54,8 @@ void HarmonicsFlattener::interpolate() {
 // The mean of the grid under a triangle.
 double HarmonicsFlattener::smoothed(double centre, double width) const {
   const int first = std::max(0, static_cast<int>(std::floor((centre - width - start_) / kGridHz)));
-  const int last = std::min(static_cast<int>(grid_.size()) - 1, static_cast<int>(std::ceil((centre + width - start_) / kGridHz)));
+  const int last = std::min(static_cast<int>(grid_.size()) - 1,
+                            static_cast<int>(std::ceil((centre + width - start_) / kGridHz)));
   double sum = 0.0, weights = 0.0;
   for (int i = first; i <= last; ++i) {
     const double weight = std::max(0.0, 1.0 - std::abs(start_ + kGridHz * i - centre) / width);

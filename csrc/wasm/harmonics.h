@@ -1,4 +1,5 @@
-// A mel without the harmonics of a voice: wavehax/mel/harmonics.py, which explains it, a frame at a time.
+// A mel without the harmonics of a voice: wavehax/mel/harmonics.py, which explains it, a frame at a
+// time.
 #pragma once
 
 #include <vector>
@@ -12,7 +13,8 @@ class HarmonicsFlattener {
  public:
   explicit HarmonicsFlattener(const FeatureConfig& config);
 
-  // Raises a frame [n_mels] to the floor and, where `f0` (Hz) is not 0, smooths away the harmonics of that pitch.
+  // Raises a frame [n_mels] to the floor and, where `f0` (Hz) is not 0, smooths away the harmonics
+  // of that pitch.
   void flatten(float* mel, float f0);
 
  private:

@@ -39,10 +39,13 @@ FeatureConfig feature_config(std::string_view model_config) {
   const auto f = fields(fields(parse_json(model_config)).at("features"));
   const auto size = [&](const char* name) { return static_cast<int>(integer(f.at(name)).value()); };
   const auto number = [&](const char* name) { return real(f.at(name)).value(); };
-  const auto is = [&](const char* name, const char* value) { return unescaped(f.at(name)) == value; };
-  return {size("sample_rate"),        size("hop_length"),       size("n_fft"),          size("n_mels"),
-          number("f_min"),            number("f_max"),          number("log_floor"),    is("mel_scale", "slaney"),
-          is("mel_norm", "slaney"),   is("padding", "centre")};
+  const auto is = [&](const char* name, const char* value) {
+    return unescaped(f.at(name)) == value;
+  };
+  return {size("sample_rate"),    size("hop_length"),        size("n_fft"),
+          size("n_mels"),         number("f_min"),           number("f_max"),
+          number("log_floor"),    is("mel_scale", "slaney"), is("mel_norm", "slaney"),
+          is("padding", "centre")};
 }
 
 std::vector<double> mel_frequencies(const FeatureConfig& c) {
@@ -60,7 +63,8 @@ MelStream::MelStream(const FeatureConfig& c)
       transform_(c.n_fft),
       windowed_(c.n_fft),
       magnitudes_(c.n_fft / 2 + 1),
-      ring_(static_cast<std::size_t>(2) * c.n_fft + c.hop_length + 1) {  // a window, a hop, and the reflection at the end
+      ring_(static_cast<std::size_t>(2) * c.n_fft + c.hop_length +
+            1) {  // a window, a hop, and the reflection at the end
   for (int n = 0; n < c.n_fft; ++n) window_.push_back(0.5 - 0.5 * std::cos(kTurn * n / c.n_fft));
   make_bands();
 }
@@ -110,7 +114,8 @@ std::int64_t MelStream::flush(float* mel) {
 double MelStream::sample(std::int64_t i) const {
   if (i < 0 || i >= samples_) {
     if (!config_.centred) return 0.0;
-    // Before the end is known, only the first window's first sample can be missing, and the window is 0 there.
+    // Before the end is known, only the first window's first sample can be missing, and the window
+    // is 0 there.
     if (!ended_ && -i >= samples_) return 0.0;
     i = ended_ ? reflect(i, samples_) : -i;
   }
@@ -124,7 +129,8 @@ void MelStream::write_frame(float* mel) {
   for (int band = 0; band < config_.n_mels; ++band) {
     const Band& b = bands_[band];
     double sum = 0.0;
-    for (std::size_t k = 0; k < b.weights.size(); ++k) sum += b.weights[k] * magnitudes_[b.first + k];
+    for (std::size_t k = 0; k < b.weights.size(); ++k)
+      sum += b.weights[k] * magnitudes_[b.first + k];
     mel[band] = static_cast<float>(std::log(std::max(sum, config_.log_floor)));
   }
 }

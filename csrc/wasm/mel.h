@@ -1,4 +1,5 @@
-// The log-mel of sound, whole or as it comes: wavehax/mel/features.py and stream.py in the same order, in float64 as there.
+// The log-mel of sound, whole or as it comes: wavehax/mel/features.py and stream.py in the same
+// order, in float64 as there.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +22,8 @@ struct FeatureConfig {
 // The "features" of the configuration in a model file, which was checked when the file was read.
 FeatureConfig feature_config(std::string_view model_config);
 
-// Edges and centres in Hz, [n_mels + 2]: band i rises from [i] to its peak at [i + 1] and falls to [i + 2].
+// Edges and centres in Hz, [n_mels + 2]: band i rises from [i] to its peak at [i + 1] and falls to
+// [i + 2].
 std::vector<double> mel_frequencies(const FeatureConfig& config);
 
 // One recording, in pieces of any size. After construction no method allocates, locks or throws.
@@ -30,7 +32,9 @@ class MelStream {
   explicit MelStream(const FeatureConfig& config);
 
   const FeatureConfig& config() const { return config_; }
-  int delay() const { return window_end_ - config_.hop_length; }  // samples: N give max(0, N - delay) / hop_length frames
+  int delay() const {
+    return window_end_ - config_.hop_length;
+  }  // samples: N give max(0, N - delay) / hop_length frames
   void reset();
 
   // Frames that `samples` samples complete, from the start of a recording on.
@@ -41,10 +45,13 @@ class MelStream {
   std::int64_t frames_of(std::int64_t samples) const {
     return samples == 0 ? 0 : samples / config_.hop_length + config_.centred;
   }
-  std::int64_t pending_push(std::int64_t samples) const { return frames_after(samples_ + samples) - frames_; }
+  std::int64_t pending_push(std::int64_t samples) const {
+    return frames_after(samples_ + samples) - frames_;
+  }
   std::int64_t pending_flush() const { return frames_of(samples_) - frames_; }
 
-  // Takes finite samples and writes the frames that they complete, [frames][n_mels]; returns their number.
+  // Takes finite samples and writes the frames that they complete, [frames][n_mels]; returns their
+  // number.
   std::int64_t push(const float* audio, std::int64_t samples, float* mel);
   // Ends the recording and writes the frames still owed. Only reset may follow.
   std::int64_t flush(float* mel);

@@ -11,7 +11,8 @@ namespace {
 
 const Model& checked(const Model& model) {
   if (!model.engine->streamable)
-    throw std::invalid_argument("model cannot stream: its norm 'utterance' needs the whole utterance");
+    throw std::invalid_argument(
+        "model cannot stream: its norm 'utterance' needs the whole utterance");
   if (!model.f0) throw std::invalid_argument("model does not predict F0: expected one that does");
   return model;
 }
@@ -19,14 +20,18 @@ const Model& checked(const Model& model) {
 }  // namespace
 
 void check_pitch(const Pitch& pitch, const F0Predictor& predictor) {
-  if (!(std::isfinite(pitch.scale) && pitch.scale > 0.0f)) throw std::invalid_argument("f0Scale: expected a finite number, more than 0");
+  if (!(std::isfinite(pitch.scale) && pitch.scale > 0.0f))
+    throw std::invalid_argument("f0Scale: expected a finite number, more than 0");
   if (pitch.fixed != 0.0f && !(std::isfinite(pitch.fixed) && pitch.fixed >= kMinF0))
     throw std::invalid_argument("monotone: expected at least 1 Hz");
   const F0Config& c = predictor.config;
   const double low = pitch.fixed != 0.0f ? pitch.fixed : c.f0_min;
-  const double high = pitch.fixed != 0.0f ? pitch.fixed : c.f0_min * std::exp2((c.num_bins - 1) * c.bin_cents / 1200.0);
+  const double high = pitch.fixed != 0.0f
+                          ? pitch.fixed
+                          : c.f0_min * std::exp2((c.num_bins - 1) * c.bin_cents / 1200.0);
   if (low * pitch.scale < kMinF0 || !std::isfinite(static_cast<float>(high * pitch.scale)))
-    throw std::invalid_argument("f0Scale: out of range for F0 from " + std::to_string(std::lround(low)) + " to " +
+    throw std::invalid_argument("f0Scale: out of range for F0 from " +
+                                std::to_string(std::lround(low)) + " to " +
                                 std::to_string(std::lround(high)) + " Hz");
 }
 
@@ -41,7 +46,8 @@ Revoice::Revoice(const Model& model, std::uint64_t seed)
 }
 
 std::int64_t Revoice::push(const float* audio, std::int64_t samples, float* out) {
-  const std::int64_t piece = std::int64_t{mel_.config().hop_length} * (Stream::kTile - 1);  // at most a tile of frames
+  const std::int64_t piece =
+      std::int64_t{mel_.config().hop_length} * (Stream::kTile - 1);  // at most a tile of frames
   std::int64_t written = 0;
   for (std::int64_t first = 0; first < samples; first += piece) {
     const std::int64_t count = std::min(piece, samples - first);
@@ -69,7 +75,8 @@ std::int64_t Revoice::run(std::int64_t frames, float* out) {
 Live::Live(const Model& model, std::uint64_t seed, int block)
     : revoice_(model, seed), input_(block), output_(block) {
   std::int64_t burst = 0;  // most samples that one block completes
-  const std::int64_t cycle = revoice_.delay() / block + 2 + revoice_.hop_length();  // blocks, until the pattern repeats
+  const std::int64_t cycle =
+      revoice_.delay() / block + 2 + revoice_.hop_length();  // blocks, until the pattern repeats
   for (std::int64_t n = 1; n <= cycle; ++n) {
     const std::int64_t made = revoice_.samples_after(n * block);
     delay_ = static_cast<int>(std::max<std::int64_t>(delay_, n * block - made));
@@ -81,7 +88,8 @@ Live::Live(const Model& model, std::uint64_t seed, int block)
 }
 
 void Live::process() {
-  put(made_.data(), revoice_.push(input_.data(), static_cast<std::int64_t>(input_.size()), made_.data()));
+  put(made_.data(),
+      revoice_.push(input_.data(), static_cast<std::int64_t>(input_.size()), made_.data()));
   take();
 }
 

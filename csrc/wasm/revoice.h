@@ -27,14 +27,18 @@ struct Pitch {
   bool whisper = false;  // none is voiced
 
   bool changes() const { return fixed != 0.0f || scale != 1.0f || whisper; }
-  float of(float f0) const { return whisper || f0 == 0.0f ? 0.0f : (fixed == 0.0f ? f0 : fixed) * scale; }
+  float of(float f0) const {
+    return whisper || f0 == 0.0f ? 0.0f : (fixed == 0.0f ? f0 : fixed) * scale;
+  }
 };
 
-// Throws std::invalid_argument, naming what is out of range, for a pitch that the voices of this model cannot be given.
+// Throws std::invalid_argument, naming what is out of range, for a pitch that the voices of this
+// model cannot be given.
 void check_pitch(const Pitch& pitch, const F0Predictor& predictor);
 
-// Sound in, sound out: output sample i belongs to input sample i and comes `delay` samples after it. The model streams and
-// predicts F0. After construction no method allocates, locks or throws. Not safe for two threads at once.
+// Sound in, sound out: output sample i belongs to input sample i and comes `delay` samples after
+// it. The model streams and predicts F0. After construction no method allocates, locks or throws.
+// Not safe for two threads at once.
 class Revoice {
  public:
   Revoice(const Model& model, std::uint64_t seed);
@@ -47,12 +51,15 @@ class Revoice {
     return voice_.engine().samples_after(mel_.frames_after(samples));
   }
 
-  std::int64_t pending_push(std::int64_t samples) const { return voice_.pending_push(mel_.pending_push(samples)); }
+  std::int64_t pending_push(std::int64_t samples) const {
+    return voice_.pending_push(mel_.pending_push(samples));
+  }
   std::int64_t pending_flush() const {
     return voice_.pending_push(mel_.pending_flush()) + voice_.engine().delay();
   }
 
-  // Takes finite samples, any number; writes the samples that they complete and returns their number.
+  // Takes finite samples, any number; writes the samples that they complete and returns their
+  // number.
   std::int64_t push(const float* audio, std::int64_t samples, float* out);
   // Ends the recording; writes the rest, at most pending_flush() samples, and returns their number.
   std::int64_t flush(float* out);
@@ -68,8 +75,9 @@ class Revoice {
   std::vector<float> frames_, f0s_;  // that one piece, or the end, completes
 };
 
-// Blocks of a fixed size in, blocks of the same size out, whatever the model's hop is: a ring of samples between them begins
-// with as many zeros as it takes never to run empty. Nothing on its path allocates, locks or throws.
+// Blocks of a fixed size in, blocks of the same size out, whatever the model's hop is: a ring of
+// samples between them begins with as many zeros as it takes never to run empty. Nothing on its
+// path allocates, locks or throws.
 class Live {
  public:
   Live(const Model& model, std::uint64_t seed, int block);
@@ -77,7 +85,9 @@ class Live {
   Revoice& revoice() { return revoice_; }
   int delay() const { return delay_; }  // samples by which the output lags behind the input
   int capacity() const { return static_cast<int>(ring_.size()); }  // samples of the ring
-  std::int64_t underruns() const { return underruns_; }  // blocks that were silent because the ring had run empty
+  std::int64_t underruns() const {
+    return underruns_;
+  }  // blocks that were silent because the ring had run empty
   float* input() { return input_.data(); }
   const float* output() const { return output_.data(); }
 

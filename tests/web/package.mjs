@@ -1,9 +1,11 @@
-// One task of test_package.py in node: package.mjs TASK WASM MODEL FOLDER. Arrays are FOLDER/name.in and name.out, float32.
+// One task of test_package.py in node: package.mjs TASK WASM MODEL FOLDER. Arrays are float32, in
+// FOLDER/name.in and FOLDER/name.out.
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
+import { Engine } from "../../web/engine.js";
 import { load, ModelError } from "../../web/wavehax.js";
 
 const [task, wasmPath, modelPath, folder] = process.argv.slice(2);
@@ -15,6 +17,8 @@ function read(name) {
 }
 
 const write = (name, values) => writeFileSync(join(folder, `${name}.out`), values);
+const refused = (message, work) =>
+  assert.throws(work, (error) => error instanceof RangeError && message.test(error.message));
 const joined = (parts) => Float32Array.from(parts.flatMap((part) => [...part]));
 
 // Pieces of 0, 1, 2, ... items of `size` values.
@@ -78,9 +82,9 @@ const tasks = {
     const f0 = new Float32Array(4).fill(100);
     const broken = mel.slice();
     broken[3 * vocoder.nMels + 2] = NaN;
-    const refused = (message, work) => assert.throws(work, (error) => error instanceof RangeError && message.test(error.message));
     refused(/^mel is nan in band 2 of frame 3: expected finite/, () => vocoder.vocode(broken, f0));
-    refused(/^mel has 401 values: expected one frame or more of 100 bands/, () => vocoder.vocode(new Float32Array(401)));
+    const odd = new Float32Array(401);
+    refused(/^mel has 401 values: expected one frame or more of 100 bands/, () => vocoder.vocode(odd));
     refused(/^mel has 0 values/, () => vocoder.vocode([]));
     refused(/^f0 has 3 frames and mel has 4/, () => vocoder.vocode(mel, f0.subarray(1)));
     refused(/^f0 is 0.5 in frame 1: expected at least 1 Hz/, () => vocoder.vocode(mel, [100, 0.5, 100, 100]));
@@ -93,12 +97,11 @@ const tasks = {
     refused(/^audio\[1\] is not finite/, () => vocoder.melOf([0, Infinity]));
     refused(/^monotone is 0.1: expected Hz/, () => vocoder.resynth([0, 0], { monotone: 0.1 }));
     assert.throws(() => vocoder.vocode("mel"), /^TypeError: mel: expected a Float32Array/);
-    refusedStreams(vocoder, mel, f0, broken, refused);
+    refusedStreams(vocoder, mel, f0, broken);
   },
 
   whole(vocoder) {
     write("wave", vocoder.vocode(read("mel"), read("f0")));
-    const refused = (message, work) => assert.throws(work, (error) => error instanceof RangeError && message.test(error.message));
     refused(/^model cannot stream: its norm 'utterance'/, () => vocoder.stream());
     refused(/^model cannot stream: its norm 'utterance'/, () => vocoder.resynth([0, 0]));
     refused(/^f0 is missing, and this model does not predict it/, () => vocoder.vocode(read("mel")));
@@ -107,28 +110,52 @@ const tasks = {
 
   async models() {
     const bytes = new Uint8Array(readFileSync(modelPath));
-    const refused = (message, source) => assert.rejects(load(source, { wasm }), (error) => message.test(error.message));
+    const rejected = (message, source) =>
+      assert.rejects(load(source, { wasm }), (error) => message.test(error.message));
     await assert.rejects(load(bytes.subarray(0, 1000), { wasm }), ModelError);
-    await refused(/truncated, or no model file/, bytes.subarray(0, 1000));
-    await refused(/truncated/, bytes.subarray(0, bytes.length - 4));
-    await refused(/truncated, or no model file/, new ArrayBuffer(0));
-    await refused(/^source is undefined: expected a URL/, undefined);
+    await rejected(/truncated, or no model file/, bytes.subarray(0, 1000));
+    await rejected(/truncated/, bytes.subarray(0, bytes.length - 4));
+    await rejected(/truncated, or no model file/, new ArrayBuffer(0));
+    await rejected(/^source is undefined: expected a URL/, undefined);
     const poisoned = bytes.slice();
     poisoned.set([0, 0, 0xc0, 0x7f], bytes.length - 4);
-    await refused(/^tensor '.+' is nan at \[.+\]: expected finite values/, poisoned);
-    await assert.rejects(load(bytes, { wasm: pathToFileURL("/no/such.wasm") }), /csrc\/wasm\/build\.sh makes web\/wavehax\.wasm/);
+    await rejected(/^tensor '.+' is nan at \[.+\]: expected finite values/, poisoned);
+    const nowhere = pathToFileURL("/no/such.wasm");
+    await assert.rejects(load(bytes, { wasm: nowhere }), /csrc\/wasm\/build\.sh makes web\/wavehax\.wasm/);
   },
 };
 
-function refusedStreams(vocoder, mel, f0, broken, refused) {
+// Whatever is in a file, the worst it can do is be refused; a trap of the engine is another error.
+tasks.hostile = () => {
+  const engine = new Engine(new WebAssembly.Module(readFileSync(wasmPath)));
+  const bytes = new Uint8Array(readFileSync(modelPath));
+  const header = Number(new DataView(bytes.buffer).getBigUint64(0, true));
+  let state = 1; // of Lehmer's generator
+  const below = (n) => (state = (state * 48271) % 2147483647) % n;
+  let refusals = 0;
+  for (let round = 0; round < 500; ++round) {
+    const file = bytes.slice();
+    for (let i = below(3); i >= 0; --i) file[below(8 + header)] = below(2) ? 48 + below(10) : below(256);
+    try {
+      engine.exports.model_free(engine.loadModel(file));
+    } catch (error) {
+      assert(error instanceof ModelError && /^[ -~]+$/.test(error.message), error);
+      ++refusals;
+    }
+  }
+  assert(refusals > 300, refusals);
+};
+
+function refusedStreams(vocoder, mel, f0, broken) {
   const stream = vocoder.stream();
   const first = stream.push(mel, f0);
   refused(/^mel is nan in band 2 of frame 7/, () => stream.push(broken, f0));
   refused(/^f0 is missing: expected for all frames/, () => stream.push(mel));
-  assert.deepEqual(joined([first, stream.push(mel, f0), stream.flush()]), vocoder.vocode([...mel, ...mel], [...f0, ...f0]));
+  const parts = [first, stream.push(mel, f0), stream.flush()];
+  assert.deepEqual(joined(parts), vocoder.vocode([...mel, ...mel], [...f0, ...f0]));
   assert.throws(() => stream.push(mel, f0), /flushed: reset\(\) begins another/);
   assert.throws(() => stream.flush(), /flushed already/);
 }
 
 const bytes = readFileSync(modelPath);
-await tasks[task](task === "models" ? null : await load(bytes, { wasm }));
+await tasks[task](["models", "hostile"].includes(task) ? null : await load(bytes, { wasm }));

@@ -132,6 +132,11 @@ def test_a_file_that_is_no_model_is_refused_with_the_words_of_the_c_interface(no
     node("models", DEFAULT)
 
 
+def test_hostile_files_are_refused_and_never_trap(node: Node, tmp_path: Path) -> None:
+    save_model(tmp_path / "tiny.safetensors", with_f0(tiny_model("tiny_wavehax_frame")))
+    node("hostile", tmp_path / "tiny.safetensors")
+
+
 def test_a_model_that_needs_the_whole_utterance_says_so_and_gives_the_samples_of_python(
     node: Node, tmp_path: Path
 ) -> None:
