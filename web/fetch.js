@@ -5,7 +5,8 @@ export async function fetchBytes(source, { onProgress, signal } = {}) {
   if (source instanceof ArrayBuffer) return new Uint8Array(source);
   if (ArrayBuffer.isView(source)) return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
   if (typeof source !== "string" && !(source instanceof URL)) {
-    throw new TypeError(`source is ${source === null ? "null" : typeof source}: expected a URL, an ArrayBuffer or a view of one`);
+    const given = source === null ? "null" : typeof source;
+    throw new TypeError(`source is ${given}: expected a URL, an ArrayBuffer or a view of one`);
   }
   const url = new URL(source, globalThis.location?.href ?? import.meta.url);
   if (url.protocol === "file:" && globalThis.process?.versions?.node) {
@@ -51,6 +52,7 @@ export async function compiledModule(wasm = new URL("./wavehax.wasm", import.met
     return await modules.get(key);
   } catch (error) {
     modules.delete(key); // the next try may succeed
-    throw new Error(`the engine cannot be loaded; csrc/wasm/build.sh makes web/wavehax.wasm. ${error.message}`, { cause: error });
+    const advice = "the engine cannot be loaded; csrc/wasm/build.sh makes web/wavehax.wasm.";
+    throw new Error(`${advice} ${error.message}`, { cause: error });
   }
 }

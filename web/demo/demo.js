@@ -134,8 +134,8 @@ function restart() {
 
 function draw(of) {
   if (player !== of) return;
-  const now = context.currentTime;
-  for (const picture of pictures) picture.draw(now);
+  for (const picture of pictures) picture.listen();
+  for (const picture of pictures) picture.draw();
   requestAnimationFrame(() => draw(of));
 }
 
@@ -207,7 +207,8 @@ async function attempt(work) {
 
 function changed() {
   const semitones = element("semitones").valueAsNumber;
-  element("semitones-value").textContent = `${semitones > 0 ? "+" : ""}${semitones} semitone${Math.abs(semitones) === 1 ? "" : "s"}`;
+  const unit = Math.abs(semitones) === 1 ? "semitone" : "semitones";
+  element("semitones-value").textContent = `${semitones > 0 ? "+" : ""}${semitones} ${unit}`;
   element("own-model").hidden = element("model").value !== "own";
   if (!player) return;
   player.hear(chosen("heard") === "original");

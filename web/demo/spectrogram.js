@@ -32,7 +32,8 @@ function colourTable() {
 }
 
 const TABLE = colourTable();
-const WINDOW = Float64Array.from({ length: SIZE }, (_, n) => (0.5 - 0.5 * Math.cos((2 * Math.PI * n) / SIZE)) * (4 / SIZE));
+// Hann's, of a gain that shows a sine of full scale at 0 dB.
+const WINDOW = new Float64Array(SIZE).map((_, n) => (2 / SIZE) * (1 - Math.cos((2 * Math.PI * n) / SIZE)));
 
 export class Spectrogram {
   constructor(canvas) {
@@ -59,16 +60,22 @@ export class Spectrogram {
     });
   }
 
-  /** Draws until a time of the context, in seconds, from that of the last call on or as far back as is remembered. */
-  draw(until) {
-    const now = Math.floor(until * COLUMNS_PER_SECOND);
+  /** Takes what the analyser remembers, which goes on while a page computes. */
+  listen() {
+    this.analyser.getFloatTimeDomainData(this.sound);
+    this.heard = this.analyser.context.currentTime;
+  }
+
+  /** Draws what was heard since the last call, as far back as is remembered. */
+  draw() {
+    const now = Math.floor(this.heard * COLUMNS_PER_SECOND);
     const remembered = Math.floor((this.sound.length - SIZE) / this.step);
     const columns = Math.min(now - this.drawn, remembered, this.canvas.width);
     this.drawn = now;
     if (columns < 1) return;
-    this.analyser.getFloatTimeDomainData(this.sound);
     this.pen.drawImage(this.canvas, -columns, 0);
-    for (let back = columns; back-- > 0; ) this.drawColumn(this.sound.length - SIZE - Math.round(back * this.step), back);
+    const last = this.sound.length - SIZE;
+    for (let back = columns; back-- > 0; ) this.drawColumn(last - Math.round(back * this.step), back);
   }
 
   drawColumn(first, back) {

@@ -17,6 +17,9 @@ export function wavFile(samples, sampleRate) {
   view.setUint16(34, 16, true);
   text(36, "data");
   view.setUint32(40, 2 * samples.length, true);
-  samples.forEach((sample, i) => view.setInt16(44 + 2 * i, Math.max(-32768, Math.min(32767, Math.round(32768 * sample))), true));
+  samples.forEach((sample, i) => {
+    const integer = Math.max(-32768, Math.min(32767, Math.round(32768 * sample)));
+    view.setInt16(44 + 2 * i, integer, true);
+  });
   return new Blob([bytes], { type: "audio/wav" });
 }
