@@ -2,10 +2,10 @@
 // draws rarely draws the same.
 import { Transform } from "./transform.js";
 
-const SIZE = 1024; // samples of a window
+const SIZE = 2048; // samples of a window
 const LOWEST = 100; // Hz
-const QUIETEST = -95; // dB, of a sine: black
-const LOUDEST = -25;
+const QUIETEST = -90; // dB, of a sine: black
+const LOUDEST = -15;
 const COLUMNS_PER_SECOND = 150;
 
 // Black to yellow through violet and red, evenly lighter.
