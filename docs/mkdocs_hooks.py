@@ -14,7 +14,7 @@ from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("*.md", "docs/*.md", "recipes/**/*.md", "wavehax/models/*.md")
-ASSETS = ("docs/*.svg", "docs/samples/*")
+ASSETS = ("docs/*.svg", "docs/*.png", "docs/samples/*")
 COMMANDS = "cli"  # the package of the command line, which is no interface for Python
 LINK = re.compile(r"(?<!!)\[([^\]]+)\]\(([^)#\s]+)(#[^)\s]*)?\)")
 
