@@ -27,7 +27,8 @@ from wavehax.errors import exit_code
 from wavehax.evaluate.pictures import png, spectrogram
 from wavehax.features import f0_from_audio, log_mel
 from wavehax.files.outputs import replacing
-from wavehax.files.sound import read_audio, resample, write_audio
+from wavehax.files.resample import resample
+from wavehax.files.sound import read_audio, write_audio
 from wavehax.models.locate import shipped_models
 
 SAMPLES = Path(__file__).parent / "samples"

@@ -18,7 +18,8 @@ from voices import voice
 import wavehax
 from wavehax.checkpoint import save_model
 from wavehax.config import FEATURES
-from wavehax.files.sound import read_audio, resample
+from wavehax.files.resample import resample
+from wavehax.files.sound import read_audio
 from wavehax.mel.convert import convert, convert_f0, natural_log
 from wavehax.mel.features import frame_count, log_mel, mel_filterbank, mel_frequencies
 from wavehax.vocoder import Vocoder

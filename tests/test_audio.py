@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from wavehax.files.sound import read_audio, resample, write_audio
+from wavehax.files.resample import resample
+from wavehax.files.sound import read_audio, write_audio
 
 
 def tone(rate: int, hz: float, seconds: float = 0.5) -> np.ndarray:

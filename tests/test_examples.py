@@ -16,7 +16,8 @@ from tiny_models import tiny_model, with_f0
 import wavehax
 from wavehax.checkpoint import save_model
 from wavehax.config import FEATURES
-from wavehax.files.sound import pcm16, read_audio, resample
+from wavehax.files.resample import resample
+from wavehax.files.sound import pcm16, read_audio
 from wavehax.mel.convert import convert
 from wavehax.mel.features import log_mel
 from wavehax.vocoder import Vocoder

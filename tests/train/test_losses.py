@@ -9,7 +9,8 @@ from tiny_models import recording_features
 
 from wavehax.config import FeatureConfig
 from wavehax.mel.features import log_mel
-from wavehax.train.losses import EnergyScore, LogMagnitude, LogMel, UnvoicedScore, mel_views
+from wavehax.train.losses import EnergyScore, UnvoicedScore
+from wavehax.train.views import LogMagnitude, LogMel, mel_views
 
 
 def pair(samples: int = 6000) -> np.ndarray:

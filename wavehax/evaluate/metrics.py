@@ -14,7 +14,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from wavehax.config import FeatureConfig
 from wavehax.errors import optional_module
 from wavehax.evaluate.pitch import FRAMES
-from wavehax.files.sound import resample
+from wavehax.files.resample import resample
 from wavehax.mel.features import hann_window, log_mel
 
 _MCD_ORDER = 24  # highest mel-cepstral coefficient that counts

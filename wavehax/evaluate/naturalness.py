@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from wavehax.evaluate.score_cache import cached_score
-from wavehax.files.sound import resample
+from wavehax.files.resample import resample
 
 _RATE = 16000  # Hz; both networks take this rate
 _NEEDED = {

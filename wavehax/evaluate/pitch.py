@@ -8,7 +8,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from wavehax.config import FEATURES, FeatureConfig
-from wavehax.files.sound import resample
+from wavehax.files.resample import resample
 from wavehax.mel.features import F0_MAX, F0_MIN, f0_from_audio, frame_count, hann_window
 
 FRAMES = FEATURES["vocos-24k"]

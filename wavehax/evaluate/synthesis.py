@@ -10,7 +10,8 @@ import numpy as np
 import wavehax
 from wavehax.evaluate import pitch
 from wavehax.evaluate.items import Item
-from wavehax.files.sound import read_audio, resample
+from wavehax.files.resample import resample
+from wavehax.files.sound import read_audio
 from wavehax.mel.features import frame_count, log_mel
 from wavehax.mel.world import resynthesise
 

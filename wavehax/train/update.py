@@ -14,7 +14,7 @@ from wavehax.train import distributed
 from wavehax.train.adversary import Adversary
 from wavehax.train.capture import Captured
 from wavehax.train.config import TrainConfig
-from wavehax.train.losses import EnergyScore, LogMagnitude, UnvoicedScore, mel_views
+from wavehax.train.losses import EnergyScore, UnvoicedScore
 from wavehax.train.optim import (
     average_weight,
     cosine,
@@ -25,6 +25,7 @@ from wavehax.train.optim import (
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
+from wavehax.train.views import LogMagnitude, mel_views
 
 
 class Mode(NamedTuple):

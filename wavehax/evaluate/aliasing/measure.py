@@ -30,7 +30,7 @@ from wavehax.config import NOISE_STD
 from wavehax.errors import optional_module
 from wavehax.evaluate.aliasing.mels import MelOf
 from wavehax.evaluate.aliasing.subjects import Subject, Synthesiser, in_step
-from wavehax.files.sound import resample
+from wavehax.files.resample import resample
 
 LOWEST, OCTAVES = 65.406, 5  # Hz of the lowest tone, and octaves up: C2 to C7
 TONES = LOWEST * 2 ** (np.arange(0, 12 * OCTAVES + 1, 2) / 12)
