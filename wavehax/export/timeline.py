@@ -93,7 +93,7 @@ class Whole(Timeline):
         return x.op("Pad", integers(reach.before, reach.after), 0, integers(axis))
 
     def _mirror(self, x: Tensor, axis: int, reach: Reach) -> Tensor:
-        """Indices of a mirrored axis, as `wavehax.nn.layers.reflect_index` gives them."""
+        """Indices of a mirrored axis, as `wavehax.nn.padding.reflect_index` gives them."""
         length = x.op("Shape", start=axis, end=axis + 1).op("Squeeze")
         period = ((length - 1) * 2).op("Max", 1)  # 1 for a single value: every index is then 0
         index = x.graph.op("Range", np.int64(-reach.before), length + reach.after, np.int64(1)).op(
