@@ -52,6 +52,6 @@ for source in "${sources[@]}"; do linked+=("$objects/$(echo "${source#./}" | tr 
 # One file without a page around it: web/engine.js brings the few functions that the C++ library asks
 # of its surroundings.
 em++ -O3 -msimd128 -fwasm-exceptions "${linked[@]}" --no-entry -sSTANDALONE_WASM -sALLOW_MEMORY_GROWTH \
-  -sMAXIMUM_MEMORY=2GB -sINITIAL_MEMORY=16MB -o "$output.part.wasm"
-mv "$output.part.wasm" "$output"
+  -sMAXIMUM_MEMORY=2GB -sINITIAL_MEMORY=16MB -o "$objects/linked.wasm"
+mv "$objects/linked.wasm" "$output"
 echo "$output: $(wc -c <"$output") bytes"
