@@ -80,7 +80,7 @@ def test_the_installed_library_is_found_by_pkg_config(library, predicting, mel, 
     assert version.stdout.strip() == wavehax.__version__
     strict = ["-x", "c", "-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror"]
     program = tmp_path / "vocode"
-    source = REPOSITORY / "csrc/examples/vocode.c"
+    source = REPOSITORY / "csrc/capi/examples/vocode.c"
     subprocess.run(
         [compiler(), *strict, source, "-o", program, f"-Wl,-rpath,{folder.parent}", *flags],
         check=True,
