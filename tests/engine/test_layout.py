@@ -19,7 +19,7 @@ BELOW = {
     "training": {"kernels", "signal", "simd"},
     "capi": {"kernels", "model", "voice", "include"},
     "include": set(),
-    "examples": {"include"},
+    "capi/examples": {"include"},
     "fuzz": {"capi", "include"},
     "wasm": {"capi", "kernels", "model", "signal", "voice"},
     ".": {"kernels", "model", "voice"},
