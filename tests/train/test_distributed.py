@@ -66,8 +66,8 @@ def test_two_nodes_of_two_processes_that_torchrun_starts_give_the_loss_curve_of_
     train = ["-m", "wavehax", "train", str(write_config(tmp_path, data=data | {"batch_size": 4}))]
     one = [sys.executable, *train, f"run_dir={tmp_path}/1"]
     subprocess.run(one, capture_output=True, env=environment, timeout=300, check=True)
-    shared = ["--nnodes=2", "--nproc-per-node=2", "--master-addr=127.0.0.1"]
-    shared += [f"--master-port={free_port()}"]
+    common = ["--nnodes=2", "--nproc-per-node=2", "--master-addr=127.0.0.1"]
+    common += [f"--master-port={free_port()}"]
     several = [*train, f"run_dir={tmp_path}/2", "devices=2", "num_nodes=2"]
     nodes = [
         subprocess.Popen(
@@ -75,7 +75,7 @@ def test_two_nodes_of_two_processes_that_torchrun_starts_give_the_loss_curve_of_
                 sys.executable,
                 "-m",
                 "torch.distributed.run",
-                *shared,
+                *common,
                 f"--node-rank={node}",
                 *several,
             ],

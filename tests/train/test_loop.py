@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import itertools
 import pickle
 import signal
 import subprocess
@@ -45,7 +46,8 @@ def checkpoint(run_dir: Path) -> Path:
 def steps(trainer: Trainer, count: int) -> list[dict[str, float]]:
     """What the next steps of a run log."""
     trainer.bare.train()
-    return [trainer.train_step(batch) for batch, _ in zip(trainer.batches(), range(count))]  # noqa: B905
+    batches = itertools.islice(trainer.batches(), count)
+    return [trainer.train_step(batch) for batch in batches]
 
 
 @pytest.fixture(scope="module")

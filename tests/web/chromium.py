@@ -1,4 +1,7 @@
-"""A headless Chromium, driven over its DevTools protocol (https://chromedevtools.github.io/devtools-protocol/)."""
+"""A headless Chromium, driven over its DevTools protocol.
+
+https://chromedevtools.github.io/devtools-protocol/ describes it.
+"""
 
 from __future__ import annotations
 
