@@ -110,6 +110,8 @@ def test_an_interrupted_run_ends_within_two_seconds_and_leaves_nothing_hidden(tm
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        # A shell ignores SIGINT in what it runs in the background, and a child would inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     if output == "-":
         time.sleep(3)

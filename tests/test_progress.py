@@ -23,6 +23,17 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
+def test_a_file_gets_no_line_of_a_short_run_that_says_nothing(
+    clock: Clock, capsys: pytest.CaptureFixture
+) -> None:
+    progress = Progress(3, thing="utterance")
+    for done in range(1, 4):
+        clock.now += 1
+        progress.show(done)
+    progress.end()
+    assert capsys.readouterr().err == ""
+
+
 def test_a_file_gets_a_line_a_minute_and_the_last(
     clock: Clock, capsys: pytest.CaptureFixture
 ) -> None:

@@ -21,8 +21,8 @@ class Progress:
             total: how many things (files, utterances, steps) there are to do.
             done: how many of them an earlier run did, which this run continues.
             thing: the word before the number of those that are done, such as `step`.
-            logged: whether standard error, if it is no terminal, gets a line a minute and a last
-                one.
+            logged: whether standard error, if it is no terminal, gets a line a minute, and a last
+                one if something is said in it or a line came before.
         """
         self.total, self.first, self.thing, self.logged = total, done, thing, logged
         self.started = self.written = time.monotonic()
@@ -46,7 +46,9 @@ class Progress:
             filled = _BAR_WIDTH * done // self.total
             bar = "#" * filled + "." * (_BAR_WIDTH - filled)
             print(f"\r[{bar}] {text}\033[K", end="", file=sys.stderr, flush=True)
-        elif self.logged and (done == self.total or time.monotonic() - self.written >= _SECONDS):
+            return
+        last = done == self.total and (said or self.written > self.started)
+        if self.logged and (last or time.monotonic() - self.written >= _SECONDS):
             self.written = time.monotonic()
             print(text, file=sys.stderr, flush=True)
 
