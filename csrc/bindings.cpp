@@ -56,7 +56,8 @@ Config to_config(const py::dict& values) {
   return config;
 }
 
-// Returns the tensors by name. `kept` holds their memory until they are packed.
+// Returns views of the arrays as tensors, by name. `kept` receives the arrays and must outlive the
+// Weights, which point into them until the engine has packed its own copy.
 Weights to_weights(const py::dict& arrays, std::vector<DenseArray>& kept) {
   std::map<std::string, Tensor> tensors;
   for (const auto& item : arrays) {

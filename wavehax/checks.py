@@ -64,8 +64,8 @@ def checked_f0(
         )
     given = f0
     if scale != 1:
-        # In float64: a large scale would be infinite in float32, and turn 0 Hz into NaN. Values
-        # that are not finite afterwards are refused below.
+        # Multiply in float64: in float32 a large scale would be infinite, and turn 0 Hz into NaN.
+        # Results that are not finite are refused below.
         with np.errstate(over="ignore", invalid="ignore"):
             f0 = f0 * np.float64(scale)
     f0 = np.ascontiguousarray(_as_float32(f0))

@@ -8,7 +8,8 @@
 namespace wavehax {
 namespace {
 
-// Most frames of a call: their product with any size of a model stays within 64 bits.
+// The limit on the frames of one call. The product of frames and any size in a model, such as
+// n_mels, then fits 64 bits.
 constexpr std::int64_t kMaxFrames = std::int64_t{1} << 40;
 
 }  // namespace

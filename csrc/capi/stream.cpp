@@ -1,5 +1,5 @@
-// The streams of the C interface: checks, states and errors; no arithmetic. Like wavehax/vocoder.py
-// for Python.
+// The streams of the C interface: checks, states and errors, and no arithmetic. wavehax/stream.py
+// does the same for Python.
 #include "../voice/stream.h"
 
 #include <algorithm>

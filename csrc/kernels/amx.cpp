@@ -1,4 +1,5 @@
-// The kernels on AMX: matrix tiles of bfloat16, with AVX-512 around them.
+// The kernels on AMX: matrix tiles of bfloat16, with AVX-512 around them. The headers tile_*.h hold
+// parts of this file and are included below.
 #include "tiles.h"
 
 #if defined(__x86_64__)

@@ -1,5 +1,5 @@
-// Every kernel, once. Included inside the target region of an instruction set, in an anonymous
-// namespace, after
+// This file holds the code of every kernel in `Kernels`. The source file of each instruction set
+// includes it inside its target region and an anonymous namespace, after
 //   the header of simd/ that defines its vectors (simd/portable.h lists them);
 //   bf16.h;
 //   the register tiles that suit the registers of the instruction set:

@@ -80,7 +80,8 @@ static inline Vec lookup(const float* table, __m512i index) {
 }
 
 static inline Vec gelu(Vec x) {
-  // Selects the operand nearer to zero, with the sign of the first.
+  // This mode of _mm512_range_ps returns the smaller of two magnitudes, with the sign of the first
+  // operand. It clamps x to [-4.4999, 4.4999].
   constexpr int kNearerZero = 2;
   const Vec near = _mm512_range_ps(x, splat(4.4999f), kNearerZero);
   // Adding 1.5 * 2^23 leaves the index of the piece in the last bits.

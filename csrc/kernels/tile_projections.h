@@ -1,4 +1,4 @@
-// The projections over time on matrix tiles. Included by amx.cpp.
+// Multiplies bfloat16 matrices on AMX tiles, for the projections over time. Included by amx.cpp.
 
 // Computes sixteen rows and at most four tiles of columns: several sums at once hide each other's
 // latency.

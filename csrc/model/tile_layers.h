@@ -44,7 +44,7 @@ struct TileBlock {
   }
 };
 
-// The layers of an engine in mixed precision.
+// The projections and blocks of an engine in mixed precision, packed for the tile kernels.
 struct TileLayers {
   const TileKernels& kernels;
   std::vector<TileProjection> prior_proj, cond_proj;  // by tap

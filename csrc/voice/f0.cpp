@@ -14,7 +14,7 @@ namespace {
 constexpr int kTile = 8;
 // Bins to either side of the likeliest one whose mean is F0; wavehax.config.F0_PEAK_BINS.
 constexpr int kF0PeakBins = 4;
-// Hz, the highest bin that a config may ask for.
+// The limit in Hz on the highest bin, which f0_min, num_bins and bin_cents of a config give.
 constexpr double kHighest = 10'000.0;
 
 void check_within(const char* name, double value, double least, double most) {

@@ -26,7 +26,8 @@ class Network {
   virtual std::size_t memory() const = 0;
   // Returns the floats of a row.
   virtual int row_size() const = 0;
-  // Lets `threads` threads share the blocks. Only for a norm over the whole utterance.
+  // Lets `threads` threads share the work of each block. It may be called only for an engine that
+  // does not stream: its norm is over the whole utterance.
   virtual void share(int threads) = 0;
   // Returns the frames that the blocks take at a time: few, so that the frames stay in the cache.
   virtual std::int64_t block_tile() const = 0;

@@ -11,11 +11,16 @@
 
 namespace wavehax {
 
-// The sums of the frames whose taps are being added. A frame begins with tap 0, which multiplies
-// the oldest input, and is complete with the last tap, which multiplies the newest. The first frame
-// held is the next to be complete. A tap costs the reading of its weights. It is therefore added
-// not only to the frames that are due but to up to kAhead frames, as far as their input has come.
-// An example with four taps, before frame t is completed; x marks a tap that has been added:
+// Holds the sums of frames to which some taps have been added. Tap 0 multiplies the oldest input of
+// a frame and is added first. The last tap multiplies the newest input and completes the sum. The
+// first frame held is the next one to complete.
+//
+// Reading the weights of a tap is what makes it expensive. Once read, they serve several frames:
+// the frames that are due, and later ones whose input has come, up to kAhead frames
+// (projections.cpp).
+//
+// This example has four taps and shows the sums before frame t is completed. x marks a tap that has
+// been added:
 //
 //   frame   t  t+1 t+2 t+3
 //   tap 0   x   x   x   x      summed_[0] = t + 4: the first frame without tap 0

@@ -54,7 +54,8 @@ auto make(Work work) -> decltype(work().release()) {
 
 MelView view(const float* mel, int n_mels) { return {mel, 1, n_mels}; }
 
-// Rids a mel of the harmonics of its F0 and scales that, where it is to be scaled.
+// Scales F0 in place and takes the harmonics of the old F0 out of the mel. A scale of 1 changes
+// nothing.
 void scale_f0(const Model& model, float* mel, float* f0, int frames, float scale) {
   if (scale == 1.0f) return;
   wavehax::HarmonicsFlattener flattener(model.features);
@@ -64,7 +65,8 @@ void scale_f0(const Model& model, float* mel, float* f0, int frames, float scale
   }
 }
 
-// One voice that takes mels; its F0 is given or predicted.
+// Voice is one stream from mels to sound, behind the voice_* functions. Each push gives F0 or has
+// it predicted. If `scale` is not 1, F0 is multiplied by it and the mel loses its old harmonics.
 struct Voice {
   Voice(const Model& model, std::uint64_t seed, float scale)
       : n_mels(model.features.n_mels),

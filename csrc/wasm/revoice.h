@@ -36,9 +36,10 @@ struct Pitch {
 // model cannot be given.
 void check_pitch(const Pitch& pitch, const F0Predictor& predictor);
 
-// Sound in, sound out: output sample i belongs to input sample i and comes `delay` samples after
-// it. The model streams and predicts F0. After construction no method allocates, locks or throws.
-// Not safe for two threads at once.
+// Revoice turns a stream of sound into a stream of sound. Output sample i belongs to input sample
+// i. It comes at least `delay` samples later, and at most `delay + hop_length - 1`.
+// The constructor throws std::invalid_argument if the model cannot stream or predicts no F0. After
+// it no method allocates, locks or throws. Two threads must not use one Revoice at once.
 class Revoice {
  public:
   Revoice(const Model& model, std::uint64_t seed);

@@ -13,7 +13,10 @@ from wavehax.errors import UsageError
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line, and that takes no abbreviated flags."""
+    """A parser that reports an error in one line and takes no abbreviated flags.
+
+    It may have commands below it (`add_branch`).
+    """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options, allow_abbrev=False)

@@ -190,7 +190,7 @@ def _figure(name: str, level: np.ndarray, top: float, f0: np.ndarray, rate: int)
 
 
 def sound_player(wave: np.ndarray, sample_rate: int) -> str:
-    """An HTML player that holds its sound."""
+    """Return an HTML audio player with the sound embedded in it as FLAC."""
     soundfile = optional_module("soundfile", "sound in a report", "soundfile")
     buffer = io.BytesIO()
     soundfile.write(buffer, np.clip(wave, -1, 1), sample_rate, format="FLAC", subtype="PCM_16")

@@ -124,9 +124,9 @@ def measure_rows(group: Group) -> list[tuple[str, dict[str, float]]]:
 
 
 def measures_of_file(of_file: dict[str, Any]) -> dict[str, float]:
-    """The difference of each measure from the recording's, by name.
+    """Map the name of each measure of a file to its difference from the recording's figure.
 
-    Where the recording has no such figure, it is the figure itself.
+    Where the recording has no such figure, the measure itself is the value.
     """
     return {name: of_file.get(name + DIFFERENCE, value) for name, value in of_file.items()}
 

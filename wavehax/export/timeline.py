@@ -1,7 +1,9 @@
-"""Holds the difference between a graph of whole utterances and one of a stream.
+"""Defines the operations over time that the stages of an exported graph use.
 
-It lies in the values that a stage sees beyond the frames that it is given. Every stage is written
-once. Along time, its values have a rate (values to a frame) and, in a stream, a lag (`Lags`).
+`Whole` implements them for a graph of whole utterances and `Streaming` for a graph of a stream, so
+that every stage is written once. The two differ in the values that a stage sees before and after
+the frames it is given: an utterance is padded, and a stream keeps earlier values as state. Values
+have a rate (values per frame) and, in a stream, a lag (`Lags`).
 """
 
 from __future__ import annotations

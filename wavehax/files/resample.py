@@ -1,4 +1,4 @@
-"""Resamples waveforms by a windowed sinc."""
+"""Changes the sample rate of a waveform in memory, by a windowed sinc."""
 
 from __future__ import annotations
 

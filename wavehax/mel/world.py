@@ -1,4 +1,4 @@
-"""Takes a voice apart and puts it together again by WORLD (Morise et al., IEICE 2016)."""
+"""Scales the F0 of a recording with WORLD (Morise et al., IEICE 2016)."""
 
 from __future__ import annotations
 

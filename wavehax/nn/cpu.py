@@ -18,7 +18,7 @@ from wavehax.nn import _training
 
 
 def usable(*tensors: Tensor) -> bool:
-    """Whether the functions here are for these tensors: float32, on a CPU, gradients recorded."""
+    """Return whether the functions here accept these tensors: float32 on a CPU, with gradients."""
     if not torch.is_grad_enabled() or torch.is_autocast_enabled("cpu"):
         return False
     return all(x.dtype == torch.float32 and x.device.type == "cpu" for x in tensors)

@@ -20,9 +20,9 @@ _TAPS = 8  # most taps in a row of the kernel; Triton's blocks need a power of t
 
 
 def usable(x: Tensor, weight: Tensor) -> bool:
-    """Whether `depthwise` is for these tensors.
+    """Return whether `depthwise` accepts these tensors.
 
-    It is for float32 on a GPU, a power of two of channels and kernels of at most 8 frames.
+    They must be float32 on a GPU, with a power of two of channels and a kernel of at most 8 frames.
     """
     channels = x.shape[-1]
     same = x.is_cuda and x.dtype == weight.dtype == torch.float32

@@ -151,8 +151,8 @@ def _sawtooth(f0: Tensor, shift: Tensor, hop_length: int, sample_rate: int) -> T
     """2 * frac(phase) - 1, made at 8 times the sample rate, low-passed and decimated."""
     hop = hop_length * _OVERSAMPLING
     cycles = phase_in_cycles(f0, shift, hop, sample_rate * _OVERSAMPLING)
-    # A period of a whole number of samples ends exactly on the jump. The offset keeps rounding from
-    # choosing the side.
+    # The wave jumps at whole cycles. If a period is a whole number of samples, a sample falls on
+    # each jump, and rounding would put it on either side. The offset puts it after the jump.
     cycles = cycles + 1e-9
     wave = torch.where(
         (f0 > 0).repeat_interleave(hop, dim=-1), 2 * (cycles - cycles.floor()) - 1, 0.0

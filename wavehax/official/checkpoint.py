@@ -51,9 +51,9 @@ def read_generator_state(path: Path) -> dict[str, np.ndarray]:
 
 
 def _as_array(path: Path, name: str, tensor: Any) -> np.ndarray:
-    """A dense tensor on the CPU as an array.
+    """Convert a tensor to an array; it must be dense and on the CPU.
 
-    Any floating type becomes float32, as numpy has no bfloat16.
+    Every floating type becomes float32, as numpy has no bfloat16.
     """
     try:
         tensor = tensor.detach()

@@ -53,8 +53,8 @@ class Trainer:
     def __init__(self, config: TrainConfig, fabric: Fabric | None = None) -> None:
         """
         Args:
-            config: the run.
-            fabric: launched; None: the Trainer launches one.
+            config: the run's configuration.
+            fabric: a Fabric that has been launched. Without one the Trainer launches its own.
 
         Raises:
             OSError: prepared data, `init_from` or a checkpoint cannot be read.

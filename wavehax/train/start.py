@@ -72,7 +72,7 @@ def initialize_discriminators(adversary: Adversary, source: str) -> None:
 
 
 def load_discriminators(adversary: Adversary, tensors: Mapping[str, Tensor]) -> None:
-    """Take up discriminators and the state of their optimiser from the tensors of a checkpoint."""
+    """Load discriminators and the state of their optimiser from the tensors of a checkpoint."""
     adversary.bare.load_state_dict(unflatten("discriminator", tensors))
     load_optimizer(adversary.optimizer, unflatten("discriminator_optimizer", tensors))
 

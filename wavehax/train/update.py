@@ -1,4 +1,8 @@
-"""The computation of a training step, in two halves: gradients, and the update by them."""
+"""Computes a training step in two halves.
+
+`Update.gradients` computes the losses and the clipped gradients. `Update.apply` then moves the
+weights and their running averages.
+"""
 
 from __future__ import annotations
 

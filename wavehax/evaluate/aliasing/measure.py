@@ -110,7 +110,13 @@ class Waves(NamedTuple):
 
 
 def outputs(subject: Subject, mel: MelOf, f0: np.ndarray) -> Waves:
-    """The waves that a model makes from a mel and F0 [T] in Hz, for each prior that it can take."""
+    """Run a model on one F0 contour with each of the priors that apply to it.
+
+    Args:
+        subject: the model.
+        mel: makes the mel from F0.
+        f0: [T], Hz.
+    """
     voc, frames, harmonics = subject.voc, mel(f0), subject.voc.prior(f0)
     draws = np.random.default_rng(0).standard_normal((2, len(harmonics))).astype(np.float32)
     if subject.prior == "pcph":
