@@ -97,6 +97,7 @@ def test_resume_is_refused_where_it_makes_no_sense(vocode, arguments):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT for one process there")
 @pytest.mark.parametrize("output", ["out/", "out/one.wav", "-"])
+@pytest.mark.slow
 def test_an_interrupted_run_ends_within_two_seconds_and_leaves_nothing_hidden(tmp_path, output):
     mel = np.zeros((100, 60_000), np.float32)  # ten minutes: some ten seconds of work
     for name in ("a", "b"):

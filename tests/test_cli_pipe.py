@@ -160,6 +160,7 @@ BAD_FRAMES = {
 
 
 @pytest.mark.parametrize(("change", "words"), BAD_FRAMES.values(), ids=BAD_FRAMES)
+@pytest.mark.slow
 def test_bad_frames_give_one_line_and_exit_code_1(start, mel, f0, tmp_path, change, words):
     for output in ("-", "out.wav"):
         process = start("-", "-o", output)

@@ -147,6 +147,7 @@ def test_f0_frames_stand_at_the_first_sample_of_their_hop() -> None:
     assert abs(np.mean(f0 - at)) < 0.1
 
 
+@pytest.mark.slow
 def test_f0_in_pieces_is_f0_in_one_but_for_a_few_onsets(monkeypatch: pytest.MonkeyPatch) -> None:
     features = FEATURES["vocos-24k"]
     time = np.arange(4 * 24000) / 24000

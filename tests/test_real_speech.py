@@ -50,6 +50,7 @@ def reached(model: str, recording: str) -> float:
 
 
 @pytest.mark.parametrize(("model", "recording"), REACHED)
+@pytest.mark.slow
 def test_a_shipped_model_is_as_close_to_a_recording_as_it_was(model: str, recording: str) -> None:
     pytest.importorskip("pyworld", reason="needs the extra [f0]")
     pytest.importorskip("pesq", reason="needs the extra [eval]")
@@ -72,6 +73,7 @@ def recordings() -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     return [(wave, log_mel(wave, features), f0_from_audio(wave, features)) for wave in waves]
 
 
+@pytest.mark.slow
 def test_speech_is_close_to_the_recording(
     recordings: list[tuple[np.ndarray, np.ndarray, np.ndarray]],
 ) -> None:

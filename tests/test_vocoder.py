@@ -380,6 +380,7 @@ def test_the_default_model_speaks_and_streams():
     assert stream.delay <= 0.050 * voc.sample_rate
 
 
+@pytest.mark.slow
 def test_memory_beyond_input_and_output_does_not_grow_with_length(model_file, tmp_path):
     def peak(frames: int) -> float:
         """Bytes at the highest point of a process that vocodes so many frames."""

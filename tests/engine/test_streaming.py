@@ -60,6 +60,7 @@ def test_streaming_equals_whole_for_any_config_and_chunking(
     threads=st.integers(2, 9),
     seed=st.integers(0, 2**64 - 1),
 )
+@pytest.mark.slow
 def test_any_number_of_threads_gives_the_samples_of_one(
     isa: str, config: GeneratorConfig, frames: int, threads: int, seed: int
 ) -> None:

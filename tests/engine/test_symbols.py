@@ -53,6 +53,7 @@ def functions_beyond_the_baseline(path: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("compiled", ISAS)
+@pytest.mark.slow
 def test_kernels_of_an_instruction_set_are_seen_by_no_other_file(
     objects: dict[str, Path], compiled: str
 ) -> None:

@@ -156,6 +156,7 @@ def model(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     return tmp_path / "model.safetensors"
 
 
+@pytest.mark.slow
 def test_the_command_measures_models_and_draws(
     command, model: Path, tmp_path: Path, monkeypatch
 ) -> None:

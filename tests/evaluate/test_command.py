@@ -37,6 +37,7 @@ def manifest(tmp_path: Path) -> Path:
     return tmp_path / "MANIFEST.tsv"
 
 
+@pytest.mark.slow
 def test_a_precision_that_is_chosen_is_reported_by_its_name(
     command, manifest: Path, tmp_path: Path
 ) -> None:
@@ -54,6 +55,7 @@ def scores_of(path: Path) -> dict[str, dict]:
     return {of_file["file"]: of_file for of_file in json.loads(path.read_text())["files"]}
 
 
+@pytest.mark.slow
 def test_a_model_is_scored_on_a_manifest(command, manifest: Path, tmp_path: Path) -> None:
     output = tmp_path / "report.html"
     code, out, err = command(
@@ -70,6 +72,7 @@ def test_a_model_is_scored_on_a_manifest(command, manifest: Path, tmp_path: Path
         assert of_file["mel_l1"] < 2
 
 
+@pytest.mark.slow
 def test_the_texture_of_what_a_model_makes_stands_beside_its_recordings(
     command, tmp_path: Path
 ) -> None:
@@ -98,6 +101,7 @@ def test_the_texture_of_what_a_model_makes_stands_beside_its_recordings(
     )
 
 
+@pytest.mark.slow
 def test_recordings_are_scored_up_to_the_last_whole_hop_of_a_model(
     command, manifest: Path, tmp_path: Path
 ) -> None:
@@ -115,6 +119,7 @@ def test_recordings_are_scored_up_to_the_last_whole_hop_of_a_model(
     assert scores["f0_rmse_cents"] < 60
 
 
+@pytest.mark.slow
 def test_world_keeps_the_pitch_of_a_clean_voice_and_scales_it(
     command, manifest: Path, tmp_path: Path
 ) -> None:
@@ -158,6 +163,7 @@ def test_folders_are_compared_file_by_file_in_processes(command, tmp_path: Path)
     assert scores["y"]["pesq_wb"] < 4
 
 
+@pytest.mark.slow
 def test_files_are_folded_over_the_hop_that_is_given(command, tmp_path: Path) -> None:
     hiss = 0.1 * np.random.default_rng(0).standard_normal(4 * RATE).astype(np.float32)
     clicks = hiss.copy()

@@ -175,6 +175,7 @@ class Host:
     chunks=st.lists(st.one_of(st.integers(1, 3), st.integers(1, 20)), min_size=1, max_size=8),
     seed=st.integers(0, 2**32),
 )
+@pytest.mark.slow
 def test_a_streaming_graph_equals_the_engine_for_any_config_and_chunks(
     config: GeneratorConfig, chunks: list[int], seed: int
 ) -> None:

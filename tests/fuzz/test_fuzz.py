@@ -20,6 +20,7 @@ TARGETS = {
 
 @pytest.mark.parametrize(("target", "count"), TARGETS.items(), ids=TARGETS)
 @pytest.mark.filterwarnings("ignore")  # of h5py and torch, when hostile files are made
+@pytest.mark.slow
 def test_hostile_input_is_refused_in_one_line_or_used(target, count, tmp_path):
     for package in (
         ("soundfile", "h5py", "torch") if target in ("mel_files.MelFiles", "sounds.Sounds") else ()

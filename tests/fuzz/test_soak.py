@@ -43,6 +43,7 @@ soak.Voice = Leaking
 @pytest.mark.parametrize(
     ("change", "error"), [("", ""), (_LEAKING, "AssertionError: {'voices opened'")]
 )
+@pytest.mark.slow
 def test_voices_closed_at_random_keep_their_samples_and_memory_and_a_stream_left_behind_is_found(
     change, error, tmp_path
 ):

@@ -64,6 +64,7 @@ def trained(data: Path) -> Callable[[str], Path]:
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.slow
 def test_a_model_trains_and_is_taken_up(name: str, trained: Callable[[str], Path]) -> None:
     out = trained(name)
     rows = [line.split(",") for line in (out / "log.csv").read_text().splitlines()[1:]]
@@ -106,6 +107,7 @@ def test_all_but_the_generator_is_the_same(trained: Callable[[str], Path]) -> No
     assert all(config == configs[0] for config in configs)
 
 
+@pytest.mark.slow
 def test_the_command_trains_and_refuses(data: Path, tmp_path: Path) -> None:
     def run(folder: Path) -> subprocess.CompletedProcess[str]:
         command = [

@@ -168,6 +168,7 @@ def test_numbers_that_cannot_be_are_refused(
     assert error.value.code == 2
 
 
+@pytest.mark.slow
 def test_only_dev_is_scored(script: ModuleType, tmp_path: Path) -> None:
     """By the real `wavehax evaluate`, on a recording of each split."""
     pytest.importorskip("pesq")
@@ -183,6 +184,7 @@ def test_only_dev_is_scored(script: ModuleType, tmp_path: Path) -> None:
     assert 1 < mean < 4.65
 
 
+@pytest.mark.slow
 def test_a_manifest_that_cannot_be_scored_is_refused(models: list[Path], tmp_path: Path) -> None:
     command = [
         sys.executable,

@@ -35,6 +35,7 @@ def start(model: Path, prepared: Path) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
+@pytest.mark.slow
 def test_the_start_is_the_trained_model_but_for_bands_and_bins(prepared: Path) -> None:
     assert start(model_path("vocos-24k"), prepared) == (0, "")
     old, new = (
@@ -56,6 +57,7 @@ def test_the_start_is_the_trained_model_but_for_bands_and_bins(prepared: Path) -
         np.testing.assert_allclose(new[name], manifest[name], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_start_that_exists_is_kept(prepared: Path) -> None:
     (prepared / "start.safetensors").write_text("mine")
     code, said = start(model_path("vocos-24k"), prepared)
@@ -63,6 +65,7 @@ def test_a_start_that_exists_is_kept(prepared: Path) -> None:
     assert (prepared / "start.safetensors").read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_blocks_of_another_shape_are_refused_by_name(prepared: Path, tmp_path: Path) -> None:
     config = GENERATORS["wavehax.v2"]
     weights = {name: np.ones(shape, np.float32) for name, shape in parameter_shapes(config).items()}

@@ -207,6 +207,7 @@ def test_every_recipe_is_tested_and_whole() -> None:
 
 
 @pytest.mark.parametrize("recipe", CORPORA)
+@pytest.mark.slow
 def test_a_recipe_prepares_its_corpus(recipe: str, prepared: Callable[[str], Path]) -> None:
     corpus, out = CORPORA[recipe], prepared(recipe)
     manifest = json.loads((out / "manifest.json").read_text())
@@ -244,6 +245,7 @@ def test_a_config_names_the_folders_of_its_recipe(recipe: str) -> None:
 
 
 @pytest.mark.parametrize("recipe", CORPORA)
+@pytest.mark.slow
 def test_a_config_trains_on_what_is_prepared(
     recipe: str, prepared: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -66,6 +66,7 @@ def finished(write_config: Config, tmp_path_factory: pytest.TempPathFactory) -> 
     return folder / "run"
 
 
+@pytest.mark.slow
 def test_each_stage_logs_what_takes_part_in_it(finished: Path) -> None:
     logged = rows(finished)
     assert len(logged) == 12
@@ -116,6 +117,7 @@ def test_alone_the_discriminators_move_and_the_generator_does_not(
 
 
 @pytest.mark.parametrize("stop", [2, START + 2, START + ALONE + 2])
+@pytest.mark.slow
 def test_a_run_killed_in_any_stage_resumes_to_the_last_digit(
     write_config: Config, environment: dict[str, str], finished: Path, tmp_path: Path, stop: int
 ) -> None:
@@ -144,6 +146,7 @@ def test_a_run_killed_in_any_stage_resumes_to_the_last_digit(
         assert torch.equal(value, resumed[name]), name
 
 
+@pytest.mark.slow
 def test_the_halves_that_a_gpu_captures_are_made_once_a_stage_and_give_the_same_rows(
     write_config: Config, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -169,6 +172,7 @@ def test_the_halves_that_a_gpu_captures_are_made_once_a_stage_and_give_the_same_
         }
 
 
+@pytest.mark.slow
 def test_discriminators_start_from_those_of_another_run(
     write_config: Config, environment: dict[str, str], finished: Path, tmp_path: Path
 ) -> None:

@@ -37,6 +37,7 @@ def folder(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_training_learns_the_pitch_of_fabricated_voices(
     prepared: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -132,6 +133,7 @@ def run_dir(write_config: Callable[..., Path], tmp_path_factory: pytest.TempPath
     return trainer.run_dir
 
 
+@pytest.mark.slow
 def test_one_command_adds_a_predictor_and_another_carries_it_over(
     run_dir: Path,
     prepared: Path,
@@ -157,6 +159,7 @@ def test_one_command_adds_a_predictor_and_another_carries_it_over(
     np.testing.assert_array_equal(wavehax.load(third)(mel), wavehax.load(other)(mel))
 
 
+@pytest.mark.slow
 def test_a_predictor_that_does_not_fit_is_refused_in_one_line_and_nothing_is_written(
     run_dir: Path,
     prepared: Path,

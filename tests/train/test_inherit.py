@@ -52,6 +52,7 @@ def test_generator_and_mel_that_are_left_out_are_those_of_a_shipped_model(bare: 
 
 
 @pytest.mark.parametrize("kind", ["run", "checkpoint", "model file", "folder of a model"])
+@pytest.mark.slow
 def test_what_is_left_out_is_that_of_a_run_or_of_a_file(
     kind: str, bare: Path, run_dir: Path, tmp_path: Path
 ) -> None:
@@ -188,6 +189,7 @@ def test_package_takes_the_predictor_of_f0_of_a_shipped_model_by_its_name(
         np.testing.assert_array_equal(written.weights[name], value)
 
 
+@pytest.mark.slow
 def test_an_average_of_runs_measures_its_batch_norms_where_it_is_told_to(
     run_dir: Path, prepared: Path, tmp_path: Path, command: Callable[..., tuple[int, str, str]]
 ) -> None:

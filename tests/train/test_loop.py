@@ -58,10 +58,12 @@ def finished(write_config: Config, tmp_path_factory: pytest.TempPathFactory) -> 
     return folder / "run"
 
 
+@pytest.mark.slow
 def test_every_step_is_logged_once(finished: Path) -> None:
     assert [int(row[0]) for row in losses(finished)] == list(range(1, 13))
 
 
+@pytest.mark.slow
 def test_a_killed_run_resumes_to_the_last_digit(
     write_config: Config, environment: dict[str, str], finished: Path, tmp_path: Path
 ) -> None:
@@ -88,6 +90,7 @@ def test_a_killed_run_resumes_to_the_last_digit(
         assert torch.equal(value, resumed[name]), name
 
 
+@pytest.mark.slow
 def test_rows_after_the_checkpoint_are_written_again(
     write_config: Config, finished: Path, tmp_path: Path
 ) -> None:
@@ -103,6 +106,7 @@ def test_rows_after_the_checkpoint_are_written_again(
     assert losses(tmp_path / "run") == losses(finished)
 
 
+@pytest.mark.slow
 def test_a_repeated_batch_is_learnt(write_config: Config, tmp_path: Path) -> None:
     config = write_config(tmp_path, max_steps=60, adversary=None)
     trainer = Trainer(load_config(config, ["optimizer.learning_rate=0.01"]))
@@ -113,6 +117,7 @@ def test_a_repeated_batch_is_learnt(write_config: Config, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("parts", [2, 4])
+@pytest.mark.slow
 def test_accumulated_parts_give_the_gradients_of_the_whole_batch(
     write_config: Config, tmp_path: Path, parts: int
 ) -> None:
@@ -239,6 +244,7 @@ def test_a_dataset_goes_to_another_process_without_its_arrays(
     assert np.array_equal(pickle.loads(sent).batch(3).mel, data.batch(3).mel)
 
 
+@pytest.mark.slow
 def test_batches_drawn_by_workers_are_those_drawn_without(
     write_config: Config, tmp_path: Path
 ) -> None:
@@ -276,6 +282,7 @@ def test_segments_too_short_for_the_discriminators_are_refused(
 
 
 @pytest.mark.parametrize("kind", ["checkpoint", "model file"])
+@pytest.mark.slow
 def test_a_warm_start_takes_the_averaged_weights_and_their_normalisation(
     write_config: Config, finished: Path, tmp_path: Path, kind: str
 ) -> None:
@@ -305,6 +312,7 @@ def test_a_warm_start_from_another_shape_is_refused_by_name(
         Trainer(config)
 
 
+@pytest.mark.slow
 def test_an_exported_model_holds_the_averaged_weights(finished: Path, tmp_path: Path) -> None:
     export(checkpoint(finished), tmp_path / "model.safetensors", {"licence": "MIT"})
     model, ema = (
@@ -319,6 +327,7 @@ def test_an_exported_model_holds_the_averaged_weights(finished: Path, tmp_path: 
             np.testing.assert_array_equal(model.weights[name], value.numpy())
 
 
+@pytest.mark.slow
 def test_an_export_that_the_engine_reads_differently_is_refused(
     finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -336,6 +345,7 @@ def test_an_export_that_the_engine_reads_differently_is_refused(
     assert old.read_bytes() == b"old" and list(tmp_path.iterdir()) == [old]
 
 
+@pytest.mark.slow
 def test_an_export_replaces_a_file_only_when_forced(finished: Path, tmp_path: Path) -> None:
     old = tmp_path / "model.safetensors"
     old.write_bytes(b"old")
@@ -354,6 +364,7 @@ def test_training_without_a_configuration_is_refused_in_one_line(
     assert said.startswith("wavehax: ") and said.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_exported_batch_norm_statistics_are_those_of_the_data(
     finished: Path, write_config: Config, tmp_path: Path
 ) -> None:
@@ -374,6 +385,7 @@ def test_exported_batch_norm_statistics_are_those_of_the_data(
     assert (np.abs(seen[0].numpy() - model.weights["input_norm.running_mean"]) < 0.3 * spread).all()
 
 
+@pytest.mark.slow
 def test_training_imports_neither_librosa_nor_soundfile(
     write_config: Config, environment: dict[str, str], tmp_path: Path
 ) -> None:

@@ -13,6 +13,7 @@ from wavehax.train.load import load_config
 from wavehax.train.loop import Trainer
 
 
+@pytest.mark.slow
 def test_scalars_sounds_and_pictures_are_written(
     write_config: Callable[..., Path], prepared: Path, tmp_path: Path
 ) -> None:

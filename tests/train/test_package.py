@@ -29,6 +29,7 @@ def run_dir(write_config: Callable[..., Path], tmp_path_factory: pytest.TempPath
     return trainer.run_dir
 
 
+@pytest.mark.slow
 def test_a_model_file_holds_its_card_and_speaks(
     run_dir: Path,
     prepared: Path,
@@ -51,6 +52,7 @@ def test_a_model_file_holds_its_card_and_speaks(
     )
 
 
+@pytest.mark.slow
 def test_an_output_is_replaced_only_when_forced(
     run_dir: Path, tmp_path: Path, command: Callable[..., tuple[int, str, str]]
 ) -> None:
@@ -95,6 +97,7 @@ def test_a_card_that_cannot_be_is_refused_in_one_line(
     assert not (tmp_path / "model.safetensors").exists()
 
 
+@pytest.mark.slow
 def test_one_checkpoint_may_be_named(
     run_dir: Path, tmp_path: Path, command: Callable[..., tuple[int, str, str]]
 ) -> None:

@@ -33,6 +33,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
+@pytest.mark.slow
 def test_a_preparation_that_failed_says_why_is_no_data_and_can_be_taken_up(
     recordings: list[Recording], tmp_path: Path
 ) -> None:
@@ -110,6 +111,7 @@ def test_held_out_recordings_of_known_voices_are_prepared_beside(
     ).batch(0)
 
 
+@pytest.mark.slow
 def test_shifted_mels_are_prepared_where_asked_and_differ_where_voiced(
     recordings: list[Recording], tmp_path: Path
 ) -> None:
