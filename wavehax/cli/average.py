@@ -31,10 +31,7 @@ def add(commands: Commands) -> None:
     help_text = "prepared folder on which batch norms are measured; needs the extra [train]"
     command.add_argument("--data", type=Path, metavar="FOLDER", help=help_text)
     shared.add_card(command)
-    command.add_argument(
-        "-o", "--output", type=Path, required=True, help="model file, .safetensors"
-    )
-    command.add_argument("--force", action="store_true", help="replace an output that exists")
+    shared.add_model_output(command)
     command.set_defaults(run=run)
 
 

@@ -31,17 +31,13 @@ def add(commands: Commands) -> None:
         choices=[types.F0_FROM_MEL],
         help="mel: the graph predicts F0; without, F0 is one of its inputs",
     )
-    command.add_argument("--force", action="store_true", help="replace an output that exists")
+    shared.add_force(command)
     command.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    try:
+    with shared.needing("onnx", "export"):
         from wavehax.export.onnx import export_onnx
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"export needs {error.name}: pip install 'wavehax[onnx]'"
-        ) from error
     options = {
         "streaming": arguments.streaming,
         "f0_from_mel": arguments.f0 is not None,

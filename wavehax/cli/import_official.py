@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from wavehax.cli import shared
 from wavehax.cli.types import Commands
 from wavehax.config import FEATURES
 from wavehax.errors import ModelError, report
@@ -40,10 +41,7 @@ def add(commands: Commands) -> None:
     command.add_argument(
         "--features", help=f"definition of the mel: {', '.join(FEATURES)}, or a YAML file"
     )
-    command.add_argument(
-        "-o", "--output", type=Path, required=True, help="model file, .safetensors"
-    )
-    command.add_argument("--force", action="store_true", help="replace an output that exists")
+    shared.add_model_output(command)
     command.set_defaults(run=run)
 
 

@@ -26,21 +26,14 @@ def add(commands: Commands) -> None:
         "--f0", metavar="MODEL", help="model whose predictor of F0 is put into the file too"
     )
     shared.add_card(command)
-    command.add_argument(
-        "-o", "--output", type=Path, required=True, help="model file, .safetensors"
-    )
-    command.add_argument("--force", action="store_true", help="replace an output that exists")
+    shared.add_model_output(command)
     command.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    try:
+    with shared.needing("train", "packaging"):
         from wavehax.train import export
         from wavehax.train.state import checkpoint_of
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"packaging needs {error.name}: pip install 'wavehax[train]'"
-        ) from error
     card = shared.read_fields(arguments.card, {"training": "is taken from the checkpoint"})
     checkpoint = checkpoint_of(arguments.run_dir)
     f0_from = model_path(arguments.f0) if arguments.f0 else None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,31 @@ def add_batch(command: argparse.ArgumentParser) -> None:
     existing.add_argument(
         "--resume", action="store_true", help="skip inputs whose output exists: it is whole"
     )
+
+
+def add_model_output(command: argparse.ArgumentParser) -> None:
+    """Add the model file that a command writes."""
+    command.add_argument(
+        "-o", "--output", type=Path, required=True, help="model file, .safetensors"
+    )
+    add_force(command)
+
+
+def add_force(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--force", action="store_true", help="replace an output that exists")
+
+
+@contextmanager
+def needing(extra: str, purpose: str) -> Iterator[None]:
+    """Say what to install where a module of an extra is missing that `purpose` needs."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name is None:  # `optional_module` raised it, and its message says enough
+            raise
+        raise ModuleNotFoundError(
+            f"{purpose} needs {error.name}: pip install 'wavehax[{extra}]'"
+        ) from error
 
 
 def add_card(command: argparse.ArgumentParser) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from wavehax.cli import shared
 from wavehax.cli.types import Commands
 
 
@@ -20,12 +21,6 @@ def add(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from wavehax import train
 
-    try:
+    with shared.needing("train", "training"):
         train.run(arguments.config, *arguments.overrides)
-    except ModuleNotFoundError as error:
-        if error.name is None:  # `optional_module` raised it, and its message says enough
-            raise
-        raise ModuleNotFoundError(
-            f"training needs {error.name}: pip install 'wavehax[train]'"
-        ) from error
     return 0

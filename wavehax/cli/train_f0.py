@@ -20,9 +20,7 @@ def add(commands: Commands) -> None:
     )
     command.add_argument("data", type=Path, metavar="DATA", help="prepared folder")
     command.add_argument("--model", metavar="MODEL", help=shared.MODEL_HELP)
-    command.add_argument(
-        "-o", "--output", type=Path, required=True, help="model file, .safetensors"
-    )
+    shared.add_model_output(command)
     command.add_argument(
         "--steps", type=types.count, default=3000, help="steps of training (default 3000)"
     )
@@ -32,17 +30,12 @@ def add(commands: Commands) -> None:
     command.add_argument(
         "--threads", type=types.count, default=1, help="threads of PyTorch (default 1)"
     )
-    command.add_argument("--force", action="store_true", help="replace an output that exists")
     command.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    try:
+    with shared.needing("train", "training"):
         from wavehax.train import f0
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"training needs {error.name}: pip install 'wavehax[train]'"
-        ) from error
     options = {name: getattr(arguments, name) for name in ("steps", "seed", "threads", "force")}
     f0.add_predictor(model_path(arguments.model), arguments.data, arguments.output, **options)
     return 0
