@@ -28,15 +28,11 @@ far the arrays are valid. Preparation can be stopped in any way and taken up aga
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import os
-import signal
 import sys
-import threading
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor
 from functools import partial
 from pathlib import Path
 
@@ -45,8 +41,9 @@ import numpy as np
 from wavehax.config import FEATURES, FeatureConfig
 from wavehax.data.arrays import Arrays, Writer
 from wavehax.data.corpus import Recording, write_manifest
+from wavehax.data.pool import worker_pool
 from wavehax.data.shifted import random_factor, shifted_mel
-from wavehax.errors import exit_code, ignore_import_warnings
+from wavehax.errors import exit_code
 from wavehax.files.progress import Progress
 from wavehax.files.sound import nearest_int16, read_audio
 from wavehax.mel.features import f0_from_audio, log_mel
@@ -150,7 +147,7 @@ def prepare(
     out.mkdir(parents=True, exist_ok=True)
     held_out = [recording for recording in recordings if recording.split != "train"]
     options = {"shifted": shifted, "without_rumble": without_rumble}
-    with _pool(jobs) as pool, _writer(training, corpus, out, features, **options) as writer:
+    with worker_pool(jobs) as pool, _writer(training, corpus, out, features, **options) as writer:
         if dev and not (out / "dev" / "manifest.json").exists():
             (out / "dev").mkdir(exist_ok=True)
             with _writer(
@@ -207,29 +204,6 @@ def _fill(writer: Writer, recordings: Sequence[Recording], pool: Executor) -> No
         f"{writer.out}: {len(recordings)} utterances, {speakers} speakers, {hours:.2f} hours,"
         f" {gigabytes:.2f} GB"
     )
-
-
-@contextmanager
-def _pool(jobs: int) -> Iterator[Executor]:
-    """Processes that end with the block; if it fails, work not yet begun is dropped."""
-    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _start_worker) as pool:
-        try:
-            yield pool
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def _start_worker() -> None:
-    """Leave Ctrl-C to the parent, and do not outlive it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    ignore_import_warnings()
-
-
-def _end_with_parent() -> None:
-    if parent := multiprocessing.parent_process():
-        parent.join()
-        os._exit(1)
 
 
 def _analyse(
