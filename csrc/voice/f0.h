@@ -13,8 +13,8 @@ namespace wavehax {
 // The configuration of a predictor. wavehax.config.F0Config has the same fields and defaults, and
 // explains them. n_mels is that of the generator.
 struct F0Config {
-  int n_mels, channels = 128, num_blocks = 3, kernel_size = 3, num_bins = 207;
-  double f0_min = 55.0, bin_cents = 25.0;
+  int n_mels, channels = 96, num_blocks = 4, kernel_size = 3, num_bins = 248;
+  double f0_min = 40.0, bin_cents = 25.0;
 };
 
 // Like for_each_field of the generator's Config. n_mels is left out.

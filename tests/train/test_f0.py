@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,26 +14,14 @@ from voices import voice
 import wavehax
 from wavehax.checkpoint import load_model, save_model
 from wavehax.config import FEATURES, F0Config
-from wavehax.data.segments import SegmentDataset
 from wavehax.files.sound import read_audio
 from wavehax.mel.features import log_mel
 from wavehax.train import f0_data
 from wavehax.train.f0 import losses, train
-from wavehax.train.f0_data import datasets, noisy_mel, smoothed_mel, white_noise_bands
+from wavehax.train.f0_data import noisy_mel, smoothed_mel, white_noise_bands
 
 FEATURE = FEATURES["vocos-24k"]
 CONFIG = F0Config(channels=32, num_blocks=2)
-
-
-@pytest.fixture(scope="module")
-def folder(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The prepared folder, with mels and F0 of the voices an octave higher in the arrays of another
-    pitch."""
-    folder = tmp_path_factory.mktemp("shifted") / "data"
-    shutil.copytree(prepared, folder)
-    np.save(folder / "mel_shifted.npy", np.load(folder / "mel.npy") + 1)
-    np.save(folder / "f0_shifted.npy", np.load(folder / "f0.npy") * 2)
-    return folder
 
 
 @pytest.mark.slow
@@ -77,18 +64,6 @@ def test_a_perfect_distribution_has_the_entropy_of_the_target_as_its_loss() -> N
     # of a gaussian of deviation 1
     assert float(losses_[0]) == pytest.approx(0.5 * np.log(2 * np.pi * np.e), abs=1e-4)
     assert float(losses_[1]) == pytest.approx(0, abs=1e-6)
-
-
-def test_batches_come_from_recordings_and_from_voices_at_another_pitch(
-    folder: Path, prepared: Path
-) -> None:
-    assert len(datasets(prepared, FEATURE, 0)) == 1
-    natural, shifted = (source.batch(0) for source in datasets(folder, FEATURE, 0))
-    assert isinstance(datasets(folder, FEATURE, 0)[0], SegmentDataset)
-    same = shifted.f0 == 2 * natural.f0
-    as_recorded = same.all(axis=(1, 2))  # the others were played at another speed
-    assert as_recorded.mean() > 0.5
-    np.testing.assert_allclose(shifted.mel[as_recorded], natural.mel[as_recorded] + 1, atol=1e-5)
 
 
 def test_noise_in_the_mel_has_the_level_of_noise_in_the_recording() -> None:

@@ -20,11 +20,11 @@ _F0_HIGHEST = 10_000  # Hz
 class F0Config:
     """The shape of a predictor of F0, which a model may hold (docs/design.md#f0-from-the-mel)."""
 
-    channels: int = 128
-    num_blocks: int = 3  # block i is dilated by 2**i frames
+    channels: int = 96
+    num_blocks: int = 4  # block i is dilated by 2**i frames
     kernel_size: int = 3  # frames
-    num_bins: int = 207  # bins of pitch: from 55 Hz in steps of 25 cents they reach 1077 Hz
-    f0_min: float = 55.0  # Hz, the lowest bin
+    num_bins: int = 248  # bins of pitch: from 40 Hz in steps of 25 cents they reach 1417 Hz
+    f0_min: float = 40.0  # Hz, the lowest bin
     bin_cents: float = 25.0  # cents from one bin to the next
 
     def __post_init__(self) -> None:

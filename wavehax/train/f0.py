@@ -16,11 +16,12 @@ from torch.nn import functional
 
 from wavehax.checkpoint import F0Model, Model, load_model, save_model
 from wavehax.config import F0Config, FeatureConfig
+from wavehax.data.config import DataConfig
 from wavehax.data.segments import SegmentDataset
 from wavehax.files.outputs import refuse_existing, replacing
 from wavehax.files.progress import Progress
 from wavehax.nn.f0 import F0Predictor
-from wavehax.train.f0_data import SEGMENTS, datasets, noisy_mel, smoothed_mel, white_noise_bands
+from wavehax.train.f0_data import SEGMENTS, noisy_mel, smoothed_mel, white_noise_bands
 from wavehax.train.optim import cosine, ramp, set_learning_rate, update
 from wavehax.vocoder import Vocoder
 
@@ -29,10 +30,6 @@ _WARMUP_STEPS = 100
 _WEIGHT_DECAY = 1e-3
 _MAX_GRAD_NORM = 1.0
 _TARGET_BINS = 1.0  # standard deviation of the target around the true pitch: 25 cents, as in CREPE
-# Weight of voiced frames in the loss of voicing, where unvoiced ones have 1. A doubtful frame has
-# no pitch worth following, and should rather be called unvoiced.
-_VOICED_WEIGHT = 0.5
-_SHIFTED_EVERY = 4  # one batch in so many is of the voices at another pitch
 _REPORT_STEPS = 100  # the latest steps, whose mean losses are shown
 # Share of frames in which engine and PyTorch may see another peak or voicing, since they round
 # differently.
@@ -56,7 +53,7 @@ def add_predictor(
 
     Args:
         path: a model file; a predictor that it has is replaced.
-        folder: a prepared folder with the model's mel.
+        folder: a prepared folder with the model's mel; best one of voices of known F0 (recipes/f0).
         out: the new model file.
         steps: updates of the predictor.
         seed: of its first weights and of the segments.
@@ -79,7 +76,7 @@ def add_predictor(
     model = dataclasses.replace(model, f0=F0Model(predictor.config, weights), provenance=provenance)
     with replacing(out, overwrite=force) as temporary:
         save_model(temporary, model)
-        verify(load_model(temporary), predictor, datasets(folder, model.features, seed)[0])
+        verify(load_model(temporary), predictor, _segments(folder, model.features, seed))
 
 
 def copy_predictor(model: Model, donor: Model) -> Model:
@@ -116,12 +113,12 @@ def train(
     Raises:
         OSError, ValueError: as SegmentDataset.
     """
-    sources = datasets(folder, features, seed)
+    data = _segments(folder, features, seed)
     torch.manual_seed(seed)
     rng = torch.Generator().manual_seed(seed)
     predictor = F0Predictor(config, features.n_mels)
-    predictor.mel_mean.copy_(torch.from_numpy(sources[0].mel_mean))
-    predictor.mel_scale.copy_(torch.from_numpy(sources[0].mel_scale))
+    predictor.mel_mean.copy_(torch.from_numpy(data.mel_mean))
+    predictor.mel_scale.copy_(torch.from_numpy(data.mel_scale))
     parameters = list(predictor.parameters())
     optimizer = torch.optim.AdamW(parameters, _LEARNING_RATE, weight_decay=_WEIGHT_DECAY)
     noise_gain = torch.from_numpy(white_noise_bands(features)).float()
@@ -131,7 +128,7 @@ def train(
         set_learning_rate(
             optimizer, _LEARNING_RATE * ramp(step, 0, _WARMUP_STEPS) * cosine(step, 0, steps)
         )
-        batch = sources[-1 if step % _SHIFTED_EVERY == 0 else 0].batch(step)
+        batch = data.batch(step)
         mel = smoothed_mel(noisy_mel(torch.from_numpy(batch.mel), noise_gain, rng), rng)
         pitch, voicing = losses(predictor(mel), torch.from_numpy(batch.f0), config)
         (pitch + voicing).backward()
@@ -141,6 +138,10 @@ def train(
         progress.show(step + 1, f"pitch {means[0]:.4f}  voicing {means[1]:.4f}")
     progress.end()
     return predictor.eval()
+
+
+def _segments(folder: Path, features: FeatureConfig, seed: int) -> SegmentDataset:
+    return SegmentDataset(DataConfig(str(folder), **SEGMENTS), features, seed)
 
 
 def losses(logits: Tensor, f0: Tensor, config: F0Config) -> tuple[Tensor, Tensor]:
@@ -161,10 +162,7 @@ def losses(logits: Tensor, f0: Tensor, config: F0Config) -> tuple[Tensor, Tensor
     bins = torch.arange(config.num_bins, device=f0.device)[None, :, None]
     target = torch.softmax(-0.5 * ((bins - position) / _TARGET_BINS).square(), dim=1)
     pitch = functional.cross_entropy(logits[:, :-1], target, reduction="none")[:, None]
-    weight = torch.tensor(_VOICED_WEIGHT)
-    voicing = functional.binary_cross_entropy_with_logits(
-        logits[:, -1:], voiced.float(), pos_weight=weight
-    )
+    voicing = functional.binary_cross_entropy_with_logits(logits[:, -1:], voiced.float())
     return (pitch * inside).sum() / inside.sum().clamp(min=1.0), voicing
 
 

@@ -1,11 +1,10 @@
-"""Mels and F0 to train a predictor of F0 on.
+"""Disturbances of the mels that a predictor of F0 is trained on.
 
-They have any pitch and level. Some mels are noisy, and some as smooth as acoustic models make them.
+Some become noisy, and some as smooth as acoustic models make them.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,8 +12,6 @@ import torch
 from torch import Tensor
 
 from wavehax.config import FeatureConfig
-from wavehax.data.config import DataConfig
-from wavehax.data.segments import SegmentDataset
 from wavehax.mel.features import mel_filterbank
 
 SEGMENTS: dict[str, Any] = {
@@ -23,34 +20,13 @@ SEGMENTS: dict[str, Any] = {
     "gain_db": 12.0,
     "speed_share": 0.06,  # a segment at another speed takes as long as all the rest of a step
     "speed_min": 0.6,
-    "speed_max": 2.2,
+    "speed_max": 2.5,
 }
 """Fields of DataConfig, as the provenance of a model names them."""
 _NOISE_SHARE = 0.3  # share of mels with noise
 # Natural log of the least and greatest RMS of the white noise: 78 and 52 dB below full scale.
 _NOISE_LEVELS = (-9.0, -6.0)
 _SMOOTH_SHARE = 0.4  # share of mels smoothed over frames, and of those smoothed over bands
-
-
-def datasets(folder: Path, features: FeatureConfig, seed: int) -> list[SegmentDataset]:
-    """Segments of a prepared folder, from one or two sources.
-
-    The first has recordings at their own or another speed. The second one, where the folder has
-    them, has the voices at another pitch.
-
-    Raises:
-        OSError, ValueError: as SegmentDataset.
-    """
-    sources = [SegmentDataset(DataConfig(str(folder), **SEGMENTS), features, seed)]
-    if (folder / "f0_shifted.npy").is_file():
-        shifted = SegmentDataset(
-            DataConfig(str(folder), **{**SEGMENTS, "speed_share": 0.0}), features, seed
-        )
-        shifted.mel, shifted.f0 = (
-            np.load(folder / f"{name}_shifted.npy", mmap_mode="r") for name in ("mel", "f0")
-        )
-        sources.append(shifted)
-    return sources
 
 
 def white_noise_bands(features: FeatureConfig) -> np.ndarray:
