@@ -89,14 +89,14 @@ def test_the_recipe_prepares_recordings_and_voices_for_two_definitions(
 ) -> None:
     def script(name: str, *arguments: object) -> None:
         command = [sys.executable, ROOT / "recipes" / "f0" / name, *map(str, arguments)]
-        subprocess.run(command, check=True, capture_output=True, env=environment)
+        subprocess.run(command, check=True, env=environment)
 
     script("prepare.py", prepared, tmp_path / "f0", "--model", "vocos-24k")
     script("convert.py", tmp_path / "f0", tmp_path / "22k", "--features", "hifigan-22k")
     recorded = SegmentDataset(DataConfig(str(prepared), segment_frames=48), FEATURE, 0)
     voices = SegmentDataset(DataConfig(str(tmp_path / "f0"), segment_frames=48), FEATURE, 0)
-    assert [u["voice"] for u in voices.utterances] == [0] * 4 + [1] * 4 + [2] * 4
-    assert [u["model"] for u in voices.utterances] == [None] * 8 + ["vocos-24k"] * 4
+    assert [u["voice"] for u in voices.utterances] == np.repeat([0, 1, 2, 3], 4).tolist()
+    assert [u["model"] for u in voices.utterances] == [None] * 8 + ["vocos-24k"] * 4 + [None] * 4
     count = recorded.num_frames
     np.testing.assert_array_equal(voices.audio[: count * HOP], recorded.audio)
     same = voices.f0[:count] == recorded.f0
