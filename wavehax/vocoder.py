@@ -180,7 +180,7 @@ class Vocoder:
             ValueError: an argument has another shape, type or value than these, or `f0` is None and
                 the model cannot predict it; the message names the argument and the index.
         """
-        mel, f0 = self.check(mel, f0, f0_scale)
+        mel, f0 = self.prepare(mel, f0, f0_scale)
         if prior is not None:
             hops = mel.shape[1] + (self.config.frame_alignment == "centre")
             prior = checked_prior(prior, hops * self.hop_length)
@@ -216,10 +216,10 @@ class Vocoder:
         mel = self._checked_whole_mel(mel)
         return self._f0_stream(1.0).push(mel)
 
-    def check(
+    def prepare(
         self, mel: np.ndarray, f0: np.ndarray | None, f0_scale: float = 1.0
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Check the inputs of a whole utterance; predict and scale F0 where that is asked for.
+        """Make the inputs of a whole utterance what the engine takes: checked, with F0, scaled.
 
         Arguments and errors are those of `__call__`.
 

@@ -166,7 +166,7 @@ class Vocode:
         """Samples, and the F0 [T] in Hz that they were made with."""
         if self.f0 is not None:
             f0 = None if self.f0 == "mel" else np.full(mel.shape[1], self.f0)
-        mel, f0 = self.vocoder.check(mel, f0, self.f0_scale)
+        mel, f0 = self.vocoder.prepare(mel, f0, self.f0_scale)
         return self.vocoder(mel, f0, seed=row_seed(row_id, self.seed)), f0
 
     def _result(self, row_id: str, wave: np.ndarray, f0: np.ndarray) -> Result:
