@@ -54,7 +54,10 @@ def test_any_layout_and_floating_type_of_the_mel_gives_the_same_wave(voc, mel, f
         mel.astype(">f4"),
     ):
         np.testing.assert_array_equal(voc(same, f0), expected)
-    np.testing.assert_array_equal(voc(mel, f0.astype(np.float64)), expected)
+    half = mel.astype(np.float16)
+    np.testing.assert_array_equal(voc(half, f0), voc(half.astype(np.float32), f0))
+    for kind in (np.float64, ">f4", ">f8"):
+        np.testing.assert_array_equal(voc(mel, f0.astype(kind)), expected)
     np.testing.assert_array_equal(
         voc(mel[:, :3], np.array([100, 0, 200])), voc(mel[:, :3], np.array([100.0, 0, 200]))
     )
