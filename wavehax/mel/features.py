@@ -98,6 +98,27 @@ def frame_count(num_samples: int, features: FeatureConfig) -> int:
     return num_samples // features.hop_length + (features.padding == "centre")
 
 
+def whole_frames(audio: np.ndarray, features: FeatureConfig) -> np.ndarray:
+    """A recording with zeros behind it, so that the hops of its frames cover every sample.
+
+    With `same` padding, `log_mel` leaves out what is less than a hop at the end. With `centre` it
+    reflects the ends, and a recording shorter than half a window would be reflected many times.
+
+    Args:
+        audio: [N], N >= 1.
+        features: the definition of the mel.
+
+    Returns:
+        [M], M >= N: `frame_count(M, features)` hops are N samples or more.
+    """
+    samples = len(audio)
+    if features.padding == "same":
+        samples = -(-samples // features.hop_length) * features.hop_length
+    elif samples <= features.n_fft // 2:
+        samples = features.n_fft // 2 + 1
+    return np.pad(audio, (0, samples - len(audio)))
+
+
 def hann_window(length: int) -> np.ndarray:
     """The periodic Hann window, float64 [length]."""
     return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)
