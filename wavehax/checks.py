@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import operator
 from numbers import Real
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wavehax import _engine
+from wavehax.checkpoint import load_model
 from wavehax.config import FEATURES, FeatureConfig
+from wavehax.models.locate import model_path, shipped_models
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -162,10 +165,24 @@ def _advice(mel: np.ndarray, features: FeatureConfig) -> str:
     if mel.shape[1] == features.n_mels:
         return "; give its transpose"
     for bands in mel.shape:
-        others = [repr(name) for name, other in FEATURES.items() if other.n_mels == bands]
+        shipped = [name for name, mel in _shipped_mels().items() if mel.n_mels == bands]
+        if shipped:
+            return f"; {bands} bands are those of {_either(shipped)}: load that model (--model)"
+        others = [name for name, other in FEATURES.items() if other.n_mels == bands]
         if others:
             return (
-                f"; {bands} bands are those of {' or '.join(others)}: load a model for them, or"
-                " convert the mel"
+                f"; {bands} bands are those of {_either(others)}, of which no model is shipped:"
+                " --features names the mel, which is converted if it is near enough"
+                " (wavehax.mel.convert), or load a model of your own"
             )
     return ""
+
+
+def _either(names: list[str]) -> str:
+    return " or ".join(repr(name) for name in names)
+
+
+@functools.cache
+def _shipped_mels() -> dict[str, FeatureConfig]:
+    """The mel of each shipped model, by the name of the model."""
+    return {name: load_model(model_path(name)).features for name in shipped_models()}

@@ -24,8 +24,8 @@ def add(evaluate: types.Parser) -> None:
     command.add_argument(
         "--model", metavar="MODEL", help="model file, or name of a shipped one (default: vocos-24k)"
     )
-    help_text = f"splits of the manifest (default {' '.join(SPLITS)})"
-    command.add_argument("--splits", nargs="+", default=SPLITS, metavar="SPLIT", help=help_text)
+    help_text = f"splits of the manifest (default: {' '.join(SPLITS)}, where there)"
+    command.add_argument("--splits", nargs="+", metavar="SPLIT", help=help_text)
     command.set_defaults(run=run)
 
 
@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
         f"{'from':<10}{'split':<10}{'files':>6}{'gross %':>9}{'V/UV %':>9}"
         f"{'RMSE cents':>12}{'median':>8}"
     )
-    for split in arguments.splits:
+    for split in dict.fromkeys(item.group for item in items):
         recordings = [item for item in items if item.group == split]
         for kind, scores in zip(KINDS, f0_agreement(voc, recordings), strict=True):
             shares = f"{100 * scores.gross_pitch_error:>9.2f}{100 * scores.voicing_error:>9.2f}"
