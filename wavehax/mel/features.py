@@ -51,8 +51,8 @@ def log_mel(audio: np.ndarray, features: FeatureConfig) -> np.ndarray:
         float32 [n_mels, T], the natural logarithm of magnitude; T is `frame_count(N, features)`.
 
     Raises:
-        ValueError: `audio` is not one-dimensional, is empty, not finite or, with `same` padding,
-            shorter than a hop.
+        ValueError: `audio` is not floating point, not one-dimensional, is empty, not finite or,
+            with `same` padding, shorter than a hop.
     """
     audio = checked_audio(audio)
     num_frames = frame_count(len(audio), features)
@@ -206,7 +206,8 @@ def f0_from_audio(
         t * hop_length.
 
     Raises:
-        ValueError: `audio` is not one-dimensional, empty or not finite, or the range is empty.
+        ValueError: `audio` is not floating point, not one-dimensional, is empty or not finite, or
+            the range is empty.
         ModuleNotFoundError: pyworld is not installed (extra `f0`).
     """
     if not 0 < f0_min < f0_max < features.sample_rate / 2:
@@ -239,6 +240,11 @@ def _harvest(audio: np.ndarray, rate: int, hop: int, f0_min: float, f0_max: floa
 def checked_audio(audio: np.ndarray, first: int = 0, least: int = 1) -> np.ndarray:
     """`audio` as an array [N] of at least `least` samples; messages count samples from `first`."""
     audio = np.asarray(audio)
+    if audio.dtype.kind != "f":
+        raise ValueError(
+            f"audio is of type {audio.dtype}: expected floating point samples in [-1, 1]; divide"
+            " 16-bit integers by 32768"
+        )
     if audio.ndim != 1 or audio.size < least:
         raise ValueError(
             f"audio has shape {audio.shape}: expected one dimension of at least one sample"
