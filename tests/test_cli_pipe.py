@@ -87,6 +87,37 @@ def test_frames_may_go_to_a_file_and_a_file_to_samples(start, mel_file, mel, f0,
     )
 
 
+def test_frames_with_f0_are_told_apart_from_those_without(tiny, mel, f0):
+    voc = Vocoder(with_f0(tiny))
+
+    def refused(content: bytes, words: str, **options: object) -> None:
+        arguments = SimpleNamespace(seed=0, f0_scale=1, stream=4, **{**AS_IS, **options})
+        with pytest.raises(ValueError, match=words):
+            list(vocode.vocode_frames(voc, io.BufferedReader(io.BytesIO(content)), arguments))
+
+    # Value 10 is the F0 of the first frame, and is read as band 0 of the second.
+    words = "mel is 150.0 in band 0 of frame 1, .*each frame is 10 bands and F0: leave out --f0"
+    refused(raw(mel, f0), words, f0="mel")
+    refused(raw(mel, f0), words, f0=120.0, mel_log="10")
+    silence = np.zeros(20)
+    silence[13:] = 200  # value 13 * 11 + 10 is the first
+    refused(raw(mel[:, :20], silence), "200.0 in band 3 of frame 15", f0="mel")
+    # The F0 of the first frame is band 0 of the second.
+    low = -np.abs(mel)
+    words = f"f0 is {low[0, 1]} in frame 0: expected Hz .*if frames are the bands alone, give --f0"
+    refused(raw(low, None), words, f0=None)
+
+
+def test_the_loudest_mels_are_frames_of_sound(tiny, mel):
+    voc = Vocoder(with_f0(tiny))
+    loud = mel + 18
+    arguments = SimpleNamespace(seed=0, f0="mel", f0_scale=1, stream=None, **AS_IS)
+    source = io.BufferedReader(io.BytesIO(raw(loud, None)))
+    np.testing.assert_array_equal(
+        np.concatenate(list(vocode.vocode_frames(voc, source, arguments))), voc(loud)
+    )
+
+
 def test_samples_come_as_soon_as_their_frames_have(start, model_file, mel, f0):
     voc = wavehax.load(model_file)
     expected = pcm16(voc(mel, f0))

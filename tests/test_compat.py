@@ -78,6 +78,22 @@ def test_waves_are_as_long_as_a_centred_inverse_stft_and_hold_the_samples_of_the
     np.testing.assert_array_equal(vocos.decode(mels[1]), wave[1])
 
 
+def test_padded_mels_and_lists_give_the_samples_of_each_mel_alone(vocos):
+    lengths = [3, 9, 1]
+    mels = [-6 + torch.randn(100, length) for length in lengths]
+    padded = torch.full((3, 100, 9), torch.nan)
+    for row, mel in zip(padded, mels, strict=True):
+        row[:, : mel.shape[1]] = mel
+    listed = vocos.decode_list(mels, threads=2)
+    for given in (lengths, torch.tensor(lengths)):
+        waves = vocos.decode(padded, lengths=given, threads=2)
+        assert waves.shape == (3, 8 * 256)
+        for wave, alone, mel in zip(waves, listed, mels, strict=True):
+            np.testing.assert_array_equal(alone, vocos.decode(mel))
+            np.testing.assert_array_equal(wave[: len(alone)], alone)
+            assert not wave[len(alone) :].any()
+
+
 def test_calling_it_is_copy_synthesis(vocos, audio):
     wave = vocos(audio)
     assert wave.shape == (2, 6000 // 256 * 256)
@@ -142,6 +158,16 @@ def test_it_is_a_module_without_parameters_to_move_or_train(vocos):
 def test_what_is_no_mel_is_refused_by_name(vocos, mel, words):
     with pytest.raises(ValueError, match=words):
         vocos.decode(mel)
+
+
+def test_an_error_of_a_list_names_the_mel(vocos):
+    mel = torch.zeros(100, 9)
+    for bad, words in (
+        (torch.full((100, 9), torch.nan), "utterance 1: mel is nan"),
+        (mel[None], r"mels\[1\] has shape \[1, 100, 9\]: expected \[100, T\]"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            vocos.decode_list([mel, bad])
 
 
 def test_what_is_no_recording_is_refused_by_name(vocos):

@@ -165,6 +165,14 @@ def test_f0_in_pieces_is_f0_in_one_but_for_a_few_onsets(monkeypatch: pytest.Monk
     assert np.mean(np.abs(pieces[both] / whole[both] - 1) < 0.01) > 0.97
 
 
+def test_audio_of_any_floating_type_and_order_of_bytes_gives_the_same_mel() -> None:
+    features, audio = FEATURES["vocos-24k"], noise(3000).astype(np.float16)
+    expected = log_mel(audio.astype(np.float64), features)
+    for kind in (np.float16, np.float32, ">f4", ">f8"):
+        np.testing.assert_allclose(log_mel(audio.astype(kind), features), expected, atol=1e-5)
+    np.testing.assert_allclose(log_mel(np.repeat(audio, 2)[::2], features), expected, atol=1e-5)
+
+
 @pytest.mark.parametrize("function", [log_mel, f0_from_audio])
 @pytest.mark.parametrize(
     ("audio", "said"),
@@ -173,6 +181,7 @@ def test_f0_in_pieces_is_f0_in_one_but_for_a_few_onsets(monkeypatch: pytest.Monk
         (np.zeros((2, 100)), "shape (2, 100)"),
         (np.array([0.0] * 99 + [np.nan] + [0.0] * 900), "audio[99]"),
         (np.array([np.inf] + [0.0] * 900), "audio[0]"),
+        (np.zeros(900, np.int16), "type int16: expected floating point samples"),
     ],
 )
 def test_bad_audio_is_refused_by_name_and_index(function, audio: np.ndarray, said: str) -> None:

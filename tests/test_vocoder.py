@@ -12,10 +12,10 @@ from tiny_models import TINY, random_f0_weights, read_fixture, tiny_model, with_
 
 import wavehax
 from wavehax.checkpoint import F0Model
-from wavehax.checks import checked_mel
-from wavehax.config import F0Config
+from wavehax.checks import _shipped_mels, checked_mel
+from wavehax.config import FEATURES, F0Config
 from wavehax.mel.harmonics import flatten_harmonics
-from wavehax.models.locate import model_path
+from wavehax.models.locate import model_path, shipped_models
 from wavehax.vocoder import Vocoder
 
 
@@ -54,7 +54,10 @@ def test_any_layout_and_floating_type_of_the_mel_gives_the_same_wave(voc, mel, f
         mel.astype(">f4"),
     ):
         np.testing.assert_array_equal(voc(same, f0), expected)
-    np.testing.assert_array_equal(voc(mel, f0.astype(np.float64)), expected)
+    half = mel.astype(np.float16)
+    np.testing.assert_array_equal(voc(half, f0), voc(half.astype(np.float32), f0))
+    for kind in (np.float64, ">f4", ">f8"):
+        np.testing.assert_array_equal(voc(mel, f0.astype(kind)), expected)
     np.testing.assert_array_equal(
         voc(mel[:, :3], np.array([100, 0, 200])), voc(mel[:, :3], np.array([100.0, 0, 200]))
     )
@@ -100,6 +103,24 @@ BAD_MELS = {
 def test_a_bad_mel_is_refused_with_the_place_and_what_was_expected(voc, mel, f0, change, words):
     with pytest.raises(ValueError, match=f"mel.*{words}"):
         voc(change(mel), f0)
+
+
+@pytest.mark.parametrize("shipped", [True, False])
+def test_the_advice_for_other_bands_names_a_shipped_model_or_the_flag(voc, monkeypatch, shipped):
+    other = FEATURES["hifigan-22k"]
+    there = {"some-voice": other} if shipped else {}
+    monkeypatch.setattr("wavehax.checks._shipped_mels", lambda: there)
+    with pytest.raises(ValueError, match="80 bands are those of ") as caught:
+        voc(np.zeros((80, 9)))
+    assert ("'some-voice': load that model (--model)" in str(caught.value)) == shipped
+    words = "'hifigan-22k'", "no model is shipped: --features names the mel"
+    assert all((part in str(caught.value)) != shipped for part in words)
+
+
+def test_every_model_that_is_advised_is_there_and_takes_such_a_mel():
+    assert sorted(_shipped_mels()) == shipped_models()
+    for name, features in _shipped_mels().items():
+        assert wavehax.load(name).features == features
 
 
 BAD_F0S = {

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import operator
 from numbers import Real
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from wavehax import _engine
+from wavehax.checkpoint import load_model
 from wavehax.config import FEATURES, FeatureConfig
+from wavehax.models.locate import model_path, shipped_models
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 MIN_F0 = 1.0
 """Lowest F0 of a voiced frame, Hz.
@@ -20,9 +27,18 @@ be one huge click.
 _FLOAT32 = np.dtype(np.float32)
 
 
-def checked_mel(mel: np.ndarray, features: FeatureConfig, first: int = 0) -> np.ndarray:
+def as_array(values: ArrayLike) -> np.ndarray:
+    """`values` as an array; also a PyTorch tensor, on any device, with or without a gradient."""
+    if hasattr(values, "detach") and hasattr(values, "cpu"):
+        tensor: Any = values.detach().cpu()
+        # numpy has no bfloat16
+        return np.asarray(tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor)
+    return np.asarray(values)
+
+
+def checked_mel(mel: ArrayLike, features: FeatureConfig, first: int = 0) -> np.ndarray:
     """`mel` as float32 [n_mels, frames]; messages count frames from `first`."""
-    mel = np.asarray(mel)
+    mel = as_array(mel)
     if mel.dtype.kind != "f":
         raise ValueError(f"mel is of type {mel.dtype}: expected floating point, such as float32")
     if mel.ndim != 2 or mel.shape[0] != features.n_mels:
@@ -42,14 +58,12 @@ def checked_mel(mel: np.ndarray, features: FeatureConfig, first: int = 0) -> np.
     return mel
 
 
-def checked_f0(
-    f0: np.ndarray, frames: int | None, first: int = 0, scale: float = 1.0
-) -> np.ndarray:
+def checked_f0(f0: ArrayLike, frames: int | None, first: int = 0, scale: float = 1.0) -> np.ndarray:
     """`f0` times `scale` as float32 [frames]; messages count frames from `first`.
 
     Where `frames` is None, any number of them is right.
     """
-    f0 = np.asarray(f0)
+    f0 = as_array(f0)
     if f0.dtype.kind not in "fiu":
         raise ValueError(f"f0 is of type {f0.dtype}: expected numbers in Hz")
     if f0.ndim != 1:
@@ -81,9 +95,9 @@ def checked_f0(
     return f0
 
 
-def checked_prior(prior: np.ndarray, samples: int) -> np.ndarray:
+def checked_prior(prior: ArrayLike, samples: int) -> np.ndarray:
     """`prior` as float32 [samples]."""
-    prior = np.asarray(prior)
+    prior = as_array(prior)
     if prior.dtype.kind != "f" or prior.shape != (samples,):
         raise ValueError(
             f"prior is {prior.dtype} {list(prior.shape)}: expected floating point [{samples}]"
@@ -142,15 +156,33 @@ def _definition(features: FeatureConfig) -> str:
 
 
 def _advice(mel: np.ndarray, features: FeatureConfig) -> str:
+    if mel.ndim == 3:
+        if len(mel) == 1:
+            return "; its first axis has length 1, give mel[0]"
+        return f"; give the {len(mel)} utterances of its first axis one by one"
     if mel.ndim != 2:
         return ""
     if mel.shape[1] == features.n_mels:
         return "; give its transpose"
     for bands in mel.shape:
-        others = [repr(name) for name, other in FEATURES.items() if other.n_mels == bands]
+        shipped = [name for name, mel in _shipped_mels().items() if mel.n_mels == bands]
+        if shipped:
+            return f"; {bands} bands are those of {_either(shipped)}: load that model (--model)"
+        others = [name for name, other in FEATURES.items() if other.n_mels == bands]
         if others:
             return (
-                f"; {bands} bands are those of {' or '.join(others)}: load a model for them, or"
-                " convert the mel"
+                f"; {bands} bands are those of {_either(others)}, of which no model is shipped:"
+                " --features names the mel, which is converted if it is near enough"
+                " (wavehax.mel.convert), or load a model of your own"
             )
     return ""
+
+
+def _either(names: list[str]) -> str:
+    return " or ".join(repr(name) for name in names)
+
+
+@functools.cache
+def _shipped_mels() -> dict[str, FeatureConfig]:
+    """The mel of each shipped model, by the name of the model."""
+    return {name: load_model(model_path(name)).features for name in shipped_models()}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
@@ -104,7 +105,12 @@ class Vocos(torch.nn.Module):
 
     @torch.no_grad()
     def decode(
-        self, features_input: torch.Tensor, bandwidth_id: torch.Tensor | None = None
+        self,
+        features_input: torch.Tensor,
+        bandwidth_id: torch.Tensor | None = None,
+        *,
+        lengths: Sequence[int] | torch.Tensor | None = None,
+        threads: int = 1,
     ) -> torch.Tensor:
         """Synthesise waveforms from mels, with F0 predicted from each mel.
 
@@ -112,22 +118,55 @@ class Vocos(torch.nn.Module):
             features_input: floating [B, 100, T] or [100, T], the log-mel `vocos-24k`, on any
                 device; T >= 1.
             bandwidth_id: an argument of EnCodec models; refused.
+            lengths: the frames of each mel where shorter ones are padded, [B], from 1 to T; None is
+                T for all. Vocos itself has no such argument.
+            threads: the most threads that share the mels; the samples do not depend on it.
 
         Returns:
             float32 [B, (T - 1) * 256], or without B where `features_input` has none, on its
             device. The length is that of Vocos, whose frames are centred on the first sample of
-            their hop. `Vocoder` also gives the hop that the last frame begins.
+            their hop. `Vocoder` also gives the hop that the last frame begins. With `lengths`,
+            zeros are behind the (lengths[i] - 1) * 256 samples of mel i.
 
         Raises:
-            ValueError: not such a tensor, a value that is not finite, or `bandwidth_id` is given.
+            ValueError: not such a tensor, a value that is not finite, `lengths` does not fit, or
+                `bandwidth_id` is given.
         """
         if bandwidth_id is not None:
             raise ValueError(f"bandwidth_id={bandwidth_id}: {_ENCODEC}")
         _check("features_input", features_input, (2, 3), "[B, 100, T] or [100, T]")
-        mels = features_input.detach().to("cpu", torch.float32).numpy()
-        length = (mels.shape[-1] - 1) * self.vocoder.hop_length
-        waves = [self.vocoder(mel)[:length] for mel in mels.reshape(-1, *mels.shape[-2:])]
-        return _as_tensor(waves, features_input, features_input.dim() == 3)
+        hop = self.vocoder.hop_length
+        waves = self.vocoder(features_input, threads=threads, lengths=lengths)
+        waves = waves[..., : waves.shape[-1] - hop]
+        if lengths is not None:
+            for wave, length in zip(waves, lengths, strict=True):
+                wave[(int(length) - 1) * hop :] = 0
+        return torch.from_numpy(waves).to(features_input.device)
+
+    def decode_list(self, mels: Iterable[torch.Tensor], *, threads: int = 1) -> list[torch.Tensor]:
+        """`decode` of mels of any lengths, each without padding.
+
+        Vocos itself has no such method.
+
+        Args:
+            mels: floating [100, T] each, on any device; T >= 1.
+            threads: the most threads that work at once; the samples do not depend on it.
+
+        Returns:
+            float32 [(T - 1) * 256] for each mel, on its device.
+
+        Raises:
+            ValueError: as `decode`, for one mel, which the message names by its index.
+        """
+        mels = list(mels)
+        for index, mel in enumerate(mels):
+            _check(f"mels[{index}]", mel, (2,), "[100, T]")
+        waves = self.vocoder.batch(mels, threads=threads)
+        hop = self.vocoder.hop_length
+        return [
+            torch.from_numpy(wave[: len(wave) - hop]).to(mel.device)
+            for wave, mel in zip(waves, mels, strict=True)
+        ]
 
     def codes_to_features(self, codes: torch.Tensor) -> torch.Tensor:
         """Raises ValueError: there are no models on EnCodec tokens here."""
@@ -163,7 +202,7 @@ class MelSpectrogramFeatures(torch.nn.Module):
         return _as_tensor(mels, audio, audio.dim() == 2)
 
 
-def _check(name: str, tensor: torch.Tensor, dims: tuple[int, int], expected: str) -> None:
+def _check(name: str, tensor: torch.Tensor, dims: tuple[int, ...], expected: str) -> None:
     if not isinstance(tensor, torch.Tensor) or not tensor.is_floating_point():
         kind = tensor.dtype if isinstance(tensor, torch.Tensor) else type(tensor).__name__
         raise ValueError(f"{name} is of type {kind}: expected a floating point tensor {expected}")

@@ -10,6 +10,8 @@ import numpy as np
 from wavehax.checks import checked_mel, checked_seed
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
     from wavehax.vocoder import Vocoder
 
 
@@ -43,7 +45,7 @@ class Stream:
         """Bytes of memory that this voice takes, without the vocoder that all voices share."""
         return self._stream.memory
 
-    def push(self, mel: np.ndarray, f0: np.ndarray | None = None) -> np.ndarray:
+    def push(self, mel: ArrayLike, f0: ArrayLike | None = None) -> np.ndarray:
         """Take the next frames.
 
         Args:
@@ -81,7 +83,7 @@ class Stream:
             self._f0_stream = self._vocoder._f0_stream(self._f0_scale)
         return self._f0_stream.push(mel)
 
-    def _given_f0(self, f0: np.ndarray) -> np.ndarray:
+    def _given_f0(self, f0: ArrayLike) -> ArrayLike:
         if self._f0_stream is not None:
             raise ValueError(
                 f"f0 is given from frame {self._frames} on: expected for all frames, or for none"

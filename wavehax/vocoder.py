@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from wavehax import _engine
 from wavehax.checkpoint import Model, load_model
 from wavehax.checks import (
     MIN_F0,
+    as_array,
     checked_f0,
     checked_mel,
     checked_prior,
@@ -22,6 +24,10 @@ from wavehax.config import FeatureConfig, GeneratorConfig, to_dict
 from wavehax.mel.harmonics import flatten_harmonics
 from wavehax.models.locate import model_path
 from wavehax.stream import Stream
+from wavehax.utterances import vocode_list, vocode_padded
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 __all__ = [
     "PRECISIONS",
@@ -146,15 +152,18 @@ class Vocoder:
 
     def __call__(
         self,
-        mel: np.ndarray,
-        f0: np.ndarray | None = None,
+        mel: ArrayLike,
+        f0: ArrayLike | None = None,
         *,
         f0_scale: float = 1.0,
         seed: int = 0,
-        prior: np.ndarray | None = None,
+        prior: ArrayLike | None = None,
         threads: int = 1,
+        lengths: ArrayLike | None = None,
     ) -> np.ndarray:
-        """Synthesise a whole utterance.
+        """Synthesise a whole utterance, or several that are padded to one length.
+
+        Every array may also be a PyTorch tensor, on any device.
 
         Args:
             mel: floating [n_mels, T], the log-mel-spectrogram that `features` defines; T >= 1.
@@ -172,21 +181,64 @@ class Vocoder:
             threads: the most threads that share the work, at least 1; the samples do not depend on
                 it. Each takes about a second of the utterance or more, so short ones use fewer.
                 With norm `utterance`, which needs the whole, they share the work of each block.
+            lengths: makes sense with a mel of several utterances, [B, n_mels, T], whose `f0` is
+                [B, T]. It has the frames of each, [B], from 1 to T; what lies behind is not read.
+                None is T for all. Seed and threads are then as in `batch`, and there is no `prior`.
 
         Returns:
-            float32 [T * hop_length], nominally in [-1, 1].
+            float32 [T * hop_length], nominally in [-1, 1]; or [B, T * hop_length], with zeros
+            behind each utterance.
 
         Raises:
             ValueError: an argument has another shape, type or value than these, or `f0` is None and
                 the model cannot predict it; the message names the argument and the index.
         """
-        mel, f0 = self.check(mel, f0, f0_scale)
+        mel = as_array(mel)
+        if mel.ndim == 3 and prior is None:
+            return vocode_padded(
+                self, mel, f0, lengths, f0_scale=f0_scale, seed=seed, threads=threads
+            )
+        if lengths is not None:
+            raise ValueError(
+                f"lengths is given and mel has shape {list(mel.shape)}: expected [B,"
+                f" {self.features.n_mels}, T] and no prior"
+            )
+        mel, f0 = self.prepare(mel, f0, f0_scale)
         if prior is not None:
             hops = mel.shape[1] + (self.config.frame_alignment == "centre")
             prior = checked_prior(prior, hops * self.hop_length)
         return self._engine.vocode(mel, f0, checked_seed(seed), prior, checked_threads(threads))
 
-    def prior(self, f0: np.ndarray) -> np.ndarray:
+    def batch(
+        self,
+        mels: Iterable[ArrayLike],
+        f0s: Iterable[ArrayLike | None] | None = None,
+        *,
+        f0_scale: float = 1.0,
+        seed: int = 0,
+        threads: int = 1,
+    ) -> list[np.ndarray]:
+        """Synthesise utterances of any lengths; each is bit for bit what `__call__` gives for it.
+
+        Args:
+            mels: the mel of each utterance, as in `__call__`.
+            f0s: the F0 of each utterance, as in `__call__`. None lets the model predict it for all.
+            f0_scale: as in `__call__`.
+            seed: as in `__call__`. Each utterance gets this same seed, so that its samples do not
+                depend on its place among the others.
+            threads: the most threads that work at once, at least 1. Each takes one utterance after
+                the other; where there are more threads than utterances, they share these.
+
+        Returns:
+            float32 [T * hop_length] for each utterance, in order.
+
+        Raises:
+            ValueError: as `__call__`, for one utterance, which the message names by its index;
+                nothing is synthesised before all inputs are checked.
+        """
+        return vocode_list(self, mels, f0s, f0_scale=f0_scale, seed=seed, threads=threads)
+
+    def prior(self, f0: ArrayLike) -> np.ndarray:
         """The prior's harmonics without its noise, from phase 0 on.
 
         Args:
@@ -201,7 +253,7 @@ class Vocoder:
         """
         return self._engine.prior(checked_f0(f0, None), 0, noise=False)
 
-    def f0(self, mel: np.ndarray) -> np.ndarray:
+    def f0(self, mel: ArrayLike) -> np.ndarray:
         """Predict F0 from a mel.
 
         Args:
@@ -216,10 +268,10 @@ class Vocoder:
         mel = self._checked_whole_mel(mel)
         return self._f0_stream(1.0).push(mel)
 
-    def check(
-        self, mel: np.ndarray, f0: np.ndarray | None, f0_scale: float = 1.0
+    def prepare(
+        self, mel: ArrayLike, f0: ArrayLike | None, f0_scale: float = 1.0
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Check the inputs of a whole utterance; predict and scale F0 where that is asked for.
+        """Make the inputs of a whole utterance what the engine takes: checked, with F0, scaled.
 
         Arguments and errors are those of `__call__`.
 
@@ -232,12 +284,13 @@ class Vocoder:
         return self._scaled(mel, f0, f0_scale)
 
     def _scaled(
-        self, mel: np.ndarray, f0: np.ndarray, f0_scale: float, first: int = 0
+        self, mel: np.ndarray, f0: ArrayLike, f0_scale: float, first: int = 0
     ) -> tuple[np.ndarray, np.ndarray]:
         """The mel, without its harmonics unless `f0_scale` is 1, and F0 checked and scaled."""
+        f0 = as_array(f0)
         scaled = checked_f0(f0, mel.shape[1], first, f0_scale)
         if f0_scale != 1:
-            mel = flatten_harmonics(mel, np.asarray(f0), self.features)
+            mel = flatten_harmonics(mel, f0, self.features)
         return mel, scaled
 
     def _f0_stream(self, f0_scale: float) -> Any:
@@ -260,7 +313,7 @@ class Vocoder:
             )
         return self._f0_predictor.stream()
 
-    def _checked_whole_mel(self, mel: np.ndarray) -> np.ndarray:
+    def _checked_whole_mel(self, mel: ArrayLike) -> np.ndarray:
         mel = checked_mel(mel, self.features)
         if mel.shape[1] == 0:
             raise ValueError("mel is empty: expected at least one frame")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import re
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 import wavehax.checks
 import wavehax.config
+from wavehax import _engine
 
 CSRC = Path(__file__).parents[2] / "csrc"
 SOURCES = [path for suffix in ("h", "cpp") for path in sorted(CSRC.rglob(f"*.{suffix}"))]
@@ -74,3 +76,35 @@ def test_priors_are_numbered_in_the_order_of_python() -> None:
         for name in wavehax.config.PRIORS
     ]
     assert [kind.strip() for kind in kinds] == names
+
+
+SHAPES = [
+    {},
+    {"channels": 1, "num_blocks": 1},
+    {"kernel_size": (481, 3), "n_fft": 960},
+    {"channels": 33, "kernel_size": (13, 7), "num_blocks": 6, "n_fft": 4096},
+    {"channels": 64, "n_fft": 120, "num_streams": 4, "norm": "frame"},
+    {"kernel_size": (1, 301), "norm": "batch", "outer_norm": "batch"},
+]
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_both_languages_accept_the_same_sizes_of_a_voice(shape: dict[str, Any]) -> None:
+    """A band adds one value to each frame of a voice, so the most bands that fit are where two
+    formulas part first."""
+
+    def accepted(n_mels: int) -> bool:
+        try:
+            wavehax.config.GeneratorConfig(n_mels=n_mels, **shape)
+        except wavehax.config.ConfigError as error:
+            assert "a voice would keep" in str(error)
+            return False
+        return True
+
+    bands = bisect.bisect_left(range(1, 1 << 27), True, key=lambda n: not accepted(n))
+    assert accepted(bands) and not accepted(bands + 1)
+    most = wavehax.config.to_dict(wavehax.config.GeneratorConfig(n_mels=bands, **shape))
+    with pytest.raises(ValueError, match="missing"):  # the sizes are accepted; there are no weights
+        _engine.Engine(most, {})
+    with pytest.raises(ValueError, match="a voice would keep"):
+        _engine.Engine({**most, "n_mels": bands + 1}, {})

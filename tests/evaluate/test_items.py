@@ -40,11 +40,19 @@ def test_held_out_files_are_scored_and_one_of_each_unseen_speaker(manifest: Path
 
 
 def test_a_split_that_is_not_there_and_a_missing_column_are_named(manifest: Path) -> None:
-    with pytest.raises(ValueError, match="split 'tset'"):
+    with pytest.raises(ValueError, match=r"split 'tset': it has .*dev, .*unseen"):
         manifest_items(manifest, ["dev", "tset"])
     manifest.write_text("file\tsplit\na.wav\tdev\n")
     with pytest.raises(ValueError, match="line 2: no speaker"):
         manifest_items(manifest, ["dev"])
+
+
+def test_a_manifest_of_ones_own_is_scored_by_the_usual_splits_that_it_has(manifest: Path) -> None:
+    manifest.write_text("file\tsplit\tspeaker\na.wav\tdev\ta\nb.wav\ttrain\tb\n")
+    assert [item.name for item in manifest_items(manifest)] == ["a.wav"]
+    manifest.write_text("file\tsplit\tspeaker\na.wav\ttest\ta\nb.wav\ttrain\tb\n")
+    with pytest.raises(ValueError, match=r"splits dev, .*: it has test, train; --splits names"):
+        manifest_items(manifest)
 
 
 @pytest.mark.parametrize(

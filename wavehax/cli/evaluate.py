@@ -43,7 +43,7 @@ def add(commands: Commands) -> None:
         "--splits",
         nargs="+",
         metavar="SPLIT",
-        help=f"splits of the manifest (default {' '.join(SPLITS)})",
+        help=f"splits of the manifest (default: {' '.join(SPLITS)}, where there)",
     )
     maker = command.add_mutually_exclusive_group()
     maker.add_argument(
@@ -128,7 +128,7 @@ def _task(arguments: argparse.Namespace) -> tuple[list[Item], Synthesis, str]:
             )
     if arguments.hop_length:
         raise UsageError(f"--hop-length {arguments.hop_length}: expected two folders, not --data")
-    items = manifest_items(arguments.data, arguments.splits or SPLITS)
+    items = manifest_items(arguments.data, arguments.splits)
     scale = arguments.f0_scale or 1.0
     name = "WORLD" if arguments.world else str(arguments.model or DEFAULT_MODEL)
     name += ", F0 predicted" if arguments.f0 else ""

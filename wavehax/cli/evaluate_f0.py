@@ -26,8 +26,8 @@ def add(evaluate: types.Parser) -> None:
     command.add_argument(
         "--model", metavar="MODEL", help="model file, or name of a shipped one (default: vocos-24k)"
     )
-    help_text = f"splits of the manifest (default {' '.join(SPLITS)})"
-    command.add_argument("--splits", nargs="+", default=SPLITS, metavar="SPLIT", help=help_text)
+    help_text = f"splits of the manifest (default: {' '.join(SPLITS)}, where there)"
+    command.add_argument("--splits", nargs="+", metavar="SPLIT", help=help_text)
     command.set_defaults(run=run)
 
 
@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
         "mel": lambda wave: voc.f0(log_mel(wave, voc.features)),
         "harvest": lambda wave: f0_from_audio(wave, voc.features),
     }
-    for split in arguments.splits:
+    for split in dict.fromkeys(item.group for item in items):
         recordings = [item for item in items if item.group == split]
         for kind, scores in zip(KINDS, f0_agreement(voc, recordings), strict=True):
             row(kind, split, len(recordings), scores)

@@ -15,8 +15,8 @@ from wavehax.cli.types import Commands
 from wavehax.config import FEATURES, FeatureConfig
 from wavehax.errors import say
 from wavehax.files.outputs import refuse_existing, replacing
-from wavehax.files.sound import read_audio
-from wavehax.mel.features import f0_from_audio, log_mel
+from wavehax.files.sound import audio_size, read_audio
+from wavehax.mel.features import f0_from_audio, frame_count, log_mel
 
 DESCRIPTION = """Write mel [n_mels, T] and f0 [T] of recordings to .npz files, as vocode reads
 them. Where the extra [f0] is not installed, they hold the mel alone."""
@@ -61,6 +61,7 @@ def features_file(
         raise ValueError(f"{output}: unknown file type {output.suffix!r}; expected .npz")
     refuse_existing(output, arguments.force)
     audio, _ = read_audio(path, features.sample_rate)
+    _check_length(path, audio, features)
     # Any, because numpy's types also give savez a keyword argument that is a flag.
     arrays: dict[str, Any] = {"mel": log_mel(audio, features)}
     try:
@@ -69,3 +70,14 @@ def features_file(
         say(f"{path}: mel without f0: {error}")
     with replacing(output, overwrite=arguments.force) as temporary, open(temporary, "wb") as file:
         np.savez(file, **arrays)
+
+
+def _check_length(path: Path, audio: np.ndarray, features: FeatureConfig) -> None:
+    """Raise ValueError for a recording without a frame; it counts the samples of the file."""
+    if frame_count(len(audio), features) == 0:
+        samples, rate = audio_size(path)
+        least = (features.hop_length - 1) * rate // features.sample_rate + 1
+        raise ValueError(
+            f"{path}: its length is {samples} at {rate} Hz: expected at least {least} samples,"
+            f" a frame of the mel {features.name!r}"
+        )

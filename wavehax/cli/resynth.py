@@ -11,13 +11,15 @@ import numpy as np
 from wavehax.cli import synthesis
 from wavehax.cli.types import Commands
 from wavehax.config import FeatureConfig
+from wavehax.errors import printable, say
+from wavehax.files.levels import without_offset
 from wavehax.files.sound import read_audio
-from wavehax.mel.features import f0_from_audio, log_mel
+from wavehax.mel.features import f0_from_audio, log_mel, whole_frames
 from wavehax.vocoder import Vocoder
 
 DESCRIPTION = """Take mel and F0 from recordings, and synthesise them again. F0 is measured with
-WORLD Harvest, which needs the extra [f0], unless --f0 gives it. The result is cut to the
-recording's length."""
+WORLD Harvest, which needs the extra [f0], unless --f0 gives it. The result is as
+long as the recording."""
 
 
 def add(commands: Commands) -> None:
@@ -45,13 +47,17 @@ def resynth_file(voc: Vocoder, arguments: argparse.Namespace, path: Path, output
 def _resynth_blocks(
     voc: Vocoder, path: Path, arguments: argparse.Namespace
 ) -> Iterator[np.ndarray]:
-    audio, _ = read_audio(path, voc.sample_rate)
+    recording, _ = read_audio(path, voc.sample_rate)
+    recording, offset = without_offset(recording, voc.sample_rate)
+    if offset:
+        say(printable(f"{path}: has an offset of {offset:.3f} of full scale, which is left out"))
+    audio = whole_frames(recording, voc.features)
     mel = log_mel(audio, voc.features)
     f0 = None if arguments.f0 is not None else _measured_f0(audio, voc.features)
     blocks = synthesis.synthesise(
         voc, mel, synthesis.given_f0(arguments, mel.shape[1], f0), arguments
     )
-    yield from synthesis.first_samples(blocks, len(audio))
+    yield from synthesis.first_samples(blocks, len(recording))
 
 
 def _measured_f0(audio: np.ndarray, features: FeatureConfig) -> np.ndarray:

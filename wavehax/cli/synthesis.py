@@ -115,7 +115,7 @@ def synthesise(
         )
         return
     stream = voc.stream(arguments.seed)
-    mel, f0 = voc.check(mel, f0, arguments.f0_scale)  # refuse before any sample is written
+    mel, f0 = voc.prepare(mel, f0, arguments.f0_scale)  # refuse before any sample is written
     for start in range(0, mel.shape[1], chunk):
         yield stream.push(mel[:, start : start + chunk], f0[start : start + chunk])
     yield stream.flush()

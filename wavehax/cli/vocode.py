@@ -35,6 +35,9 @@ PIPE_FRAMES = 256
 If fewer have come, these are taken.
 """
 
+_MOST_NEPERS = 25.0
+"""A log-magnitude above that of any sound: samples of 16-bit integers, not divided, reach 18."""
+
 
 def add(commands: Commands) -> None:
     command = commands.add_parser("vocode", help="mel files to sound", description=DESCRIPTION)
@@ -160,13 +163,42 @@ def vocode_frames(
     f0_given = arguments.f0 is not None
     empty = True
     most = min(arguments.stream or PIPE_FRAMES, PIPE_FRAMES)
+    count = 0
     for frames in _raw_frames(source, bands if f0_given else bands + 1, most):
+        _check_layout(frames, bands, count, arguments)
+        count += len(frames)
         f0 = synthesis.given_f0(arguments, len(frames), None if f0_given else frames[:, bands])
         empty = False
         yield stream.push(natural(frames[:, :bands].T), f0)
     if empty:
         raise ValueError("standard input is empty: expected frames of mel")
     yield stream.flush()
+
+
+def _check_layout(
+    frames: np.ndarray, bands: int, first: int, arguments: argparse.Namespace
+) -> None:
+    """Raise ValueError where frames carry F0 and should not, or should and do not.
+
+    `frames` are [n, width]; messages count them from `first`.
+    """
+    if arguments.f0 is None:
+        negative = frames[:, bands] < 0
+        if negative.any():
+            frame = int(np.argmax(negative))
+            raise ValueError(
+                f"f0 is {frames[frame, bands]} in frame {first + frame}: expected Hz behind the"
+                f" {bands} bands of each frame; if frames are the bands alone, give --f0 mel or"
+                " --f0 HZ"
+            )
+        return
+    beyond = frames > _MOST_NEPERS / LOGS[arguments.mel_log]
+    if beyond.any():
+        frame, band = divmod(int(np.argmax(beyond)), bands)
+        raise ValueError(
+            f"mel is {frames[frame, band]} in band {band} of frame {first + frame}, which is above"
+            f" any sound; if that is an F0, each frame is {bands} bands and F0: leave out --f0"
+        )
 
 
 def _raw_frames(source: BufferedReader, width: int, most: int) -> Iterator[np.ndarray]:
@@ -181,5 +213,5 @@ def _raw_frames(source: BufferedReader, width: int, most: int) -> Iterator[np.nd
     if pending:
         raise ValueError(
             f"standard input ends inside frame {count}: {len(pending)} of its {size} bytes"
-            f" ({width} float32)"
+            f" ({width} float32; --f0 says whether F0 is one of them)"
         )

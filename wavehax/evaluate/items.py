@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wavehax.data.corpus import read_manifest
+from wavehax.evaluate import SPLITS
 from wavehax.files.sound import sound_type
 from wavehax.mel.features import F0_MAX, F0_MIN
 
@@ -26,14 +27,14 @@ class Item:
     f0_range: tuple[float, float] = (F0_MIN, F0_MAX)
 
 
-def manifest_items(manifest: Path, splits: Sequence[str]) -> list[Item]:
+def manifest_items(manifest: Path, splits: Sequence[str] | None = None) -> list[Item]:
     """The recordings of a manifest that are scored, in the order of `splits` and then by name.
 
     They are all recordings of a split, except that `unseen` has only the first of each speaker.
 
     Args:
         manifest: a table as `wavehax.data.corpus.read_manifest` reads it.
-        splits: names of splits.
+        splits: names of splits. None takes those of SPLITS that the manifest has.
 
     Raises:
         OSError: the file cannot be read.
@@ -41,9 +42,7 @@ def manifest_items(manifest: Path, splits: Sequence[str]) -> list[Item]:
             no recording.
     """
     recordings = sorted(read_manifest(manifest), key=lambda recording: recording.path)
-    for split in splits:
-        if not any(recording.split == split for recording in recordings):
-            raise ValueError(f"{manifest}: nothing is in split {split!r}")
+    splits = _chosen(manifest, splits, {recording.split for recording in recordings})
     heard: set[str] = set()
     items = []
     for recording in recordings:
@@ -61,6 +60,23 @@ def manifest_items(manifest: Path, splits: Sequence[str]) -> list[Item]:
             Item(name, recording.split, recording.speaker, recording.path, f0_range=f0_range)
         )
     return sorted(items, key=lambda item: splits.index(item.group))
+
+
+def _chosen(manifest: Path, splits: Sequence[str] | None, there: set[str]) -> list[str]:
+    """The splits to score; all of them are among those that are there."""
+    has = f"it has {', '.join(sorted(there)) or 'no recordings'}"
+    if splits is None:
+        chosen = [split for split in SPLITS if split in there]
+        if not chosen:
+            raise ValueError(
+                f"{manifest}: nothing is in the splits {', '.join(SPLITS)}: {has}; --splits names"
+                " those to score"
+            )
+        return chosen
+    for split in splits:
+        if split not in there:
+            raise ValueError(f"{manifest}: nothing is in split {split!r}: {has}")
+    return list(splits)
 
 
 def _name(path: Path, folder: Path) -> str:

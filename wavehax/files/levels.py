@@ -1,4 +1,4 @@
-"""Sets the level of a sound that becomes integers: gain, highest peak, and a count of clipping."""
+"""Sets the level of a sound: gain, highest peak, offset, and a count of clipping."""
 
 from __future__ import annotations
 
@@ -6,6 +6,28 @@ import math
 from collections.abc import Iterable, Iterator
 
 import numpy as np
+
+_LEAST_OFFSET = 0.002  # F0 predicted from the mel suffers from 0.001 on; voices themselves have it
+_LEAST_SECONDS = 0.5  # a shorter sound may have a mean of its own
+
+
+def without_offset(audio: np.ndarray, sample_rate: int) -> tuple[np.ndarray, float]:
+    """Take the mean out of a recording if it is an offset, as cheap sound cards add one.
+
+    It is nothing to hear. But it fills the lowest bands of a mel, where F0 is predicted from.
+
+    Args:
+        audio: floating [N], nominally in [-1, 1].
+        sample_rate: Hz.
+
+    Returns:
+        the recording, and the offset that was taken out; 0 where it stays as it is: where the mean
+        is below 0.002, or the recording shorter than half a second.
+    """
+    offset = float(np.mean(audio, dtype=np.float64))
+    if abs(offset) < _LEAST_OFFSET or len(audio) < _LEAST_SECONDS * sample_rate:
+        return audio, 0.0
+    return audio - np.float32(offset), offset
 
 
 def amplified(blocks: Iterable[np.ndarray], gain: float) -> Iterator[np.ndarray]:

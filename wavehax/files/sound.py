@@ -71,6 +71,14 @@ def read_audio(
         raise ValueError(f"{path}: {error}") from error
 
 
+def audio_size(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """Samples of each channel and sample rate in Hz, of a sound file that `read_audio` reads."""
+    import soundfile
+
+    with soundfile.SoundFile(path) as file:
+        return file.frames, file.samplerate
+
+
 def write_audio(
     path: str | os.PathLike[str],
     wave: np.ndarray,

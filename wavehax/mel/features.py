@@ -51,8 +51,8 @@ def log_mel(audio: np.ndarray, features: FeatureConfig) -> np.ndarray:
         float32 [n_mels, T], the natural logarithm of magnitude; T is `frame_count(N, features)`.
 
     Raises:
-        ValueError: `audio` is not one-dimensional, is empty, not finite or, with `same` padding,
-            shorter than a hop.
+        ValueError: `audio` is not floating point, not one-dimensional, is empty, not finite or,
+            with `same` padding, shorter than a hop.
     """
     audio = checked_audio(audio)
     num_frames = frame_count(len(audio), features)
@@ -96,6 +96,27 @@ def frame_count(num_samples: int, features: FeatureConfig) -> int:
     There are N // hop_length with `same` padding, and one more with `centre`.
     """
     return num_samples // features.hop_length + (features.padding == "centre")
+
+
+def whole_frames(audio: np.ndarray, features: FeatureConfig) -> np.ndarray:
+    """A recording with zeros behind it, so that the hops of its frames cover every sample.
+
+    With `same` padding, `log_mel` leaves out what is less than a hop at the end. With `centre` it
+    reflects the ends, and a recording shorter than half a window would be reflected many times.
+
+    Args:
+        audio: [N], N >= 1.
+        features: the definition of the mel.
+
+    Returns:
+        [M], M >= N: `frame_count(M, features)` hops are N samples or more.
+    """
+    samples = len(audio)
+    if features.padding == "same":
+        samples = -(-samples // features.hop_length) * features.hop_length
+    elif samples <= features.n_fft // 2:
+        samples = features.n_fft // 2 + 1
+    return np.pad(audio, (0, samples - len(audio)))
 
 
 def hann_window(length: int) -> np.ndarray:
@@ -185,7 +206,8 @@ def f0_from_audio(
         t * hop_length.
 
     Raises:
-        ValueError: `audio` is not one-dimensional, empty or not finite, or the range is empty.
+        ValueError: `audio` is not floating point, not one-dimensional, is empty or not finite, or
+            the range is empty.
         ModuleNotFoundError: pyworld is not installed (extra `f0`).
     """
     if not 0 < f0_min < f0_max < features.sample_rate / 2:
@@ -218,6 +240,11 @@ def _harvest(audio: np.ndarray, rate: int, hop: int, f0_min: float, f0_max: floa
 def checked_audio(audio: np.ndarray, first: int = 0, least: int = 1) -> np.ndarray:
     """`audio` as an array [N] of at least `least` samples; messages count samples from `first`."""
     audio = np.asarray(audio)
+    if audio.dtype.kind != "f":
+        raise ValueError(
+            f"audio is of type {audio.dtype}: expected floating point samples in [-1, 1]; divide"
+            " 16-bit integers by 32768"
+        )
     if audio.ndim != 1 or audio.size < least:
         raise ValueError(
             f"audio has shape {audio.shape}: expected one dimension of at least one sample"

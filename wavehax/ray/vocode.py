@@ -14,9 +14,9 @@ import numpy as np
 
 import wavehax
 from wavehax.errors import one_line, optional_module
-from wavehax.files.levels import Clipping
+from wavehax.files.levels import Clipping, without_offset
 from wavehax.files.sound import nearest_int16, read_audio
-from wavehax.mel.features import f0_from_audio, log_mel
+from wavehax.mel.features import f0_from_audio, log_mel, whole_frames
 from wavehax.mel.files import read_mel
 from wavehax.ray.results import Result
 from wavehax.ray.rows import Row
@@ -152,13 +152,14 @@ class Vocode:
         channel: int | None,
     ) -> tuple[np.ndarray, np.ndarray]:
         features = self.vocoder.features
-        audio, _ = read_audio(
+        recording, rate = read_audio(
             path, features.sample_rate, start=start or 0.0, duration=duration, channel=channel
         )
+        audio = whole_frames(without_offset(recording, rate)[0], features)
         mel = log_mel(audio, features)
         measured = None if self.f0 is not None else f0_from_audio(audio, features)
         wave, f0 = self._vocoded(row_id, mel, measured)
-        return wave[: len(audio)], f0
+        return wave[: len(recording)], f0
 
     def _vocoded(
         self, row_id: str, mel: np.ndarray, f0: np.ndarray | None
@@ -166,7 +167,7 @@ class Vocode:
         """Samples, and the F0 [T] in Hz that they were made with."""
         if self.f0 is not None:
             f0 = None if self.f0 == "mel" else np.full(mel.shape[1], self.f0)
-        mel, f0 = self.vocoder.check(mel, f0, self.f0_scale)
+        mel, f0 = self.vocoder.prepare(mel, f0, self.f0_scale)
         return self.vocoder(mel, f0, seed=row_seed(row_id, self.seed)), f0
 
     def _result(self, row_id: str, wave: np.ndarray, f0: np.ndarray) -> Result:
