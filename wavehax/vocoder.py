@@ -12,6 +12,7 @@ from wavehax.checkpoint import Model, load_model
 from wavehax.checks import (
     MIN_F0,
     checked_f0,
+    checked_formant_scale,
     checked_mel,
     checked_prior,
     checked_scale,
@@ -19,6 +20,7 @@ from wavehax.checks import (
     checked_threads,
 )
 from wavehax.config import FeatureConfig, GeneratorConfig, to_dict
+from wavehax.mel.formants import move_formants
 from wavehax.mel.harmonics import flatten_harmonics
 from wavehax.models.locate import model_path
 from wavehax.stream import Stream
@@ -150,6 +152,7 @@ class Vocoder:
         f0: np.ndarray | None = None,
         *,
         f0_scale: float = 1.0,
+        formant_scale: float = 1.0,
         seed: int = 0,
         prior: np.ndarray | None = None,
         threads: int = 1,
@@ -164,6 +167,9 @@ class Vocoder:
                 mel, which some models can.
             f0_scale: a factor of F0, more than 0. Unless it is 1, the harmonics that the mel shows
                 are smoothed away, as they are those of the F0 before scaling.
+            formant_scale: a factor of the frequencies of formants, 0.5 to 2. Less than 1 makes a
+                voice sound larger and more than 1 smaller, at the same pitch. Unless it is 1, the
+                harmonics that the mel shows are smoothed away, as they would move too.
             seed: determines the noise and the initial phase of the prior, 0 <= seed < 2**64. The
                 same seed gives the same bits.
             prior: floating, a waveform in place of the prior that `f0` describes. It has
@@ -180,7 +186,7 @@ class Vocoder:
             ValueError: an argument has another shape, type or value than these, or `f0` is None and
                 the model cannot predict it; the message names the argument and the index.
         """
-        mel, f0 = self.check(mel, f0, f0_scale)
+        mel, f0 = self.check(mel, f0, f0_scale, formant_scale)
         if prior is not None:
             hops = mel.shape[1] + (self.config.frame_alignment == "centre")
             prior = checked_prior(prior, hops * self.hop_length)
@@ -217,27 +223,42 @@ class Vocoder:
         return self._f0_stream(1.0).push(mel)
 
     def check(
-        self, mel: np.ndarray, f0: np.ndarray | None, f0_scale: float = 1.0
+        self,
+        mel: np.ndarray,
+        f0: np.ndarray | None,
+        f0_scale: float = 1.0,
+        formant_scale: float = 1.0,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Check the inputs of a whole utterance; predict and scale F0 where that is asked for.
 
         Arguments and errors are those of `__call__`.
 
         Returns:
-            the mel [n_mels, T], without harmonics where F0 is scaled, and F0 [T] in Hz, both
-            float32.
+            the mel [n_mels, T], without harmonics where F0 or formants are scaled, and F0 [T] in
+            Hz, both float32.
         """
         mel, f0_scale = self._checked_whole_mel(mel), checked_scale(f0_scale)
+        formant_scale = checked_formant_scale(formant_scale)
         f0 = self._f0_stream(f0_scale).push(mel) if f0 is None else f0
-        return self._scaled(mel, f0, f0_scale)
+        return self._scaled(mel, f0, f0_scale, formant_scale)
 
     def _scaled(
-        self, mel: np.ndarray, f0: np.ndarray, f0_scale: float, first: int = 0
+        self,
+        mel: np.ndarray,
+        f0: np.ndarray,
+        f0_scale: float,
+        formant_scale: float,
+        first: int = 0,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The mel, without its harmonics unless `f0_scale` is 1, and F0 checked and scaled."""
+        """The mel with its formants scaled, and F0 checked and scaled.
+
+        Unless both scales are 1, the mel is without harmonics.
+        """
         scaled = checked_f0(f0, mel.shape[1], first, f0_scale)
-        if f0_scale != 1:
+        if f0_scale != 1 or formant_scale != 1:
             mel = flatten_harmonics(mel, np.asarray(f0), self.features)
+        if formant_scale != 1:
+            mel = move_formants(mel, scaled, formant_scale, self.features)
         return mel, scaled
 
     def _f0_stream(self, f0_scale: float) -> Any:
@@ -266,12 +287,13 @@ class Vocoder:
             raise ValueError("mel is empty: expected at least one frame")
         return mel
 
-    def stream(self, seed: int = 0, *, f0_scale: float = 1.0) -> Stream:
+    def stream(self, seed: int = 0, *, f0_scale: float = 1.0, formant_scale: float = 1.0) -> Stream:
         """Begin a voice that takes frames as they come.
 
         Args:
             seed: as in `__call__`.
             f0_scale: as in `__call__`.
+            formant_scale: as in `__call__`.
 
         Returns:
             the voice; it takes frames with `push`.
@@ -285,4 +307,5 @@ class Vocoder:
                 "this model cannot stream: its norm takes mean and variance over the whole"
                 " utterance (norm 'utterance'); expected a model with norm 'frame' or 'batch'"
             )
-        return Stream(self, checked_seed(seed), checked_scale(f0_scale))
+        scales = checked_scale(f0_scale), checked_formant_scale(formant_scale)
+        return Stream(self, checked_seed(seed), *scales)
