@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -72,6 +73,17 @@ def test_the_whole_axis_is_kept_in_its_order(name: str, scale: float) -> None:
     moved = move_formants(mel[:, None], np.zeros(1, np.float32), scale, features)[:, 0] - unit
     assert (np.diff(moved) > -1e-5).all()
     assert np.ptp(moved) > 3.7  # the lowest band is near the axis's end, the highest stays
+
+
+@pytest.mark.parametrize("scale", [0.5, 1.1, 2.0])
+def test_a_few_bands_wider_than_the_knee_move_by_the_scale(scale: float) -> None:
+    few = dataclasses.replace(FEATURES["wavehax-24k"], n_mels=3)  # filters of unit area
+    centres = mel_frequencies(few)[1:-1]
+    assert centres[-1] < 0.8 * few.f_max
+    mel = np.array([[-1.0], [0.5], [-2.0]])
+    moved = move_formants(mel, np.zeros(1, np.float32), scale, few)[:, 0]
+    expected = np.interp(centres / scale, centres, mel[:, 0])
+    np.testing.assert_allclose(np.diff(moved), np.diff(expected), atol=1e-5)
 
 
 def test_silence_stays_and_every_frame_is_by_itself() -> None:

@@ -86,6 +86,6 @@ def _sources(features: FeatureConfig, scale: float) -> np.ndarray:
     """The frequency in Hz, before, of what is at the centre of each band afterwards."""
     centres = _bands(features)[0]
     knee = _KNEE * features.f_max / max(1.0, scale)
-    if knee >= centres[-1]:  # a few wide bands
+    if max(knee, scale * knee) >= centres[-1]:  # a few wide bands
         return centres / scale
     return np.interp(centres, [0.0, scale * knee, centres[-1]], [0.0, knee, centres[-1]])
