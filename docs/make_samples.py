@@ -7,10 +7,11 @@
     python docs/make_samples.py data/before
 
 For every shipped MODEL a RECORDING.flac becomes RECORDING-MODEL.flac; RECORDING-MODEL-before.flac,
-by the model of that name in the folder given; and RECORDING-MODEL-octave.flac, with F0 doubled. All
-are what `wavehax resynth` makes, with seed 0 in fp32. Each sound has a picture of the same name.
-Files of an earlier call are replaced. On one machine the same models give the same bytes. Needs the
-extra [f0].
+by the model of that name in the folder given; and RECORDING-MODEL-octave.flac, with F0 doubled.
+Each has a picture of the same name. The default model makes SPEAKER-NAME.ogg for each NAME of
+OTHER_SPEAKERS besides, in Opus, to be small. All are what `wavehax resynth` makes, with seed 0 in
+fp32. Files of an earlier call are replaced. On one machine the same models give the same bytes, but
+for the .ogg. Needs the extra [f0].
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import soundfile
 
 import wavehax
 from wavehax.errors import exit_code
@@ -33,10 +35,18 @@ from wavehax.models.locate import shipped_models
 
 SAMPLES = Path(__file__).parent / "samples"
 RECORDINGS = ("flemishguy", "kathleen", "nathalie")
+SPEAKER = "kathleen"
+OTHER_SPEAKERS = {
+    "larger": {"formant_scale": 0.85},
+    "smaller": {"formant_scale": 1.18},
+    "larger-lower": {"formant_scale": 0.85, "f0_scale": 0.6},
+    "smaller-higher": {"formant_scale": 1.18, "f0_scale": 1.4},
+}
 
 _PICTURE_RATE = 44100  # Hz of what every picture shows, so that all have one axis: up to 22.05 kHz
 _COLUMNS_PER_PIXEL = 2  # of which the louder is shown
 _RANGE_DB = 80.0  # from the loudest point of the recording down to black
+_OPUS_LEVEL = 0.9  # of 0 to 1 in libsndfile: about 32 kbit/s
 _SHADES = 16  # of a picture, 5.3 dB each
 
 
@@ -61,6 +71,7 @@ def make_samples(folder: Path, before: Path) -> None:
             output = folder / f"{recording}-{name}.flac"
             write_audio(output, sound, sample_rate, overwrite=True)
             _write_picture(output, _levels(sound, sample_rate), shown.max())
+    _write_other_speakers(folder)
 
 
 def _sounds(
@@ -75,6 +86,17 @@ def _sounds(
         yield name, voc(mel, f0)[: len(wave)], rate
         yield f"{name}-before", before(mel, f0)[: len(wave)], rate
         yield f"{name}-octave", voc(mel, f0, f0_scale=2.0)[: len(wave)], rate
+
+
+def _write_other_speakers(folder: Path) -> None:
+    voc = wavehax.load()
+    wave, rate = read_audio(folder / f"{SPEAKER}.flac", voc.sample_rate)
+    mel, f0 = log_mel(wave, voc.features), f0_from_audio(wave, voc.features)
+    for name, scales in OTHER_SPEAKERS.items():
+        sound = voc(mel, f0, **scales)[: len(wave)]
+        with replacing(folder / f"{SPEAKER}-{name}.ogg", overwrite=True) as temporary:
+            options = {"format": "OGG", "subtype": "OPUS", "compression_level": _OPUS_LEVEL}
+            soundfile.write(temporary, sound, rate, **options)
 
 
 def _levels(wave: np.ndarray, rate: int) -> np.ndarray:

@@ -73,10 +73,13 @@ def test_a_mel_is_enough_where_the_model_predicts_f0(
     save_model(model_file, with_f0(tiny))
     assert "predicted from the mel where not given: 80-247 Hz" in command("info", model_file)[1]
     voc = wavehax.load(model_file)
-    synthesize(tmp_path / "mel.npy", "-o", tmp_path / "a.wav", "--f0-scale", 1.5)
-    synthesize(tmp_path / "mel.npy", "-o", tmp_path / "b.wav", "--f0-scale", 1.5, "--stream", 3)
-    for name in ("a.wav", "b.wav"):
-        np.testing.assert_array_equal(samples(tmp_path / name), as_written(voc(mel, f0_scale=1.5)))
+    for flag, option in (("--f0-scale", "f0_scale"), ("--formant-scale", "formant_scale")):
+        synthesize(tmp_path / "mel.npy", "-o", tmp_path / f"{option}.wav", flag, 1.5)
+        synthesize(tmp_path / "mel.npy", "-o", tmp_path / "b.wav", flag, 1.5, "--stream", 3)
+        expected = as_written(voc(mel, **{option: 1.5}))
+        for name in (f"{option}.wav", "b.wav"):
+            np.testing.assert_array_equal(samples(tmp_path / name), expected)
+        (tmp_path / "b.wav").unlink()
     synthesize(mel_file, "-o", tmp_path / "c.wav", "--f0", "mel")  # which has F0 of its own
     np.testing.assert_array_equal(samples(tmp_path / "c.wav"), as_written(voc(mel)))
     synthesize(tmp_path / "mel.npy", "-o", tmp_path / "d.wav", "--f0", 123)
@@ -309,6 +312,7 @@ USAGE_ERRORS = {
     "a seed that is none": ["vocode", "a.npy", "-o", "a.wav", "--seed", "x"],
     "a negative seed": ["vocode", "a.npy", "-o", "a.wav", "--seed", "-1"],
     "a negative F0": ["vocode", "a.npy", "-o", "a.wav", "--f0=-3"],
+    "a formant scale of 3": ["vocode", "a.npy", "-o", "a.wav", "--formant-scale", "3"],
     "a scale of 0": ["vocode", "a.npy", "-o", "a.wav", "--f0-scale", "0"],
     "no threads": ["vocode", "a.npy", "-o", "a.wav", "--threads", "0"],
     "threads of a stream": ["resynth", "a.wav", "-o", "b.wav", "--threads", "2", "--stream", "8"],

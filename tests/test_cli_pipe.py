@@ -151,7 +151,7 @@ def test_frames_cut_anywhere_by_the_pipe_are_put_together(tiny, mel, f0):
             return piece
 
     voc = Vocoder(tiny)
-    arguments = SimpleNamespace(seed=0, f0=None, f0_scale=1, stream=4, **AS_IS)
+    arguments = SimpleNamespace(seed=0, f0=None, f0_scale=1, formant_scale=1, stream=4, **AS_IS)
     blocks = list(vocode.vocode_frames(voc, Dribble(raw(mel, f0)), arguments))
     np.testing.assert_array_equal(np.concatenate(blocks), voc(mel, f0))
 
@@ -167,7 +167,8 @@ def test_memory_does_not_grow_with_the_length_of_the_pipe(tiny):
             self.left -= size
             return bytes(size)
 
-    arguments = SimpleNamespace(seed=0, f0=None, f0_scale=1, stream=None, threads=1, **AS_IS)
+    scales = {"f0_scale": 1, "formant_scale": 1}
+    arguments = SimpleNamespace(seed=0, f0=None, stream=None, threads=1, **scales, **AS_IS)
     sink = SimpleNamespace(write=len, flush=lambda: None)
     voc = Vocoder(tiny)
     tracemalloc.start()

@@ -35,7 +35,7 @@ def test_the_page_shows_what_its_folder_holds_for_every_shipped_model(script):
         for name in script.RECORDINGS
         for way in ["", *ways]
         for kind in ("flac", "png")
-    }
+    } | {f"samples/{script.SPEAKER}-{name}.ogg" for name in script.OTHER_SPEAKERS}
     assert (
         set(re.findall(r'src="([^"]+)"', (DOCS / "samples.md").read_text(encoding="utf-8")))
         == expected
@@ -59,6 +59,7 @@ def test_the_script_makes_what_resynth_makes_and_pictures_of_one_size(
     before.mkdir()
     shutil.copy(model_path("vocos-24k"), before)
     monkeypatch.setattr(script, "RECORDINGS", ("short",))
+    monkeypatch.setattr(script, "SPEAKER", "short")
     monkeypatch.setattr(script, "shipped_models", lambda: ["vocos-24k"])
     script.make_samples(tmp_path, before)
 
@@ -82,6 +83,9 @@ def test_the_script_makes_what_resynth_makes_and_pictures_of_one_size(
     assert (tmp_path / "short-vocos-24k-before.flac").read_bytes() == (
         tmp_path / "short-vocos-24k.flac"
     ).read_bytes()
+    voices = [read_audio(path)[0] for path in sorted(tmp_path.glob("short-*.ogg"))]
+    assert len(voices) == len(script.OTHER_SPEAKERS)
+    assert all(len(voice) == len(read_audio(tmp_path / "same.flac")[0]) for voice in voices)
     pictures = sorted(tmp_path.glob("*.png"))
     assert len(pictures) == 4
     assert len({struct.unpack(">II", path.read_bytes()[16:24]) for path in pictures}) == 1

@@ -14,6 +14,7 @@ import wavehax
 from wavehax.checkpoint import F0Model
 from wavehax.checks import _shipped_mels, checked_mel
 from wavehax.config import FEATURES, F0Config
+from wavehax.mel.formants import move_formants
 from wavehax.mel.harmonics import flatten_harmonics
 from wavehax.models.locate import model_path, shipped_models
 from wavehax.vocoder import Vocoder
@@ -226,17 +227,19 @@ def test_a_scale_multiplies_f0_given_or_predicted(predicting, voc, mel, f0):
 
 
 @pytest.mark.parametrize("chunks", [[40], [1] * 40, [0, 3, 0, 37], [39, 1]])
-@pytest.mark.parametrize("scale", [1, 0.7])
+@pytest.mark.parametrize(
+    "scales", [{}, {"f0_scale": 0.7}, {"formant_scale": 1.3}, {"f0_scale": 2, "formant_scale": 0.6}]
+)
 def test_a_stream_predicts_f0_without_delay_in_the_bits_of_the_whole_utterance(
-    predicting, voc, mel, chunks, scale
+    predicting, voc, mel, chunks, scales
 ):
-    stream = predicting.stream(5, f0_scale=scale)
+    stream = predicting.stream(5, **scales)
     assert stream.delay == voc.stream().delay
     for _ in range(2):
         ends = np.cumsum([0, *chunks])
         wave = [stream.push(mel[:, a:b]) for a, b in itertools.pairwise(ends)]
         wave.append(stream.flush())
-        np.testing.assert_array_equal(np.concatenate(wave), predicting(mel, seed=5, f0_scale=scale))
+        np.testing.assert_array_equal(np.concatenate(wave), predicting(mel, seed=5, **scales))
         stream.reset()
 
 
@@ -253,6 +256,22 @@ def test_f0_comes_with_all_frames_of_a_stream_or_with_none(predicting, mel, f0):
     assert np.array_equal(
         rest, predicting(mel)[40 * 32 - stream.delay - len(rest) : 40 * 32 - stream.delay]
     )
+
+
+def test_formants_move_in_the_mel_without_harmonics_and_f0_does_not(voc, mel, f0):
+    flat = flatten_harmonics(mel, f0, voc.features)
+    for f0_scale in (1, 2):
+        moved = move_formants(flat, f0_scale * f0, 1.3, voc.features)
+        wave = voc(mel, f0, f0_scale=f0_scale, formant_scale=1.3)
+        np.testing.assert_array_equal(wave, voc(moved, f0_scale * f0))
+
+
+@pytest.mark.parametrize("scale", [0.49, 2.01, np.nan, -1, "1", None])
+def test_a_formant_scale_out_of_range_is_refused(voc, mel, f0, scale):
+    with pytest.raises(ValueError, match=r"formant_scale=.*: expected a number from 0\.5 to 2"):
+        voc(mel, f0, formant_scale=scale)
+    with pytest.raises(ValueError, match="formant_scale="):
+        voc.stream(formant_scale=scale)
 
 
 @pytest.mark.parametrize("scale", [0, -1, np.nan, np.inf, "2", None])

@@ -24,6 +24,9 @@ A lower one is a mistake, such as a contour that was smoothed into unvoiced fram
 be one huge click.
 """
 
+FORMANT_SCALES = (0.5, 2.0)
+"""Least and greatest factor of formants; no two speakers differ by more."""
+
 _FLOAT32 = np.dtype(np.float32)
 
 
@@ -126,6 +129,16 @@ def checked_scale(f0_scale: float) -> float:
     if not (isinstance(f0_scale, Real) and 0 < f0_scale < float("inf")):
         raise ValueError(f"f0_scale={f0_scale!r}: expected a finite number, more than 0")
     return float(f0_scale)
+
+
+def checked_formant_scale(formant_scale: float) -> float:
+    """A factor of the frequencies of formants."""
+    low, high = FORMANT_SCALES
+    if not (isinstance(formant_scale, Real) and low <= formant_scale <= high):
+        raise ValueError(
+            f"formant_scale={formant_scale!r}: expected a number from {low:g} to {high:g}"
+        )
+    return float(formant_scale)
 
 
 def checked_threads(threads: int) -> int:

@@ -22,10 +22,11 @@ class Stream:
     `Vocoder.__call__` makes of the whole utterance. Only one thread at a time may use a stream.
     """
 
-    def __init__(self, vocoder: Vocoder, seed: int, f0_scale: float) -> None:
+    def __init__(self, vocoder: Vocoder, seed: int, f0_scale: float, formant_scale: float) -> None:
         self._vocoder = vocoder
         self._seed = seed
         self._f0_scale = f0_scale
+        self._formant_scale = formant_scale
         self._stream = vocoder._engine.stream(seed)
         self._f0_stream: Any = None  # made by the first push without F0
         self._frames = 0
@@ -68,7 +69,8 @@ class Stream:
                 )
             mel = checked_mel(mel, self._vocoder.features, self._frames)
             f0 = self._predicted_f0(mel) if f0 is None else self._given_f0(f0)
-            mel, f0 = self._vocoder._scaled(mel, f0, self._f0_scale, self._frames)
+            scales = self._f0_scale, self._formant_scale
+            mel, f0 = self._vocoder._scaled(mel, f0, *scales, self._frames)
             samples = self._stream.push(mel, f0)
             self._frames += mel.shape[1]
             return samples

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wavehax.checks import as_array, checked_scale, checked_seed, checked_threads
+from wavehax.checks import (
+    as_array,
+    checked_formant_scale,
+    checked_scale,
+    checked_seed,
+    checked_threads,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -22,6 +28,7 @@ def vocode_list(
     f0s: Iterable[ArrayLike | None] | None = None,
     *,
     f0_scale: float = 1.0,
+    formant_scale: float = 1.0,
     seed: int = 0,
     threads: int = 1,
 ) -> list[np.ndarray]:
@@ -33,13 +40,14 @@ def vocode_list(
             f"f0s has {len(f0s)} utterances and mels has {len(mels)}: expected the same number in"
             " both"
         )
-    f0_scale, seed, threads = checked_scale(f0_scale), checked_seed(seed), checked_threads(threads)
+    scales = checked_scale(f0_scale), checked_formant_scale(formant_scale)
+    seed, threads = checked_seed(seed), checked_threads(threads)
     workers = max(1, min(threads, len(mels)))
     each = max(1, threads // workers)  # threads for one utterance, where there are few
 
     def prepare(index: int) -> tuple[np.ndarray, np.ndarray]:
         try:
-            return vocoder.prepare(mels[index], f0s[index], f0_scale)
+            return vocoder.prepare(mels[index], f0s[index], *scales)
         except ValueError as error:
             raise ValueError(f"utterance {index}: {error}") from error
 
@@ -71,7 +79,7 @@ def vocode_padded(
         mel: floating [B, n_mels, T]. What lies behind the length of an utterance is not read.
         f0: [B, T] in Hz, 0 where unvoiced; None lets the model predict it.
         lengths: the frames of each utterance, [B], from 1 to T each; None is T for all.
-        options: `f0_scale`, `seed` and `threads`, as in `Vocoder.batch`.
+        options: `f0_scale`, `formant_scale`, `seed` and `threads`, as in `Vocoder.batch`.
 
     Returns:
         float32 [B, T * hop_length]; zeros behind each utterance.

@@ -14,6 +14,7 @@ from wavehax.checks import (
     MIN_F0,
     as_array,
     checked_f0,
+    checked_formant_scale,
     checked_mel,
     checked_prior,
     checked_scale,
@@ -21,6 +22,7 @@ from wavehax.checks import (
     checked_threads,
 )
 from wavehax.config import FeatureConfig, GeneratorConfig, to_dict
+from wavehax.mel.formants import move_formants
 from wavehax.mel.harmonics import flatten_harmonics
 from wavehax.models.locate import model_path
 from wavehax.stream import Stream
@@ -156,6 +158,7 @@ class Vocoder:
         f0: ArrayLike | None = None,
         *,
         f0_scale: float = 1.0,
+        formant_scale: float = 1.0,
         seed: int = 0,
         prior: ArrayLike | None = None,
         threads: int = 1,
@@ -173,6 +176,9 @@ class Vocoder:
                 mel, which some models can.
             f0_scale: a factor of F0, more than 0. Unless it is 1, the harmonics that the mel shows
                 are smoothed away, as they are those of the F0 before scaling.
+            formant_scale: a factor of the frequencies of formants, 0.5 to 2. Less than 1 makes a
+                voice sound larger and more than 1 smaller, at the same pitch. Unless it is 1, the
+                harmonics that the mel shows are smoothed away, as they would move too.
             seed: determines the noise and the initial phase of the prior, 0 <= seed < 2**64. The
                 same seed gives the same bits.
             prior: floating, a waveform in place of the prior that `f0` describes. It has
@@ -195,15 +201,14 @@ class Vocoder:
         """
         mel = as_array(mel)
         if mel.ndim == 3 and prior is None:
-            return vocode_padded(
-                self, mel, f0, lengths, f0_scale=f0_scale, seed=seed, threads=threads
-            )
+            scales = {"f0_scale": f0_scale, "formant_scale": formant_scale}
+            return vocode_padded(self, mel, f0, lengths, **scales, seed=seed, threads=threads)
         if lengths is not None:
             raise ValueError(
                 f"lengths is given and mel has shape {list(mel.shape)}: expected [B,"
                 f" {self.features.n_mels}, T] and no prior"
             )
-        mel, f0 = self.prepare(mel, f0, f0_scale)
+        mel, f0 = self.prepare(mel, f0, f0_scale, formant_scale)
         if prior is not None:
             hops = mel.shape[1] + (self.config.frame_alignment == "centre")
             prior = checked_prior(prior, hops * self.hop_length)
@@ -215,6 +220,7 @@ class Vocoder:
         f0s: Iterable[ArrayLike | None] | None = None,
         *,
         f0_scale: float = 1.0,
+        formant_scale: float = 1.0,
         seed: int = 0,
         threads: int = 1,
     ) -> list[np.ndarray]:
@@ -223,7 +229,7 @@ class Vocoder:
         Args:
             mels: the mel of each utterance, as in `__call__`.
             f0s: the F0 of each utterance, as in `__call__`. None lets the model predict it for all.
-            f0_scale: as in `__call__`.
+            f0_scale, formant_scale: as in `__call__`.
             seed: as in `__call__`. Each utterance gets this same seed, so that its samples do not
                 depend on its place among the others.
             threads: the most threads that work at once, at least 1. Each takes one utterance after
@@ -236,7 +242,8 @@ class Vocoder:
             ValueError: as `__call__`, for one utterance, which the message names by its index;
                 nothing is synthesised before all inputs are checked.
         """
-        return vocode_list(self, mels, f0s, f0_scale=f0_scale, seed=seed, threads=threads)
+        scales = {"f0_scale": f0_scale, "formant_scale": formant_scale}
+        return vocode_list(self, mels, f0s, **scales, seed=seed, threads=threads)
 
     def prior(self, f0: ArrayLike) -> np.ndarray:
         """The prior's harmonics without its noise, from phase 0 on.
@@ -269,28 +276,43 @@ class Vocoder:
         return self._f0_stream(1.0).push(mel)
 
     def prepare(
-        self, mel: ArrayLike, f0: ArrayLike | None, f0_scale: float = 1.0
+        self,
+        mel: ArrayLike,
+        f0: ArrayLike | None,
+        f0_scale: float = 1.0,
+        formant_scale: float = 1.0,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Make the inputs of a whole utterance what the engine takes: checked, with F0, scaled.
 
         Arguments and errors are those of `__call__`.
 
         Returns:
-            the mel [n_mels, T], without harmonics where F0 is scaled, and F0 [T] in Hz, both
-            float32.
+            the mel [n_mels, T], without harmonics where F0 or formants are scaled, and F0 [T] in
+            Hz, both float32.
         """
         mel, f0_scale = self._checked_whole_mel(mel), checked_scale(f0_scale)
+        formant_scale = checked_formant_scale(formant_scale)
         f0 = self._f0_stream(f0_scale).push(mel) if f0 is None else f0
-        return self._scaled(mel, f0, f0_scale)
+        return self._scaled(mel, f0, f0_scale, formant_scale)
 
     def _scaled(
-        self, mel: np.ndarray, f0: ArrayLike, f0_scale: float, first: int = 0
+        self,
+        mel: np.ndarray,
+        f0: ArrayLike,
+        f0_scale: float,
+        formant_scale: float,
+        first: int = 0,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The mel, without its harmonics unless `f0_scale` is 1, and F0 checked and scaled."""
+        """The mel with its formants scaled, and F0 checked and scaled.
+
+        Unless both scales are 1, the mel is without harmonics.
+        """
         f0 = as_array(f0)
         scaled = checked_f0(f0, mel.shape[1], first, f0_scale)
-        if f0_scale != 1:
+        if f0_scale != 1 or formant_scale != 1:
             mel = flatten_harmonics(mel, f0, self.features)
+        if formant_scale != 1:
+            mel = move_formants(mel, scaled, formant_scale, self.features)
         return mel, scaled
 
     def _f0_stream(self, f0_scale: float) -> Any:
@@ -319,12 +341,13 @@ class Vocoder:
             raise ValueError("mel is empty: expected at least one frame")
         return mel
 
-    def stream(self, seed: int = 0, *, f0_scale: float = 1.0) -> Stream:
+    def stream(self, seed: int = 0, *, f0_scale: float = 1.0, formant_scale: float = 1.0) -> Stream:
         """Begin a voice that takes frames as they come.
 
         Args:
             seed: as in `__call__`.
             f0_scale: as in `__call__`.
+            formant_scale: as in `__call__`.
 
         Returns:
             the voice; it takes frames with `push`.
@@ -338,4 +361,5 @@ class Vocoder:
                 "this model cannot stream: its norm takes mean and variance over the whole"
                 " utterance (norm 'utterance'); expected a model with norm 'frame' or 'batch'"
             )
-        return Stream(self, checked_seed(seed), checked_scale(f0_scale))
+        scales = checked_scale(f0_scale), checked_formant_scale(formant_scale)
+        return Stream(self, checked_seed(seed), *scales)

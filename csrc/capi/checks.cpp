@@ -1,5 +1,6 @@
 #include "checks.h"
 
+#include <cmath>
 #include <cstdarg>
 #include <cstdio>
 
@@ -11,6 +12,8 @@ namespace {
 // The limit on the frames of one call. The product of frames and any size in a model, such as
 // n_mels, then fits 64 bits.
 constexpr std::int64_t kMaxFrames = std::int64_t{1} << 40;
+
+bool is_pitch(double f0) { return f0 >= kMinF0 && std::isfinite(static_cast<float>(f0)); }
 
 }  // namespace
 
@@ -52,6 +55,41 @@ wavehax_status check_f0(const float* f0, std::int64_t frames, std::int64_t first
               "f0 is %g in frame %lld: expected at least %g Hz, or 0 where unvoiced",
               static_cast<double>(f0[bad]), static_cast<long long>(first + bad),
               static_cast<double>(kMinF0));
+}
+
+wavehax_status read_scales(double f0_scale, double formant_scale, Scales& scales,
+                           wavehax_error* error) {
+  if (!(std::isfinite(f0_scale) && f0_scale >= 0.0))
+    return fail(error, WAVEHAX_ERROR_ARGUMENT,
+                "f0_scale is %g: expected a finite number, more than 0, or 0 for 1", f0_scale);
+  if (formant_scale != 0.0 &&
+      !(formant_scale >= kMinFormantScale && formant_scale <= kMaxFormantScale))
+    return fail(error, WAVEHAX_ERROR_ARGUMENT, "formant_scale is %g: expected %g to %g, or 0 for 1",
+                formant_scale, kMinFormantScale, kMaxFormantScale);
+  scales = {f0_scale == 0.0 ? 1.0 : f0_scale, formant_scale == 0.0 ? 1.0 : formant_scale};
+  return WAVEHAX_OK;
+}
+
+wavehax_status check_scaled_f0(const float* f0, std::int64_t frames, std::int64_t first,
+                               const Scales& scales, wavehax_error* error) {
+  for (std::int64_t t = 0; t < frames && scales.f0 != 1.0; ++t)
+    if (f0[t] != 0.0f && !is_pitch(f0[t] * scales.f0))
+      return fail(error, WAVEHAX_ERROR_ARGUMENT,
+                  "f0 is %g in frame %lld, and %g times f0_scale: expected at least %g Hz",
+                  static_cast<double>(f0[t]), static_cast<long long>(first + t), f0[t] * scales.f0,
+                  static_cast<double>(kMinF0));
+  return WAVEHAX_OK;
+}
+
+wavehax_status check_scaled_f0(const F0Predictor& predictor, const Scales& scales,
+                               wavehax_error* error) {
+  if (scales.f0 == 1.0) return WAVEHAX_OK;
+  const F0Config& c = predictor.config;
+  const double low = c.f0_min, high = low * std::exp2((c.num_bins - 1) * c.bin_cents / 1200.0);
+  if (is_pitch(low * scales.f0) && is_pitch(high * scales.f0)) return WAVEHAX_OK;
+  return fail(error, WAVEHAX_ERROR_ARGUMENT,
+              "f0_scale is %g: out of range for the F0 of this model, %g to %g Hz", scales.f0, low,
+              high);
 }
 
 wavehax_status check_size(std::size_t size, std::size_t known, const char* argument,

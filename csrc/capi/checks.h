@@ -7,6 +7,8 @@
 #include <exception>
 #include <stdexcept>
 
+#include "../signal/scaler.h"
+#include "../voice/f0.h"
 #include "wavehax.h"
 
 namespace wavehax {
@@ -39,6 +41,16 @@ wavehax_status check_mel(const float* mel, std::int64_t frames, int n_mels, std:
                          wavehax_error* error);
 wavehax_status check_f0(const float* f0, std::int64_t frames, std::int64_t first,
                         wavehax_error* error);
+
+// Reads factors of F0 and of formants, of which 0 means 1.
+wavehax_status read_scales(double f0_scale, double formant_scale, Scales& scales,
+                           wavehax_error* error);
+
+// Refuses F0 that is no pitch any more once it is scaled, given or as `predictor` may predict it.
+wavehax_status check_scaled_f0(const float* f0, std::int64_t frames, std::int64_t first,
+                               const Scales& scales, wavehax_error* error);
+wavehax_status check_scaled_f0(const F0Predictor& predictor, const Scales& scales,
+                               wavehax_error* error);
 
 // Refuses a struct of the caller whose first member, its size, is below the size that this library
 // knows.

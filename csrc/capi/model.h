@@ -5,11 +5,13 @@
 #include <string>
 
 #include "../model/engine.h"
+#include "../signal/mel.h"
 #include "../voice/f0.h"
 #include "checks.h"
 
 struct wavehax_model {
   std::string config;
+  wavehax::FeatureConfig features;
   std::shared_ptr<const wavehax::Engine> engine;
   std::shared_ptr<const wavehax::F0Predictor> f0;  // or null
 };

@@ -112,25 +112,25 @@ void refuse_unless(bool ok, const std::string& problem) {
   if (!ok) throw std::invalid_argument("features." + problem);
 }
 
-// Returns the floor of the features. The engine computes no features; they are only checked, and
-// must agree with the generator.
-double checked_log_floor(const Json& json, const Config& c) {
+// Returns the definition of the mel, which must agree with the generator.
+FeatureConfig features(const Json& json, const Config& c) {
   Fields fields("features", json);
   const auto size = [&](const char* name) { return fields.to_size(name, fields.need(name)); };
   const auto number = [&](const char* name) { return fields.to_number(name, fields.need(name)); };
-  const auto choice = [&](const char* name, const char* first, const char* second) {
+  const auto is = [&](const char* name, const char* first, const char* second) {
     const Json value = fields.need(name);
     const std::string text = fields.to_text(name, value);
     if (text != first && text != second)
       fields.refuse(name, value, std::string(first) + " or " + second);
+    return text == first;
   };
   fields.to_text("name", fields.need("name"));
   const int rate = size("sample_rate"), hop = size("hop_length"), n_fft = size("n_fft"),
             n_mels = size("n_mels");
   const double f_min = number("f_min"), f_max = number("f_max"), floor = number("log_floor");
-  choice("mel_scale", "slaney", "htk");
-  choice("mel_norm", "slaney", "none");
-  choice("padding", "same", "centre");
+  const bool slaney_scale = is("mel_scale", "slaney", "htk"),
+             unit_area = is("mel_norm", "slaney", "none"),
+             centred = !is("padding", "same", "centre");
   fields.end();
   refuse_unless(floor > 0 && floor <= std::numeric_limits<double>::max(),
                 "log_floor: expected a positive magnitude");
@@ -150,7 +150,7 @@ double checked_log_floor(const Json& json, const Config& c) {
   same("sample_rate", c.sample_rate, rate);
   same("hop_length", c.hop_length, hop);
   same("n_mels", c.n_mels, n_mels);
-  return floor;
+  return {rate, hop, n_fft, n_mels, f_min, f_max, floor, slaney_scale, unit_area, centred};
 }
 
 F0Config f0(const Json& json, int n_mels) {
@@ -185,7 +185,7 @@ ModelConfig parse_config(std::string_view text) {
   Fields fields("configuration", parse_json(text));
   ModelConfig result;
   result.generator = generator(fields.need("generator"));
-  result.log_floor = checked_log_floor(fields.need("features"), result.generator);
+  result.features = features(fields.need("features"), result.generator);
   Fields("provenance", fields.need("provenance"));
   if (const auto json = fields.find("f0")) result.f0 = f0(*json, result.generator.n_mels);
   fields.end();

@@ -9,13 +9,14 @@
 #include <vector>
 
 #include "../model/config.h"
+#include "../signal/mel.h"
 #include "../voice/f0.h"
 
 namespace wavehax {
 
 struct ModelConfig {
   Config generator;
-  double log_floor;  // the least magnitude that the features describe
+  FeatureConfig features;
   std::optional<F0Config> f0;
 };
 

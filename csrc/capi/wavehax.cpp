@@ -19,12 +19,14 @@
 
 using wavehax::check_f0;
 using wavehax::check_mel;
+using wavehax::check_scaled_f0;
 using wavehax::check_size;
 using wavehax::fail;
 using wavehax::guarded;
 using wavehax::no_predictor;
 using wavehax::null_argument;
 using wavehax::read_options;
+using wavehax::read_scales;
 using wavehax::view;
 
 namespace {
@@ -46,14 +48,15 @@ wavehax_status load(const wavehax_load_options* given, wavehax_model** model, wa
   if (status != WAVEHAX_OK) return status;
   return guarded(error, WAVEHAX_ERROR_MODEL, [&] {
     wavehax::ModelFile file = wavehax::read_model_file(source...);
+    const double floor = file.config.features.log_floor;
     auto result = std::make_unique<wavehax_model>();
+    result->features = file.config.features;
     result->config = std::move(file.config_text);
     result->engine = std::make_shared<const wavehax::Engine>(
-        file.config.generator, wavehax::Weights(file.generator), *kernels, precision,
-        file.config.log_floor);
+        file.config.generator, wavehax::Weights(file.generator), *kernels, precision, floor);
     if (file.config.f0)
       result->f0 = std::make_shared<const wavehax::F0Predictor>(
-          *file.config.f0, wavehax::Weights(file.f0), *kernels, file.config.log_floor);
+          *file.config.f0, wavehax::Weights(file.f0), *kernels, floor);
     *model = result.release();
   });
 }
@@ -126,6 +129,10 @@ wavehax_status wavehax_vocode(const wavehax_model* model, const float* mel, cons
   if (model == nullptr) return null_argument(error, "model");
   wavehax_vocode_options options;
   if (const wavehax_status status = read_options(given, options, error)) return status;
+  wavehax::Scales scales;
+  if (const wavehax_status status =
+          read_scales(options.f0_scale, options.formant_scale, scales, error))
+    return status;
   const int n_mels = model->engine->config.n_mels;
   if (const wavehax_status status = check_mel(mel, frames, n_mels, 0, error)) return status;
   if (const wavehax_status status = check_f0(f0, frames, 0, error)) return status;
@@ -135,13 +142,27 @@ wavehax_status wavehax_vocode(const wavehax_model* model, const float* mel, cons
                 static_cast<long long>(options.threads));
   if (wave == nullptr) return null_argument(error, "wave");
   if (f0 == nullptr && !model->f0) return no_predictor(error);
+  if (const wavehax_status status = f0 == nullptr ? check_scaled_f0(*model->f0, scales, error)
+                                                  : check_scaled_f0(f0, frames, 0, scales, error))
+    return status;
   const auto threads = static_cast<int>(std::clamp<std::int64_t>(options.threads, 1, kMaxThreads));
   return guarded(error, WAVEHAX_ERROR_ARGUMENT, [&] {
-    std::vector<float> predicted(f0 == nullptr ? static_cast<std::size_t>(frames) : 0);
-    if (f0 == nullptr)
-      wavehax::F0Stream(model->f0).push(view(mel, n_mels), frames, predicted.data());
-    wavehax::vocode(model->engine, view(mel, n_mels), f0 == nullptr ? predicted.data() : f0, frames,
-                    options.seed, nullptr, threads, wave);
+    std::vector<float> pitch, changed;  // in place of what is given
+    if (f0 == nullptr) {
+      pitch.resize(static_cast<std::size_t>(frames));
+      wavehax::F0Stream(model->f0).push(view(mel, n_mels), frames, pitch.data());
+    }
+    if (scales.changes()) {
+      if (f0 != nullptr) pitch.assign(f0, f0 + frames);
+      changed.assign(mel, mel + frames * n_mels);
+      wavehax::Scaler scaler(model->features);
+      scaler.set(scales);
+      for (std::int64_t t = 0; t < frames; ++t)
+        pitch[t] = scaler.apply(changed.data() + t * n_mels, pitch[t]);
+    }
+    wavehax::vocode(model->engine, view(changed.empty() ? mel : changed.data(), n_mels),
+                    pitch.empty() ? f0 : pitch.data(), frames, options.seed, nullptr, threads,
+                    wave);
   });
 }
 

@@ -71,7 +71,7 @@ class Voice {
   Voice& operator=(const Voice&) = delete;
 
   void call(Bytes& bytes) {
-    switch (bytes.below(16)) {
+    switch (bytes.below(18)) {
       case 0:
         return flush();
       case 1:
@@ -80,6 +80,8 @@ class Voice {
         return push_bad(bytes);
       case 3:
         return push_into_little_room();
+      case 4:
+        return scale(bytes);
       default:
         return push(bytes);
     }
@@ -113,6 +115,23 @@ class Voice {
     flushed_ = false;
   }
 
+  // Sets other scales. They hold for the whole utterance, so that only the first frame follows
+  // them.
+  void scale(Bytes& bytes) {
+    const double f0_scale = bytes.pick(
+                     {0.0, 0.5, 1.0, 3.0, -1.0, std::numeric_limits<double>::infinity()}),
+                 formant_scale = bytes.pick(
+                     {0.0, 0.5, 1.3, 2.0, 2.1, std::numeric_limits<double>::quiet_NaN()});
+    if (frames_ > 0) return;
+    const bool good = f0_scale >= 0.0 && f0_scale <= 3.0 && formant_scale <= 2.0;
+    const wavehax_status status = wavehax_stream_scale(stream_, f0_scale, formant_scale, nullptr);
+    require(status == (good && stream_ != nullptr ? WAVEHAX_OK : WAVEHAX_ERROR_ARGUMENT),
+            "scales are taken if they are in range");
+    if (status != WAVEHAX_OK) return;
+    f0_scale_ = f0_scale;
+    formant_scale_ = formant_scale;
+  }
+
   void push(Bytes& bytes) {
     const std::int64_t frames =
         std::min(bytes.pick({0, 1, 1, 1, 2, 3, 8, 9, 11}), kMaxFrames - frames_);
@@ -125,11 +144,17 @@ class Voice {
     const std::int64_t room = frames * info_.hop_length;
     std::vector<float> wave(static_cast<std::size_t>(room));
     std::int64_t samples = -1;
+    const bool scaled_away = std::any_of(f0.begin(), f0.end(), [&](float value) {
+      const double made = f0_scale_ == 0.0 ? value : value * f0_scale_;
+      return value != 0.0f && !(made >= 1.0 && made <= std::numeric_limits<float>::max());
+    });
     const wavehax_status status = wavehax_stream_push(
         stream_, mel.data(), predicted ? nullptr : (f0.empty() ? &held : f0.data()), frames,
         wave.data(), room, &samples, nullptr);
     if (stream_ == nullptr || (frames > 0 && predicted && !info_.predicts_f0 && !flushed_))
       return require(status == WAVEHAX_ERROR_ARGUMENT, "what is missing is refused");
+    if (scaled_away && !flushed_ && !(predicted_ && frames_ > 0))
+      return require(status == WAVEHAX_ERROR_ARGUMENT, "F0 that is scaled away is refused");
     require(status == (flushed_ ? WAVEHAX_ERROR_STATE : WAVEHAX_OK),
             "frames are taken, with room for a hop each");
     if (flushed_) return;
@@ -177,7 +202,8 @@ class Voice {
     std::vector<float> whole(wave_.size());
     const float* f0 = predicted_ ? nullptr : f0_.data();
     if (frames_ == 0) return;
-    const wavehax_vocode_options options = {sizeof options, seed_, 1 + frames_ % 3};
+    const wavehax_vocode_options options = {sizeof options, seed_, 1 + frames_ % 3, f0_scale_,
+                                            formant_scale_};
     require(wavehax_vocode(model_, mel_.data(), f0, frames_, &options, whole.data(), nullptr) ==
                 WAVEHAX_OK,
             "what streams can be computed whole");
@@ -190,8 +216,45 @@ class Voice {
   wavehax_stream* stream_ = nullptr;
   std::vector<float> mel_, f0_, wave_;
   int frames_ = 0;
+  double f0_scale_ = 0.0, formant_scale_ = 0.0;
   bool flushed_ = false, predicted_ = false;
 };
+
+}  // namespace
+
+namespace {
+
+// The mel of a recording in pieces is that of the whole one.
+void check_mels(const wavehax_model* model, const wavehax_info& info, Bytes& bytes) {
+  std::vector<float> audio(static_cast<std::size_t>(bytes.below(200)));
+  for (float& sample : audio) sample = static_cast<float>(bytes.byte() - 128) / 128.0f;
+  const auto samples = static_cast<std::int64_t>(audio.size());
+  const std::int64_t frames = wavehax_mel_frames(model, samples);
+  const auto room = static_cast<std::size_t>(frames * info.n_mels);
+  std::vector<float> whole(room), pieces(room);
+  const wavehax_status status =
+      wavehax_log_mel(model, audio.data(), samples, whole.data(), nullptr);
+  require(status == (frames == 0 ? WAVEHAX_ERROR_ARGUMENT : WAVEHAX_OK),
+          "a recording of one frame or more has a mel");
+  wavehax_mel_stream* stream = nullptr;
+  require(wavehax_mel_stream_new(model, &stream, nullptr) == WAVEHAX_OK, "a stream of mels");
+  std::int64_t done = 0, count = 0, at = 0;
+  while (at < samples) {
+    const std::int64_t size = std::min<std::int64_t>(1 + bytes.below(60), samples - at);
+    require(
+        wavehax_mel_stream_push(stream, audio.data() + at, size, pieces.data() + done * info.n_mels,
+                                frames - done, &count, nullptr) == WAVEHAX_OK,
+        "sound is taken");
+    at += size;
+    done += count;
+  }
+  require(wavehax_mel_stream_flush(stream, pieces.data() + done * info.n_mels, frames - done,
+                                   &count, nullptr) == WAVEHAX_OK,
+          "a stream of mels ends");
+  require(done + count == frames, "a stream of mels gives all frames");
+  require(frames == 0 || same_bits(whole, pieces), "pieces give the mel of the whole recording");
+  wavehax_mel_stream_free(stream);
+}
 
 }  // namespace
 
@@ -222,6 +285,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (int i = 0; i < kMaxCalls && !bytes.empty(); ++i) voice.call(bytes);
     voice.flush();
   }
+  check_mels(model, info, bytes);
   wavehax_model_free(model);
   return 0;
 }

@@ -18,10 +18,10 @@
  *   wavehax_stream_push(stream, mel, f0, 1, wave, info.hop_length, &samples, &error);
  *   play(wave, samples);
  *
- * examples/vocode.c is a whole program.
+ * examples/vocode.c and examples/resynth.c are whole programs.
  *
  * Arrays. A mel is float32 [frames][n_mels], frame after frame. It is the log-mel-spectrogram that
- * the "features" of the model define (wavehax_model_config), not normalised. A finite value below
+ * the "features" of the model define (wavehax_model_features), not normalised. A finite value below
  * the "log_floor" of the features is raised to it. F0 is float32 [frames] in Hz: at least 1, or 0
  * where unvoiced. A waveform is float32, nominally in [-1, 1], with hop_length samples for every
  * frame. All arrays belong to the caller: they are read or written during the call and never kept.
@@ -42,12 +42,12 @@
  * Arithmetic. The floating-point modes of the processor are left as they are. Many audio hosts set
  * flush-to-zero; their samples may differ in the last bits from those of other hosts.
  *
- * Structs that grow. The first member of options and of wavehax_info is `size`. The caller sets it
- * to the size of the struct that it was compiled with, and later versions add members at the end.
- * In options zero bytes mean the default, and so does a null pointer. A library older than its
- * caller refuses options with members that it does not know (WAVEHAX_ERROR_ARGUMENT), unless they
- * are zero. It sets members of wavehax_info that it does not know to zero. A `size` below that of
- * version 0.1 is refused.
+ * Structs that grow. The first member of options, wavehax_info and wavehax_features is `size`. The
+ * caller sets it to the size of the struct that it was compiled with, and later versions add
+ * members at the end. In options zero bytes mean the default, and so does a null pointer. A library
+ * older than its caller refuses options with members that it does not know
+ * (WAVEHAX_ERROR_ARGUMENT), unless they are zero. It sets members of wavehax_info that it does not
+ * know to zero. A `size` below that of version 0.1 is refused.
  *
  * Versions. Before 1.0 a minor version may rename, remove or retype anything here, and the
  * changelog says so; a patch version may not. From 1.0 on functions and members are only added.
@@ -80,6 +80,7 @@ extern "C" {
 
 typedef struct wavehax_model wavehax_model;
 typedef struct wavehax_stream wavehax_stream;
+typedef struct wavehax_mel_stream wavehax_mel_stream;
 
 typedef enum wavehax_status {
   WAVEHAX_OK = 0,
@@ -114,6 +115,13 @@ typedef struct wavehax_vocode_options {
   /* Most threads that share the utterance; 0 means 1. Each takes a second or more of sound. The
    * samples do not depend on their number. */
   int64_t threads;
+  /* A factor of F0, wherever F0 comes from; 0 means 1. Unless it is 1, the harmonics that the mel
+   * shows are smoothed away, as they are those of the F0 before scaling. */
+  double f0_scale;
+  /* A factor of the frequencies of formants, 0.5 to 2; 0 means 1. Less than 1 makes a voice sound
+   * larger and more than 1 smaller, at the same pitch. Unless it is 1, harmonics are smoothed away
+   * too. */
+  double formant_scale;
 } wavehax_vocode_options;
 
 typedef struct wavehax_info {
@@ -128,6 +136,23 @@ typedef struct wavehax_info {
   const char* isa;       /* instruction set in use; never to be freed */
   const char* precision; /* "fp32", "bf16" or "mixed"; never to be freed */
 } wavehax_info;
+
+/* The definition of a model's mel. docs/mels.md says what the members mean. */
+typedef struct wavehax_features {
+  size_t size;         /* sizeof(wavehax_features), set by the caller */
+  int32_t sample_rate; /* Hz */
+  int32_t hop_length;  /* samples from a frame to the next */
+  int32_t n_fft;       /* samples of a window */
+  int32_t n_mels;      /* bands */
+  /* Samples by which a stream of mels lags: N of them give max(0, N - delay) / hop_length frames.
+   */
+  int32_t delay;
+  double f_min, f_max;   /* Hz, ends of the lowest and the highest band */
+  double log_floor;      /* the least magnitude of a band */
+  const char* mel_scale; /* "slaney" or "htk"; never to be freed, like the following */
+  const char* mel_norm;  /* "slaney", filters of unit area; or "none", of unit peak */
+  const char* padding;   /* "same" or "centre": where the first frame lies */
+} wavehax_features;
 
 /* Returns the version of the library. WAVEHAX_VERSION is that of the header. */
 WAVEHAX_API const char* wavehax_version(void);
@@ -158,6 +183,48 @@ WAVEHAX_API wavehax_status wavehax_model_info(const wavehax_model* model, waveha
  * of a mel), "provenance" and, if the model predicts F0, "f0". Lives as long as the model. Null for
  * a null model. */
 WAVEHAX_API const char* wavehax_model_config(const wavehax_model* model);
+
+/* Fills `features`, whose `size` the caller has set. */
+WAVEHAX_API wavehax_status wavehax_model_features(const wavehax_model* model,
+                                                  wavehax_features* features, wavehax_error* error);
+
+/* Returns the number of frames in the mel of a recording, or -1 for a null model or a negative
+ * number of samples. */
+WAVEHAX_API int64_t wavehax_mel_frames(const wavehax_model* model, int64_t samples);
+
+/* Computes the mel of a whole recording.
+ *   audio  [samples] at the model's sample rate, at least one hop
+ *   mel    [wavehax_mel_frames(model, samples)][n_mels], written */
+WAVEHAX_API wavehax_status wavehax_log_mel(const wavehax_model* model, const float* audio,
+                                           int64_t samples, float* mel, wavehax_error* error);
+
+/* Begins the mel of a recording that comes in pieces. Its frames equal those of wavehax_log_mel,
+ * bit for bit. Like other streams it belongs to one thread at a time, and pushing and flushing
+ * allocate nothing. `stream` is set to null on failure. */
+WAVEHAX_API wavehax_status wavehax_mel_stream_new(const wavehax_model* model,
+                                                  wavehax_mel_stream** stream,
+                                                  wavehax_error* error);
+
+/* Takes samples and writes the frames that they complete.
+ *   audio   [samples], any number of them
+ *   mel     [capacity][n_mels], written; samples / hop_length + 1 frames are always enough
+ *   frames  set to the number of frames written */
+WAVEHAX_API wavehax_status wavehax_mel_stream_push(wavehax_mel_stream* stream, const float* audio,
+                                                   int64_t samples, float* mel, int64_t capacity,
+                                                   int64_t* frames, wavehax_error* error);
+
+/* Ends the recording and writes the remaining frames, at most delay / hop_length + 2. Only reset or
+ * free may follow. */
+WAVEHAX_API wavehax_status wavehax_mel_stream_flush(wavehax_mel_stream* stream, float* mel,
+                                                    int64_t capacity, int64_t* frames,
+                                                    wavehax_error* error);
+
+/* Begins a new recording. Allowed at any time. */
+WAVEHAX_API wavehax_status wavehax_mel_stream_reset(wavehax_mel_stream* stream,
+                                                    wavehax_error* error);
+
+/* Frees a stream of mels, or null. */
+WAVEHAX_API void wavehax_mel_stream_free(wavehax_mel_stream* stream);
 
 /* Synthesises a whole utterance.
  *   mel      [frames][n_mels], 1 to 2**40 frames
@@ -198,6 +265,11 @@ WAVEHAX_API wavehax_status wavehax_stream_flush(wavehax_stream* stream, float* w
 /* Begins a new utterance. Allowed at any time. */
 WAVEHAX_API wavehax_status wavehax_stream_reset(wavehax_stream* stream, uint64_t seed,
                                                 wavehax_error* error);
+
+/* Sets the factors of F0 and of formants, as in wavehax_vocode_options, from the next frame pushed
+ * on. A new stream has none, and a reset leaves them. */
+WAVEHAX_API wavehax_status wavehax_stream_scale(wavehax_stream* stream, double f0_scale,
+                                                double formant_scale, wavehax_error* error);
 
 /* Frees a stream, or null. */
 WAVEHAX_API void wavehax_stream_free(wavehax_stream* stream);

@@ -10,11 +10,10 @@
 #include "../capi/model_file.h"
 #include "../kernels/cpu.h"
 #include "../model/engine.h"
+#include "../signal/scaler.h"
 #include "../voice/f0.h"
 #include "../voice/stream.h"
 #include "../voice/vocode.h"
-#include "harmonics.h"
-#include "mel.h"
 #include "revoice.h"
 
 #define EXPORT extern "C" __attribute__((used, visibility("default")))
@@ -93,9 +92,9 @@ EXPORT Model* model_new(const void* data, std::uint32_t size) {
   return attempt(static_cast<Model*>(nullptr), WAVEHAX_ERROR_MODEL, [&] {
     wavehax::ModelFile file = wavehax::read_model_file(data, size);
     const wavehax::Kernels& kernels = wavehax::choose_kernels("auto");
-    const double floor = file.config.log_floor;
+    const double floor = file.config.features.log_floor;
     auto model = std::make_unique<Model>();
-    model->features = wavehax::feature_config(file.config_text);
+    model->features = file.config.features;
     model->config = std::move(file.config_text);
     model->engine = std::make_shared<const wavehax::Engine>(
         file.config.generator, wavehax::Weights(file.generator), kernels, wavehax::Precision::kFp32,

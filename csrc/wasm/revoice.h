@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "../signal/harmonics.h"
+#include "../signal/mel.h"
 #include "../voice/f0.h"
 #include "../voice/stream.h"
-#include "harmonics.h"
-#include "mel.h"
 
 namespace wavehax {
 

@@ -53,9 +53,13 @@ void test_allocations(bool predicted) {
   wavehax_model_free(model);  // a stream outlives its model
   Utterance u(5);
   std::int64_t samples = 0;
+  const auto scale = [&](double f0_scale, double formant_scale) {
+    return wavehax_stream_scale(stream, f0_scale, formant_scale, &error);
+  };
   allocations = 0;
   counting = true;
   for (int round = 0; round < 2; ++round) {
+    scale(1.5, round == 0 ? 1.0 : 0.7);
     for (int t = 0; t < kFrames; t += 8)
       wavehax_stream_push(stream, u.mel.data() + 5 * t, predicted ? nullptr : u.f0.data() + t, 8,
                           u.wave.data(), 1000, &samples, &error);
@@ -69,6 +73,76 @@ void test_allocations(bool predicted) {
   counting = false;
   check(allocations == 0, "streaming allocates nothing");
   wavehax_stream_free(stream);
+}
+
+void test_allocations_of_mels() {
+  wavehax_model* model = load(small_config(), false);
+  wavehax_mel_stream* stream = nullptr;
+  check(wavehax_mel_stream_new(model, &stream, &error) == WAVEHAX_OK, "a stream of mels");
+  wavehax_model_free(model);  // a stream outlives its model
+  const std::vector<float> audio(50, 0.1f);
+  std::vector<float> mel(5 * 60);
+  std::int64_t frames = 0;
+  allocations = 0;
+  counting = true;
+  for (int round = 0; round < 2; ++round) {
+    for (int size : {1, 0, 50, 7})
+      wavehax_mel_stream_push(stream, audio.data(), size, mel.data(), 60, &frames, &error);
+    wavehax_mel_stream_flush(stream, mel.data(), 60, &frames, &error);
+    wavehax_mel_stream_reset(stream, &error);
+  }
+  counting = false;
+  check(allocations == 0, "mels of a stream allocate nothing");
+  wavehax_mel_stream_free(stream);
+}
+
+void test_mistakes_of_mels() {
+  wavehax_model* model = load(small_config(), false);
+  wavehax_mel_stream* stream = reinterpret_cast<wavehax_mel_stream*>(&error);
+  std::vector<float> audio(50, 0.1f), mel(5 * 60);
+  std::int64_t frames = 0;
+  wavehax_features features = {};
+  expect(wavehax_model_features(nullptr, &features, &error), WAVEHAX_ERROR_ARGUMENT,
+         "model is null");
+  expect(wavehax_model_features(model, nullptr, &error), WAVEHAX_ERROR_ARGUMENT,
+         "features is null");
+  expect(wavehax_model_features(model, &features, &error), WAVEHAX_ERROR_ARGUMENT,
+         "features.size is 0");
+  const auto whole = [&](const float* sound, std::int64_t samples, float* to) {
+    return wavehax_log_mel(model, sound, samples, to, &error);
+  };
+  expect(whole(nullptr, 50, mel.data()), WAVEHAX_ERROR_ARGUMENT, "audio is null");
+  expect(whole(audio.data(), -1, mel.data()), WAVEHAX_ERROR_ARGUMENT, "samples is -1");
+  expect(whole(audio.data(), INT64_MAX, mel.data()), WAVEHAX_ERROR_ARGUMENT, "2**50");
+  expect(whole(audio.data(), 1, mel.data()), WAVEHAX_ERROR_ARGUMENT, "at least one hop of 2");
+  expect(whole(audio.data(), 50, nullptr), WAVEHAX_ERROR_ARGUMENT, "mel is null");
+  expect(wavehax_log_mel(nullptr, audio.data(), 50, mel.data(), &error), WAVEHAX_ERROR_ARGUMENT,
+         "model is null");
+  expect(wavehax_mel_stream_new(nullptr, &stream, &error), WAVEHAX_ERROR_ARGUMENT, "model is null");
+  check(stream == nullptr, "no stream without a model");
+  expect(wavehax_mel_stream_new(model, nullptr, &error), WAVEHAX_ERROR_ARGUMENT, "stream is null");
+  check(wavehax_mel_stream_new(model, &stream, &error) == WAVEHAX_OK, "a stream of mels");
+  const auto push = [&](const float* sound, std::int64_t samples, float* to, std::int64_t room) {
+    return wavehax_mel_stream_push(stream, sound, samples, to, room, &frames, &error);
+  };
+  expect(push(nullptr, 2, mel.data(), 60), WAVEHAX_ERROR_ARGUMENT, "audio is null");
+  expect(push(audio.data(), 50, mel.data(), 3), WAVEHAX_ERROR_ARGUMENT,
+         "capacity is 3: expected room for");
+  expect(push(audio.data(), 50, nullptr, 60), WAVEHAX_ERROR_ARGUMENT, "mel is null");
+  check(push(audio.data(), 50, mel.data(), 60) == WAVEHAX_OK && frames > 3, "frames");
+  audio[7] = NAN;
+  expect(push(audio.data(), 10, mel.data(), 60), WAVEHAX_ERROR_ARGUMENT,
+         "audio is nan in sample 57");
+  expect(wavehax_mel_stream_flush(stream, mel.data(), 0, &frames, &error), WAVEHAX_ERROR_ARGUMENT,
+         "capacity is 0");
+  check(wavehax_mel_stream_flush(stream, mel.data(), 60, &frames, &error) == WAVEHAX_OK, "flush");
+  expect(wavehax_mel_stream_flush(stream, mel.data(), 60, &frames, &error), WAVEHAX_ERROR_STATE,
+         "flushed");
+  expect(wavehax_mel_stream_reset(nullptr, &error), WAVEHAX_ERROR_ARGUMENT, "stream is null");
+  expect(wavehax_stream_scale(nullptr, 1.0, 1.0, &error), WAVEHAX_ERROR_ARGUMENT, "stream is null");
+  wavehax_mel_stream_free(stream);
+  wavehax_mel_stream_free(nullptr);
+  wavehax_model_free(model);
 }
 
 void test_mistakes_of_loading() {
@@ -250,6 +324,8 @@ void test_mistakes_of_streaming() {
 int main() {
   test_allocations(false);
   test_allocations(true);
+  test_allocations_of_mels();
+  test_mistakes_of_mels();
   test_mistakes_of_loading();
   test_sizes_of_structs();
   test_mistakes_of_vocoding();

@@ -8,6 +8,7 @@ from ctypes import (
     byref,
     c_char,
     c_char_p,
+    c_double,
     c_float,
     c_int32,
     c_int64,
@@ -27,7 +28,13 @@ class _LoadOptions(ctypes.Structure):
 
 
 class _VocodeOptions(ctypes.Structure):
-    _fields_ = (("size", c_size_t), ("seed", c_uint64), ("threads", c_int64))
+    _fields_ = (
+        ("size", c_size_t),
+        ("seed", c_uint64),
+        ("threads", c_int64),
+        ("f0_scale", c_double),
+        ("formant_scale", c_double),
+    )
 
 
 class Info(ctypes.Structure):
@@ -46,6 +53,15 @@ class Info(ctypes.Structure):
         ),
         ("isa", c_char_p),
         ("precision", c_char_p),
+    )
+
+
+class Features(ctypes.Structure):
+    _fields_ = (
+        ("size", c_size_t),
+        *((name, c_int32) for name in ("sample_rate", "hop_length", "n_fft", "n_mels", "delay")),
+        *((name, c_double) for name in ("f_min", "f_max", "log_floor")),
+        *((name, c_char_p) for name in ("mel_scale", "mel_norm", "padding")),
     )
 
 
@@ -68,10 +84,17 @@ _ARGUMENTS = {
     "model_info": (c_void_p, POINTER(Info)),
     "vocode": (c_void_p, _FLOATS, _FLOATS, c_int64, POINTER(_VocodeOptions), _FLOATS),
     "predict_f0": (c_void_p, _FLOATS, c_int64, _FLOATS),
+    "model_features": (c_void_p, POINTER(Features)),
+    "log_mel": (c_void_p, _FLOATS, c_int64, _FLOATS),
+    "mel_stream_new": (c_void_p, POINTER(c_void_p)),
+    "mel_stream_push": (c_void_p, _FLOATS, c_int64, _FLOATS, c_int64, _COUNT),
+    "mel_stream_flush": (c_void_p, _FLOATS, c_int64, _COUNT),
+    "mel_stream_reset": (c_void_p,),
     "stream_new": (c_void_p, c_uint64, POINTER(c_void_p)),
     "stream_push": (c_void_p, _FLOATS, _FLOATS, c_int64, _FLOATS, c_int64, _COUNT),
     "stream_flush": (c_void_p, _FLOATS, c_int64, _COUNT),
     "stream_reset": (c_void_p, c_uint64),
+    "stream_scale": (c_void_p, c_double, c_double),
 }
 
 
@@ -84,8 +107,10 @@ class Library:
             getattr(self._functions, f"wavehax_{name}").argtypes = (*arguments, POINTER(_Error))
         for name in ("version", "available_isas", "model_config"):
             getattr(self._functions, f"wavehax_{name}").restype = c_char_p
-        for name in ("model_free", "stream_free", "model_config"):
+        for name in ("model_free", "stream_free", "mel_stream_free", "model_config"):
             getattr(self._functions, f"wavehax_{name}").argtypes = (c_void_p,)
+        self.mel_frames = self._functions.wavehax_mel_frames
+        self.mel_frames.argtypes, self.mel_frames.restype = (c_void_p, c_int64), c_int64
 
     def call(self, name: str, *arguments: object) -> None:
         error = _Error()
@@ -114,6 +139,8 @@ class CModel:
             library.call("model_load", str(file).encode(), options, byref(self.handle))
         self.info = Info(ctypes.sizeof(Info))
         library.call("model_info", self.handle, byref(self.info))
+        self.features = Features(ctypes.sizeof(Features))
+        library.call("model_features", self.handle, byref(self.features))
 
     def __del__(self) -> None:
         self.library.free("model", self.handle)
@@ -122,14 +149,27 @@ class CModel:
         return self.library.text("model_config", self.handle)
 
     def vocode(
-        self, mel: np.ndarray, f0: np.ndarray | None, seed: int = 0, threads: int = 1
+        self,
+        mel: np.ndarray,
+        f0: np.ndarray | None,
+        seed: int = 0,
+        threads: int = 1,
+        f0_scale: float = 0.0,
+        formant_scale: float = 0.0,
     ) -> np.ndarray:
         wave = np.empty(len(mel) * self.info.hop_length, np.float32)
-        options = byref(_VocodeOptions(ctypes.sizeof(_VocodeOptions), seed, threads))
+        size = ctypes.sizeof(_VocodeOptions)
+        options = byref(_VocodeOptions(size, seed, threads, f0_scale, formant_scale))
         self.library.call(
             "vocode", self.handle, floats(mel), floats(f0), len(mel), options, floats(wave)
         )
         return wave
+
+    def log_mel(self, audio: np.ndarray) -> np.ndarray:
+        frames = max(0, self.library.mel_frames(self.handle, len(audio)))
+        mel = np.empty((frames, self.info.n_mels), np.float32)
+        self.library.call("log_mel", self.handle, floats(audio), len(audio), floats(mel))
+        return mel
 
     def predict_f0(self, mel: np.ndarray) -> np.ndarray:
         f0 = np.empty(len(mel), np.float32)
@@ -155,6 +195,9 @@ class CStream:
     def flush(self) -> np.ndarray:
         return self._samples("flush", self.model.info.delay)
 
+    def scale(self, f0_scale: float, formant_scale: float) -> None:
+        self.model.library.call("stream_scale", self.handle, f0_scale, formant_scale)
+
     def reset(self, seed: int) -> None:
         self.model.library.call("stream_reset", self.handle, seed)
 
@@ -164,6 +207,35 @@ class CStream:
             f"stream_{name}", self.handle, *arguments, floats(wave), most, byref(count)
         )
         return wave[: count.value]
+
+
+class CMelStream:
+    """The mel of one recording."""
+
+    def __init__(self, model: CModel) -> None:
+        self.model, self.handle = model, c_void_p()
+        model.library.call("mel_stream_new", model.handle, byref(self.handle))
+
+    def __del__(self) -> None:
+        self.model.library.free("mel_stream", self.handle)
+
+    def push(self, audio: np.ndarray) -> np.ndarray:
+        most = len(audio) // self.model.features.hop_length + 1
+        return self._frames("push", most, floats(audio), len(audio))
+
+    def flush(self) -> np.ndarray:
+        features = self.model.features
+        return self._frames("flush", features.delay // features.hop_length + 2)
+
+    def reset(self) -> None:
+        self.model.library.call("mel_stream_reset", self.handle)
+
+    def _frames(self, name: str, most: int, *arguments: object) -> np.ndarray:
+        mel, count = np.empty((most, self.model.info.n_mels), np.float32), c_int64()
+        self.model.library.call(
+            f"mel_stream_{name}", self.handle, *arguments, floats(mel), most, byref(count)
+        )
+        return mel[: count.value]
 
 
 def floats(values: np.ndarray | None) -> object:

@@ -26,8 +26,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of libwavehax.a, libwavehax.so and the example `vocode`, which links with it."""
-    return cmake_build(tmp_path_factory.mktemp("library"), targets=["static", "vocode"])
+    """The folder of libwavehax.a, libwavehax.so and the examples, which link with it."""
+    targets = ["static", "vocode", "resynth"]
+    return cmake_build(tmp_path_factory.mktemp("library"), targets=targets)
 
 
 @pytest.fixture(scope="session")

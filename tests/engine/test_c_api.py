@@ -21,6 +21,8 @@ from tiny_models import tiny_model, with_f0
 
 import wavehax
 from wavehax.checkpoint import save_model
+from wavehax.features import log_mel
+from wavehax.models.locate import model_path
 
 
 @pytest.fixture(scope="session")
@@ -55,6 +57,30 @@ def run_example(
 def test_the_example_gives_the_samples_of_python(library, predicting, mel, tmp_path, isa, chunks):
     wave = run_example(library / "vocode", predicting, mel, tmp_path, *chunks, isa=isa)
     np.testing.assert_array_equal(wave, wavehax.load(predicting, isa=isa)(mel), strict=True)
+
+
+def test_the_example_makes_a_recording_anew_as_python_does(library, tmp_path):
+    recording = REPOSITORY / "tests/data/recording.wav"
+    scales = {"f0_scale": 1.25, "formant_scale": 0.85}
+    command = [library / "resynth", model_path(None), recording, tmp_path / "out.wav"]
+    subprocess.run([*command, *(str(scale) for scale in scales.values())], check=True)
+    found, rate = soundfile.read(tmp_path / "out.wav", dtype="float32")
+    audio, _ = soundfile.read(recording, dtype="float32")
+    voc = wavehax.load()
+    mel = log_mel(audio, voc.features)
+    expected = voc(mel, **scales)[: len(audio)]
+    assert rate == voc.sample_rate and len(found) == len(expected)
+    # The mels differ in their last places, and so does the predicted F0, which shifts the phase:
+    # docs/browser.md.
+    assert np.abs(found - expected).max() < 0.03 * np.abs(expected).max()
+
+
+def test_the_example_names_the_file_that_is_no_recording(library, tmp_path):
+    (tmp_path / "in.wav").write_bytes(b"RIFF\0\0\0\0WAVEfmt ")
+    command = [library / "resynth", model_path(None), tmp_path / "in.wav", tmp_path / "out.wav"]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 1 and result.stderr == f"{tmp_path / 'in.wav'}: no samples\n"
+    assert not (tmp_path / "out.wav").exists()
 
 
 def test_the_installed_library_is_found_by_pkg_config(library, predicting, mel, tmp_path):

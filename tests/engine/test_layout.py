@@ -17,7 +17,7 @@ BELOW = {
     "model": {"kernels", "signal"},
     "voice": {"kernels", "signal", "model"},
     "training": {"kernels", "signal", "simd"},
-    "capi": {"kernels", "model", "voice", "include"},
+    "capi": {"kernels", "model", "signal", "voice", "include"},
     "include": set(),
     "capi/examples": {"include"},
     "fuzz": {"capi", "include"},

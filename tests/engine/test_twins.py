@@ -12,6 +12,7 @@ import pytest
 import wavehax.checks
 import wavehax.config
 from wavehax import _engine
+from wavehax.mel import harmonics
 
 CSRC = Path(__file__).parents[2] / "csrc"
 SOURCES = [path for suffix in ("h", "cpp") for path in sorted(CSRC.rglob(f"*.{suffix}"))]
@@ -29,6 +30,8 @@ CONFIG = (
 CONFIG += ("MAX_VOICE", "NORM_EPSILON", "FLOOR_TOLERANCE", "F0_PEAK_BINS")
 PYTHON: dict[str, Any] = {name: getattr(wavehax.config, name) for name in CONFIG}
 PYTHON["MIN_F0"] = wavehax.checks.MIN_F0
+PYTHON["MIN_FORMANT_SCALE"], PYTHON["MAX_FORMANT_SCALE"] = wavehax.checks.FORMANT_SCALES
+PYTHON["LOWEST_PITCH"], PYTHON["HIGHEST_PITCH"] = harmonics.LOWEST, harmonics.HIGHEST
 
 
 def constants() -> dict[str, list[str]]:

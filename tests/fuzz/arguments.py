@@ -20,7 +20,7 @@ _FLAGS = (
     "-o", "--output", "--model", "--f0", "--f0-scale", "--seed", "--stream", "--threads", "--isa",
     "--precision", "--jobs", "--force", "--features", "--config", "--stats", "--data", "--steps",
     "--card", "--json", "--repeats", "--weights", "--help", "--f", "--", "-", "-x", "--model=",
-    "--seed=3",
+    "--seed=3", "--formant-scale",
 )  # fmt: skip
 _VALUES = (
     "m.safetensors", "a.npz", "a.npy", "a.wav", "out.wav", "out/", "out.npz", "out.safetensors",

@@ -53,7 +53,12 @@ class Arrays:
         f0 = _given(rng, rng.choice([0.0, 100.0, 440.0], frames)) if rng.random() < 0.7 else None
         options = {
             name: _option(rng, value)
-            for name, value in (("seed", 3), ("f0_scale", 1.0), ("threads", 1))
+            for name, value in (
+                ("seed", 3),
+                ("f0_scale", 1.0),
+                ("formant_scale", 1.0),
+                ("threads", 1),
+            )
         }
         if rng.random() < 0.2:
             options["prior"] = _given(rng, rng.standard_normal(frames * self.voc.hop_length))
@@ -72,7 +77,8 @@ class Arrays:
         return "vocoded"
 
     def _streamed(self, mel: Any, f0: Any, options: dict[str, Any]) -> str:
-        stream = self.voc.stream(options["seed"], f0_scale=options["f0_scale"])
+        scales = {name: options[name] for name in ("f0_scale", "formant_scale")}
+        stream = self.voc.stream(options["seed"], **scales)
         try:
             first = stream.push(mel, f0)
         except (ValueError, TypeError):  # as if it had not been
@@ -80,7 +86,7 @@ class Arrays:
             raise
         if len(mel[0]) == 0:
             return "nothing streamed"
-        wave = self.voc(_plain(mel), _plain(f0), seed=options["seed"], f0_scale=options["f0_scale"])
+        wave = self.voc(_plain(mel), _plain(f0), seed=options["seed"], **scales)
         assert np.array_equal(np.concatenate([first, stream.flush()]), wave, equal_nan=True)
         return "streamed"
 

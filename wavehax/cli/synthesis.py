@@ -36,6 +36,13 @@ def add_synthesis(command: argparse.ArgumentParser) -> None:
         help="multiply F0 by X (default 1)",
     )
     command.add_argument(
+        "--formant-scale",
+        type=types.formant_scale,
+        default=1.0,
+        metavar="X",
+        help="multiply formants by X, 0.5 to 2: below 1 for a larger speaker (default 1)",
+    )
+    command.add_argument(
         "--seed", type=types.seed, default=0, help="seed of noise and initial phase (default 0)"
     )
     command.add_argument(
@@ -110,12 +117,12 @@ def synthesise(
     """Yield the samples of an utterance: in one block, or with --stream in chunks."""
     chunk = arguments.stream
     if chunk is None:
-        yield voc(
-            mel, f0, f0_scale=arguments.f0_scale, seed=arguments.seed, threads=arguments.threads
-        )
+        scales = {"f0_scale": arguments.f0_scale, "formant_scale": arguments.formant_scale}
+        yield voc(mel, f0, **scales, seed=arguments.seed, threads=arguments.threads)
         return
     stream = voc.stream(arguments.seed)
-    mel, f0 = voc.prepare(mel, f0, arguments.f0_scale)  # refuse before any sample is written
+    # Refuse before any sample is written.
+    mel, f0 = voc.prepare(mel, f0, arguments.f0_scale, arguments.formant_scale)
     for start in range(0, mel.shape[1], chunk):
         yield stream.push(mel[:, start : start + chunk], f0[start : start + chunk])
     yield stream.flush()

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
+from wavehax.checks import FORMANT_SCALES
 from wavehax.errors import UsageError
 
 
@@ -81,6 +82,15 @@ def positive(text: str) -> float:
     value = float(text)
     if not (math.isfinite(value) and value > 0):
         raise argparse.ArgumentTypeError(f"{text}: expected more than 0")
+    return value
+
+
+def formant_scale(text: str) -> float:
+    """A factor of the frequencies of formants."""
+    low, high = FORMANT_SCALES
+    value = float(text)
+    if not low <= value <= high:
+        raise argparse.ArgumentTypeError(f"{text}: expected {low:g} to {high:g}")
     return value
 
 

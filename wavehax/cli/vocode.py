@@ -157,7 +157,8 @@ def vocode_frames(
     voc: Vocoder, source: BufferedReader, arguments: argparse.Namespace
 ) -> Iterator[np.ndarray]:
     """Yield the samples of raw frames, as soon as each chunk of them has come."""
-    stream = voc.stream(arguments.seed, f0_scale=arguments.f0_scale)
+    scales = {"f0_scale": arguments.f0_scale, "formant_scale": arguments.formant_scale}
+    stream = voc.stream(arguments.seed, **scales)
     bands = voc.features.n_mels
     natural = _natural_log(arguments, voc.features)
     f0_given = arguments.f0 is not None

@@ -3,23 +3,22 @@
 #include <algorithm>
 #include <cmath>
 
-#include "../model/inputs.h"
-
 namespace wavehax {
 namespace {
 
 // As wavehax/mel/harmonics.py.
 constexpr double kGridHz = 10.0;
 constexpr double kSteps = 24.0;
-constexpr double kLowest = 40.0, kHighest = 2000.0;  // Hz
 
 }  // namespace
 
 HarmonicsFlattener::HarmonicsFlattener(const FeatureConfig& c)
-    : floor_(mel_floor(c.log_floor)), start_(c.f_min - kHighest), power_(c.n_mels) {
+    : floor_(static_cast<float>(std::log(c.log_floor))),
+      start_(c.f_min - kHighestPitch),
+      power_(c.n_mels) {
   const std::vector<double> edges = mel_frequencies(c);
   centres_.assign(edges.begin() + 1, edges.end() - 1);
-  const int points = static_cast<int>(std::ceil((c.f_max + kHighest - start_) / kGridHz));
+  const int points = static_cast<int>(std::ceil((c.f_max + kHighestPitch - start_) / kGridHz));
   for (int i = 0; i < points; ++i) {
     const double hz = start_ + kGridHz * i;
     const auto above = std::upper_bound(centres_.begin(), centres_.end(), hz);
@@ -37,9 +36,9 @@ void HarmonicsFlattener::flatten(float* mel, float f0) {
   if (!(f0 > 0.0f)) return;
   for (std::size_t band = 0; band < power_.size(); ++band) power_[band] = std::exp(2.0 * mel[band]);
   interpolate();
-  const double step =
-      std::nearbyint(kSteps * std::log2(std::clamp<double>(f0, kLowest, kHighest) / kLowest));
-  const double width = kLowest * std::exp2(step / kSteps);
+  const double step = std::nearbyint(
+      kSteps * std::log2(std::clamp<double>(f0, kLowestPitch, kHighestPitch) / kLowestPitch));
+  const double width = kLowestPitch * std::exp2(step / kSteps);
   for (std::size_t band = 0; band < power_.size(); ++band)
     mel[band] = static_cast<float>(0.5 * std::log(smoothed(centres_[band], width)));
 }

@@ -2,11 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
-#include <string>
 
-#include "../signal/buffers.h"
-#include "../capi/json.h"
+#include "buffers.h"
 
 namespace wavehax {
 namespace {
@@ -27,26 +24,7 @@ double mel_to_hz(double mel, bool slaney) {
   return mel < 15.0 ? mel * kSlaneyHzPerMel : 1000.0 * std::exp(kSlaneyLogStep * (mel - 15.0));
 }
 
-std::map<std::string, Json> fields(const Json& object) {
-  std::map<std::string, Json> result;
-  for (auto& member : members(object)) result.emplace(std::move(member));
-  return result;
-}
-
 }  // namespace
-
-FeatureConfig feature_config(std::string_view model_config) {
-  const auto f = fields(fields(parse_json(model_config)).at("features"));
-  const auto size = [&](const char* name) { return static_cast<int>(integer(f.at(name)).value()); };
-  const auto number = [&](const char* name) { return real(f.at(name)).value(); };
-  const auto is = [&](const char* name, const char* value) {
-    return unescaped(f.at(name)) == value;
-  };
-  return {size("sample_rate"),    size("hop_length"),        size("n_fft"),
-          size("n_mels"),         number("f_min"),           number("f_max"),
-          number("log_floor"),    is("mel_scale", "slaney"), is("mel_norm", "slaney"),
-          is("padding", "centre")};
-}
 
 std::vector<double> mel_frequencies(const FeatureConfig& c) {
   const double low = hz_to_mel(c.f_min, c.slaney_scale), high = hz_to_mel(c.f_max, c.slaney_scale);
@@ -58,7 +36,7 @@ std::vector<double> mel_frequencies(const FeatureConfig& c) {
 
 MelStream::MelStream(const FeatureConfig& c)
     : config_(c),
-      padding_(c.centred ? c.n_fft / 2 : (c.n_fft - c.hop_length) / 2),
+      padding_(mel_padding(c)),
       window_end_(c.n_fft - padding_),
       transform_(c.n_fft),
       windowed_(c.n_fft),

@@ -3,10 +3,9 @@
 #pragma once
 
 #include <cstdint>
-#include <string_view>
 #include <vector>
 
-#include "transform.h"
+#include "magnitudes.h"
 
 namespace wavehax {
 
@@ -19,12 +18,22 @@ struct FeatureConfig {
   bool centred;       // padding "centre", else "same"
 };
 
-// The "features" of the configuration in a model file, which was checked when the file was read.
-FeatureConfig feature_config(std::string_view model_config);
-
 // Edges and centres in Hz, [n_mels + 2]: band i rises from [i] to its peak at [i + 1] and falls to
 // [i + 2].
 std::vector<double> mel_frequencies(const FeatureConfig& config);
+
+// The frames of a whole recording of so many samples.
+inline std::int64_t mel_frames(const FeatureConfig& c, std::int64_t samples) {
+  return samples == 0 ? 0 : samples / c.hop_length + c.centred;
+}
+
+// Samples before the first one of a recording that the first window holds.
+inline int mel_padding(const FeatureConfig& c) {
+  return c.centred ? c.n_fft / 2 : (c.n_fft - c.hop_length) / 2;
+}
+
+// Samples by which a stream of mels lags: N of them give max(0, N - delay) / hop_length frames.
+inline int mel_delay(const FeatureConfig& c) { return c.n_fft - mel_padding(c) - c.hop_length; }
 
 // One recording, in pieces of any size. After construction no method allocates, locks or throws.
 class MelStream {
@@ -32,19 +41,14 @@ class MelStream {
   explicit MelStream(const FeatureConfig& config);
 
   const FeatureConfig& config() const { return config_; }
-  int delay() const {
-    return window_end_ - config_.hop_length;
-  }  // samples: N give max(0, N - delay) / hop_length frames
+  int delay() const { return mel_delay(config_); }
   void reset();
 
   // Frames that `samples` samples complete, from the start of a recording on.
   std::int64_t frames_after(std::int64_t samples) const {
     return samples < window_end_ ? 0 : (samples - window_end_) / config_.hop_length + 1;
   }
-  // Frames of a whole recording of so many samples.
-  std::int64_t frames_of(std::int64_t samples) const {
-    return samples == 0 ? 0 : samples / config_.hop_length + config_.centred;
-  }
+  std::int64_t frames_of(std::int64_t samples) const { return mel_frames(config_, samples); }
   std::int64_t pending_push(std::int64_t samples) const {
     return frames_after(samples_ + samples) - frames_;
   }

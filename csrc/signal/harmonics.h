@@ -8,6 +8,10 @@
 
 namespace wavehax {
 
+// Hz; a pitch beyond these counts as these.
+constexpr double kLowestPitch = 40.0;
+constexpr double kHighestPitch = 2000.0;
+
 // After construction no method allocates, locks or throws. Not safe for two threads at once.
 class HarmonicsFlattener {
  public:

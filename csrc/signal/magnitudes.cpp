@@ -1,4 +1,4 @@
-#include "transform.h"
+#include "magnitudes.h"
 
 #include <algorithm>
 #include <cmath>
