@@ -14,7 +14,7 @@ from torch import Tensor
 
 from wavehax.config import FeatureConfig
 from wavehax.data.config import DataConfig
-from wavehax.data.segments import SegmentDataset
+from wavehax.data.segments import SegmentDataset, has_given_mels, prepared_manifest
 from wavehax.mel.features import mel_filterbank
 
 SEGMENTS: dict[str, Any] = {
@@ -32,6 +32,16 @@ _NOISE_LEVELS = (-9.0, -6.0)
 _SMOOTH_SHARE = 0.4  # share of mels smoothed over frames, and of those smoothed over bands
 
 
+def segments(folder: Path, features: FeatureConfig) -> dict[str, Any]:
+    """SEGMENTS, or those at the recorded speed where the folder has mels that were given.
+
+    Raises:
+        OSError, ValueError: as SegmentDataset.
+    """
+    given = has_given_mels(prepared_manifest(folder, features))
+    return {**SEGMENTS, "speed_share": 0.0} if given else SEGMENTS
+
+
 def datasets(folder: Path, features: FeatureConfig, seed: int) -> list[SegmentDataset]:
     """Segments of a prepared folder, from one or two sources.
 
@@ -41,7 +51,8 @@ def datasets(folder: Path, features: FeatureConfig, seed: int) -> list[SegmentDa
     Raises:
         OSError, ValueError: as SegmentDataset.
     """
-    sources = [SegmentDataset(DataConfig(str(folder), **SEGMENTS), features, seed)]
+    drawn = segments(folder, features)
+    sources = [SegmentDataset(DataConfig(str(folder), **drawn), features, seed)]
     if (folder / "f0_shifted.npy").is_file():
         shifted = SegmentDataset(
             DataConfig(str(folder), **{**SEGMENTS, "speed_share": 0.0}), features, seed
