@@ -239,7 +239,7 @@ def test_a_preparation_of_pairs_that_failed_is_taken_up(folders: Folders, comman
 def prepared_pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A prepared folder of one pair, whose mel is that of the recording, 1 neper louder."""
     folder = tmp_path_factory.mktemp("pairs")
-    write_audio(folder / "a.wav", voice(0.6, 150, 0), 24000)
+    write_audio(folder / "a.wav", voice(1.0, 150, 0), 24000)
     np.save(folder / "a.npy", log_mel(read_audio(folder / "a.wav")[0], MEL) + 1)
     pair = Recording(folder / "a.wav", "voice", mel=folder / "a.npy")
     prepare([pair], folder, folder / "out", MEL, jobs=1)
@@ -266,3 +266,27 @@ def test_a_gain_raises_given_mel_and_audio_alike(prepared_pairs: Path) -> None:
         np.testing.assert_allclose(
             mel[:, inside][heard[:, inside]], expected[:, inside][heard[:, inside]], atol=0.05
         )
+
+
+@pytest.mark.slow
+def test_a_predictor_of_f0_is_trained_on_given_mels_at_the_recorded_speed(
+    prepared_pairs: Path,
+) -> None:
+    f0_data = pytest.importorskip("wavehax.train.f0_data")
+    [data] = f0_data.datasets(prepared_pairs, MEL, 0)
+    assert all(data.draw(step, item).speed == 1 for step in range(9) for item in range(32))
+
+
+@pytest.mark.slow
+def test_batch_norms_of_an_average_are_measured_on_given_mels_as_they_are(
+    prepared_pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The shipped model's own training drew segments at other speeds, which pairs do not have."""
+    export = pytest.importorskip("wavehax.train.export")
+    average = pytest.importorskip("wavehax.train.average").average
+    drawn: list[DataConfig] = []
+    monkeypatch.setattr(export, "measure_batch_norm", lambda _, config, *__: drawn.append(config))
+    names, out = ["vocos-24k", "vocos-24k"], tmp_path / "mean.safetensors"
+    average(names, [0.5, 0.5], out, data=prepared_pairs)
+    assert (drawn[0].path, drawn[0].speed_share) == (str(prepared_pairs), 0)
+    SegmentDataset(drawn[0], MEL, 0).batch(0)
