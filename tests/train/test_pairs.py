@@ -290,3 +290,15 @@ def test_batch_norms_of_an_average_are_measured_on_given_mels_as_they_are(
     average(names, [0.5, 0.5], out, data=prepared_pairs)
     assert (drawn[0].path, drawn[0].speed_share) == (str(prepared_pairs), 0)
     SegmentDataset(drawn[0], MEL, 0).batch(0)
+
+
+@pytest.mark.slow
+def test_segments_made_on_a_gpu_are_refused_as_their_mels_are_computed(
+    prepared_pairs: Path,
+) -> None:
+    torch = pytest.importorskip("torch")
+    from wavehax.data.resident import ResidentDataset
+
+    config = DataConfig(str(prepared_pairs), segment_frames=20, resident=True)
+    with pytest.raises(ValueError, match="data.resident=true: computes mels, and those in"):
+        ResidentDataset(config, MEL, 0, torch.device("cpu"))

@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from wavehax.errors import one_line
 from wavehax.files.outputs import replacing
@@ -93,7 +94,7 @@ def _recording(folder: Path, row: dict[str, str], place: str) -> Recording:
     if missing:
         raise ValueError(f"{place}: no {missing[0]}; expected file, split and speaker")
     try:
-        f0_range = {name: float(row[name]) for name in F0_COLUMNS if row.get(name)}
+        f0_range: dict[str, Any] = {name: float(row[name]) for name in F0_COLUMNS if row.get(name)}
     except ValueError as error:
         raise ValueError(f"{place}: expected f0_min and f0_max in Hz") from error
     return Recording(folder / row["file"], row["speaker"], row["split"], **f0_range)

@@ -14,7 +14,7 @@ from torch import Tensor
 from wavehax.config import FeatureConfig
 from wavehax.data.batch import Batch
 from wavehax.data.config import DataConfig
-from wavehax.data.segments import Draw, Draws, load_array
+from wavehax.data.segments import Draw, Draws, has_given_mels, load_array
 from wavehax.mel import harmonics
 from wavehax.mel.features import mel_filterbank
 
@@ -86,7 +86,7 @@ class ResidentDataset(Draws):
             raise ValueError(
                 f"data.resident=true: {config.path} was prepared with --without-rumble"
             )
-        if any("mel" in utterance for utterance in self.utterances):
+        if has_given_mels(self.utterances):
             raise ValueError(
                 f"data.resident=true: computes mels, and those in {config.path} were given"
             )

@@ -76,7 +76,7 @@ class Draws:
         self.mel_mean = np.array(manifest["mel_mean"], np.float32)
         self.mel_scale = np.array(manifest["mel_scale"], np.float32)
         self.utterances = manifest["utterances"]
-        if has_given_mels(manifest):
+        if has_given_mels(self.utterances):
             _check_given(config)
         self.num_frames = sum(utterance["frames"] for utterance in self.utterances)
         self._index(self.utterances)
@@ -238,12 +238,12 @@ def prepared_manifest(folder: Path, features: FeatureConfig) -> dict[str, Any]:
     return manifest
 
 
-def has_given_mels(manifest: dict[str, Any]) -> bool:
-    """Whether mels of a prepared folder were given beside the recordings (wavehax.data.pairs).
+def has_given_mels(utterances: list[dict[str, Any]]) -> bool:
+    """Whether the mels of a manifest were given beside the recordings (wavehax.data.pairs).
 
     They cannot be computed of changed recordings.
     """
-    return any("mel" in utterance for utterance in manifest["utterances"])
+    return any("mel" in utterance for utterance in utterances)
 
 
 def _check_given(config: DataConfig) -> None:

@@ -201,7 +201,7 @@ def _segments(models: Sequence[Model], folder: Path) -> DataConfig:
     from wavehax.data.segments import MADE_MELS, has_given_mels, prepared_manifest
 
     found = next(filter(None, (_training_data(model.provenance) for model in models)), {})
-    if has_given_mels(prepared_manifest(folder, models[0].features)):
+    if has_given_mels(prepared_manifest(folder, models[0].features)["utterances"]):
         found = {**found, **dict.fromkeys(MADE_MELS, 0.0)}
     return from_dict(DataConfig, {**found, "path": str(folder)})
 

@@ -38,7 +38,7 @@ def segments(folder: Path, features: FeatureConfig) -> dict[str, Any]:
     Raises:
         OSError, ValueError: as SegmentDataset.
     """
-    given = has_given_mels(prepared_manifest(folder, features))
+    given = has_given_mels(prepared_manifest(folder, features)["utterances"])
     return {**SEGMENTS, "speed_share": 0.0} if given else SEGMENTS
 
 
