@@ -200,12 +200,15 @@ def test_a_mel_that_is_not_of_its_recording_is_named(
 
 
 @pytest.mark.slow
-def test_folders_tell_speakers_and_equal_stems_apart(folders: Folders, command: Command) -> None:
+def test_folders_tell_speakers_and_equal_stems_apart_and_the_range_of_f0_is_kept(
+    folders: Folders, command: Command
+) -> None:
     for speaker, name in (("p1", "a"), ("p2", "b")):
         folders.write_wave(f"{speaker}/001", read_audio(folders.waves / f"{name}.wav")[0])
         folders.write_mel(f"{speaker}/001", folders.mel(name))
-    code, _, _ = folders.prepare(command)
+    code, _, _ = folders.prepare(command, "--f0-min", 60, "--f0-max", 900)
     assert code == 0
+    assert {(u["f0_min"], u["f0_max"]) for u in folders.utterances()} == {(60, 900)}
     pairs = [(u["speaker"], u["file"], u["mel"]) for u in folders.utterances()]
     assert ("p1", "p1/001.wav", "../mels/p1/001.npy") in pairs
     assert ("p2", "p2/001.wav", "../mels/p2/001.npy") in pairs

@@ -18,7 +18,7 @@ from wavehax.data.given import MOST_DIFFERENCE, given_mel
 from wavehax.data.prepare import prepare
 from wavehax.errors import EXPECTED_ERRORS, optional_module, report
 from wavehax.files.sound import sound_type
-from wavehax.mel.features import frame_count
+from wavehax.mel.features import F0_MAX, F0_MIN, frame_count
 from wavehax.mel.files import SUFFIXES
 
 HELD_OUT_EVERY = 20
@@ -39,6 +39,7 @@ def prepare_pairs(
     features: FeatureConfig,
     jobs: int,
     most_difference: int = MOST_DIFFERENCE,
+    f0_range: tuple[float, float] = (F0_MIN, F0_MAX),
 ) -> None:
     """Write the prepared folder `out` of pairs, or take it up.
 
@@ -52,13 +53,14 @@ def prepare_pairs(
         features: the definition of the mels.
         jobs: number of processes.
         most_difference: frames by which a mel may be longer or shorter than its recording.
+        f0_range: lowest and highest F0 sought in the recordings, Hz.
 
     Raises:
         ValueError: pairs cannot be used, each of which was named on standard error before any work;
             or as `prepare`, and where a mel does not follow its recording.
         OSError: as `prepare`.
     """
-    pairs = find_pairs(mels, waves, features, most_difference)
+    pairs = find_pairs(mels, waves, features, most_difference, f0_range)
     prepare(pairs.recordings, waves, out, features, jobs)
     if pairs.differences:
         worst = max(map(abs, pairs.differences))
@@ -71,7 +73,11 @@ def prepare_pairs(
 
 
 def find_pairs(
-    mels: Path, waves: Path, features: FeatureConfig, most_difference: int = MOST_DIFFERENCE
+    mels: Path,
+    waves: Path,
+    features: FeatureConfig,
+    most_difference: int = MOST_DIFFERENCE,
+    f0_range: tuple[float, float] = (F0_MIN, F0_MAX),
 ) -> Pairs:
     """Match mels with recordings by their stems, and read all that can be wrong with their sizes.
 
@@ -79,7 +85,7 @@ def find_pairs(
     a recording.
 
     Args:
-        mels, waves, features, most_difference: as `prepare_pairs` takes them.
+        mels, waves, features, most_difference, f0_range: as `prepare_pairs` takes them.
 
     Raises:
         FileNotFoundError: one of the folders has no such files.
@@ -101,7 +107,9 @@ def find_pairs(
             failed += 1
             continue
         folder = wave.parent.relative_to(waves).as_posix()
-        recordings.append(Recording(wave, "voice" if folder == "." else folder, mel=path))
+        low, high = f0_range
+        speaker = "voice" if folder == "." else folder
+        recordings.append(Recording(wave, speaker, f0_min=low, f0_max=high, mel=path))
         differences.append(difference)
     _refuse_shared(recordings)
     if failed:
