@@ -118,6 +118,14 @@ def count(text: str) -> int:
     return value
 
 
+def frames(text: str) -> int:
+    """An integer of 0 or more."""
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text}: expected 0 or more")
+    return value
+
+
 def seed(text: str) -> int:
     """An integer from 0 to 2**64 - 1."""
     value = int(text)

@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from wavehax.errors import one_line
 from wavehax.files.outputs import replacing
@@ -31,6 +32,7 @@ class Recording:
     split: str = "train"
     f0_min: float = F0_MIN  # Hz
     f0_max: float = F0_MAX  # Hz; 0: unvoiced throughout, as whispers are
+    mel: Path | None = None  # file of a mel that is given; None: the mel is computed
 
     def __post_init__(self) -> None:
         if self.f0_max != 0 and not 0 < self.f0_min < self.f0_max:
@@ -92,7 +94,7 @@ def _recording(folder: Path, row: dict[str, str], place: str) -> Recording:
     if missing:
         raise ValueError(f"{place}: no {missing[0]}; expected file, split and speaker")
     try:
-        f0_range = {name: float(row[name]) for name in F0_COLUMNS if row.get(name)}
+        f0_range: dict[str, Any] = {name: float(row[name]) for name in F0_COLUMNS if row.get(name)}
     except ValueError as error:
         raise ValueError(f"{place}: expected f0_min and f0_max in Hz") from error
     return Recording(folder / row["file"], row["speaker"], row["split"], **f0_range)
@@ -101,14 +103,16 @@ def _recording(folder: Path, row: dict[str, str], place: str) -> Recording:
 def write_manifest(folder: Path, recordings: Iterable[Recording]) -> None:
     """Write FOLDER/MANIFEST.tsv, which evaluation reads as a corpus.
 
-    The paths in it are absolute.
+    The paths in it are absolute. Where mels are given, they have a column `mel`.
     """
+    recordings = list(recordings)
+    given = any(recording.mel for recording in recordings)
     with (
         replacing(folder / MANIFEST, overwrite=True) as temporary,
         open(temporary, "w", newline="", encoding="utf-8") as file,
     ):
         writer = csv.writer(file, delimiter="\t", lineterminator="\n")
-        writer.writerow(COLUMNS + F0_COLUMNS)
-        writer.writerows(
-            (r.path.resolve(), r.split, r.speaker, r.f0_min, r.f0_max) for r in recordings
-        )
+        writer.writerow(COLUMNS + F0_COLUMNS + (("mel",) if given else ()))
+        for r in recordings:
+            row = (r.path.resolve(), r.split, r.speaker, r.f0_min, r.f0_max)
+            writer.writerow(row + ((r.mel.resolve(),) if r.mel else ()))

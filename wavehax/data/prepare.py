@@ -8,7 +8,7 @@ A prepared folder holds, for all utterances one after another,
     mel_shifted.npy  with --shifted: mel of the voice at another pitch (wavehax.data.shifted)
     f0_shifted.npy   with --shifted: its F0
     manifest.json    features; mel_mean and mel_scale of each band; file, speaker, first frame and
-                     number of frames of each utterance
+                     number of frames of each utterance, and its `mel` if that was given
 
 and for the recordings that were held out
 
@@ -41,6 +41,7 @@ import numpy as np
 from wavehax.config import FEATURES, FeatureConfig
 from wavehax.data.arrays import Arrays, Writer
 from wavehax.data.corpus import Recording, write_manifest
+from wavehax.data.given import QUIETEST, check_follows, given_mel
 from wavehax.data.pool import worker_pool
 from wavehax.data.shifted import random_factor, shifted_mel
 from wavehax.errors import exit_code
@@ -172,13 +173,18 @@ def _writer(
 
     It can then refuse to go on with other recordings.
     """
+
+    def below(path: Path) -> str:
+        return Path(os.path.relpath(path, corpus)).as_posix()
+
     planned = [
         {
-            "file": Path(os.path.relpath(recording.path, corpus)).as_posix(),
+            "file": below(recording.path),
             "speaker": recording.speaker,
             "f0_min": recording.f0_min,
             "f0_max": recording.f0_max,
             "without_rumble": without_rumble,
+            **({"mel": below(recording.mel)} if recording.mel else {}),
         }
         for recording in recordings
     ]
@@ -215,18 +221,40 @@ def _analyse(
         raise ValueError(f"{recording.path}: {num_frames} frames, expected at least {_MIN_FRAMES}")
     samples = nearest_int16(audio)
     audio = samples.astype(np.float32) / 32768  # rounded, as training will read it
-    mel = log_mel(audio, features)[:, :num_frames].T
+    mel = log_mel(audio, features)[:, :num_frames]
+    if recording.mel:
+        mel = _given(recording, mel, samples, features)
+        num_frames = mel.shape[1]
     f0 = np.zeros(num_frames, np.float32)
     if recording.f0_max > 0:
         f0[:] = f0_from_audio(audio, features, recording.f0_min, recording.f0_max)[:num_frames]
     target = nearest_int16(high_passed(audio, features.sample_rate)) if filtered else samples
-    arrays = {"audio": target[: num_frames * features.hop_length], "mel": mel, "f0": f0}
+    arrays = {"audio": target[: num_frames * features.hop_length], "mel": mel.T, "f0": f0}
     if shifted:
         # The seed comes from the samples, so that every preparation draws the same factor.
         factor = random_factor(f0, np.random.default_rng(zlib.crc32(samples.data)))
         arrays["mel_shifted"] = shifted_mel(audio, f0, factor, features).T
         arrays["f0_shifted"] = (factor * f0).astype(np.float32)
     return arrays
+
+
+def _given(
+    recording: Recording, computed: np.ndarray, samples: np.ndarray, features: FeatureConfig
+) -> np.ndarray:
+    """The mel that is given for a recording, as long as both, at most [n_mels, T].
+
+    Args:
+        recording: its `mel` is the file.
+        computed: [n_mels, T], that of the recording.
+        samples: [N], int16.
+        features: the definition of both mels.
+    """
+    assert recording.mel
+    if np.abs(samples.astype(np.int32)).max() < QUIETEST:
+        raise ValueError(f"{recording.path}: is silent, and {recording.mel} is not")
+    mel = given_mel(recording.mel, features)[:, : computed.shape[1]]
+    check_follows(mel, computed[:, : mel.shape[1]], recording.mel, recording.path)
+    return mel
 
 
 def high_passed(audio: np.ndarray, sample_rate: int) -> np.ndarray:

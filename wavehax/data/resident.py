@@ -14,7 +14,7 @@ from torch import Tensor
 from wavehax.config import FeatureConfig
 from wavehax.data.batch import Batch
 from wavehax.data.config import DataConfig
-from wavehax.data.segments import Draw, Draws, load_array
+from wavehax.data.segments import Draw, Draws, has_given_mels, load_array
 from wavehax.mel import harmonics
 from wavehax.mel.features import mel_filterbank
 
@@ -78,12 +78,17 @@ class ResidentDataset(Draws):
         Raises:
             FileNotFoundError: as `SegmentDataset`.
             ValueError: as `SegmentDataset`. Or the folder was prepared with --without-rumble: mels
-                of its audio would lack the rumble that mels of the recordings show.
+                of its audio would lack the rumble that mels of the recordings show. Or mels were
+                given to it.
         """
         super().__init__(config, features, seed, outputs)
         if any(utterance.get("without_rumble") for utterance in self.utterances):
             raise ValueError(
                 f"data.resident=true: {config.path} was prepared with --without-rumble"
+            )
+        if has_given_mels(self.utterances):
+            raise ValueError(
+                f"data.resident=true: computes mels, and those in {config.path} were given"
             )
         self.device, frames = device, self.num_frames
         audio = load_array(self.folder / "audio.npy", frames * features.hop_length)

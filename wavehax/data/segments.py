@@ -17,6 +17,9 @@ from wavehax.data.config import DataConfig
 from wavehax.errors import one_line
 from wavehax.mel.harmonics import flatten_harmonics
 
+MADE_MELS = ("speed_share", "shifted_share", "disturbed_share")
+"""Fields of DataConfig that give so large a share of segments the mel of a changed recording."""
+
 
 class ArrayBatch(NamedTuple):
     """B segments of T frames, and the random numbers of a step; float32 except for `shift`.
@@ -73,6 +76,8 @@ class Draws:
         self.mel_mean = np.array(manifest["mel_mean"], np.float32)
         self.mel_scale = np.array(manifest["mel_scale"], np.float32)
         self.utterances = manifest["utterances"]
+        if has_given_mels(self.utterances):
+            _check_given(config)
         self.num_frames = sum(utterance["frames"] for utterance in self.utterances)
         self._index(self.utterances)
 
@@ -231,6 +236,27 @@ def prepared_manifest(folder: Path, features: FeatureConfig) -> dict[str, Any]:
     if found != features:
         raise ValueError(f"{folder}: features {found.name}, expected {features.name}")
     return manifest
+
+
+def has_given_mels(utterances: list[dict[str, Any]]) -> bool:
+    """Whether the mels of a manifest were given beside the recordings (wavehax.data.pairs).
+
+    They cannot be computed of changed recordings.
+    """
+    return any("mel" in utterance for utterance in utterances)
+
+
+def _check_given(config: DataConfig) -> None:
+    """Raise ValueError where segments would need a mel other than the given ones.
+
+    A gain is added to the logarithms, and harmonics are flattened in the mel itself.
+    """
+    for name in MADE_MELS:
+        if share := getattr(config, name):
+            raise ValueError(
+                f"data.{name}={share}: expected 0, as the mels in {config.path} were given, and"
+                " cannot be computed from changed recordings"
+            )
 
 
 def load_array(path: Path, length: int) -> np.ndarray:

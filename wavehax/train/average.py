@@ -193,10 +193,16 @@ def _export_module(required: bool) -> Any:
 
 
 def _segments(models: Sequence[Model], folder: Path) -> DataConfig:
-    """Segments of the folder, drawn as for the training of the first model that says how."""
+    """Segments of the folder, drawn as for the training of the first model that says how.
+
+    Where its mels were given, none is of changed recordings.
+    """
     from wavehax.data.config import DataConfig
+    from wavehax.data.segments import MADE_MELS, has_given_mels, prepared_manifest
 
     found = next(filter(None, (_training_data(model.provenance) for model in models)), {})
+    if has_given_mels(prepared_manifest(folder, models[0].features)["utterances"]):
+        found = {**found, **dict.fromkeys(MADE_MELS, 0.0)}
     return from_dict(DataConfig, {**found, "path": str(folder)})
 
 

@@ -21,7 +21,7 @@ from wavehax.data.segments import SegmentDataset
 from wavehax.files.outputs import refuse_existing, replacing
 from wavehax.files.progress import Progress
 from wavehax.nn.f0 import F0Predictor
-from wavehax.train.f0_data import SEGMENTS, noisy_mel, smoothed_mel, white_noise_bands
+from wavehax.train.f0_data import noisy_mel, segments, smoothed_mel, white_noise_bands
 from wavehax.train.optim import cosine, ramp, set_learning_rate, update
 from wavehax.vocoder import Vocoder
 
@@ -68,11 +68,12 @@ def add_predictor(
     refuse_existing(out, force)
     torch.set_num_threads(threads)
     model = load_model(path)
+    drawn = segments(folder, model.features)
     predictor = train(folder, model.features, F0Config(), steps, seed)
     weights = {
         name: value.numpy().astype(np.float32) for name, value in predictor.state_dict().items()
     }
-    provenance = {**model.provenance, "f0": {"steps": steps, "seed": seed, **SEGMENTS}}
+    provenance = {**model.provenance, "f0": {"steps": steps, "seed": seed, **drawn}}
     model = dataclasses.replace(model, f0=F0Model(predictor.config, weights), provenance=provenance)
     with replacing(out, overwrite=force) as temporary:
         save_model(temporary, model)
@@ -141,7 +142,7 @@ def train(
 
 
 def _segments(folder: Path, features: FeatureConfig, seed: int) -> SegmentDataset:
-    return SegmentDataset(DataConfig(str(folder), **SEGMENTS), features, seed)
+    return SegmentDataset(DataConfig(str(folder), **segments(folder, features)), features, seed)
 
 
 def losses(logits: Tensor, f0: Tensor, config: F0Config) -> tuple[Tensor, Tensor]:

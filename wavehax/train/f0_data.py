@@ -5,6 +5,7 @@ Some become noisy, and some as smooth as acoustic models make them.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor
 
 from wavehax.config import FeatureConfig
+from wavehax.data.segments import has_given_mels, prepared_manifest
 from wavehax.mel.features import mel_filterbank
 
 SEGMENTS: dict[str, Any] = {
@@ -27,6 +29,16 @@ _NOISE_SHARE = 0.3  # share of mels with noise
 # Natural log of the least and greatest RMS of the white noise: 78 and 52 dB below full scale.
 _NOISE_LEVELS = (-9.0, -6.0)
 _SMOOTH_SHARE = 0.4  # share of mels smoothed over frames, and of those smoothed over bands
+
+
+def segments(folder: Path, features: FeatureConfig) -> dict[str, Any]:
+    """SEGMENTS, or those at the recorded speed where the folder has mels that were given.
+
+    Raises:
+        OSError, ValueError: as SegmentDataset.
+    """
+    given = has_given_mels(prepared_manifest(folder, features)["utterances"])
+    return {**SEGMENTS, "speed_share": 0.0} if given else SEGMENTS
 
 
 def white_noise_bands(features: FeatureConfig) -> np.ndarray:

@@ -1,0 +1,76 @@
+"""Mels that were given beside their recordings, in place of mels computed from them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from wavehax.checks import checked_mel
+from wavehax.config import FLOOR_TOLERANCE, FeatureConfig
+from wavehax.mel.files import read_mel
+
+MOST_DIFFERENCE = 4
+"""Frames by which a mel and its recording may differ, unless another number is given.
+
+A Tacotron that emits five frames at once adds up to four.
+"""
+QUIETEST = 10
+"""Least peak of a recording in steps of 16 bits, -70 dBFS: what is below holds no voice."""
+# Of 1,634 spoiled mels (recipes/finetune-gta) and their recordings' the least correlation is 0.88.
+# Of mels of two utterances the greatest is 0.49, and the median of mels 10 frames late is 0.15.
+_LEAST_CORRELATION = 0.5
+_SPREADS = (
+    0.55,
+    1.6,
+)  # of movement, relative to the recording's mel; those spoiled had 0.82 to 1.01
+_LEAST_FRAMES = 40  # of a mel whose movement is compared: fewer hold a sound or two
+
+
+def given_mel(path: Path, features: FeatureConfig) -> np.ndarray:
+    """Read the mel of a file as float32 [n_mels, T].
+
+    Raises:
+        ValueError: it cannot be read, has other bands than `features`, holds a value that is not
+            finite, or nothing above the floor; the message begins with the path.
+        ModuleNotFoundError: h5py or torch is needed and missing.
+    """
+    mel, _ = read_mel(path, features.n_mels)
+    try:
+        mel = checked_mel(mel, features)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    if mel.max(initial=-np.inf) <= np.log(features.log_floor) + FLOOR_TOLERANCE:
+        raise ValueError(f"{path}: no value of the mel is above the floor: it is silent")
+    return mel
+
+
+def check_follows(mel: np.ndarray, computed: np.ndarray, path: Path, recording: Path) -> None:
+    """Refuse a mel that does not move as the recording's does.
+
+    Each band is compared around its own mean, so that a biased level does not count.
+
+    Args:
+        mel: [n_mels, T], as it was given in `path`.
+        computed: [n_mels, T], as it is computed from `recording`.
+        path, recording: for the message.
+
+    Raises:
+        ValueError: the two are not of the same utterance, or not of the same definition.
+    """
+    if mel.shape[1] < _LEAST_FRAMES:
+        return
+    given, true = (m - m.mean(axis=1, keepdims=True) for m in (mel, computed))
+    given_spread, spread = np.sqrt(np.mean(given**2)), np.sqrt(np.mean(true**2))
+    correlation = float(np.mean(given * true) / max(given_spread * spread, 1e-12))
+    if correlation < _LEAST_CORRELATION:
+        raise ValueError(
+            f"{path}: does not follow {recording} (correlation {correlation:.2f}, expected at least"
+            f" {_LEAST_CORRELATION}): is it of the same utterance, aligned with it?"
+        )
+    ratio = float(given_spread / spread)
+    if not _SPREADS[0] <= ratio <= _SPREADS[1]:
+        raise ValueError(
+            f"{path}: moves {ratio:.2f} times as far as the mel of {recording}: expected natural"
+            " logarithms of magnitude (0.43 times: log10; 2 times: power; 8.7 times: dB)"
+        )
