@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from wavehax.cli import evaluate_aliasing, evaluate_f0, shared, types
 from wavehax.cli.types import Commands
 from wavehax.errors import UsageError, optional_module
 from wavehax.evaluate import SPLITS
+from wavehax.mel.pitch import RECORDING_METHODS
 from wavehax.models.locate import DEFAULT_MODEL
 from wavehax.vocoder import PRECISIONS
 
@@ -63,6 +65,7 @@ def add(commands: Commands) -> None:
         metavar="X",
         help="multiply F0 by X; then only pitch and voicing are scored",
     )
+    shared.add_f0_search(command, RECORDING_METHODS, given=True)
     help_text = (
         "samples between the frames of the vocoder that made GENERATED_DIR (default: 10.7 ms, which"
         " is 256 at 24 kHz)"
@@ -95,6 +98,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     outputs = output_paths(arguments.output)
     items, synthesis, source = _task(arguments)
+    items = [searched(item, arguments) for item in items]
     check_outputs(outputs, arguments.force)
     for module, extra in _NEEDED.items():  # refuse once, before any file is read
         optional_module(module, "evaluation", f"wavehax[{extra}]")
@@ -110,6 +114,22 @@ def run(arguments: argparse.Namespace) -> int:
             else:
                 write_report(path, source, scores, items, synthesis, arguments.force)
     return 1 if failed else 0
+
+
+def searched(item: Item, arguments: argparse.Namespace) -> Item:
+    """The item with the range and method of the flags, where they are given.
+
+    Raises:
+        UsageError: the range is empty.
+    """
+    low, high = item.f0_range
+    if high > 0:  # else the manifest calls it unvoiced
+        low = arguments.f0_min or low
+        high = arguments.f0_max or high
+        if low >= high:
+            raise UsageError(f"F0 from {low:g} to {high:g} Hz: expected --f0-min below --f0-max")
+    method = arguments.f0_method or item.f0_method
+    return dataclasses.replace(item, f0_range=(low, high), f0_method=method)
 
 
 def _task(arguments: argparse.Namespace) -> tuple[list[Item], Synthesis, str]:

@@ -8,16 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
-from wavehax.cli import synthesis
+from wavehax.cli import shared, synthesis
 from wavehax.cli.types import Commands
-from wavehax.config import FeatureConfig
 from wavehax.files.sound import read_audio
-from wavehax.mel.features import f0_from_audio, log_mel
+from wavehax.mel.features import log_mel
 from wavehax.vocoder import Vocoder
 
-DESCRIPTION = """Take mel and F0 from recordings, and synthesise them again. F0 is measured with
-WORLD Harvest, which needs the extra [f0], unless --f0 gives it. The result is cut to the
-recording's length."""
+DESCRIPTION = """Take mel and F0 from recordings, and synthesise them again. F0 is measured as
+--f0-method says, which needs the extra [f0] for any but refined, unless --f0 gives it. The result
+is cut to the recording's length."""
 
 
 def add(commands: Commands) -> None:
@@ -29,6 +28,7 @@ def add(commands: Commands) -> None:
         "-o", "--output", required=True, help="a sound file, or a folder for several"
     )
     synthesis.add_synthesis(command)
+    shared.add_f0_search(command)
     command.set_defaults(run=run)
 
 
@@ -47,15 +47,17 @@ def _resynth_blocks(
 ) -> Iterator[np.ndarray]:
     audio, _ = read_audio(path, voc.sample_rate)
     mel = log_mel(audio, voc.features)
-    f0 = None if arguments.f0 is not None else _measured_f0(audio, voc.features)
+    f0 = None if arguments.f0 is not None else _measured_f0(voc, audio, mel, arguments)
     blocks = synthesis.synthesise(
         voc, mel, synthesis.given_f0(arguments, mel.shape[1], f0), arguments
     )
     yield from synthesis.first_samples(blocks, len(audio))
 
 
-def _measured_f0(audio: np.ndarray, features: FeatureConfig) -> np.ndarray:
+def _measured_f0(
+    voc: Vocoder, audio: np.ndarray, mel: np.ndarray, arguments: argparse.Namespace
+) -> np.ndarray:
     try:
-        return f0_from_audio(audio, features)
+        return shared.measured_f0(audio, mel, voc.features, arguments, voc)
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(f"{error}; or give F0 with --f0") from error
