@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,11 @@ from wavehax.checks import (
     checked_scale,
     checked_seed,
     checked_threads,
+    fitted_f0,
+    warn_beyond,
 )
 from wavehax.config import FeatureConfig, GeneratorConfig, to_dict
+from wavehax.mel import plausible
 from wavehax.mel.harmonics import flatten_harmonics
 from wavehax.models.locate import model_path
 from wavehax.stream import Stream
@@ -140,6 +144,18 @@ class Vocoder:
         return self._engine.precision
 
     @property
+    def f0_range(self) -> tuple[float, float] | None:
+        """Lowest and highest F0 that the model is made for, Hz; None where it does not say.
+
+        It is `f0_range` of the provenance, or else that of the predictor.
+        """
+        stated = self.provenance.get("f0_range")
+        if stated is not None:
+            low, high = stated
+            return float(low), float(high)
+        return self._f0_range if self.predicts_f0 else None
+
+    @property
     def predicts_f0(self) -> bool:
         """Whether the mel is enough, because the model file holds a predictor of F0."""
         return self._f0_predictor is not None
@@ -160,8 +176,9 @@ class Vocoder:
             mel: floating [n_mels, T], the log-mel-spectrogram that `features` defines; T >= 1.
                 float32 of any strides is read in place. A finite value below the floor of the
                 definition counts as the floor.
-            f0: [T] in Hz, at least 1, or 0 where unvoiced. None lets the model predict it from the
-                mel, which some models can.
+            f0: [T] in Hz, at least 1, or 0 where unvoiced. With one frame more or less than the
+                mel the last is dropped or held, and a warning says so. None lets the model predict
+                it from the mel, which some models can.
             f0_scale: a factor of F0, more than 0. Unless it is 1, the harmonics that the mel shows
                 are smoothed away, as they are those of the F0 before scaling.
             seed: determines the noise and the initial phase of the prior, 0 <= seed < 2**64. The
@@ -178,7 +195,8 @@ class Vocoder:
 
         Raises:
             ValueError: an argument has another shape, type or value than these, or `f0` is None and
-                the model cannot predict it; the message names the argument and the index.
+                the model cannot predict it; the message names the argument and the index. F0 that
+                is logarithms, or MIDI notes by what the model predicts, is refused too.
         """
         mel, f0 = self.check(mel, f0, f0_scale)
         if prior is not None:
@@ -228,8 +246,16 @@ class Vocoder:
             float32.
         """
         mel, f0_scale = self._checked_whole_mel(mel), checked_scale(f0_scale)
-        f0 = self._f0_stream(f0_scale).push(mel) if f0 is None else f0
-        return self._scaled(mel, f0, f0_scale)
+        if f0 is None:
+            return self._scaled(mel, self._f0_stream(f0_scale).push(mel), f0_scale)
+        given = fitted_f0(f0, mel.shape[1])
+        flat, f0 = self._scaled(mel, given, f0_scale)
+        head = mel[:, : plausible.FRAMES]
+        predict = self._f0_predictor.stream().push if self.predicts_f0 else None
+        plausible.question(given[: plausible.FRAMES], predict and partial(predict, head))
+        if self.f0_range is not None:
+            warn_beyond(f0, self.f0_range)
+        return flat, f0
 
     def _scaled(
         self, mel: np.ndarray, f0: np.ndarray, f0_scale: float, first: int = 0

@@ -104,12 +104,15 @@ def _shape_rows(model: Model) -> list[tuple[str, str]]:
             f"predicted from the mel where not given: {low:.0f}-{high:.0f} Hz,"
             f" {model.f0.config.channels} channels"
         )
+    stated = model.provenance.get("f0_range")
+    f0_range = f"made for {stated[0]:g}-{stated[1]:g} Hz" if stated else ""
     return [
         ("sound", f"{config.sample_rate} Hz, {config.hop_length} samples a frame"),
         ("features", mel),
         ("generator", ", ".join(fields)),
         ("parameters", f"{sum(trained):,}"),
         ("f0", f0),
+        *([("f0 range", f0_range)] if f0_range else []),
     ]
 
 

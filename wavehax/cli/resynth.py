@@ -47,10 +47,11 @@ def _resynth_blocks(
 ) -> Iterator[np.ndarray]:
     audio, _ = read_audio(path, voc.sample_rate)
     mel = log_mel(audio, voc.features)
-    f0 = None if arguments.f0 is not None else _measured_f0(voc, audio, mel, arguments)
-    blocks = synthesis.synthesise(
-        voc, mel, synthesis.given_f0(arguments, mel.shape[1], f0), arguments
-    )
+    if arguments.f0 is None:
+        f0: np.ndarray | None = _measured_f0(voc, audio, mel, arguments)
+    else:
+        f0 = synthesis.given_f0(arguments, mel.shape[1], None, voc.features)
+    blocks = synthesis.synthesise(voc, mel, f0, arguments)
     yield from synthesis.first_samples(blocks, len(audio))
 
 
