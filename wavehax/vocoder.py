@@ -40,6 +40,7 @@ __all__ = [
 PRECISIONS = ("fp32", "bf16", "mixed")
 """Precisions, slowest first. `load` says what each of them rounds; sums are float32 in all."""
 
+_BOUNDS = [[low, high] for low in (int, float) for high in (int, float)]  # types of a range
 _MAX_F0 = float(np.finfo(np.float32).max)
 
 
@@ -147,12 +148,11 @@ class Vocoder:
     def f0_range(self) -> tuple[float, float] | None:
         """Lowest and highest F0 that the model is made for, Hz; None where it does not say.
 
-        It is `f0_range` of the provenance, or else that of the predictor.
+        It is `f0_range` of the provenance, a list of both, or else that of the predictor.
         """
         stated = self.provenance.get("f0_range")
-        if stated is not None:
-            low, high = stated
-            return float(low), float(high)
+        if isinstance(stated, list) and [type(bound) for bound in stated] in _BOUNDS:
+            return float(stated[0]), float(stated[1])
         return self._f0_range if self.predicts_f0 else None
 
     @property

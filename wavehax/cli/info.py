@@ -37,6 +37,8 @@ def describe(name: str | None, isa: str, precision: str) -> str:
     voc = Vocoder(model, isa=isa, precision=precision)
     card = card_path(path)
     rows = [("model", str(path)), *([("card", str(card))] if card else []), *_shape_rows(model)]
+    if voc.f0_range is not None:
+        rows.append(("f0 range", "made for {:g}-{:g} Hz".format(*voc.f0_range)))
     rows.append(("streaming", _delay(voc)))
     rows.append(("isa", f"{voc.isa} (available: {', '.join(available_isas())})"))
     rows.append(("precision", voc.precision))
@@ -104,15 +106,12 @@ def _shape_rows(model: Model) -> list[tuple[str, str]]:
             f"predicted from the mel where not given: {low:.0f}-{high:.0f} Hz,"
             f" {model.f0.config.channels} channels"
         )
-    stated = model.provenance.get("f0_range")
-    f0_range = f"made for {stated[0]:g}-{stated[1]:g} Hz" if stated else ""
     return [
         ("sound", f"{config.sample_rate} Hz, {config.hop_length} samples a frame"),
         ("features", mel),
         ("generator", ", ".join(fields)),
         ("parameters", f"{sum(trained):,}"),
         ("f0", f0),
-        *([("f0 range", f0_range)] if f0_range else []),
     ]
 
 
