@@ -130,7 +130,7 @@ def vocoded(command, model_file, mel, tmp_path):
 
 
 @pytest.mark.parametrize("case", ["midi", "log", "any", "hop", "note"])
-def test_flags_say_how_a_contour_is_written(vocoded, f0, tmp_path, case: str) -> None:
+def test_flags_say_how_a_contour_is_written(vocoded, voc, f0, tmp_path, case: str) -> None:
     hz, other = tmp_path / "hz.npy", tmp_path / "other.npy"
     voiced = np.where(f0 > 0, f0, 200).astype(np.float64)
     np.save(hz, voiced)
@@ -147,7 +147,7 @@ def test_flags_say_how_a_contour_is_written(vocoded, f0, tmp_path, case: str) ->
     elif case == "hop":
         np.save(hz, np.full(40, 220.0))
         np.save(other, np.full(80, 220.0))
-        flags = ("--f0", other, "--f0-hop", 0.005)
+        flags = ("--f0", other, "--f0-hop", voc.hop_length / voc.sample_rate / 2)
     else:
         np.save(hz, np.full(40, 440.0))
         flags = ("--f0", 69, "--f0-unit", "midi")

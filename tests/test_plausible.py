@@ -36,15 +36,15 @@ def sentence(late: float = 0.0, cents: float = 0.0, seed: int = 0) -> np.ndarray
 @pytest.mark.parametrize("late", [-2.0, -1.0, 1.0, 2.0])
 def test_a_contour_a_frame_away_is_called_so(late: float) -> None:
     said = "late" if late > 0 else "early"
-    with pytest.warns(UserWarning, match=f"f0 seems to come [0-9.]+ frames too {said}"):
+    with pytest.warns(UserWarning, match=f"f0 seems to come a frame or so too {said}"):
         plausible.warn_of_timing(sentence(late), sentence(cents=25))
 
 
-def test_a_contour_at_its_place_or_half_a_frame_away_is_not() -> None:
+def test_a_contour_at_its_place_or_a_quarter_of_a_frame_away_is_not() -> None:
     with no_warning():
         for seed in range(20):
             plausible.warn_of_timing(sentence(), sentence(cents=40, seed=seed))
-            plausible.warn_of_timing(sentence(0.5), sentence(cents=25, seed=seed))
+            plausible.warn_of_timing(sentence(0.25), sentence(cents=25, seed=seed))
 
 
 def test_a_contour_of_another_tune_or_a_flat_one_is_not_judged() -> None:

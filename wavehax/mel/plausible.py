@@ -21,8 +21,9 @@ _SEMITONE = 1.5  # semitones within which two pitches are the same
 _SHARE = 0.7  # of the frames that must be the same
 _LEAST = 40  # frames voiced in both that an opinion needs
 _STEEPEST = 1.5  # semitones a frame; steeper places are errors of one of the contours
-_LATE = 0.75  # frames from which a contour is called late or early
-_CERTAIN = 0.08  # frames: the greatest standard error with which it is
+# Frames from which a contour is called late or early, and the greatest standard error with which it
+# is. Errors of the prediction flatten the line: a whole frame is found as 0.7.
+_LATE, _CERTAIN = 0.5, 0.12
 
 
 def refuse_other_unit(f0: np.ndarray, predicted: np.ndarray | None) -> None:
@@ -68,8 +69,8 @@ def warn_of_timing(f0: np.ndarray, predicted: np.ndarray) -> None:
     late, error = frames_late(f0, predicted)
     if error < _CERTAIN and abs(late) > _LATE:
         warnings.warn(
-            f"f0 seems to come {abs(late):.1f} frames too {'late' if late > 0 else 'early'}: the"
-            " mel shows the same contour there (docs/f0.md says where a frame lies)",
+            f"f0 seems to come a frame or so too {'late' if late > 0 else 'early'}: the mel shows"
+            " the same contour there (docs/f0.md says where a frame lies)",
             stacklevel=4,
         )
 
