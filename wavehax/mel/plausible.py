@@ -20,10 +20,11 @@ _HIGHEST_NOTE = 108.0  # MIDI note of C8
 _SEMITONE = 1.5  # semitones within which two pitches are the same
 _SHARE = 0.7  # of the frames that must be the same
 _LEAST = 40  # frames voiced in both that an opinion needs
-_STEEPEST = 1.5  # semitones a frame; steeper places are errors of one of the contours
+_STEEPEST = 1.0  # semitones a frame; steeper places are errors of one of the contours
 # Frames from which a contour is called late or early, and the greatest standard error with which it
 # is. Errors of the prediction flatten the line: a whole frame is found as 0.7.
 _LATE, _CERTAIN = 0.5, 0.12
+_FITS = 4  # of the line, each with less weight of what the last left far off
 
 
 def refuse_other_unit(f0: np.ndarray, predicted: np.ndarray | None) -> None:
@@ -95,7 +96,12 @@ def frames_late(f0: np.ndarray, predicted: np.ndarray) -> tuple[float, float]:
         return 0.0, float("inf")
     x, y = slope[use], difference[use]
     x, y = x - x.mean(), y - y.mean()
-    late = float((x * y).sum() / (x * x).sum())
+    weight = np.ones(len(x))
+    for _ in range(_FITS):
+        late = float((weight * x * y).sum() / (weight * x * x).sum())
+        off = np.abs(y - late * x)
+        # Huber's weights: what lies far off counts less (Huber 1964).
+        weight = 1 / np.maximum(1, off / (2 * np.median(off) + 1e-9))
     error = float(np.sqrt(np.mean((y - late * x) ** 2) / (x * x).sum()))
     return late, error
 
