@@ -11,9 +11,8 @@ a sped-up one the same times its speed. PESQ is that of the recording synthesise
 from __future__ import annotations
 
 import argparse
-import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,19 +33,29 @@ SPEEDS = (1.0, 1.5, 2.0, 2.5)
 FACTORS = (0.5, 1.0, 2.0, 3.0)
 
 
-def agreeing(audio: np.ndarray, voc: wavehax.Vocoder, predicted: np.ndarray) -> np.ndarray:
-    """The two passes of Harvest where the predictor finds a voice too, else 0."""
-    return np.where(predicted > 0, f0_from_audio(audio, voc.features, method="two-pass"), 0)
+METHODS = (
+    "harvest 70-500",
+    "harvest 50-1200",
+    "two-pass",
+    "two-pass, agreeing",
+    "predicted",
+    "refined",
+)
 
 
-METHODS: dict[str, Callable[..., np.ndarray]] = {
-    "harvest 70-500": lambda a, voc, p: f0_from_audio(a, voc.features, **SPEECH),
-    "harvest 50-1200": lambda a, voc, p: f0_from_audio(a, voc.features, method="harvest"),
-    "two-pass": lambda a, voc, p: f0_from_audio(a, voc.features, method="two-pass"),
-    "two-pass, agreeing": agreeing,
-    "predicted": lambda a, voc, p: p,
-    "refined": lambda a, voc, p: f0_from_audio(a, voc.features, method="refined", predicted=p),
-}
+def contours(audio: np.ndarray, mel: np.ndarray, voc: wavehax.Vocoder) -> Iterator[np.ndarray]:
+    """The F0 of a recording by each of METHODS, [T] in Hz.
+
+    `two-pass, agreeing` is voiced where the predictor finds a voice too.
+    """
+    features, predicted = voc.features, voc.f0(mel)
+    yield f0_from_audio(audio, features, **SPEECH)
+    yield f0_from_audio(audio, features, method="harvest")
+    twice = f0_from_audio(audio, features, method="two-pass")
+    yield twice
+    yield np.where(predicted > 0, twice, 0)
+    yield predicted
+    yield f0_from_audio(audio, features, method="refined", predicted=predicted)
 
 
 def main() -> None:
@@ -58,43 +67,56 @@ def main() -> None:
     parser.add_argument(
         "--seconds", type=float, default=5, help="of each recording, its first (default 5)"
     )
+    parser.add_argument(
+        "--whispers", type=Path, nargs="*", default=[], help="recordings without any voice"
+    )
+    parser.add_argument("--without-pesq", action="store_true", help="and without its time")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     voc = wavehax.load(arguments.model)
-    print(f"{'set':<14}{'method':<20}{'gross %':>8}{'V/UV %':>8}{'cents':>7}{'PESQ':>7}{'s':>7}")
-    for name, cases, scored in _sets(arguments.manifest, arguments.files, arguments.seconds, voc):
-        for method, find in METHODS.items():
-            print(f"{name:<14}{method:<20}{_row(voc, cases, find, scored)}", flush=True)
+    print(f"{'set':<14}{'method':<20}{'gross %':>8}{'V/UV %':>8}{'cents':>7}{'PESQ':>7}")
+    for name, cases, scored in _sets(arguments, voc):
+        for method, row in _rows(voc, cases, scored and not arguments.without_pesq):
+            print(f"{name:<14}{method:<20}{row}", flush=True)
 
 
-def _row(voc: wavehax.Vocoder, cases: list[Case], find: Callable, scored: bool) -> str:
-    found, quality, seconds = [], [], 0.0
+def _rows(voc: wavehax.Vocoder, cases: list[Case], scored: bool) -> Iterator[tuple[str, str]]:
+    found: dict[str, list[np.ndarray]] = {method: [] for method in METHODS}
+    quality: dict[str, list[float]] = {method: [] for method in METHODS}
     for audio, _ in cases:
         mel = log_mel(audio, voc.features)
-        start = time.perf_counter()
-        f0 = find(audio, voc, voc.f0(mel))
-        seconds += time.perf_counter() - start
-        found.append(f0)
-        if scored:
-            quality.append(pesq_wb(audio, voc(mel, f0)[: len(audio)], voc.sample_rate))
+        for method, f0 in zip(METHODS, contours(audio, mel, voc), strict=True):
+            found[method].append(f0)
+            if scored:
+                made = voc(mel, f0)[: len(audio)]
+                quality[method].append(pesq_wb(audio, made, voc.sample_rate))
     truth = np.concatenate([f0 for _, f0 in cases])
-    scores = f0_scores(truth, np.concatenate(found))
-    pesq = f"{np.nanmean(quality):>7.3f}" if scored else " " * 7
-    shares = f"{100 * scores.gross_pitch_error:>8.2f}{100 * scores.voicing_error:>8.2f}"
-    return f"{shares}{scores.rmse_cents:>7.1f}{pesq}{seconds:>7.1f}"
+    for method in METHODS:
+        scores = f0_scores(truth, np.concatenate(found[method]))
+        shares = f"{100 * scores.gross_pitch_error:>8.2f}{100 * scores.voicing_error:>8.2f}"
+        pesq = f"{np.nanmean(quality[method]):>7.3f}" if scored else ""
+        yield method, f"{shares}{scores.rmse_cents:>7.1f}{pesq}"
 
 
 def _sets(
-    manifest: Path, count: int, seconds: float, voc: wavehax.Vocoder
+    arguments: argparse.Namespace, voc: wavehax.Vocoder
 ) -> Iterator[tuple[str, list[Case], bool]]:
     """Name, recordings with their F0, and whether PESQ is taken."""
     waves = {
         split: [
-            read_audio(path, voc.sample_rate)[0][: round(seconds * voc.sample_rate)]
-            for path in _some(manifest, split, count)
+            read_audio(path, voc.sample_rate)[0][: round(arguments.seconds * voc.sample_rate)]
+            for path in _some(arguments.manifest, split, arguments.files)
         ]
         for split in ("dev", "unseen", "singing")
     }
+    if arguments.whispers:
+        quiet = [read_audio(path, voc.sample_rate)[0] for path in arguments.whispers]
+        frames = [log_mel(wave, voc.features).shape[1] for wave in quiet]
+        yield (
+            "whispers",
+            [(w, np.zeros(n, np.float32)) for w, n in zip(quiet, frames, strict=True)],
+            False,
+        )
     for factor in FACTORS:
         chosen = waves["dev"][::2] + waves["unseen"][::2]
         yield f"exact x{factor:g}", [_exact(wave, factor, voc) for wave in chosen], False
