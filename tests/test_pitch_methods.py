@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import soundfile
@@ -9,8 +11,15 @@ from tiny_models import with_f0
 
 import wavehax
 from wavehax.checkpoint import save_model
+from wavehax.cli import shared
+from wavehax.cli.types import Parser
 from wavehax.config import FEATURES
+from wavehax.data import prepare
+from wavehax.data.corpus import Recording
+from wavehax.errors import UsageError
+from wavehax.evaluate.items import Item
 from wavehax.features import f0_from_audio, frame_count
+from wavehax.mel import pitch
 
 FEATURES_24K = FEATURES["vocos-24k"]
 RATE, HOP = FEATURES_24K.sample_rate, FEATURES_24K.hop_length
@@ -113,3 +122,34 @@ def test_a_method_that_predicts_refuses_a_mel_that_its_model_does_not_take(comma
     flags = ("--features", "wavehax-24k", "--f0-method", "refined")
     code, _, err = command("features", tmp_path / "a.wav", "-o", tmp_path / "a.npz", *flags)
     assert code == 2 and "needs a model of the mel wavehax-24k" in err
+
+
+@pytest.mark.parametrize(
+    ("flags", "f0_range", "method"),
+    [
+        ([], (60, 1000), "two-pass"),
+        (["--f0-max", "400"], (60, 400), "two-pass"),
+        (["--f0-min", "80", "--f0-method", "harvest"], (80, 1000), "harvest"),
+    ],
+)
+def test_flags_of_an_evaluation_and_of_a_recipe_come_before_a_recordings_own_range(
+    flags: list[str], f0_range: tuple[float, float], method: str
+) -> None:
+    parser = Parser()
+    shared.add_f0_search(parser, pitch.RECORDING_METHODS, given=True)
+    arguments = parser.parse_args(flags)
+    item = shared.searched(Item("a", "dev", "a", Path("a.wav"), f0_range=(60, 1000)), arguments)
+    assert (item.f0_range, item.f0_method) == (f0_range, method)
+    arguments.f0_method = arguments.f0_method or pitch.METHODS[0]
+    recording = prepare._searched(Recording(Path("a.wav"), "a", "train", 60, 1000), arguments)
+    assert (recording.f0_min, recording.f0_max, recording.f0_method) == (*f0_range, method)
+    whisper = prepare._searched(Recording(Path("a.wav"), "a", "train", 0, 0), arguments)
+    assert whisper.f0_max == 0
+
+
+def test_an_empty_range_of_an_evaluation_is_refused() -> None:
+    parser = Parser()
+    shared.add_f0_search(parser, pitch.RECORDING_METHODS, given=True)
+    item = Item("a", "dev", "a", Path("a.wav"), f0_range=(60, 1000))
+    with pytest.raises(UsageError, match="F0 from 1100 to 1000 Hz: expected --f0-min below"):
+        shared.searched(item, parser.parse_args(["--f0-min", "1100"]))

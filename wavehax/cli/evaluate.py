@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -98,7 +97,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     outputs = output_paths(arguments.output)
     items, synthesis, source = _task(arguments)
-    items = [searched(item, arguments) for item in items]
+    items = [shared.searched(item, arguments) for item in items]
     check_outputs(outputs, arguments.force)
     for module, extra in _NEEDED.items():  # refuse once, before any file is read
         optional_module(module, "evaluation", f"wavehax[{extra}]")
@@ -114,22 +113,6 @@ def run(arguments: argparse.Namespace) -> int:
             else:
                 write_report(path, source, scores, items, synthesis, arguments.force)
     return 1 if failed else 0
-
-
-def searched(item: Item, arguments: argparse.Namespace) -> Item:
-    """The item with the range and method of the flags, where they are given.
-
-    Raises:
-        UsageError: the range is empty.
-    """
-    low, high = item.f0_range
-    if high > 0:  # else the manifest calls it unvoiced
-        low = arguments.f0_min or low
-        high = arguments.f0_max or high
-        if low >= high:
-            raise UsageError(f"F0 from {low:g} to {high:g} Hz: expected --f0-min below --f0-max")
-    method = arguments.f0_method or item.f0_method
-    return dataclasses.replace(item, f0_range=(low, high), f0_method=method)
 
 
 def _task(arguments: argparse.Namespace) -> tuple[list[Item], Synthesis, str]:

@@ -44,10 +44,8 @@ def run(arguments: argparse.Namespace) -> int:
     optional_module("pyworld", "evaluation", "wavehax[f0]")
     voc = wavehax.load(arguments.model)
     check_predictor(voc)
-    from wavehax.cli.evaluate import searched
-
     listed = manifest_items(arguments.data, arguments.splits)
-    items = [searched(item, arguments) for item in listed]
+    items = [shared.searched(item, arguments) for item in listed]
     print(
         f"{'from':<10}{'split':<10}{'files':>6}{'gross %':>9}{'V/UV %':>9}"
         f"{'RMSE cents':>12}{'median':>8}"

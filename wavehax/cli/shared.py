@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import wavehax
 from wavehax.cli import types
 from wavehax.config import FeatureConfig
+from wavehax.errors import UsageError
 from wavehax.mel.features import F0_MAX, F0_MIN, f0_from_audio
 from wavehax.mel.pitch import METHODS
 from wavehax.vocoder import PRECISIONS, Vocoder
+
+if TYPE_CHECKING:
+    from wavehax.evaluate.items import Item
 
 MODEL_HELP = (
     "file or folder, name of a shipped model, or owner/name[@revision] on the hub (default:"
@@ -62,6 +67,22 @@ def add_f0_search(
         default=method,
         help=f"how F0 is found in recordings (default {METHODS[0]}; docs/f0.md)",
     )
+
+
+def searched(item: Item, arguments: argparse.Namespace) -> Item:
+    """The recording with the range and method of `add_f0_search`, where they are given.
+
+    Raises:
+        UsageError: the range is empty.
+    """
+    low, high = item.f0_range
+    if high > 0:  # else the manifest calls it unvoiced
+        low = arguments.f0_min or low
+        high = arguments.f0_max or high
+        if low >= high:
+            raise UsageError(f"F0 from {low:g} to {high:g} Hz: expected --f0-min below --f0-max")
+    method = arguments.f0_method or item.f0_method
+    return dataclasses.replace(item, f0_range=(low, high), f0_method=method)
 
 
 def measured_f0(
