@@ -105,7 +105,7 @@ def refined(audio: np.ndarray, rate: int, hop: int, f0: np.ndarray) -> np.ndarra
     for t in np.flatnonzero(f0 > 0):
         pitch = float(f0[t])
         for _ in range(_STEPS):
-            pitch = _refined_once(padded, longest + t * hop, rate, pitch)
+            pitch = _refined_once(padded, longest + int(t) * hop, rate, pitch)
             if abs(pitch / f0[t] - 1) > _FURTHEST:
                 break
         else:
