@@ -21,9 +21,9 @@ PRESETS = {"wavehax-24k": "mel", "vocos-24k": "mel_vocos_24k"}
 
 
 def harvest_f0(audio: np.ndarray, features: FeatureConfig) -> np.ndarray:
-    """`f0_from_audio`, where the extra [f0] is installed; elsewhere the test skips."""
+    """Harvest as the official recipes call it, where the extra [f0] is installed."""
     pytest.importorskip("pyworld")
-    return f0_from_audio(audio, features)
+    return f0_from_audio(audio, features, 70, 500, "harvest")
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +156,7 @@ def test_f0_in_pieces_is_f0_in_one_but_for_a_few_onsets(monkeypatch: pytest.Monk
         sum(np.sin(k * phase) / k for k in range(1, 40)) * (np.sin(2 * np.pi * time) > -0.8)
     ).astype(np.float32)
     whole = harvest_f0(audio, features)
-    monkeypatch.setattr("wavehax.mel.features._F0_CHUNK_SECONDS", 1.3)
+    monkeypatch.setattr("wavehax.mel.pitch._CHUNK_SECONDS", 1.3)
     pieces = harvest_f0(audio, features)
     # Harvest's analysis grid hangs on the length of what it is given, and shows at the few frames
     # where voice sets in.

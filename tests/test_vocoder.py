@@ -126,8 +126,8 @@ def test_every_model_that_is_advised_is_there_and_takes_such_a_mel():
 
 BAD_F0S = {
     "missing": (lambda f0: None, r"--f0.*wavehax\[f0\]"),
-    "short": (lambda f0: f0[:-1], "39 frames and mel has 40"),
-    "long": (lambda f0: np.append(f0, 0), "41 frames and mel has 40"),
+    "short": (lambda f0: f0[:-2], "38 frames and mel has 40"),
+    "long": (lambda f0: np.append(f0, [0, 0]), "42 frames and mel has 40"),
     "two axes": (lambda f0: f0[None], r"\[1, 40\]: expected \[40\]"),
     "a number": (lambda f0: 220.0, r"\[\]: expected \[40\]"),
     "negative": (lambda f0: changed(f0, 7, -1), "-1.0 in frame 7"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import operator
+import warnings
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
@@ -94,8 +95,44 @@ def checked_f0(f0: ArrayLike, frames: int | None, first: int = 0, scale: float =
         raise ValueError(
             f"f0 is {value} in frame {first + frame}: expected at least {MIN_F0:g} Hz, or 0 where"
             " unvoiced"
+            + ("" if value >= 0 else " (--f0-unvoiced any takes negative numbers and nan as such)")
         )
     return f0
+
+
+def fitted_f0(f0: ArrayLike, frames: int) -> np.ndarray:
+    """`f0` with as many frames as the mel, where it has one more or one less.
+
+    Tools count the frames of an utterance differently. The last value is dropped or repeated, and a
+    warning says so. What differs by more is returned as it is, for `checked_f0` to refuse.
+    """
+    f0 = as_array(f0)
+    if f0.ndim != 1 or f0.size == 0 or abs(len(f0) - frames) != 1:
+        return f0
+    more = len(f0) > frames
+    warnings.warn(
+        "f0 has one frame"
+        + (" more than mel: the last is dropped" if more else " less than mel: the last is held"),
+        stacklevel=3,
+    )
+    return f0[:frames] if more else np.append(f0, f0[-1:])
+
+
+def warn_beyond(f0: np.ndarray, f0_range: tuple[float, float], first: int = 0) -> bool:
+    """Warn of the first voiced value outside a model's range in Hz; tells whether there is one.
+
+    Messages count frames from `first`.
+    """
+    low, high = f0_range
+    beyond = np.flatnonzero((f0 > 0) & ((f0 < low) | (f0 > high)))
+    if beyond.size:
+        frame = int(beyond[0])
+        warnings.warn(
+            f"f0 is {f0[frame]:g} Hz in frame {first + frame}: this model is made for {low:g} to"
+            f" {high:g} Hz",
+            stacklevel=3,
+        )
+    return bool(beyond.size)
 
 
 def checked_prior(prior: ArrayLike, samples: int) -> np.ndarray:

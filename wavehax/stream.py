@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wavehax.checks import checked_mel, checked_seed
+from wavehax.checks import checked_mel, checked_seed, warn_beyond
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -30,6 +30,7 @@ class Stream:
         self._stream = vocoder._engine.stream(seed)
         self._f0_stream: Any = None  # made by the first push without F0
         self._frames = 0
+        self._warned = False
         self._flushed = False
         self._alone = _Alone()
 
@@ -71,6 +72,9 @@ class Stream:
             f0 = self._predicted_f0(mel) if f0 is None else self._given_f0(f0)
             scales = self._f0_scale, self._formant_scale
             mel, f0 = self._vocoder._scaled(mel, f0, *scales, self._frames)
+            f0_range = self._vocoder.f0_range
+            if self._f0_stream is None and f0_range is not None and not self._warned:
+                self._warned = warn_beyond(f0, f0_range, self._frames)
             samples = self._stream.push(mel, f0)
             self._frames += mel.shape[1]
             return samples
@@ -124,6 +128,7 @@ class Stream:
             self._stream.reset(self._seed)
             self._f0_stream = None
             self._frames = 0
+            self._warned = False
             self._flushed = False
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,8 +21,11 @@ from wavehax.checks import (
     checked_scale,
     checked_seed,
     checked_threads,
+    fitted_f0,
+    warn_beyond,
 )
 from wavehax.config import FeatureConfig, GeneratorConfig, to_dict
+from wavehax.mel import plausible_f0
 from wavehax.mel.formants import move_formants
 from wavehax.mel.harmonics import flatten_harmonics
 from wavehax.models.locate import model_path
@@ -44,6 +48,7 @@ __all__ = [
 PRECISIONS = ("fp32", "bf16", "mixed")
 """Precisions, slowest first. `load` says what each of them rounds; sums are float32 in all."""
 
+_BOUNDS = [[low, high] for low in (int, float) for high in (int, float)]  # types of a range
 _MAX_F0 = float(np.finfo(np.float32).max)
 
 
@@ -148,6 +153,17 @@ class Vocoder:
         return self._engine.precision
 
     @property
+    def f0_range(self) -> tuple[float, float] | None:
+        """Lowest and highest F0 that the model is made for, Hz; None where it does not say.
+
+        It is `f0_range` of the provenance, a list of both, or else that of the predictor.
+        """
+        stated = self.provenance.get("f0_range")
+        if isinstance(stated, list) and [type(bound) for bound in stated] in _BOUNDS:
+            return float(stated[0]), float(stated[1])
+        return self._f0_range if self.predicts_f0 else None
+
+    @property
     def predicts_f0(self) -> bool:
         """Whether the mel is enough, because the model file holds a predictor of F0."""
         return self._f0_predictor is not None
@@ -172,8 +188,9 @@ class Vocoder:
             mel: floating [n_mels, T], the log-mel-spectrogram that `features` defines; T >= 1.
                 float32 of any strides is read in place. A finite value below the floor of the
                 definition counts as the floor.
-            f0: [T] in Hz, at least 1, or 0 where unvoiced. None lets the model predict it from the
-                mel, which some models can.
+            f0: [T] in Hz, at least 1, or 0 where unvoiced. With one frame more or less than the
+                mel the last is dropped or held, and a warning says so. None lets the model predict
+                it from the mel, which some models can.
             f0_scale: a factor of F0, more than 0. Unless it is 1, the harmonics that the mel shows
                 are smoothed away, as they are those of the F0 before scaling.
             formant_scale: a factor of the frequencies of formants, 0.5 to 2. Less than 1 makes a
@@ -197,7 +214,8 @@ class Vocoder:
 
         Raises:
             ValueError: an argument has another shape, type or value than these, or `f0` is None and
-                the model cannot predict it; the message names the argument and the index.
+                the model cannot predict it; the message names the argument and the index. F0 that
+                is logarithms, or MIDI notes by what the model predicts, is refused too.
         """
         mel = as_array(mel)
         if mel.ndim == 3 and prior is None:
@@ -292,8 +310,17 @@ class Vocoder:
         """
         mel, f0_scale = self._checked_whole_mel(mel), checked_scale(f0_scale)
         formant_scale = checked_formant_scale(formant_scale)
-        f0 = self._f0_stream(f0_scale).push(mel) if f0 is None else f0
-        return self._scaled(mel, f0, f0_scale, formant_scale)
+        if f0 is None:
+            predicted = self._f0_stream(f0_scale).push(mel)
+            return self._scaled(mel, predicted, f0_scale, formant_scale)
+        given = fitted_f0(f0, mel.shape[1])
+        plain, f0 = self._scaled(mel, given, f0_scale, formant_scale)
+        head = mel[:, : plausible_f0.FRAMES]
+        predict = self._f0_predictor.stream().push if self.predicts_f0 else None
+        plausible_f0.question(given[: plausible_f0.FRAMES], predict and partial(predict, head))
+        if self.f0_range is not None:
+            warn_beyond(f0, self.f0_range)
+        return plain, f0
 
     def _scaled(
         self,

@@ -11,6 +11,7 @@ from wavehax.cli import evaluate_aliasing, evaluate_f0, shared, types
 from wavehax.cli.types import Commands
 from wavehax.errors import UsageError, optional_module
 from wavehax.evaluate import SPLITS
+from wavehax.mel.pitch import RECORDING_METHODS
 from wavehax.models.locate import DEFAULT_MODEL
 from wavehax.vocoder import PRECISIONS
 
@@ -63,6 +64,7 @@ def add(commands: Commands) -> None:
         metavar="X",
         help="multiply F0 by X; then only pitch and voicing are scored",
     )
+    shared.add_f0_search(command, RECORDING_METHODS, given=True)
     help_text = (
         "samples between the frames of the vocoder that made GENERATED_DIR (default: 10.7 ms, which"
         " is 256 at 24 kHz)"
@@ -95,6 +97,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     outputs = output_paths(arguments.output)
     items, synthesis, source = _task(arguments)
+    items = [shared.searched(item, arguments) for item in items]
     check_outputs(outputs, arguments.force)
     for module, extra in _NEEDED.items():  # refuse once, before any file is read
         optional_module(module, "evaluation", f"wavehax[{extra}]")

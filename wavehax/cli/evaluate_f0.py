@@ -6,10 +6,11 @@ import argparse
 from pathlib import Path
 
 import wavehax
-from wavehax.cli import types
+from wavehax.cli import shared, types
 from wavehax.errors import optional_module
 from wavehax.evaluate import SPLITS
 from wavehax.mel.features import f0_from_audio, log_mel
+from wavehax.mel.pitch import RECORDING_METHODS
 
 DESCRIPTION = """Score three contours of F0 against that of WORLD Harvest, over all frames of a
 split. The first is what the model predicts from the mels of recordings. For the second, these mels
@@ -28,6 +29,7 @@ def add(evaluate: types.Parser) -> None:
     )
     help_text = f"splits of the manifest (default: {' '.join(SPLITS)}, where there)"
     command.add_argument("--splits", nargs="+", metavar="SPLIT", help=help_text)
+    shared.add_f0_search(command, RECORDING_METHODS, given=True)
     command.set_defaults(run=run)
 
 
@@ -46,7 +48,8 @@ def run(arguments: argparse.Namespace) -> int:
     optional_module("pyworld", "evaluation", "wavehax[f0]")
     voc = wavehax.load(arguments.model)
     check_predictor(voc)
-    items = manifest_items(arguments.data, arguments.splits)
+    listed = manifest_items(arguments.data, arguments.splits)
+    items = [shared.searched(item, arguments) for item in listed]
     print(
         f"{'from':<18}{'split':<10}{'files':>6}{'gross %':>9}{'V/UV %':>9}"
         f"{'RMSE cents':>12}{'median':>8}"

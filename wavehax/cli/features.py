@@ -13,10 +13,11 @@ import wavehax
 from wavehax.cli import shared
 from wavehax.cli.types import Commands
 from wavehax.config import FEATURES, FeatureConfig
-from wavehax.errors import say
+from wavehax.errors import UsageError, say
 from wavehax.files.outputs import refuse_existing, replacing
 from wavehax.files.sound import audio_size, read_audio
-from wavehax.mel.features import f0_from_audio, frame_count, log_mel
+from wavehax.mel.features import frame_count, log_mel
+from wavehax.vocoder import Vocoder
 
 DESCRIPTION = """Write mel [n_mels, T] and f0 [T] of recordings to .npz files, as vocode reads
 them. Where the extra [f0] is not installed, they hold the mel alone."""
@@ -35,6 +36,7 @@ def add(commands: Commands) -> None:
         "--features", choices=FEATURES, help="definition of the mel; by default the model's"
     )
     definition.add_argument("--model", metavar="MODEL", help="model whose mel is wanted")
+    shared.add_f0_search(command)
     shared.add_batch(command)
     command.set_defaults(run=run)
 
@@ -42,19 +44,29 @@ def add(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from wavehax.files import batch
 
-    features = (
-        FEATURES[arguments.features]
-        if arguments.features
-        else wavehax.load(arguments.model).features
-    )
+    voc = None
+    if arguments.f0_method == "refined" or not arguments.features:
+        voc = wavehax.load(arguments.model)
+    features = FEATURES[arguments.features] if voc is None else voc.features
+    if arguments.features and features.name != arguments.features:
+        raise UsageError(
+            f"--f0-method refined: needs a model of the mel {arguments.features}; name it with"
+            " --model in place of --features"
+        )
     inputs = batch.expand(arguments.inputs)
     existing = {"force": arguments.force, "resume": arguments.resume}
     pairs = batch.pairs(inputs, arguments.output, ".npz", **existing)
-    return batch.run(functools.partial(features_file, features, arguments), pairs, arguments.jobs)
+    return batch.run(
+        functools.partial(features_file, features, voc, arguments), pairs, arguments.jobs
+    )
 
 
 def features_file(
-    features: FeatureConfig, arguments: argparse.Namespace, path: Path, output: Path
+    features: FeatureConfig,
+    voc: Vocoder | None,
+    arguments: argparse.Namespace,
+    path: Path,
+    output: Path,
 ) -> None:
     """Write the mel and F0 of one sound file to an .npz."""
     if output.suffix.lower() != ".npz":
@@ -63,9 +75,10 @@ def features_file(
     audio, _ = read_audio(path, features.sample_rate)
     _check_length(path, audio, features)
     # Any, because numpy's types also give savez a keyword argument that is a flag.
-    arrays: dict[str, Any] = {"mel": log_mel(audio, features)}
+    mel = log_mel(audio, features)
+    arrays: dict[str, Any] = {"mel": mel}
     try:
-        arrays["f0"] = f0_from_audio(audio, features)
+        arrays["f0"] = shared.measured_f0(audio, mel, features, arguments, voc)
     except ModuleNotFoundError as error:
         say(f"{path}: mel without f0: {error}")
     with replacing(output, overwrite=arguments.force) as temporary, open(temporary, "wb") as file:

@@ -37,6 +37,8 @@ def describe(name: str | None, isa: str, precision: str) -> str:
     voc = Vocoder(model, isa=isa, precision=precision)
     card = card_path(path)
     rows = [("model", str(path)), *([("card", str(card))] if card else []), *_shape_rows(model)]
+    if voc.f0_range is not None:
+        rows.append(("f0 range", "made for {:g}-{:g} Hz".format(*voc.f0_range)))
     rows.append(("streaming", _delay(voc)))
     rows.append(("isa", f"{voc.isa} (available: {', '.join(available_isas())})"))
     rows.append(("precision", voc.precision))

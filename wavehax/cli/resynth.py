@@ -8,18 +8,17 @@ from pathlib import Path
 
 import numpy as np
 
-from wavehax.cli import synthesis
+from wavehax.cli import shared, synthesis
 from wavehax.cli.types import Commands
-from wavehax.config import FeatureConfig
 from wavehax.errors import printable, say
 from wavehax.files.levels import without_offset
 from wavehax.files.sound import read_audio
-from wavehax.mel.features import f0_from_audio, log_mel, whole_frames
+from wavehax.mel.features import log_mel, whole_frames
 from wavehax.vocoder import Vocoder
 
-DESCRIPTION = """Take mel and F0 from recordings, and synthesise them again. F0 is measured with
-WORLD Harvest, which needs the extra [f0], unless --f0 gives it. The result is as
-long as the recording."""
+DESCRIPTION = """Take mel and F0 from recordings, and synthesise them again. F0 is measured as
+--f0-method says, which needs the extra [f0] for any but refined, unless --f0 gives it. The result
+is as long as the recording."""
 
 
 def add(commands: Commands) -> None:
@@ -31,6 +30,7 @@ def add(commands: Commands) -> None:
         "-o", "--output", required=True, help="a sound file, or a folder for several"
     )
     synthesis.add_synthesis(command)
+    shared.add_f0_search(command)
     command.set_defaults(run=run)
 
 
@@ -53,15 +53,18 @@ def _resynth_blocks(
         say(printable(f"{path}: has an offset of {offset:.3f} of full scale, which is left out"))
     audio = whole_frames(recording, voc.features)
     mel = log_mel(audio, voc.features)
-    f0 = None if arguments.f0 is not None else _measured_f0(audio, voc.features)
-    blocks = synthesis.synthesise(
-        voc, mel, synthesis.given_f0(arguments, mel.shape[1], f0), arguments
-    )
+    if arguments.f0 is None:
+        f0: np.ndarray | None = _measured_f0(voc, audio, mel, arguments)
+    else:
+        f0 = synthesis.given_f0(arguments, mel.shape[1], None, voc.features)
+    blocks = synthesis.synthesise(voc, mel, f0, arguments)
     yield from synthesis.first_samples(blocks, len(recording))
 
 
-def _measured_f0(audio: np.ndarray, features: FeatureConfig) -> np.ndarray:
+def _measured_f0(
+    voc: Vocoder, audio: np.ndarray, mel: np.ndarray, arguments: argparse.Namespace
+) -> np.ndarray:
     try:
-        return f0_from_audio(audio, features)
+        return shared.measured_f0(audio, mel, voc.features, arguments, voc)
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(f"{error}; or give F0 with --f0") from error

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 import wavehax
 from wavehax.cli import types
-from wavehax.vocoder import PRECISIONS
+from wavehax.config import FeatureConfig
+from wavehax.errors import UsageError
+from wavehax.mel.features import F0_MAX, F0_MIN, f0_from_audio
+from wavehax.mel.pitch import METHODS
+from wavehax.vocoder import PRECISIONS, Vocoder
+
+if TYPE_CHECKING:
+    from wavehax.evaluate.items import Item
 
 MODEL_HELP = (
     "file or folder, name of a shipped model, or owner/name[@revision] on the hub (default:"
@@ -28,6 +38,80 @@ def add_isa(command: argparse.ArgumentParser) -> None:
         choices=["auto", *PRECISIONS],
         default="fp32",
         help="precision of large products (default fp32)",
+    )
+
+
+def add_f0_search(
+    command: argparse.ArgumentParser, methods: Sequence[str] = METHODS, given: bool = False
+) -> None:
+    """Add how F0 is sought in recordings.
+
+    Args:
+        command: the parser.
+        methods: those that it offers.
+        given: whether what is not given stays None, as files may say it too.
+    """
+    low, high, method = (None, None, None) if given else (F0_MIN, F0_MAX, METHODS[0])
+    for name, value, default in (("min", low, F0_MIN), ("max", high, F0_MAX)):
+        command.add_argument(
+            f"--f0-{name}",
+            type=types.positive,
+            default=value,
+            metavar="HZ",
+            help=f"{'lowest' if name == 'min' else 'highest'} F0 sought in recordings (default"
+            f" {default:g})",
+        )
+    command.add_argument(
+        "--f0-method",
+        choices=methods,
+        default=method,
+        help=f"how F0 is found in recordings (default {METHODS[0]}; docs/f0.md)",
+    )
+
+
+def searched(item: Item, arguments: argparse.Namespace) -> Item:
+    """The recording with the range and method of `add_f0_search`, where they are given.
+
+    Raises:
+        UsageError: the range is empty.
+    """
+    low, high = item.f0_range
+    if high > 0:  # else the manifest calls it unvoiced
+        low = arguments.f0_min or low
+        high = arguments.f0_max or high
+        if low >= high:
+            raise UsageError(f"F0 from {low:g} to {high:g} Hz: expected --f0-min below --f0-max")
+    method = arguments.f0_method or item.f0_method
+    return dataclasses.replace(item, f0_range=(low, high), f0_method=method)
+
+
+def measured_f0(
+    audio: np.ndarray,
+    mel: np.ndarray,
+    features: FeatureConfig,
+    arguments: argparse.Namespace,
+    voc: Vocoder | None,
+) -> np.ndarray:
+    """F0 [T] of a recording as the flags of `add_f0_search` ask for it.
+
+    Args:
+        audio: [N].
+        mel: its mel.
+        features: the definition of the mel.
+        arguments: those of the command.
+        voc: the model that predicts F0 where the method needs that.
+
+    Raises:
+        ValueError, ModuleNotFoundError: as `f0_from_audio` and `Vocoder.f0`.
+    """
+    predicted = voc.f0(mel) if arguments.f0_method == "refined" and voc is not None else None
+    return f0_from_audio(
+        audio,
+        features,
+        arguments.f0_min,
+        arguments.f0_max,
+        arguments.f0_method,
+        predicted=predicted,
     )
 
 

@@ -12,10 +12,13 @@ import numpy as np
 
 import wavehax
 from wavehax.cli import shared, types
+from wavehax.config import FeatureConfig
 from wavehax.errors import UsageError, printable, say
 from wavehax.files.levels import Clipping, amplified, limited
 from wavehax.files.sound import finite_tiles, pcm16, saturates, write_blocks
+from wavehax.mel.contour import UNITS, UNVOICED, f0_at_hop, f0_in_hz
 from wavehax.mel.files import read_f0
+from wavehax.mel.harmonics import flatten_harmonics
 from wavehax.vocoder import Vocoder
 
 
@@ -28,13 +31,7 @@ def add_synthesis(command: argparse.ArgumentParser) -> None:
         help="F0: a .npy, .npz, .h5 or .pt file; a number of Hz for all frames; or mel, which lets"
         " the model predict it from the mel",
     )
-    command.add_argument(
-        "--f0-scale",
-        type=types.positive,
-        default=1.0,
-        metavar="X",
-        help="multiply F0 by X (default 1)",
-    )
+    _add_contour(command)
     command.add_argument(
         "--formant-scale",
         type=types.formant_scale,
@@ -67,6 +64,52 @@ def add_synthesis(command: argparse.ArgumentParser) -> None:
     shared.add_batch(command)
 
 
+def _add_contour(command: argparse.ArgumentParser) -> None:
+    """Add what tells how given F0 is written, and how it is changed."""
+    pitch = command.add_mutually_exclusive_group()
+    pitch.add_argument(
+        "--f0-scale",
+        type=types.positive,
+        default=1.0,
+        metavar="X",
+        help="multiply F0 by X (default 1)",
+    )
+    pitch.add_argument(
+        "--f0-shift",
+        type=types.semitones,
+        dest="f0_scale",
+        default=argparse.SUPPRESS,
+        metavar="SEMITONES",
+        help="the same in semitones: 12 is an octave up",
+    )
+    command.add_argument(
+        "--f0-unit",
+        choices=UNITS,
+        default=UNITS[0],
+        help="unit of given F0: hz, midi notes, or log, the natural logarithm of Hz (default hz)",
+    )
+    command.add_argument(
+        "--f0-unvoiced",
+        choices=UNVOICED,
+        default=UNVOICED[0],
+        help="what is unvoiced in given F0: zero, or any of 0, NaN and negative numbers (default"
+        " zero)",
+    )
+    command.add_argument(
+        "--f0-hop",
+        type=types.positive,
+        metavar="SECONDS",
+        help="time from one given F0 to the next, if it is not that of the mel's frames",
+    )
+    command.add_argument(
+        "--mel-f0",
+        type=types.f0,
+        metavar="FILE|HZ|mel",
+        help="F0 of the voice in the mel, as --f0, where it is another than the F0 wanted; its"
+        " harmonics are smoothed out of the mel",
+    )
+
+
 def check_stream(arguments: argparse.Namespace) -> None:
     """Raise UsageError for arguments that need whole utterances where frames are streamed."""
     if not (arguments.stream or "-" in arguments.inputs):
@@ -92,8 +135,9 @@ def each(arguments: argparse.Namespace, work: Callable[..., None], suffix: str) 
 
     inputs = batch.expand(arguments.inputs)
     count = len(inputs.paths)
-    if count > 1 and isinstance(arguments.f0, Path):
-        raise UsageError(f"--f0 {arguments.f0}: one file cannot be the F0 of {count} inputs")
+    for flag, value in (("--f0", arguments.f0), ("--mel-f0", arguments.mel_f0)):
+        if count > 1 and isinstance(value, Path):
+            raise UsageError(f"{flag} {value}: one file cannot be the F0 of {count} inputs")
     voc = wavehax.load(arguments.model, isa=arguments.isa, precision=arguments.precision)
     existing = {"force": arguments.force, "resume": arguments.resume}
     pairs = batch.pairs(inputs, arguments.output, suffix, **existing)
@@ -101,31 +145,74 @@ def each(arguments: argparse.Namespace, work: Callable[..., None], suffix: str) 
 
 
 def given_f0(
-    arguments: argparse.Namespace, frames: int, f0: np.ndarray | None
+    arguments: argparse.Namespace, frames: int, f0: np.ndarray | None, features: FeatureConfig
 ) -> np.ndarray | None:
-    """F0 from --f0 or, without it, `f0`; None where the model predicts it."""
-    if arguments.f0 == types.F0_FROM_MEL:
+    """F0 [T] in Hz from --f0 or, without it, `f0`; None where the model predicts it.
+
+    Args:
+        arguments: those of the command, which tell the unit, the gaps and the frame rate too.
+        frames: T of the mel.
+        f0: what the mel file has, in the same unit and at the same rate.
+        features: the definition of the mel.
+    """
+    value = f0 if arguments.f0 is None else arguments.f0
+    return contour(arguments, frames, value, features)
+
+
+def contour(
+    arguments: argparse.Namespace,
+    frames: int,
+    value: Path | float | str | np.ndarray | None,
+    features: FeatureConfig,
+) -> np.ndarray | None:
+    """A contour [T] in Hz from a file, a number or an array; None for F0_FROM_MEL and None."""
+    if value is None or isinstance(value, str):
         return None
-    if isinstance(arguments.f0, Path):
-        return read_f0(arguments.f0)
-    return f0 if arguments.f0 is None else np.full(frames, arguments.f0)
+    constant = isinstance(value, float)
+    f0 = read_f0(value) if isinstance(value, Path) else np.asarray(value)
+    f0 = f0_in_hz(f0, arguments.f0_unit, arguments.f0_unvoiced)
+    if constant:
+        return np.full(frames, f0)
+    if arguments.f0_hop is not None:
+        seconds = features.hop_length / features.sample_rate
+        return f0_at_hop(f0, arguments.f0_hop, seconds, frames)
+    return f0
 
 
 def synthesise(
     voc: Vocoder, mel: np.ndarray, f0: np.ndarray | None, arguments: argparse.Namespace
 ) -> Iterator[np.ndarray]:
     """Yield the samples of an utterance: in one block, or with --stream in chunks."""
-    chunk = arguments.stream
+    chunk, scale = arguments.stream, arguments.f0_scale
+    if arguments.mel_f0 is not None:
+        mel, f0 = without_own_pitch(voc, mel, f0, arguments)
+        scale = 1.0
     if chunk is None:
-        scales = {"f0_scale": arguments.f0_scale, "formant_scale": arguments.formant_scale}
+        scales = {"f0_scale": scale, "formant_scale": arguments.formant_scale}
         yield voc(mel, f0, **scales, seed=arguments.seed, threads=arguments.threads)
         return
     stream = voc.stream(arguments.seed)
     # Refuse before any sample is written.
-    mel, f0 = voc.prepare(mel, f0, arguments.f0_scale, arguments.formant_scale)
+    mel, f0 = voc.prepare(mel, f0, scale, arguments.formant_scale)
     for start in range(0, mel.shape[1], chunk):
         yield stream.push(mel[:, start : start + chunk], f0[start : start + chunk])
     yield stream.flush()
+
+
+def without_own_pitch(
+    voc: Vocoder, mel: np.ndarray, f0: np.ndarray | None, arguments: argparse.Namespace
+) -> tuple[np.ndarray, np.ndarray]:
+    """The mel without the harmonics of --mel-f0, and F0 [T] times --f0-scale.
+
+    Raises:
+        ValueError: no F0 is given beside that of the mel, or one of them is not as expected.
+    """
+    if f0 is None:
+        raise ValueError("--mel-f0: needs the F0 that is wanted as well (--f0)")
+    own = contour(arguments, mel.shape[-1], arguments.mel_f0, voc.features)
+    mel, own = voc.check(mel, own)
+    _, f0 = voc.check(mel, f0, arguments.f0_scale)
+    return flatten_harmonics(mel, own, voc.features), f0
 
 
 def first_samples(blocks: Iterable[np.ndarray], count: int) -> Iterator[np.ndarray]:

@@ -94,6 +94,14 @@ def formant_scale(text: str) -> float:
     return value
 
 
+def semitones(text: str) -> float:
+    """The factor of F0 that a number of semitones stands for; -120 to 120 of them."""
+    value = float(text)
+    if not abs(value) <= 120:
+        raise argparse.ArgumentTypeError(f"{text}: expected -120 to 120 semitones")
+    return float(2 ** (value / 12))
+
+
 def decibels(text: str) -> float:
     """A gain in dB, -200 to 200."""
     value = float(text)

@@ -14,7 +14,7 @@ from typing import cast
 import numpy as np
 
 import wavehax
-from wavehax.checks import checked_f0
+from wavehax.checks import checked_f0, fitted_f0
 from wavehax.cli import synthesis
 from wavehax.cli.types import Commands
 from wavehax.config import FEATURES, FeatureConfig
@@ -97,6 +97,11 @@ def _vocode_pipe(arguments: argparse.Namespace) -> int:
             "--f0: with frames on standard input it is a number of Hz or mel, or comes with each"
             " frame"
         )
+    for flag in ("mel_f0", "f0_hop"):
+        if arguments.inputs == ["-"] and getattr(arguments, flag) is not None:
+            raise UsageError(
+                f"--{flag.replace('_', '-')}: needs whole files, not frames on standard input"
+            )
     if arguments.resume:
         raise UsageError("--resume: with - there is no output that could be there already")
     voc = wavehax.load(arguments.model, isa=arguments.isa, precision=arguments.precision)
@@ -131,11 +136,13 @@ def vocode_blocks(voc: Vocoder, path: Path, arguments: argparse.Namespace) -> It
     """Yield the samples of a mel file; nothing is read before the first block is asked for."""
     features = FEATURES[arguments.features] if arguments.features else voc.features
     mel, f0 = read_mel(path, features.n_mels)
-    f0 = synthesis.given_f0(arguments, mel.shape[-1], f0)
+    f0 = synthesis.given_f0(arguments, mel.shape[-1], f0, features)
     mel = _natural_log(arguments, features)(mel)
     if features != voc.features:
         frames, mel = mel.shape[-1], convert(mel, features, voc.features)
-        f0 = None if f0 is None else convert_f0(checked_f0(f0, frames), features, voc.features)
+        if f0 is not None:
+            f0 = checked_f0(fitted_f0(f0, frames), frames)
+            f0 = convert_f0(f0, features, voc.features)
     yield from synthesis.synthesise(voc, mel, f0, arguments)
 
 
@@ -168,7 +175,8 @@ def vocode_frames(
     for frames in _raw_frames(source, bands if f0_given else bands + 1, most):
         _check_layout(frames, bands, count, arguments)
         count += len(frames)
-        f0 = synthesis.given_f0(arguments, len(frames), None if f0_given else frames[:, bands])
+        own = None if f0_given else frames[:, bands]
+        f0 = synthesis.given_f0(arguments, len(frames), own, voc.features)
         empty = False
         yield stream.push(natural(frames[:, :bands].T), f0)
     if empty:

@@ -12,6 +12,7 @@ from typing import Any
 from wavehax.errors import one_line
 from wavehax.files.outputs import replacing
 from wavehax.mel.features import F0_MAX, F0_MIN
+from wavehax.mel.pitch import METHODS
 
 MANIFEST = "MANIFEST.tsv"
 """Name of the table of a corpus, and of the table of held-out recordings in a prepared folder."""
@@ -32,6 +33,7 @@ class Recording:
     split: str = "train"
     f0_min: float = F0_MIN  # Hz
     f0_max: float = F0_MAX  # Hz; 0: unvoiced throughout, as whispers are
+    f0_method: str = METHODS[0]  # one of wavehax.mel.pitch.RECORDING_METHODS
     mel: Path | None = None  # file of a mel that is given; None: the mel is computed
 
     def __post_init__(self) -> None:

@@ -28,6 +28,7 @@ far the arrays are valid. Preparation can be stopped in any way and taken up aga
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
 import sys
 import zlib
@@ -48,6 +49,7 @@ from wavehax.errors import exit_code
 from wavehax.files.progress import Progress
 from wavehax.files.sound import nearest_int16, read_audio
 from wavehax.mel.features import f0_from_audio, log_mel
+from wavehax.mel.pitch import RECORDING_METHODS
 
 _RUMBLE_HZ = (30.0, 55.0)  # nothing passes below, all passes above; the lowest voices have 60 Hz
 _MIN_FRAMES = 8  # a recording shorter than that contains no speech
@@ -90,6 +92,16 @@ def main(
         action="store_true",
         help="targets lose what is below 30 to 55 Hz, which mels go on showing",
     )
+    for bound in ("min", "max"):
+        parser.add_argument(
+            f"--f0-{bound}", type=float, metavar="HZ", help="in place of that of each recording"
+        )
+    parser.add_argument(
+        "--f0-method",
+        choices=RECORDING_METHODS,
+        default=RECORDING_METHODS[0],
+        help=f"how F0 is found in recordings (default {RECORDING_METHODS[0]})",
+    )
     parser.add_argument(
         "--jobs", type=int, default=os.cpu_count(), help="processes; by default one a core"
     )
@@ -99,12 +111,22 @@ def main(
 
     def work() -> None:
         paths = {name: getattr(arguments, name) for name in files or {}}
-        recordings = list(list_recordings(arguments.corpus, **paths))
+        listed = list_recordings(arguments.corpus, **paths)
+        recordings = [_searched(recording, arguments) for recording in listed]
         definition = FEATURES[arguments.features]
         options = {"shifted": arguments.shifted, "without_rumble": arguments.without_rumble}
         prepare(recordings, arguments.corpus, arguments.out, definition, arguments.jobs, **options)
 
     return exit_code(work)
+
+
+def _searched(recording: Recording, arguments: argparse.Namespace) -> Recording:
+    """The recording with the range and the method of the flags, where they are given."""
+    low, high = recording.f0_min, recording.f0_max
+    if high > 0:  # else it is unvoiced throughout
+        low = low if arguments.f0_min is None else arguments.f0_min
+        high = high if arguments.f0_max is None else arguments.f0_max
+    return dataclasses.replace(recording, f0_min=low, f0_max=high, f0_method=arguments.f0_method)
 
 
 def prepare(
@@ -183,6 +205,7 @@ def _writer(
             "speaker": recording.speaker,
             "f0_min": recording.f0_min,
             "f0_max": recording.f0_max,
+            "f0_method": recording.f0_method,
             "without_rumble": without_rumble,
             **({"mel": below(recording.mel)} if recording.mel else {}),
         }
@@ -227,7 +250,8 @@ def _analyse(
         num_frames = mel.shape[1]
     f0 = np.zeros(num_frames, np.float32)
     if recording.f0_max > 0:
-        f0[:] = f0_from_audio(audio, features, recording.f0_min, recording.f0_max)[:num_frames]
+        search = (recording.f0_min, recording.f0_max, recording.f0_method)
+        f0[:] = f0_from_audio(audio, features, *search)[:num_frames]
     target = nearest_int16(high_passed(audio, features.sample_rate)) if filtered else samples
     arrays = {"audio": target[: num_frames * features.hop_length], "mel": mel.T, "f0": f0}
     if shifted:

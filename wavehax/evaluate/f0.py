@@ -41,7 +41,10 @@ def f0_agreement(voc: Vocoder, items: Sequence[Item]) -> list[F0Scores]:
         later = np.concatenate([np.zeros(round(_LATER_SECONDS * rate), np.float32), audio])[
             : len(audio)
         ]
-        measured = [f0_in_range(sound, voc.features, item.f0_range) for sound in (audio, later)]
+        measured = [
+            f0_in_range(sound, voc.features, item.f0_range, item.f0_method)
+            for sound in (audio, later)
+        ]
         contours.append((measured[0], voc.f0(mel), voc.f0(smoothed(mel)), measured[1]))
     reference, *others = (np.concatenate(parts) for parts in zip(*contours, strict=True))
     return [f0_scores(reference, other) for other in others]

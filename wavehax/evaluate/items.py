@@ -10,6 +10,7 @@ from wavehax.data.corpus import read_manifest
 from wavehax.evaluate import SPLITS
 from wavehax.files.sound import sound_type
 from wavehax.mel.features import F0_MAX, F0_MIN
+from wavehax.mel.pitch import METHODS
 
 _ONE_A_SPEAKER = "unseen"  # in this split each speaker's first file stands for the speaker
 
@@ -23,8 +24,9 @@ class Item:
     speaker: str  # "" where unknown
     natural: Path
     generated: Path | None = None  # None: a model makes it
-    # Hz; Harvest searches for the recording's F0 in this range.
+    # Hz; the recording's F0 is searched for in this range.
     f0_range: tuple[float, float] = (F0_MIN, F0_MAX)
+    f0_method: str = METHODS[0]  # one of wavehax.mel.pitch.RECORDING_METHODS
 
 
 def manifest_items(manifest: Path, splits: Sequence[str] | None = None) -> list[Item]:

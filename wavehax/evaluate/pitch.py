@@ -10,6 +10,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from wavehax.config import FEATURES, FeatureConfig
 from wavehax.files.resample import resample
 from wavehax.mel.features import F0_MAX, F0_MIN, f0_from_audio, frame_count, hann_window
+from wavehax.mel.pitch import METHODS
 
 FRAMES = FEATURES["vocos-24k"]
 """The frames on which contours are compared: every 256 samples at 24 kHz."""
@@ -17,6 +18,7 @@ FRAMES = FEATURES["vocos-24k"]
 GROSS = 0.2  # relative deviation above which an F0 value is a gross error
 # Samples: three periods of 70 Hz at 24 kHz, which Boersma (1993) needs for a period to show.
 _WINDOW = 1024
+_PERIODIC_HZ = (500, 70)  # highest and lowest pitch whose periodicity is looked for
 # Values of the autocorrelation for each sample. With 4, half a step is 1/192 ms, which costs the
 # 10th harmonic of 500 Hz 0.01 of its height.
 _OVERSAMPLING = 4
@@ -54,22 +56,29 @@ def f0_scores(reference_f0: np.ndarray, synthesised_f0: np.ndarray) -> F0Scores:
 
 
 def harvest(
-    wave: np.ndarray, sample_rate: int, f0_range: tuple[float, float] = (F0_MIN, F0_MAX)
+    wave: np.ndarray,
+    sample_rate: int,
+    f0_range: tuple[float, float] = (F0_MIN, F0_MAX),
+    method: str = METHODS[0],
 ) -> np.ndarray:
     """F0 [T] in Hz by WORLD Harvest on `FRAMES`, as `f0_in_range`."""
-    return f0_in_range(resample(wave, sample_rate, FRAMES.sample_rate), FRAMES, f0_range)
+    return f0_in_range(resample(wave, sample_rate, FRAMES.sample_rate), FRAMES, f0_range, method)
 
 
 def f0_in_range(
-    wave: np.ndarray, features: FeatureConfig, f0_range: tuple[float, float]
+    wave: np.ndarray,
+    features: FeatureConfig,
+    f0_range: tuple[float, float],
+    method: str = METHODS[0],
 ) -> np.ndarray:
     """F0 [T] in Hz by WORLD Harvest, searched for in `f0_range` in Hz.
 
-    A range that ends at 0 means that the sound is unvoiced throughout.
+    `method` is one of `wavehax.mel.pitch.RECORDING_METHODS`. A range that ends at 0 means that the
+    sound is unvoiced throughout.
     """
     if f0_range[1] == 0:
         return np.zeros(frame_count(len(wave), features), np.float32)
-    return f0_from_audio(wave, features, *f0_range)
+    return f0_from_audio(wave, features, *f0_range, method)
 
 
 def periodicity_error(reference: np.ndarray, synthesised: np.ndarray, sample_rate: int) -> float:
@@ -94,7 +103,7 @@ def _periodicity(wave: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         : frame_count(len(wave), FRAMES)
     ]
     of_window = _autocorrelation(window[None])
-    lags = slice(*(round(_OVERSAMPLING * FRAMES.sample_rate / f0) for f0 in (F0_MAX, F0_MIN)))
+    lags = slice(*(round(_OVERSAMPLING * FRAMES.sample_rate / f0) for f0 in _PERIODIC_HZ))
     periodicity, power = np.zeros(len(frames)), np.zeros(len(frames))
     for t, frame in enumerate(frames):
         correlation = _autocorrelation(((frame - frame.mean()) * window)[None])

@@ -173,7 +173,7 @@ def _example(of_file: dict[str, Any], pair: Pair) -> str:
     ranges = ((low / pair.f0_scale, high / pair.f0_scale), pair.f0_range)
     figures = ""
     for (name, wave), level, hz in zip(sounds.items(), levels, ranges, strict=True):
-        f0 = pitch.harvest(wave, pair.sample_rate, hz)
+        f0 = pitch.harvest(wave, pair.sample_rate, hz, pair.f0_method)
         figure = _figure(name, level, top, f0, pair.sample_rate)
         figures += f"<div>{figure}{sound_player(wave, pair.sample_rate)}</div>"
     values = ", ".join(

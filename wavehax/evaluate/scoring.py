@@ -51,7 +51,7 @@ def pair_scores(pair: Pair) -> dict[str, float]:
     With scaled F0, only those of pitch and voicing are computed.
     """
     natural, made, rate = pair.natural, pair.generated, pair.sample_rate
-    contours = pitch.f0_scores(pair.f0, pitch.harvest(made, rate, pair.f0_range))
+    contours = pitch.f0_scores(pair.f0, pitch.harvest(made, rate, pair.f0_range, pair.f0_method))
     scores = {
         "f0_rmse_cents": contours.rmse_cents,
         "f0_median_cents": contours.median_cents,

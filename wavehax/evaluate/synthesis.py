@@ -30,6 +30,7 @@ class Pair:
     sample_rate: int  # Hz
     f0: np.ndarray  # [T], F0 of the recording times f0_scale, in Hz on pitch.FRAMES
     f0_range: tuple[float, float]  # Hz; F0 of `generated` is searched for in this range
+    f0_method: str  # how F0 of `generated` is found: one of wavehax.mel.pitch.RECORDING_METHODS
     hop_length: float  # samples between the frames from which `generated` was made
     f0_scale: float = 1.0
     # Samples of the Fourier transform that made `generated`; None where it is unknown, or none did.
@@ -69,9 +70,11 @@ class ModelSynthesis:
         wave, rate = read_audio(item.natural, voc.sample_rate)
         # With `same` frames the output ends with a whole hop.
         wave = wave[: frame_count(len(wave), voc.features) * voc.hop_length]
-        f0 = pitch.harvest(wave, rate, item.f0_range)
+        f0 = pitch.harvest(wave, rate, item.f0_range, item.f0_method)
         alike = all(getattr(voc.features, name) == getattr(pitch.FRAMES, name) for name in _FRAMING)
-        given = f0 if alike else pitch.f0_in_range(wave, voc.features, item.f0_range)
+        given = (
+            f0 if alike else pitch.f0_in_range(wave, voc.features, item.f0_range, item.f0_method)
+        )
         make = functools.partial(
             voc, log_mel(wave, voc.features), None if self.predict_f0 else given
         )
@@ -96,7 +99,7 @@ class WorldSynthesis:
     def __call__(self, item: Item) -> Pair:
         rate, hop = pitch.FRAMES.sample_rate, pitch.FRAMES.hop_length
         wave, _ = read_audio(item.natural, rate)
-        f0 = pitch.harvest(wave, rate, item.f0_range)
+        f0 = pitch.harvest(wave, rate, item.f0_range, item.f0_method)
         made = resynthesise(wave, f0, self.f0_scale, rate, hop)
         return _pair(item, wave, made, rate, f0, hop, self.f0_scale)
 
@@ -123,7 +126,7 @@ class FilePair:
                 f" {len(natural) / rate:.2f} s: expected the same, to {_MAX_DIFFERENCE:g} s"
             )
         length = min(len(natural), len(generated))
-        f0 = pitch.harvest(natural[:length], rate, item.f0_range)
+        f0 = pitch.harvest(natural[:length], rate, item.f0_range, item.f0_method)
         seconds = pitch.FRAMES.hop_length / pitch.FRAMES.sample_rate
         hop = rate * (seconds if self.hop_length is None else self.hop_length / generated_rate)
         return _pair(item, natural[:length], generated, rate, f0, hop)
@@ -143,7 +146,14 @@ def _pair(
 ) -> Pair:
     f0_range = (item.f0_range[0] * scale, item.f0_range[1] * scale)
     return Pair(
-        natural, generated[: len(natural)], rate, f0 * np.float32(scale), f0_range, hop, scale
+        natural,
+        generated[: len(natural)],
+        rate,
+        f0 * np.float32(scale),
+        f0_range,
+        item.f0_method,
+        hop,
+        scale,
     )
 
 

@@ -22,22 +22,15 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from wavehax.config import FeatureConfig
-from wavehax.errors import optional_module
+from wavehax.mel import pitch
 
-F0_MIN, F0_MAX = 70.0, 500.0
-"""Default range of the search for F0, Hz: that of the official recipes for speech.
+F0_MIN, F0_MAX = 50.0, 1200.0
+"""Default range of the search for F0, Hz: from a bass to a falsetto.
 
-It was compared with two others on 49 speaking voices and 12 sung notes. Searching 60-1000 Hz gives
-another F0, by more than 15 %, in 2.3 % of the 12,600 frames of speech that both call voiced. By
-autocorrelation the wider range is right in six of ten of these; but it finds 4 % fewer frames
-voiced, and 5 % that are not voiced here. Searching 50-500 Hz differs in 4 % of the frames. Frames
-of sung notes up to 460 Hz agree in 99.8 %. Raise `f0_max` for sopranos and children. Lower `f0_min`
-to 60 for very low voices.
+docs/f0.md compares the methods that search it.
 """
 
 _BLOCK_FRAMES = 1024  # frames transformed at once: 8 MB of float64 at n_fft 1024
-_F0_CHUNK_SECONDS = 30.0  # Harvest needs about 1 MB of working memory for a second of audio
-_F0_CONTEXT_SECONDS = 1.0  # well above how far Harvest smooths and extends a contour
 
 
 def log_mel(audio: np.ndarray, features: FeatureConfig) -> np.ndarray:
@@ -187,54 +180,55 @@ def _mel_to_hz(mel: np.ndarray, scale: str) -> np.ndarray:
 
 
 def f0_from_audio(
-    audio: np.ndarray, features: FeatureConfig, f0_min: float = F0_MIN, f0_max: float = F0_MAX
+    audio: np.ndarray,
+    features: FeatureConfig,
+    f0_min: float = F0_MIN,
+    f0_max: float = F0_MAX,
+    method: str = pitch.METHODS[0],
+    *,
+    predicted: np.ndarray | None = None,
 ) -> np.ndarray:
-    """The F0 of a recording by WORLD Harvest (Morise, Interspeech 2017).
-
-    Recordings longer than 30 s are analysed in pieces with a second of context, which bounds the
-    memory.
+    """The F0 of a recording.
 
     Args:
         audio: [N], at `features.sample_rate`; N >= 1.
         features: gives the sample rate and the frames.
         f0_min: lowest F0 searched for, Hz.
-        f0_max: highest F0 searched for, Hz. A wider range than the voice needs invites octave
-            errors.
+        f0_max: highest F0 searched for, Hz.
+        method: one of `wavehax.mel.pitch.METHODS`, which that module describes.
+        predicted: [T], the F0 that a model predicts from the mel of this recording
+            (`Vocoder.f0`); the method "refined" needs it, and no other takes it.
 
     Returns:
         float32 [T] in Hz, 0 where unvoiced, T as that of `log_mel`; frame t is measured at sample
         t * hop_length.
 
     Raises:
-        ValueError: `audio` is not floating point, not one-dimensional, is empty or not finite, or
-            the range is empty.
-        ModuleNotFoundError: pyworld is not installed (extra `f0`).
+        ValueError: `audio` is not floating point, not one-dimensional, is empty or not finite, the
+            range is empty, there is no such method, or `predicted` is missing, has another shape
+            or is not wanted.
+        ModuleNotFoundError: pyworld is not installed (extra `f0`); "refined" needs none.
     """
     if not 0 < f0_min < f0_max < features.sample_rate / 2:
         raise ValueError(
             f"f0_min={f0_min}, f0_max={f0_max}: expected 0 < f0_min < f0_max < sample_rate / 2"
         )
+    if method not in pitch.METHODS:
+        raise ValueError(f"method={method!r}: expected one of {', '.join(pitch.METHODS)}")
     audio = checked_audio(audio)
-    num_frames = frame_count(len(audio), features)
+    frames = frame_count(len(audio), features)
     rate, hop = features.sample_rate, features.hop_length
-    chunk = max(1, round(_F0_CHUNK_SECONDS * rate / hop))
-    context = round(_F0_CONTEXT_SECONDS * rate / hop)
-    f0 = np.zeros(num_frames, np.float32)
-    for start in range(0, num_frames, chunk):
-        stop = min(start + chunk, num_frames)
-        first = max(0, start - context)
-        piece = audio[first * hop : (stop + context) * hop]
-        found = _harvest(piece, rate, hop, f0_min, f0_max)[start - first : stop - first]
-        f0[start : start + len(found)] = found
-    return f0
-
-
-def _harvest(audio: np.ndarray, rate: int, hop: int, f0_min: float, f0_max: float) -> np.ndarray:
-    pyworld = optional_module("pyworld", "F0 from audio", "wavehax[f0]")
-    samples = np.ascontiguousarray(audio, np.float64)
-    return pyworld.harvest(
-        samples, rate, f0_floor=f0_min, f0_ceil=f0_max, frame_period=1000 * hop / rate
-    )[0]
+    if (predicted is not None) != (method == "refined"):
+        raise ValueError(
+            f"method={method!r}: expected predicted F0 with 'refined', and with no other method"
+        )
+    if predicted is None:
+        measure = pitch.two_pass if method == "two-pass" else pitch.harvest
+        return measure(audio, rate, hop, frames, f0_min, f0_max)
+    if np.shape(predicted) != (frames,):
+        raise ValueError(f"predicted has shape {list(np.shape(predicted))}: expected [{frames}]")
+    inside = (predicted >= f0_min) & (predicted <= f0_max)
+    return pitch.refined(audio, rate, hop, np.where(inside, predicted, 0))
 
 
 def checked_audio(audio: np.ndarray, first: int = 0, least: int = 1) -> np.ndarray:

@@ -16,8 +16,9 @@ import wavehax
 from wavehax.errors import one_line, optional_module
 from wavehax.files.levels import Clipping, without_offset
 from wavehax.files.sound import nearest_int16, read_audio
-from wavehax.mel.features import f0_from_audio, log_mel, whole_frames
+from wavehax.mel.features import F0_MAX, F0_MIN, f0_from_audio, log_mel, whole_frames
 from wavehax.mel.files import read_mel
+from wavehax.mel.pitch import METHODS
 from wavehax.ray.results import Result
 from wavehax.ray.rows import Row
 
@@ -67,12 +68,15 @@ class Vocode:
         audio: str = "flac",
         isa: str = "auto",
         precision: str = "fp32",
+        f0_min: float = F0_MIN,
+        f0_max: float = F0_MAX,
+        f0_method: str = METHODS[0],
     ) -> None:
         """Load the model: once for every actor.
 
         Args:
             model: as `wavehax.load`; a file must be there on every machine of the cluster.
-            resynth: rows are recordings, and their F0 is measured with WORLD Harvest.
+            resynth: rows are recordings, and their F0 is measured.
             f0: Hz for all rows, or "mel" for what the model predicts; None takes the F0 of a mel's
                 file, or measures that of a recording.
             f0_scale: F0 is multiplied by it.
@@ -81,6 +85,10 @@ class Vocode:
             isa: as `wavehax.load`. Instruction sets round differently: in a cluster of unlike
                 machines, name one that all of them have where the bits are to be the same.
             precision: as `wavehax.load`.
+            f0_min: lowest F0 sought in recordings, Hz.
+            f0_max: highest F0 sought in recordings, Hz.
+            f0_method: how it is sought, as `method` of `f0_from_audio`; "refined" refines what the
+                model predicts.
 
         Raises:
             ModelError, ValueError: as `wavehax.load`; `audio` is of another type.
@@ -88,11 +96,12 @@ class Vocode:
         """
         if audio not in _TYPES:
             raise ValueError(f"audio={audio!r}: expected one of {', '.join(_TYPES)}")
-        if resynth and f0 is None:
+        if resynth and f0 is None and f0_method != "refined":
             optional_module("pyworld", "F0 from audio", "wavehax[f0]")
         self.vocoder = wavehax.load(model, isa=isa, precision=precision)
         self.resynth, self.f0, self.f0_scale = resynth, f0, f0_scale
         self.seed, self.audio = seed, audio
+        self.f0_min, self.f0_max, self.f0_method = f0_min, f0_max, f0_method
 
     def __call__(self, batch: pa.Table | Mapping[str, Any]) -> pa.Table:
         """Synthesise all rows of a batch."""
@@ -157,7 +166,11 @@ class Vocode:
         )
         audio = whole_frames(without_offset(recording, rate)[0], features)
         mel = log_mel(audio, features)
-        measured = None if self.f0 is not None else f0_from_audio(audio, features)
+        measured = None
+        if self.f0 is None:
+            predicted = self.vocoder.f0(mel) if self.f0_method == "refined" else None
+            search = (self.f0_min, self.f0_max, self.f0_method)
+            measured = f0_from_audio(audio, features, *search, predicted=predicted)
         wave, f0 = self._vocoded(row_id, mel, measured)
         return wave[: len(recording)], f0
 

@@ -1,0 +1,114 @@
+"""F0 in another unit, and F0 that comes frames too early or late, as a predictor shows them."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+from tiny_models import with_f0
+
+from wavehax.checkpoint import save_model
+from wavehax.mel import plausible_f0
+from wavehax.vocoder import Vocoder
+
+FRAMES = 400
+
+
+@contextmanager
+def no_warning() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        yield
+
+
+def sentence(late: float = 0.0, cents: float = 0.0, seed: int = 0) -> np.ndarray:
+    """F0 [400] of a sentence with pauses, some frames late, with errors of so many cents."""
+    t = np.arange(FRAMES) - late
+    f0 = 180 * 2 ** (0.3 * np.sin(t / 15) + 0.1 * np.sin(t / 6))
+    error = np.random.default_rng(seed).standard_normal(FRAMES) * cents / 1200
+    return np.where(np.sin(t / 20) > -0.6, f0 * 2**error, 0)
+
+
+@pytest.mark.parametrize("late", [-2.0, -1.0, 1.0, 2.0])
+def test_a_contour_a_frame_away_is_called_so(late: float) -> None:
+    said = "late" if late > 0 else "early"
+    with pytest.warns(UserWarning, match=f"f0 seems to come a frame or so too {said}"):
+        plausible_f0.warn_of_timing(sentence(late), sentence(cents=25))
+
+
+def test_a_contour_at_its_place_or_a_quarter_of_a_frame_away_is_not() -> None:
+    with no_warning():
+        for seed in range(20):
+            plausible_f0.warn_of_timing(sentence(), sentence(cents=40, seed=seed))
+            plausible_f0.warn_of_timing(sentence(0.25), sentence(cents=25, seed=seed))
+
+
+def test_a_contour_of_another_tune_or_a_flat_one_is_not_judged() -> None:
+    with no_warning():
+        plausible_f0.warn_of_timing(1.5 * sentence(1), sentence())
+        plausible_f0.warn_of_timing(np.full(FRAMES, 180.0), sentence())
+        plausible_f0.warn_of_timing(sentence(1)[:30], sentence()[:30])
+
+
+@pytest.mark.parametrize(
+    ("f0", "unit"),
+    [
+        (69 + 12 * np.log2(np.maximum(sentence(), 1) / 440) * (sentence() > 0), "midi"),
+        (np.log(np.maximum(sentence(), 1)), "log"),
+        (np.log2(np.maximum(sentence(), 1)), "log"),
+    ],
+)
+def test_notes_and_logarithms_are_refused_with_the_flag_to_type(f0, unit) -> None:
+    f0 = np.where(sentence() > 0, f0, 0)
+    with pytest.raises(ValueError, match=f"f0 is .* in frame 0.*--f0-unit {unit}"):
+        plausible_f0.question(f0, lambda: sentence(cents=25))
+
+
+def test_a_bass_with_the_numbers_of_notes_is_taken_as_hz() -> None:
+    bass = sentence() / 3  # 45 to 80 Hz
+    with no_warning():
+        plausible_f0.question(bass, lambda: bass)
+        plausible_f0.question(bass, None)
+        plausible_f0.question(np.zeros(FRAMES), None)
+
+
+class Predictor:
+    """Says the same of any mel."""
+
+    def __init__(self, f0: np.ndarray) -> None:
+        self._f0 = f0
+
+    def stream(self) -> Predictor:
+        return self
+
+    def push(self, mel: np.ndarray) -> np.ndarray:
+        return self._f0[: mel.shape[1]]
+
+
+def test_a_vocoder_refuses_notes_and_warns_of_a_frame(tiny) -> None:
+    voc = Vocoder(dataclasses.replace(with_f0(tiny), provenance={"f0_range": [50, 1200]}))
+    voc._f0_predictor = Predictor(sentence(cents=25))
+    mel = np.full((voc.features.n_mels, FRAMES), -5, np.float32)
+    true = sentence()
+    with no_warning():
+        voc.check(mel, true)
+    with pytest.raises(ValueError, match="--f0-unit midi"):
+        voc.check(mel, np.where(true > 0, 69 + 12 * np.log2(np.maximum(true, 1) / 440), 0))
+    with pytest.warns(UserWarning, match="too late"):
+        voc.check(mel, sentence(1))
+
+
+@pytest.mark.parametrize("stated", [[50, 1200.0], "50-1200", [50], [1, "a"]])
+def test_the_range_that_a_model_states_is_described_and_nonsense_is_not(
+    tiny, command, tmp_path, stated: object
+) -> None:
+    model = dataclasses.replace(with_f0(tiny), provenance={"f0_range": stated})
+    save_model(tmp_path / "model.safetensors", model)
+    code, out, _ = command("info", tmp_path / "model.safetensors")
+    low, high = Vocoder(model).f0_range
+    assert code == 0 and f"made for {low:g}-{high:g} Hz" in out
+    assert ((low, high) == (50, 1200)) == (stated == [50, 1200.0])

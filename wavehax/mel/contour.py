@@ -1,0 +1,96 @@
+"""Reads contours of F0 as other tools write them: units, gaps and frame rates other than ours."""
+
+from __future__ import annotations
+
+import numpy as np
+
+UNITS = ("hz", "midi", "log")
+"""Units of F0: Hz, MIDI notes (69 is 440 Hz), and the natural logarithm of Hz. In all of them 0 is
+unvoiced."""
+UNVOICED = ("zero", "any")
+"""What stands for unvoiced: 0 alone, or also NaN and every negative number."""
+
+_MIDI_A4, _HZ_A4 = 69.0, 440.0
+_SEMITONES = 12.0
+
+
+def f0_in_hz(f0: np.ndarray, unit: str = "hz", unvoiced: str = "zero") -> np.ndarray:
+    """Convert F0 to Hz.
+
+    Args:
+        f0: numbers of any shape, 0 where unvoiced.
+        unit: one of UNITS.
+        unvoiced: one of UNVOICED.
+
+    Returns:
+        Hz in the same shape, 0 where unvoiced; `f0` itself where nothing is to be done.
+
+    Raises:
+        ValueError: `unit` or `unvoiced` is unknown, `f0` does not hold numbers, or, in a unit other
+            than Hz and with `unvoiced="zero"`, it has NaN or a negative number. In Hz these are
+            left for `Vocoder` to refuse.
+    """
+    for name, value, known in (("unit", unit, UNITS), ("unvoiced", unvoiced, UNVOICED)):
+        if value not in known:
+            raise ValueError(f"{name}={value!r}: expected one of {', '.join(known)}")
+    given = np.asarray(f0)
+    if given.dtype.kind not in "fiu":
+        raise ValueError(f"f0 is of type {given.dtype}: expected numbers")
+    values = given if unvoiced == "zero" else np.where(given > 0, given, 0)
+    if unit == "hz":
+        return values
+    bad = ~(values >= 0)
+    if bad.any():
+        frame = int(np.argmax(bad))
+        raise ValueError(
+            f"f0 is {values.flat[frame]} in frame {frame}: expected numbers above 0, or 0 where"
+            f" unvoiced; unvoiced='any' (--f0-unvoiced any) takes it as unvoiced"
+        )
+    with np.errstate(over="ignore"):  # what overflows is infinite, and refused as F0
+        hz = (
+            _HZ_A4 * 2 ** ((values - _MIDI_A4) / _SEMITONES)
+            if unit == "midi"
+            else np.exp(values.astype(np.float64))
+        )
+    return np.where(values > 0, hz, 0)
+
+
+def f0_at_hop(f0: np.ndarray, hop: float, frame: float, frames: int) -> np.ndarray:
+    """A contour at another frame rate.
+
+    Between two voiced values it is interpolated, linearly over the logarithm. Between a voiced and
+    an unvoiced one it is the nearer of them: nothing is interpolated across unvoiced frames.
+
+    Args:
+        f0: [M] in Hz, value i at i * `hop` seconds, 0 where unvoiced.
+        hop: seconds from one value to the next.
+        frame: seconds from one frame of the mel to the next.
+        frames: frames of the mel, T.
+
+    Returns:
+        float64 [T] in Hz at t * `frame` seconds.
+
+    Raises:
+        ValueError: `f0` is not [M], or is shorter or longer than the mel by more than a frame of
+            each.
+    """
+    f0 = np.asarray(f0)
+    if f0.ndim != 1 or not f0.size:
+        raise ValueError(f"f0 has shape {list(f0.shape)}: expected [M], M >= 1")
+    if abs(len(f0) * hop - frames * frame) > (hop + frame) * (1 + 1e-6):
+        raise ValueError(
+            f"f0 has {len(f0)} frames of {hop:g} s, {len(f0) * hop:.3f} s, and mel has"
+            f" {frames * frame:.3f} s: expected the same"
+        )
+    place = np.minimum(np.arange(frames) * frame / hop, len(f0) - 1)
+    left = np.minimum(place.astype(int), max(0, len(f0) - 2))
+    right = np.minimum(left + 1, len(f0) - 1)
+    share = place - left
+    low, high = f0[left].astype(np.float64), f0[right].astype(np.float64)
+    nearest = np.where(share < 0.5, low, high)
+    both = (low > 0) & (high > 0)
+    with np.errstate(invalid="ignore"):  # values that are no F0 are kept, and refused as F0
+        between = np.exp(
+            (1 - share) * np.log(np.where(both, low, 1)) + share * np.log(np.where(both, high, 1))
+        )
+    return np.where(both, between, nearest)
