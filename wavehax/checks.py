@@ -9,6 +9,7 @@ import numpy as np
 
 from wavehax import _engine
 from wavehax.config import FEATURES, FeatureConfig
+from wavehax.mel.written import natural
 
 MIN_F0 = 1.0
 """Lowest F0 of a voiced frame, Hz.
@@ -21,7 +22,10 @@ _FLOAT32 = np.dtype(np.float32)
 
 
 def checked_mel(mel: np.ndarray, features: FeatureConfig, first: int = 0) -> np.ndarray:
-    """`mel` as float32 [n_mels, frames]; messages count frames from `first`."""
+    """The natural mel of `mel`, float32 [n_mels, frames]; messages count frames from `first`.
+
+    `mel` is written as `features` says; most definitions write the natural mel itself.
+    """
     mel = np.asarray(mel)
     if mel.dtype.kind != "f":
         raise ValueError(f"mel is of type {mel.dtype}: expected floating point, such as float32")
@@ -31,7 +35,7 @@ def checked_mel(mel: np.ndarray, features: FeatureConfig, first: int = 0) -> np.
             f" {_definition(features)}{_advice(mel, features)}"
         )
     mel = _as_float32(mel)
-    mel = mel if mel.flags.aligned else mel.copy()
+    mel = natural(mel if mel.flags.aligned else mel.copy(), features)
     bad = _engine.first_not_finite(mel)
     if bad < mel.size:
         frame, band = divmod(bad, features.n_mels)
