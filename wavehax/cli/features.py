@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 import wavehax
+from wavehax.cli import mel as mels
 from wavehax.cli import shared
 from wavehax.cli.types import Commands
-from wavehax.config import FEATURES, FeatureConfig
+from wavehax.config import FeatureConfig
 from wavehax.errors import say
 from wavehax.files.outputs import refuse_existing, replacing
 from wavehax.files.sound import read_audio
@@ -31,9 +32,7 @@ def add(commands: Commands) -> None:
         "-o", "--output", required=True, help="an .npz file, or a folder for several"
     )
     definition = command.add_mutually_exclusive_group()
-    definition.add_argument(
-        "--features", choices=FEATURES, help="definition of the mel; by default the model's"
-    )
+    mels.add_definition(definition, "--features", "definition of the mel; by default the model's")
     definition.add_argument("--model", metavar="MODEL", help="model whose mel is wanted")
     shared.add_batch(command)
     command.set_defaults(run=run)
@@ -42,11 +41,7 @@ def add(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from wavehax.files import batch
 
-    features = (
-        FEATURES[arguments.features]
-        if arguments.features
-        else wavehax.load(arguments.model).features
-    )
+    features = arguments.features or wavehax.load(arguments.model).features
     inputs = batch.expand(arguments.inputs)
     existing = {"force": arguments.force, "resume": arguments.resume}
     pairs = batch.pairs(inputs, arguments.output, ".npz", **existing)
