@@ -20,6 +20,7 @@ from wavehax.checks import (
 )
 from wavehax.config import FeatureConfig, GeneratorConfig, to_dict
 from wavehax.mel.harmonics import flatten_harmonics
+from wavehax.mel.plausible import check_definition
 from wavehax.models.locate import model_path
 from wavehax.stream import Stream
 
@@ -107,7 +108,9 @@ class Vocoder:
         self.config: GeneratorConfig = model.generator
         self.features: FeatureConfig = model.features
         self.provenance: dict[str, Any] = model.provenance
-        floor = model.features.log_floor
+        # The mean and deviation of the mel that the model learned from.
+        self._mel_statistics = model.weights["mel_mean"], model.weights["mel_scale"]
+        floor = model.features.magnitude_floor
         self._engine = _engine.Engine(
             to_dict(model.generator), model.weights, isa, precision, floor
         )
@@ -153,6 +156,7 @@ class Vocoder:
         seed: int = 0,
         prior: np.ndarray | None = None,
         threads: int = 1,
+        force_definition: bool = False,
     ) -> np.ndarray:
         """Synthesise a whole utterance.
 
@@ -172,15 +176,18 @@ class Vocoder:
             threads: the most threads that share the work, at least 1; the samples do not depend on
                 it. Each takes about a second of the utterance or more, so short ones use fewer.
                 With norm `utterance`, which needs the whole, they share the work of each block.
+            force_definition: take a mel that is clearly one of another preset. A mel with levels
+                that no speech has by the definition gives a warning unless this is set.
 
         Returns:
             float32 [T * hop_length], nominally in [-1, 1].
 
         Raises:
             ValueError: an argument has another shape, type or value than these, or `f0` is None and
-                the model cannot predict it; the message names the argument and the index.
+                the model cannot predict it; the message names the argument and the index. Or the
+                mel is clearly one of another preset; the message names it.
         """
-        mel, f0 = self.check(mel, f0, f0_scale)
+        mel, f0 = self.check(mel, f0, f0_scale, force_definition=force_definition)
         if prior is not None:
             hops = mel.shape[1] + (self.config.frame_alignment == "centre")
             prior = checked_prior(prior, hops * self.hop_length)
@@ -213,21 +220,26 @@ class Vocoder:
         Raises:
             ValueError: `mel` is not as in `__call__`, or the model does not predict F0.
         """
-        mel = self._checked_whole_mel(mel)
+        mel = self._checked_whole_mel(mel, force_definition=True)
         return self._f0_stream(1.0).push(mel)
 
     def check(
-        self, mel: np.ndarray, f0: np.ndarray | None, f0_scale: float = 1.0
+        self,
+        mel: np.ndarray,
+        f0: np.ndarray | None,
+        f0_scale: float = 1.0,
+        *,
+        force_definition: bool = False,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Check the inputs of a whole utterance; predict and scale F0 where that is asked for.
 
         Arguments and errors are those of `__call__`.
 
         Returns:
-            the mel [n_mels, T], without harmonics where F0 is scaled, and F0 [T] in Hz, both
-            float32.
+            the natural mel [n_mels, T] (`wavehax.mel.written`), without harmonics where F0 is
+            scaled, and F0 [T] in Hz, both float32.
         """
-        mel, f0_scale = self._checked_whole_mel(mel), checked_scale(f0_scale)
+        mel, f0_scale = self._checked_whole_mel(mel, force_definition), checked_scale(f0_scale)
         f0 = self._f0_stream(f0_scale).push(mel) if f0 is None else f0
         return self._scaled(mel, f0, f0_scale)
 
@@ -260,10 +272,12 @@ class Vocoder:
             )
         return self._f0_predictor.stream()
 
-    def _checked_whole_mel(self, mel: np.ndarray) -> np.ndarray:
+    def _checked_whole_mel(self, mel: np.ndarray, force_definition: bool) -> np.ndarray:
         mel = checked_mel(mel, self.features)
         if mel.shape[1] == 0:
             raise ValueError("mel is empty: expected at least one frame")
+        if not force_definition:
+            check_definition(mel, self.features, *self._mel_statistics)
         return mel
 
     def stream(self, seed: int = 0, *, f0_scale: float = 1.0) -> Stream:

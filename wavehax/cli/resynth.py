@@ -29,7 +29,7 @@ def add(commands: Commands) -> None:
         "-o", "--output", required=True, help="a sound file, or a folder for several"
     )
     synthesis.add_synthesis(command)
-    command.set_defaults(run=run)
+    command.set_defaults(run=run, force_definition=True)  # the mel is of the definition
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -111,13 +111,19 @@ def synthesise(
     chunk = arguments.stream
     if chunk is None:
         yield voc(
-            mel, f0, f0_scale=arguments.f0_scale, seed=arguments.seed, threads=arguments.threads
+            mel,
+            f0,
+            f0_scale=arguments.f0_scale,
+            seed=arguments.seed,
+            threads=arguments.threads,
+            force_definition=arguments.force_definition,
         )
         return
     stream = voc.stream(arguments.seed)
-    mel, f0 = voc.check(mel, f0, arguments.f0_scale)  # refuse before any sample is written
+    # Refuse before any sample is written.
+    mel, f0 = voc.check(mel, f0, arguments.f0_scale, force_definition=arguments.force_definition)
     for start in range(0, mel.shape[1], chunk):
-        yield stream.push(mel[:, start : start + chunk], f0[start : start + chunk])
+        yield stream.push_checked(mel[:, start : start + chunk], f0[start : start + chunk])
     yield stream.flush()
 
 
