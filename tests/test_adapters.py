@@ -26,9 +26,15 @@ from wavehax.vocoder import Vocoder
 
 VOCOS, HIFIGAN = FEATURES["vocos-24k"], FEATURES["hifigan-22k"]
 CORPUS = Path(__file__).parents[2] / "shared" / "corpus" / "speech48k"
-FILES = (  # of the split `dev`
+FILES = (  # all of the split `dev` at 48 kHz; PESQ of one or two is a matter of chance
+    "kathleen__kathleen__arctic-a0323-1592709507.flac",
+    "kathleen__kathleen__arctic-b0037-1592700594.flac",
     "kathleen__kathleen__arctic-b0381-1592530557.flac",
     "nathalie__nathalie__nl-rhasspy-218.flac",
+    "nathalie__nathalie__nl-rhasspy-865.flac",
+    "pmatthes__pmatthes__LJ002-0007.flac",
+    "pmatthes__pmatthes__LJ003-0048.flac",
+    "vctk__last8unnamed__n1-multi_x2-sample_4.flac",
 )
 NEAR = ("vocos-24k", "wavehax-24k", "hifigan-22k")
 FEW_BANDS = dataclasses.replace(VOCOS, name="few", n_mels=60, mel_scale="slaney", mel_norm="slaney")

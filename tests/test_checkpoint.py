@@ -386,6 +386,13 @@ HOSTILE_VALUES = [
     ("features", "hop_length", 16),
     ("features", "n_mels", 11),
     ("features", "log_floor", "1e-5"),
+    ("features", "win_length", 2**40),
+    ("features", "power", 3),
+    ("features", "log", {}),
+    ("features", "mean", [[1.0]]),
+    ("features", "mean", 1.0),
+    ("features", "scale", [10**400]),
+    ("features", "clip", [1e308, 1.5e308]),
 ]
 UNUSABLE_VALUES = [
     ("channels", 10**400),

@@ -13,6 +13,7 @@ import numpy as np
 from wavehax import _engine
 from wavehax.checkpoint import load_model
 from wavehax.config import FEATURES, FeatureConfig
+from wavehax.mel.written import natural
 from wavehax.models.locate import model_path, shipped_models
 
 if TYPE_CHECKING:
@@ -41,7 +42,10 @@ def as_array(values: ArrayLike) -> np.ndarray:
 
 
 def checked_mel(mel: ArrayLike, features: FeatureConfig, first: int = 0) -> np.ndarray:
-    """`mel` as float32 [n_mels, frames]; messages count frames from `first`."""
+    """The natural mel of `mel`, float32 [n_mels, frames]; messages count frames from `first`.
+
+    `mel` is written as `features` says; most definitions write the natural mel itself.
+    """
     mel = as_array(mel)
     if mel.dtype.kind != "f":
         raise ValueError(f"mel is of type {mel.dtype}: expected floating point, such as float32")
@@ -51,7 +55,7 @@ def checked_mel(mel: ArrayLike, features: FeatureConfig, first: int = 0) -> np.n
             f" {_definition(features)}{_advice(mel, features)}"
         )
     mel = _as_float32(mel)
-    mel = mel if mel.flags.aligned else mel.copy()
+    mel = natural(mel if mel.flags.aligned else mel.copy(), features)
     bad = _engine.first_not_finite(mel)
     if bad < mel.size:
         frame, band = divmod(bad, features.n_mels)

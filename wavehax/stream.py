@@ -64,10 +64,7 @@ class Stream:
             RuntimeError: the stream is flushed, or another thread is inside it.
         """
         with self._alone:
-            if self._flushed:
-                raise RuntimeError(
-                    "this stream is flushed: call reset() to begin another utterance"
-                )
+            self._refuse_flushed()
             mel = checked_mel(mel, self._vocoder.features, self._frames)
             f0 = self._predicted_f0(mel) if f0 is None else self._given_f0(f0)
             scales = self._f0_scale, self._formant_scale
@@ -75,9 +72,22 @@ class Stream:
             f0_range = self._vocoder.f0_range
             if self._f0_stream is None and f0_range is not None and not self._warned:
                 self._warned = warn_beyond(f0, f0_range, self._frames)
-            samples = self._stream.push(mel, f0)
-            self._frames += mel.shape[1]
-            return samples
+            return self._push(mel, f0)
+
+    def push_checked(self, mel: np.ndarray, f0: np.ndarray) -> np.ndarray:
+        """Take frames that `Vocoder.prepare` returned; the rest is as `push`."""
+        with self._alone:
+            self._refuse_flushed()
+            return self._push(mel, f0)
+
+    def _refuse_flushed(self) -> None:
+        if self._flushed:
+            raise RuntimeError("this stream is flushed: call reset() to begin another utterance")
+
+    def _push(self, mel: np.ndarray, f0: np.ndarray) -> np.ndarray:
+        samples = self._stream.push(mel, f0)
+        self._frames += mel.shape[1]
+        return samples
 
     def _predicted_f0(self, mel: np.ndarray) -> np.ndarray:
         if self._f0_stream is None:

@@ -31,6 +31,7 @@ def vocode_list(
     formant_scale: float = 1.0,
     seed: int = 0,
     threads: int = 1,
+    force_definition: bool = False,
 ) -> list[np.ndarray]:
     """Synthesise utterances; arguments, result and errors are those of `Vocoder.batch`."""
     mels = list(mels)
@@ -47,7 +48,9 @@ def vocode_list(
 
     def prepare(index: int) -> tuple[np.ndarray, np.ndarray]:
         try:
-            return vocoder.prepare(mels[index], f0s[index], *scales)
+            return vocoder.prepare(
+                mels[index], f0s[index], *scales, force_definition=force_definition
+            )
         except ValueError as error:
             raise ValueError(f"utterance {index}: {error}") from error
 
@@ -79,7 +82,7 @@ def vocode_padded(
         mel: floating [B, n_mels, T]. What lies behind the length of an utterance is not read.
         f0: [B, T] in Hz, 0 where unvoiced; None lets the model predict it.
         lengths: the frames of each utterance, [B], from 1 to T each; None is T for all.
-        options: `f0_scale`, `formant_scale`, `seed` and `threads`, as in `Vocoder.batch`.
+        options: the rest, as in `Vocoder.batch`.
 
     Returns:
         float32 [B, T * hop_length]; zeros behind each utterance.

@@ -28,6 +28,7 @@ from wavehax.config import FeatureConfig, GeneratorConfig, to_dict
 from wavehax.mel import plausible_f0
 from wavehax.mel.formants import move_formants
 from wavehax.mel.harmonics import flatten_harmonics
+from wavehax.mel.plausible_mel import check_definition
 from wavehax.models.locate import model_path
 from wavehax.stream import Stream
 from wavehax.utterances import vocode_list, vocode_padded
@@ -120,7 +121,9 @@ class Vocoder:
         self.config: GeneratorConfig = model.generator
         self.features: FeatureConfig = model.features
         self.provenance: dict[str, Any] = model.provenance
-        floor = model.features.log_floor
+        # The mean and deviation of the mel that the model learned from.
+        self._mel_statistics = model.weights["mel_mean"], model.weights["mel_scale"]
+        floor = model.features.magnitude_floor
         self._engine = _engine.Engine(
             to_dict(model.generator), model.weights, isa, precision, floor
         )
@@ -179,6 +182,7 @@ class Vocoder:
         prior: ArrayLike | None = None,
         threads: int = 1,
         lengths: ArrayLike | None = None,
+        force_definition: bool = False,
     ) -> np.ndarray:
         """Synthesise a whole utterance, or several that are padded to one length.
 
@@ -207,6 +211,8 @@ class Vocoder:
             lengths: makes sense with a mel of several utterances, [B, n_mels, T], whose `f0` is
                 [B, T]. It has the frames of each, [B], from 1 to T; what lies behind is not read.
                 None is T for all. Seed and threads are then as in `batch`, and there is no `prior`.
+            force_definition: take a mel that is clearly one of another preset. A mel with levels
+                that no speech has by the definition gives a warning unless this is set.
 
         Returns:
             float32 [T * hop_length], nominally in [-1, 1]; or [B, T * hop_length], with zeros
@@ -215,18 +221,22 @@ class Vocoder:
         Raises:
             ValueError: an argument has another shape, type or value than these, or `f0` is None and
                 the model cannot predict it; the message names the argument and the index. F0 that
-                is logarithms, or MIDI notes by what the model predicts, is refused too.
+                is logarithms, or MIDI notes by what the model predicts, is refused too, and a mel
+                that is clearly one of another preset.
         """
         mel = as_array(mel)
+        scales = {"f0_scale": f0_scale, "formant_scale": formant_scale}
         if mel.ndim == 3 and prior is None:
-            scales = {"f0_scale": f0_scale, "formant_scale": formant_scale}
-            return vocode_padded(self, mel, f0, lengths, **scales, seed=seed, threads=threads)
+            options = {**scales, "seed": seed, "threads": threads}
+            return vocode_padded(
+                self, mel, f0, lengths, **options, force_definition=force_definition
+            )
         if lengths is not None:
             raise ValueError(
                 f"lengths is given and mel has shape {list(mel.shape)}: expected [B,"
                 f" {self.features.n_mels}, T] and no prior"
             )
-        mel, f0 = self.prepare(mel, f0, f0_scale, formant_scale)
+        mel, f0 = self.prepare(mel, f0, **scales, force_definition=force_definition)
         if prior is not None:
             hops = mel.shape[1] + (self.config.frame_alignment == "centre")
             prior = checked_prior(prior, hops * self.hop_length)
@@ -241,6 +251,7 @@ class Vocoder:
         formant_scale: float = 1.0,
         seed: int = 0,
         threads: int = 1,
+        force_definition: bool = False,
     ) -> list[np.ndarray]:
         """Synthesise utterances of any lengths; each is bit for bit what `__call__` gives for it.
 
@@ -252,6 +263,7 @@ class Vocoder:
                 depend on its place among the others.
             threads: the most threads that work at once, at least 1. Each takes one utterance after
                 the other; where there are more threads than utterances, they share these.
+            force_definition: as in `__call__`.
 
         Returns:
             float32 [T * hop_length] for each utterance, in order.
@@ -260,8 +272,16 @@ class Vocoder:
             ValueError: as `__call__`, for one utterance, which the message names by its index;
                 nothing is synthesised before all inputs are checked.
         """
-        scales = {"f0_scale": f0_scale, "formant_scale": formant_scale}
-        return vocode_list(self, mels, f0s, **scales, seed=seed, threads=threads)
+        return vocode_list(
+            self,
+            mels,
+            f0s,
+            f0_scale=f0_scale,
+            formant_scale=formant_scale,
+            seed=seed,
+            threads=threads,
+            force_definition=force_definition,
+        )
 
     def prior(self, f0: ArrayLike) -> np.ndarray:
         """The prior's harmonics without its noise, from phase 0 on.
@@ -290,7 +310,7 @@ class Vocoder:
         Raises:
             ValueError: `mel` is not as in `__call__`, or the model does not predict F0.
         """
-        mel = self._checked_whole_mel(mel)
+        mel = self._checked_whole_mel(mel, force_definition=True)
         return self._f0_stream(1.0).push(mel)
 
     def prepare(
@@ -299,16 +319,18 @@ class Vocoder:
         f0: ArrayLike | None,
         f0_scale: float = 1.0,
         formant_scale: float = 1.0,
+        *,
+        force_definition: bool = False,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Make the inputs of a whole utterance what the engine takes: checked, with F0, scaled.
 
         Arguments and errors are those of `__call__`.
 
         Returns:
-            the mel [n_mels, T], without harmonics where F0 or formants are scaled, and F0 [T] in
-            Hz, both float32.
+            the natural mel [n_mels, T] (`wavehax.mel.written`), without harmonics where F0 or
+            formants are scaled, and F0 [T] in Hz, both float32.
         """
-        mel, f0_scale = self._checked_whole_mel(mel), checked_scale(f0_scale)
+        mel, f0_scale = self._checked_whole_mel(mel, force_definition), checked_scale(f0_scale)
         formant_scale = checked_formant_scale(formant_scale)
         if f0 is None:
             predicted = self._f0_stream(f0_scale).push(mel)
@@ -362,10 +384,12 @@ class Vocoder:
             )
         return self._f0_predictor.stream()
 
-    def _checked_whole_mel(self, mel: ArrayLike) -> np.ndarray:
+    def _checked_whole_mel(self, mel: ArrayLike, force_definition: bool) -> np.ndarray:
         mel = checked_mel(mel, self.features)
         if mel.shape[1] == 0:
             raise ValueError("mel is empty: expected at least one frame")
+        if not force_definition:
+            check_definition(mel, self.features, *self._mel_statistics)
         return mel
 
     def stream(self, seed: int = 0, *, f0_scale: float = 1.0, formant_scale: float = 1.0) -> Stream:

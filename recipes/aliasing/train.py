@@ -28,7 +28,8 @@ class BaselineTrainer(Trainer):
         super().__init__(config)
 
     def _build_generator(self) -> WaveGenerator:
-        model = Baseline(self.name, self.config.generator, self.config.feature_config.log_floor)
+        floor = self.config.feature_config.magnitude_floor
+        model = Baseline(self.name, self.config.generator, floor)
         model.set_normalization(self.data.mel_mean, self.data.mel_scale)
         return model
 

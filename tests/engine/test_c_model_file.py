@@ -176,6 +176,14 @@ DAMAGES: dict[str, tuple[Callable[[bytes], bytes], str]] = {
         config_change(lambda c: c["generator"].update(layers=1)),
         "unknown field 'layers'",
     ),
+    "a mel in decibels": (
+        config_change(lambda c: c["features"].update(log="dB")),
+        "features: unknown field 'log'",
+    ),
+    "a mel of recordings that are reflected, between hops": (
+        config_change(lambda c: c["features"].update(padding="same-reflect")),
+        "padding",
+    ),
     "an unknown part": (config_change(lambda c: c.update(extra=1)), "extra"),
     "a missing field": (
         config_change(lambda c: c["features"].pop("f_max") and None),

@@ -14,7 +14,8 @@ from wavehax.mel.features import frame_count, log_mel
 from wavehax.vocoder import Vocoder
 
 SAMPLES = 12_000
-PRESETS = pytest.mark.parametrize("preset", FEATURES)
+PLAIN = {name: features for name, features in FEATURES.items() if features.plain}
+PRESETS = pytest.mark.parametrize("preset", PLAIN)
 
 
 def recording(loudness: float) -> np.ndarray:
@@ -102,7 +103,7 @@ def test_a_silent_pause_is_silent_and_changes_nothing_around_it(preset: str) -> 
 
 
 def test_silence_as_float32_logarithms_write_it_is_silence() -> None:
-    for preset, features in FEATURES.items():
+    for preset, features in PLAIN.items():
         voc, frames = Vocoder(small_model(preset)), 20
         floor = np.float32(features.log_floor)
         for value in (

@@ -15,8 +15,9 @@ import torch
 import yaml
 
 from wavehax.checkpoint import load_model, save_model
-from wavehax.config import FEATURES, ConfigError
+from wavehax.config import FEATURES, ConfigError, to_dict
 from wavehax.models.locate import model_path
+from wavehax.train.config import config_from_dict, config_to_dict
 from wavehax.train.export import export
 from wavehax.train.load import load_config
 from wavehax.train.loop import Trainer
@@ -114,19 +115,31 @@ def test_what_is_said_otherwise_is_refused_with_both_values(
             dataclasses.replace(FEATURES["vocos-24k"], f_max=11000.0),
             "features.f_max=11000.0: expected 12000.0, as features='vocos-24k'",
         ),
-        (
-            dataclasses.replace(FEATURES["vocos-24k"], name="mine"),
-            "features.name='mine': expected one of wavehax-24k",
-        ),
     ],
 )
-def test_a_model_of_a_mel_that_has_no_name_is_refused(
+def test_a_model_of_a_mel_that_bears_the_name_of_another_is_refused(
     bare: Path, tmp_path: Path, features: object, said: str
 ) -> None:
     path = tmp_path / "other.safetensors"
     save_model(path, dataclasses.replace(SHIPPED, features=features))
     with pytest.raises(ConfigError, match=re.escape(f"init_from={path}: {said}")):
         load_config(bare, [f"init_from={path}"])
+
+
+def test_the_own_mel_of_a_model_comes_whole_and_is_stored_whole(bare: Path, tmp_path: Path) -> None:
+    own = dataclasses.replace(FEATURES["vocos-24k"], name="mine", log="10", floor="add")
+    path = tmp_path / "other.safetensors"
+    save_model(path, dataclasses.replace(SHIPPED, features=own))
+    config = load_config(bare, [f"init_from={path}"])
+    assert config.feature_config == own
+    assert config_to_dict(config)["features"] == to_dict(own)
+    assert config_from_dict(config_to_dict(config)) == config
+    (tmp_path / "mine.yaml").write_text("{like: vocos-24k, log: 10, floor: add}")
+    given = f"features={tmp_path / 'mine.yaml'}"
+    assert load_config(bare, [f"init_from={path}", given]).feature_config == own
+    (tmp_path / "mine.yaml").write_text("{like: vocos-24k, log: dB, floor: add}")
+    with pytest.raises(ConfigError, match=r"features\.log='10': expected 'dB', as features='mine'"):
+        load_config(bare, [f"init_from={path}", given])
 
 
 def test_a_run_is_taken_up_after_its_start_is_gone(

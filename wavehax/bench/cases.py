@@ -111,7 +111,8 @@ def model_cases(
             name, what, voices * length, work, voc.isa, voc.precision, threads, voices * operations
         )
 
-    cases = [case("whole", functools.partial(voc, mel, f0, threads=n), threads=n) for n in threads]
+    whole = functools.partial(voc, mel, f0, force_definition=True)
+    cases = [case("whole", functools.partial(whole, threads=n), threads=n) for n in threads]
     if voc.predicts_f0:
         predictor = case("f0", voc.f0, mel)
         cases.append(dataclasses.replace(predictor, precision="fp32", operations=0.0))

@@ -32,7 +32,7 @@ def model_peers(name: str, model: Model, seconds: float) -> list[Case]:
     """
     torch.set_num_threads(1)
     config = model.generator
-    generator = build_generator(config, model.features.log_floor).eval()
+    generator = build_generator(config, model.features.magnitude_floor).eval()
     generator.load_state_dict(
         {key: torch.from_numpy(value.copy()) for key, value in model.weights.items()}
     )

@@ -76,8 +76,8 @@ def run(arguments: argparse.Namespace) -> int:
     from wavehax.ray.corpus import vocode_corpus
     from wavehax.ray.shards import Output
 
-    names = ("resynth", "f0", "f0_scale", "seed", "audio", "isa", "precision")
-    names += ("f0_min", "f0_max", "f0_method")
+    names = ["resynth", "f0", "f0_scale", "seed", "audio", "isa", "precision"]
+    names += ["f0_min", "f0_max", "f0_method"]
     options = {name: getattr(arguments, name) for name in names}
     model = arguments.model  # paths are whole, as workers are in other folders
     options["model"] = os.path.abspath(model) if model and os.path.exists(model) else model

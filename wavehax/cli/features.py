@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 import wavehax
+from wavehax.cli import mel as mels
 from wavehax.cli import shared
 from wavehax.cli.types import Commands
-from wavehax.config import FEATURES, FeatureConfig
+from wavehax.config import FeatureConfig
 from wavehax.errors import UsageError, say
 from wavehax.files.outputs import refuse_existing, replacing
 from wavehax.files.sound import audio_size, read_audio
@@ -32,9 +33,7 @@ def add(commands: Commands) -> None:
         "-o", "--output", required=True, help="an .npz file, or a folder for several"
     )
     definition = command.add_mutually_exclusive_group()
-    definition.add_argument(
-        "--features", choices=FEATURES, help="definition of the mel; by default the model's"
-    )
+    mels.add_definition(definition, "--features", "definition of the mel; by default the model's")
     definition.add_argument("--model", metavar="MODEL", help="model whose mel is wanted")
     shared.add_f0_search(command)
     shared.add_batch(command)
@@ -44,15 +43,15 @@ def add(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from wavehax.files import batch
 
-    voc = None
-    if arguments.f0_method == "refined" or not arguments.features:
+    voc, features = None, arguments.features
+    if features is None or arguments.f0_method == "refined":
         voc = wavehax.load(arguments.model)
-    features = FEATURES[arguments.features] if voc is None else voc.features
-    if arguments.features and features.name != arguments.features:
-        raise UsageError(
-            f"--f0-method refined: needs a model of the mel {arguments.features}; name it with"
-            " --model in place of --features"
-        )
+        features = features or voc.features
+        if voc.features != features:
+            raise UsageError(
+                f"--f0-method refined: needs a model of the mel {features.name}; name it with"
+                " --model in place of --features"
+            )
     inputs = batch.expand(arguments.inputs)
     existing = {"force": arguments.force, "resume": arguments.resume}
     pairs = batch.pairs(inputs, arguments.output, ".npz", **existing)

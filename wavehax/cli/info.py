@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import itertools
 from typing import Any
 
 from wavehax.checkpoint import Model, load_model
 from wavehax.cli import shared
 from wavehax.cli.types import Commands
+from wavehax.config import FeatureConfig
 from wavehax.errors import printable
 from wavehax.models.locate import card_path, model_path
 from wavehax.vocoder import Vocoder, available_isas
@@ -97,7 +99,7 @@ def _shape_rows(model: Model) -> list[tuple[str, str]]:
     mel = (
         f"{features.name}: {features.n_mels} {features.mel_scale} bands"
         f" {features.f_min:g}-{features.f_max:g} Hz,"
-        f" n_fft {features.n_fft}, {features.padding} frames, ln of at least {features.log_floor:g}"
+        f" n_fft {features.n_fft}, {features.padding} frames, {_written(features)}"
     )
     f0 = "must be given"
     if model.f0 is not None:
@@ -125,3 +127,15 @@ def _delay(voc: Vocoder) -> str:
     return (
         f"delay {stream.delay} samples, {milliseconds:.1f} ms; {stream.memory / 1e6:.1f} MB a voice"
     )
+
+
+def _written(features: FeatureConfig) -> str:
+    """How values are written: what every mel has, and the fields that differ from the default."""
+    log = {"e": "ln", "10": "log10", "dB": "dB"}[features.log]
+    others = [
+        f"{field.name} {getattr(features, field.name)}"
+        for field in dataclasses.fields(features)
+        if field.metadata and field.name != "log"
+        if getattr(features, field.name) != field.default
+    ]
+    return ", ".join([f"{log} of at least {features.log_floor:g}", *others])

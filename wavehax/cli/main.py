@@ -8,6 +8,7 @@ import wavehax
 from wavehax.cli import (
     average,
     bench,
+    convert,
     corpus,
     evaluate,
     export,
@@ -32,6 +33,7 @@ _COMMANDS = (
     resynth,
     corpus,
     features,
+    convert,
     info,
     bench,
     import_official,

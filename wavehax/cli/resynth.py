@@ -31,7 +31,7 @@ def add(commands: Commands) -> None:
     )
     synthesis.add_synthesis(command)
     shared.add_f0_search(command)
-    command.set_defaults(run=run)
+    command.set_defaults(run=run, force_definition=True)  # the mel is of the definition
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -19,6 +19,7 @@ from wavehax.files.sound import finite_tiles, pcm16, saturates, write_blocks
 from wavehax.mel.contour import UNITS, UNVOICED, f0_at_hop, f0_in_hz
 from wavehax.mel.files import read_f0
 from wavehax.mel.harmonics import flatten_harmonics
+from wavehax.mel.written import written
 from wavehax.vocoder import Vocoder
 
 
@@ -188,14 +189,22 @@ def synthesise(
         mel, f0 = without_own_pitch(voc, mel, f0, arguments)
         scale = 1.0
     if chunk is None:
-        scales = {"f0_scale": scale, "formant_scale": arguments.formant_scale}
-        yield voc(mel, f0, **scales, seed=arguments.seed, threads=arguments.threads)
+        yield voc(
+            mel,
+            f0,
+            f0_scale=scale,
+            formant_scale=arguments.formant_scale,
+            seed=arguments.seed,
+            threads=arguments.threads,
+            force_definition=arguments.force_definition,
+        )
         return
     stream = voc.stream(arguments.seed)
     # Refuse before any sample is written.
-    mel, f0 = voc.prepare(mel, f0, scale, arguments.formant_scale)
+    scales = {"f0_scale": scale, "formant_scale": arguments.formant_scale}
+    mel, f0 = voc.prepare(mel, f0, **scales, force_definition=arguments.force_definition)
     for start in range(0, mel.shape[1], chunk):
-        yield stream.push(mel[:, start : start + chunk], f0[start : start + chunk])
+        yield stream.push_checked(mel[:, start : start + chunk], f0[start : start + chunk])
     yield stream.flush()
 
 
@@ -210,9 +219,10 @@ def without_own_pitch(
     if f0 is None:
         raise ValueError("--mel-f0: needs the F0 that is wanted as well (--f0)")
     own = contour(arguments, mel.shape[-1], arguments.mel_f0, voc.features)
-    mel, own = voc.check(mel, own)
-    _, f0 = voc.check(mel, f0, arguments.f0_scale)
-    return flatten_harmonics(mel, own, voc.features), f0
+    force = {"force_definition": arguments.force_definition}
+    natural, own = voc.prepare(mel, own, **force)
+    _, f0 = voc.prepare(mel, f0, arguments.f0_scale, **force)
+    return written(flatten_harmonics(natural, own, voc.features), voc.features), f0
 
 
 def first_samples(blocks: Iterable[np.ndarray], count: int) -> Iterator[np.ndarray]:

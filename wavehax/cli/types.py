@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
 from wavehax.checks import FORMANT_SCALES
+from wavehax.config import FeatureConfig
 from wavehax.errors import UsageError
+from wavehax.mel.definitions import definition_of
 
 
 class Parser(argparse.ArgumentParser):
@@ -75,6 +77,14 @@ def f0(text: str) -> float | str | Path:
     if not (math.isfinite(value) and value >= 0):
         raise argparse.ArgumentTypeError(f"{text}: expected Hz, 0 or more, or a file")
     return value
+
+
+def definition(text: str) -> FeatureConfig:
+    """A definition of a mel: the name of a preset, or the path of a YAML file."""
+    try:
+        return definition_of(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def positive(text: str) -> float:

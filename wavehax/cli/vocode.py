@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import functools
 import os
 import sys
@@ -15,13 +16,15 @@ import numpy as np
 
 import wavehax
 from wavehax.checks import checked_f0, fitted_f0
+from wavehax.cli import mel as mels
 from wavehax.cli import synthesis
 from wavehax.cli.types import Commands
-from wavehax.config import FEATURES, FeatureConfig
+from wavehax.config import LOGS, FeatureConfig
 from wavehax.errors import UsageError
 from wavehax.files import batch
-from wavehax.mel.convert import LOGS, convert, convert_f0, natural_log
-from wavehax.mel.files import read_mel, read_stats
+from wavehax.mel.convert import convert, convert_f0, natural_log
+from wavehax.mel.files import read_mel
+from wavehax.mel.written import natural, written
 from wavehax.vocoder import Vocoder
 
 DESCRIPTION = """Synthesise sound from log-mel-spectrograms. With - as input, frames are read from
@@ -50,26 +53,16 @@ def add(commands: Commands) -> None:
     command.add_argument(
         "-o", "--output", required=True, help="a sound file, a folder for several, or - for raw PCM"
     )
-    command.add_argument(
+    mels.add_definition(
+        command,
         "--features",
-        choices=FEATURES,
-        help="definition of the mel, which is converted if near enough; by default the model's",
+        "definition of the mel, which is converted if near enough; by default the model's",
     )
+    mels.add_writing(command)
     command.add_argument(
-        "--mel-log",
-        choices=LOGS,
-        default="e",
-        help="base of the mel's logarithm, or dB (default e)",
-    )
-    command.add_argument(
-        "--mel-power",
-        type=int,
-        choices=(1, 2),
-        default=1,
-        help="2: bands of squared magnitudes (default 1)",
-    )
-    command.add_argument(
-        "--stats", type=Path, help=".npz with mean and scale [n_mels], if the mel is normalised"
+        "--force-definition",
+        action="store_true",
+        help="take a mel that looks like one of another definition",
     )
     synthesis.add_synthesis(command)
     command.set_defaults(run=run)
@@ -89,8 +82,8 @@ def _vocode_pipe(arguments: argparse.Namespace) -> int:
         )
     if arguments.inputs == ["-"] and arguments.features:
         raise UsageError(
-            f"--features {arguments.features}: only files are converted, not frames on standard"
-            " input"
+            f"--features {arguments.features.name}: only files are converted, not frames on"
+            " standard input"
         )
     if arguments.inputs == ["-"] and isinstance(arguments.f0, Path):
         raise UsageError(
@@ -134,30 +127,27 @@ def vocode_file(voc: Vocoder, arguments: argparse.Namespace, path: Path, output:
 
 def vocode_blocks(voc: Vocoder, path: Path, arguments: argparse.Namespace) -> Iterator[np.ndarray]:
     """Yield the samples of a mel file; nothing is read before the first block is asked for."""
-    features = FEATURES[arguments.features] if arguments.features else voc.features
-    mel, f0 = read_mel(path, features.n_mels)
-    f0 = synthesis.given_f0(arguments, mel.shape[-1], f0, features)
-    mel = _natural_log(arguments, features)(mel)
-    if features != voc.features:
-        frames, mel = mel.shape[-1], convert(mel, features, voc.features)
-        if f0 is not None:
+    given = mels.given_definition(arguments.features or voc.features, arguments)
+    mel, f0 = read_mel(path, given.n_mels)
+    f0 = synthesis.given_f0(arguments, mel.shape[-1], f0, given)
+    if given != voc.features:
+        frames, mel = mel.shape[-1], convert(mel, given, voc.features)
+        if f0 is not None and not given.same_bands(voc.features):
             f0 = checked_f0(fitted_f0(f0, frames), frames)
-            f0 = convert_f0(f0, features, voc.features)
+            f0 = convert_f0(f0, given, voc.features)
     yield from synthesis.synthesise(voc, mel, f0, arguments)
 
 
-def _natural_log(
-    arguments: argparse.Namespace, features: FeatureConfig
-) -> Callable[[np.ndarray], np.ndarray]:
-    """The function that converts mels in the form of the arguments to that of `features`.
-
-    The arguments are --mel-log, --mel-power and --stats.
-    """
-    if (arguments.mel_log, arguments.mel_power, arguments.stats) == ("e", 1, None):
+def _rewriting(given: FeatureConfig, features: FeatureConfig) -> Callable[[np.ndarray], np.ndarray]:
+    """The function that writes frames of `given` as `features` does; the bands are the same."""
+    if given == features:
         return lambda mel: mel
-    mean, scale = read_stats(arguments.stats, features.n_mels) if arguments.stats else (0.0, 1.0)
-    options = {"log": arguments.mel_log, "power": arguments.mel_power, "mean": mean, "scale": scale}
-    return functools.partial(natural_log, features=features, **options)
+    if given.power == features.power:
+        return functools.partial(convert, source=given, target=features)
+    plain = dataclasses.replace(features, log="e", reference=1.0, mean=(), scale=(), clip=())
+    return lambda mel: written(
+        natural_log(given.power * natural(mel, given), plain, power=given.power), features
+    )
 
 
 def vocode_frames(
@@ -167,30 +157,32 @@ def vocode_frames(
     scales = {"f0_scale": arguments.f0_scale, "formant_scale": arguments.formant_scale}
     stream = voc.stream(arguments.seed, **scales)
     bands = voc.features.n_mels
-    natural = _natural_log(arguments, voc.features)
+    given = mels.given_definition(voc.features, arguments)
+    rewritten = _rewriting(given, voc.features)
     f0_given = arguments.f0 is not None
     empty = True
     most = min(arguments.stream or PIPE_FRAMES, PIPE_FRAMES)
     count = 0
     for frames in _raw_frames(source, bands if f0_given else bands + 1, most):
-        _check_layout(frames, bands, count, arguments)
+        _check_layout(frames, given, count, arguments)
         count += len(frames)
         own = None if f0_given else frames[:, bands]
         f0 = synthesis.given_f0(arguments, len(frames), own, voc.features)
         empty = False
-        yield stream.push(natural(frames[:, :bands].T), f0)
+        yield stream.push(rewritten(frames[:, :bands].T), f0)
     if empty:
         raise ValueError("standard input is empty: expected frames of mel")
     yield stream.flush()
 
 
 def _check_layout(
-    frames: np.ndarray, bands: int, first: int, arguments: argparse.Namespace
+    frames: np.ndarray, given: FeatureConfig, first: int, arguments: argparse.Namespace
 ) -> None:
     """Raise ValueError where frames carry F0 and should not, or should and do not.
 
-    `frames` are [n, width]; messages count them from `first`.
+    `frames` are [n, width] of a mel that is `given`; messages count them from `first`.
     """
+    bands = given.n_mels
     if arguments.f0 is None:
         negative = frames[:, bands] < 0
         if negative.any():
@@ -201,7 +193,7 @@ def _check_layout(
                 " --f0 HZ"
             )
         return
-    beyond = frames > _MOST_NEPERS / LOGS[arguments.mel_log]
+    beyond = frames > _MOST_NEPERS / LOGS[given.log]
     if beyond.any():
         frame, band = divmod(int(np.argmax(beyond)), bands)
         raise ValueError(

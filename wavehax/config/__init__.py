@@ -6,7 +6,7 @@ are those of the Wavehax paper (arXiv 2411.06807), or of MS-Wavehax (arXiv 2506.
 """
 
 from wavehax.config.f0 import F0_PEAK_BINS, F0Config
-from wavehax.config.features import FEATURES, FLOOR_TOLERANCE, FeatureConfig
+from wavehax.config.features import FEATURES, FLOOR_TOLERANCE, LOGS, FeatureConfig
 from wavehax.config.fields import ConfigError, from_dict, to_dict
 from wavehax.config.generator import (
     FILTER_TAPS,
@@ -36,6 +36,7 @@ __all__ = [
     "FLOOR_TOLERANCE",
     "FRAME_ALIGNMENTS",
     "GENERATORS",
+    "LOGS",
     "MAX_EXPANDED",
     "MAX_MAGNITUDE",
     "MAX_VOICE",

@@ -98,8 +98,16 @@ def from_dict(cls: type[C], values: Mapping[str, Any]) -> C:
 
 
 def to_dict(config: Any) -> dict[str, Any]:
-    """The fields of a configuration as plain JSON types; `from_dict` reads them back."""
-    return {f.name: _plain(getattr(config, f.name)) for f in dataclasses.fields(config)}
+    """The fields of a configuration as plain JSON types; `from_dict` reads them back.
+
+    A field whose metadata has `omit_default` is left out where it has its default.
+    """
+    values = {f.name: _plain(getattr(config, f.name)) for f in dataclasses.fields(config)}
+    return {
+        f.name: values[f.name]
+        for f in dataclasses.fields(config)
+        if not (f.metadata.get("omit_default") and values[f.name] == _plain(f.default))
+    }
 
 
 def _plain(value: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from wavehax.config import FeatureConfig
-from wavehax.mel.features import log_mel
+from wavehax.mel.features import natural_mel
 
 _DISTURBANCE = (3e-4, 0.1)  # least and greatest RMS of a disturbance, full scale being 1
 _RUMBLE_HZ = 60.0  # the highest frequency at which rumble ends
@@ -55,7 +55,7 @@ def resample_segment(
     seen = resampled
     if disturb:
         seen = resampled + disturbance(count, features.sample_rate, disturb)
-    return resampled[inside], log_mel(seen, features)[:, margin : margin + frames]
+    return resampled[inside], natural_mel(seen, features)[:, margin : margin + frames]
 
 
 def disturbance(count: int, sample_rate: int, rng: np.random.Generator) -> np.ndarray:

@@ -40,7 +40,7 @@ def given_mel(path: Path, features: FeatureConfig) -> np.ndarray:
         mel = checked_mel(mel, features)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
-    if mel.max(initial=-np.inf) <= np.log(features.log_floor) + FLOOR_TOLERANCE:
+    if mel.max(initial=-np.inf) <= np.log(features.magnitude_floor) + FLOOR_TOLERANCE:
         raise ValueError(f"{path}: no value of the mel is above the floor: it is silent")
     return mel
 

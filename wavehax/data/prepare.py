@@ -3,7 +3,7 @@
 A prepared folder holds, for all utterances one after another,
 
     audio.npy        int16 [frames * hop_length]
-    mel.npy          float32 [frames, n_mels]
+    mel.npy          float32 [frames, n_mels], natural mel (wavehax.mel.written)
     f0.npy           float32 [frames] in Hz
     mel_shifted.npy  with --shifted: mel of the voice at another pitch (wavehax.data.shifted)
     f0_shifted.npy   with --shifted: its F0
@@ -48,7 +48,8 @@ from wavehax.data.shifted import random_factor, shifted_mel
 from wavehax.errors import exit_code
 from wavehax.files.progress import Progress
 from wavehax.files.sound import nearest_int16, read_audio
-from wavehax.mel.features import f0_from_audio, log_mel
+from wavehax.mel.definitions import definition_of
+from wavehax.mel.features import f0_from_audio, levelled, natural_mel
 from wavehax.mel.pitch import RECORDING_METHODS
 
 _RUMBLE_HZ = (30.0, 55.0)  # nothing passes below, all passes above; the lowest voices have 60 Hz
@@ -82,7 +83,10 @@ def main(
             f"--{name.replace('_', '-')}", type=Path, required=True, metavar="FILE", help=text
         )
     parser.add_argument(
-        "--features", default=features, choices=FEATURES, help=f"default {features}"
+        "--features",
+        default=features,
+        metavar="NAME|FILE",
+        help=f"definition of the mel: {', '.join(FEATURES)}, or a YAML file (default {features})",
     )
     parser.add_argument(
         "--shifted", action="store_true", help="add mels of the voices at another pitch"
@@ -113,7 +117,7 @@ def main(
         paths = {name: getattr(arguments, name) for name in files or {}}
         listed = list_recordings(arguments.corpus, **paths)
         recordings = [_searched(recording, arguments) for recording in listed]
-        definition = FEATURES[arguments.features]
+        definition = definition_of(arguments.features)
         options = {"shifted": arguments.shifted, "without_rumble": arguments.without_rumble}
         prepare(recordings, arguments.corpus, arguments.out, definition, arguments.jobs, **options)
 
@@ -242,9 +246,9 @@ def _analyse(
     num_frames = len(audio) // features.hop_length
     if num_frames < _MIN_FRAMES:
         raise ValueError(f"{recording.path}: {num_frames} frames, expected at least {_MIN_FRAMES}")
-    samples = nearest_int16(audio)
+    samples = nearest_int16(levelled(audio, features))
     audio = samples.astype(np.float32) / 32768  # rounded, as training will read it
-    mel = log_mel(audio, features)[:, :num_frames]
+    mel = natural_mel(audio, features)[:, :num_frames]
     if recording.mel:
         mel = _given(recording, mel, samples, features)
         num_frames = mel.shape[1]

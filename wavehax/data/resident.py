@@ -16,7 +16,7 @@ from wavehax.data.batch import Batch
 from wavehax.data.config import DataConfig
 from wavehax.data.segments import Draw, Draws, has_given_mels, load_array
 from wavehax.mel import harmonics
-from wavehax.mel.features import mel_filterbank
+from wavehax.mel.features import analysis_window, mel_filterbank, padding_samples
 
 _ZERO_CROSSINGS = 24  # on each side of the interpolating sinc
 _ROLLOFF = 0.97  # cutoff of the sinc over the lower of the two Nyquist frequencies
@@ -95,11 +95,15 @@ class ResidentDataset(Draws):
         self.audio = torch.from_numpy(np.array(audio)).to(device)
         f0 = load_array(self.folder / "f0.npy", frames)
         self.f0 = torch.from_numpy(np.array(f0)).to(device)
-        self.window = torch.hann_window(features.n_fft, device=device)
+        if features.pre_emphasis or features.peak:
+            raise ValueError(
+                f"data.resident=true: makes no mels with pre_emphasis or peak, as {features.name!r}"
+                " has, expected false"
+            )
+        window = analysis_window(features)
+        self.window = torch.as_tensor(window, dtype=torch.float32, device=device)
         self.bank = torch.as_tensor(mel_filterbank(features), dtype=torch.float32, device=device)
-        self.lead = (
-            features.n_fft if features.padding == "centre" else features.n_fft - features.hop_length
-        ) // 2
+        self.lead = padding_samples(features)
         octaves = math.log2(harmonics.HIGHEST / harmonics.LOWEST)
         steps = range(round(octaves * harmonics.STEPS) + 1) if config.flat_share else ()
         tables = [harmonics.smoothing(features, step) for step in steps]
@@ -202,7 +206,11 @@ class ResidentDataset(Draws):
             center=False,
             return_complex=True,
         )
-        return torch.log((self.bank @ spectrum.abs()).clamp(min=features.log_floor))
+        bands = self.bank @ spectrum.abs() ** features.power
+        least = features.log_floor
+        bands = bands.clamp(min=least) if features.floor == "clip" else bands + least
+        mel = torch.log(bands) / features.power
+        return mel.clamp(min=math.log(features.magnitude_floor)) if features.clip else mel
 
     def _contour(self, begin: Tensor, frames: Tensor, at: Tensor) -> Tensor:
         """F0 [B, T] in Hz at frames `at` [B, T] of utterances, as `augment.resample_f0` makes it.
@@ -231,4 +239,4 @@ class ResidentDataset(Draws):
         power = torch.exp(2 * mel[rows]).transpose(1, 2)
         flat = 0.5 * torch.log((tables * power[:, :, None]).sum(dim=-1)).transpose(1, 2)
         flat = torch.where(f0[rows][:, None] > 0, flat, mel[rows])
-        mel[rows] = flat.clamp(min=math.log(self.features.log_floor))
+        mel[rows] = flat.clamp(min=math.log(self.features.magnitude_floor))

@@ -134,7 +134,7 @@ class SegmentDataset(Draws):
         """
         super().__init__(config, features, seed, outputs)
         folder, frames = self.folder, self.num_frames
-        self.log_floor = float(np.log(features.log_floor))
+        self.log_floor = float(np.log(features.magnitude_floor))
         self.audio = load_array(folder / "audio.npy", frames * features.hop_length)
         self.mel, self.f0 = (load_array(folder / f"{name}.npy", frames) for name in ("mel", "f0"))
         self.mel_shifted = self.mel

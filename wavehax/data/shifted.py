@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from wavehax.config import FeatureConfig
-from wavehax.mel.features import log_mel
+from wavehax.mel.features import natural_mel
 from wavehax.mel.world import resynthesise
 
 FACTOR_MIN, FACTOR_MAX = 0.55, 2.1
@@ -45,4 +45,4 @@ def shifted_mel(
         features: the definition of the mel.
     """
     wave = resynthesise(audio, f0, factor, features.sample_rate, features.hop_length)
-    return log_mel(wave, features)[:, : len(f0)]
+    return natural_mel(wave, features)[:, : len(f0)]

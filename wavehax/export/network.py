@@ -34,7 +34,7 @@ class Network:
     def __init__(self, time: Timeline, model: Model) -> None:
         self.time, self.config, self.weights = time, time.config, model.weights
         # The largest values of a silent frame, normalised as the mel is.
-        silent = np.float32(math.log(model.features.log_floor) + FLOOR_TOLERANCE)
+        silent = np.float32(math.log(model.features.magnitude_floor) + FLOOR_TOLERANCE)
         self.silence = (silent - self.weights["mel_mean"]) / self.weights["mel_scale"]
         self.reflect = self.config.time_padding == "reflect"
         self.after = PROJECTION_TAPS // 2 if self.reflect else self.config.lookahead

@@ -84,7 +84,7 @@ def build(model: Model, *, streaming: bool = False, f0_from_mel: bool = False) -
     graph = Graph()
     mel_text = "log-mel-spectrogram; features in the metadata defines it"
     mel = graph.input("mel", ["batch", config.n_mels, "frames"], mel_text)
-    mel = mel.op("Max", np.float32(math.log(model.features.log_floor)))
+    mel = mel.op("Max", np.float32(math.log(model.features.magnitude_floor)))
     time = Streaming(mel, config) if streaming else Whole(mel, config)
     f0_shape, f0_text = ["batch", "frames"], "Hz, 0 where unvoiced"
     predictor = model.f0 if f0_from_mel else None
@@ -120,6 +120,13 @@ def _wave(time: Timeline, model: Model, mel: Tensor, f0: Tensor, noise: Tensor) 
 
 def _check(model: Model, streaming: bool, f0_from_mel: bool) -> None:
     config = model.generator
+    for name in ("log", "power", "reference", "mean", "scale"):
+        value = getattr(model.features, name)
+        if not model.features.plain and value not in ("e", 1, ()):
+            raise ValueError(
+                f"features.{name}={value!r}: a graph takes the natural logarithm of magnitudes,"
+                " expected a definition without it"
+            )
     if f0_from_mel and model.f0 is None:
         raise ValueError("f0 from the mel: this model has no predictor of F0")
     if streaming and not config.streamable:

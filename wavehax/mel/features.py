@@ -17,12 +17,14 @@ Segments of training and streams are cut by this convention, and nothing else sh
 from __future__ import annotations
 
 import functools
+from typing import Literal
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from wavehax.config import FeatureConfig
 from wavehax.mel import pitch
+from wavehax.mel.written import written
 
 F0_MIN, F0_MAX = 50.0, 1200.0
 """Default range of the search for F0, Hz: from a bass to a falsetto.
@@ -34,53 +36,93 @@ _BLOCK_FRAMES = 1024  # frames transformed at once: 8 MB of float64 at n_fft 102
 
 
 def log_mel(audio: np.ndarray, features: FeatureConfig) -> np.ndarray:
-    """The log-mel-spectrogram of a recording.
+    """The log-mel-spectrogram of a recording, as its definition writes it.
 
     Args:
         audio: [N], nominally in [-1, 1], at `features.sample_rate`; N >= 1.
         features: the definition of the mel.
 
     Returns:
-        float32 [n_mels, T], the natural logarithm of magnitude; T is `frame_count(N, features)`.
+        float32 [n_mels, T]; T is `frame_count(N, features)`. By default of the definition's fields
+        it is the natural logarithm of magnitude.
 
     Raises:
         ValueError: `audio` is not floating point, not one-dimensional, is empty, not finite or,
             with `same` padding, shorter than a hop.
     """
-    audio = checked_audio(audio)
+    return written(natural_mel(audio, features), features)
+
+
+def natural_mel(audio: np.ndarray, features: FeatureConfig) -> np.ndarray:
+    """The natural mel of a recording (`wavehax.mel.written`), with which models compute.
+
+    Arguments and errors are those of `log_mel`.
+
+    Returns:
+        float32 [n_mels, T], the natural logarithm of magnitude, at least that of the floor.
+    """
+    audio = levelled(checked_audio(audio), features)
     num_frames = frame_count(len(audio), features)
     if num_frames == 0:
         raise ValueError(
             f"audio has {len(audio)} samples: expected at least one hop of {features.hop_length}"
         )
-    if features.padding == "same":
-        padded = np.pad(audio, (features.n_fft - features.hop_length) // 2)
-    else:
-        padded = np.pad(audio, features.n_fft // 2, mode="reflect")
-    return log_mel_of_padded(padded, num_frames, features)
+    audio = pre_emphasised(audio, features, 0.0)
+    mode: Literal["reflect", "constant"] = "reflect" if features.reflects else "constant"
+    padded = np.pad(audio, padding_samples(features), mode=mode)
+    return natural_mel_of_padded(padded, num_frames, features)
 
 
-def log_mel_of_padded(padded: np.ndarray, num_frames: int, features: FeatureConfig) -> np.ndarray:
-    """`log_mel` of the first `num_frames` frames of audio [M] that is padded already.
+def levelled(audio: np.ndarray, features: FeatureConfig) -> np.ndarray:
+    """`audio` [N] at the level of the definition: its highest sample at `peak`, or as it is.
 
-    The window of the first frame begins at the first sample.
+    Silence stays silent.
+    """
+    highest = np.abs(audio).max(initial=0.0) if features.peak else 0.0
+    return audio if highest == 0 else audio * (features.peak / highest)
+
+
+def pre_emphasised(audio: np.ndarray, features: FeatureConfig, before: float) -> np.ndarray:
+    """`audio` [N] with the definition's pre-emphasis; `before` is the sample before the first."""
+    if not features.pre_emphasis or not len(audio):
+        return audio
+    previous = np.concatenate([[before], audio[:-1]])
+    return audio - features.pre_emphasis * previous
+
+
+def padding_samples(features: FeatureConfig) -> int:
+    """Samples of padding on each side of a recording."""
+    return (features.n_fft - (0 if features.centred else features.hop_length)) // 2
+
+
+def natural_mel_of_padded(
+    padded: np.ndarray, num_frames: int, features: FeatureConfig
+) -> np.ndarray:
+    """`natural_mel` of the first `num_frames` frames of audio [M] that is padded already.
+
+    The window of the first frame begins at the first sample. Level and pre-emphasis are done.
     """
     if num_frames == 0:
         return np.empty((features.n_mels, 0), np.float32)
     frames = sliding_window_view(padded, features.n_fft)[:: features.hop_length]
     window, bank = _window_and_bank(features)
     mel = np.empty((features.n_mels, num_frames), np.float32)
+    floor = features.log_floor
     for start in range(0, num_frames, _BLOCK_FRAMES):
         stop = min(start + _BLOCK_FRAMES, num_frames)
         magnitude = np.abs(np.fft.rfft(frames[start:stop] * window))
-        mel[:, start:stop] = np.log(np.maximum(bank @ magnitude.T, features.log_floor))
+        bands = bank @ (magnitude.T if features.power == 1 else magnitude.T**2)
+        bands = np.maximum(bands, floor) if features.floor == "clip" else bands + floor
+        mel[:, start:stop] = np.log(bands) / features.power
+    if features.clip:
+        mel = np.maximum(mel, np.float32(np.log(features.magnitude_floor)))
     return mel
 
 
 @functools.lru_cache(maxsize=8)
 def _window_and_bank(features: FeatureConfig) -> tuple[np.ndarray, np.ndarray]:
     """The window and the filters; kept, as a `MelStream` asks for them with every frame."""
-    return hann_window(features.n_fft), mel_filterbank(features)
+    return analysis_window(features), mel_filterbank(features)
 
 
 def frame_count(num_samples: int, features: FeatureConfig) -> int:
@@ -88,7 +130,7 @@ def frame_count(num_samples: int, features: FeatureConfig) -> int:
 
     There are N // hop_length with `same` padding, and one more with `centre`.
     """
-    return num_samples // features.hop_length + (features.padding == "centre")
+    return num_samples // features.hop_length + features.centred
 
 
 def whole_frames(audio: np.ndarray, features: FeatureConfig) -> np.ndarray:
@@ -115,6 +157,16 @@ def whole_frames(audio: np.ndarray, features: FeatureConfig) -> np.ndarray:
 def hann_window(length: int) -> np.ndarray:
     """The periodic Hann window, float64 [length]."""
     return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)
+
+
+def analysis_window(features: FeatureConfig) -> np.ndarray:
+    """The periodic window of a definition in the middle of zeros, float64 [n_fft]."""
+    length = features.window_length
+    window = hann_window(length)
+    if features.window == "hamming":
+        window = 0.08 + 0.92 * window
+    before = (features.n_fft - length) // 2
+    return np.pad(window, (before, features.n_fft - length - before))
 
 
 def mel_filterbank(features: FeatureConfig) -> np.ndarray:

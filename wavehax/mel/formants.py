@@ -39,7 +39,7 @@ def move_formants(
     Returns:
         float32 [n_mels, T], not below the floor. A frame that is all floor stays as it is.
     """
-    floor = np.float32(np.log(features.log_floor))
+    floor = np.float32(np.log(features.magnitude_floor))
     moved = np.maximum(np.asarray(mel, np.float32), floor)
     centres, widths, offset = _bands(features)
     sources = _sources(features, scale)

@@ -31,7 +31,7 @@ def flatten_harmonics(mel: np.ndarray, f0: np.ndarray, features: FeatureConfig) 
     Returns:
         float32 [n_mels, T]; unvoiced frames stay as they are, but not below the floor.
     """
-    flat = np.maximum(np.asarray(mel, np.float32), np.float32(np.log(features.log_floor)))
+    flat = np.maximum(np.asarray(mel, np.float32), np.float32(np.log(features.magnitude_floor)))
     steps = np.rint(STEPS * np.log2(np.clip(f0, LOWEST, HIGHEST) / LOWEST)).astype(int)
     for t in np.flatnonzero(f0 > 0):
         # Values that are no logarithms overflow here; their sound is refused later.

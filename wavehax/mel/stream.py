@@ -7,7 +7,14 @@ from typing import Literal
 import numpy as np
 
 from wavehax.config import FeatureConfig
-from wavehax.mel.features import checked_audio, frame_count, log_mel, log_mel_of_padded
+from wavehax.mel.features import (
+    checked_audio,
+    frame_count,
+    natural_mel_of_padded,
+    padding_samples,
+    pre_emphasised,
+)
+from wavehax.mel.written import written
 
 
 class MelStream:
@@ -21,7 +28,16 @@ class MelStream:
         """
         Args:
             features: the definition of the mel.
+
+        Raises:
+            ValueError: the definition brings recordings to a level (`peak`), which is not known
+                before their end.
         """
+        if features.peak:
+            raise ValueError(
+                f"features.peak={features.peak:g}: the level of a recording is not known before its"
+                " end, expected a definition without it"
+            )
         self._features = features
         self.reset()
 
@@ -29,19 +45,27 @@ class MelStream:
     def delay(self) -> int:
         """Samples by which frames lag.
 
-        Before `flush`, N samples have given max(0, N - delay) // hop_length frames.
+        Before `flush`, N samples have given max(0, N - delay) // hop_length frames; with a Hamming
+        window and reflection, where the first frame waits for one sample more, at least so many.
         """
-        return self._padding - (self._features.hop_length if self._centred else 0)
-
-    @property
-    def _centred(self) -> bool:
-        return self._features.padding == "centre"
+        features = self._features
+        late = self._reflected - self._padding if features.centred else 0
+        return self._padding + late - (features.hop_length if features.centred else 0)
 
     @property
     def _padding(self) -> int:
         """Samples of padding before the first sample, in the window of the first frame."""
+        return padding_samples(self._features)
+
+    @property
+    def _reflected(self) -> int:
+        """Samples that must have come before the padding at the beginning can reflect them.
+
+        Its first sample lies under the end of a Hann window, which is 0, and may be any number.
+        """
         features = self._features
-        return features.n_fft // 2 if self._centred else (features.n_fft - features.hop_length) // 2
+        zero = features.window == "hann" or features.window_length < features.n_fft
+        return self._padding + (0 if zero else 1)
 
     def reset(self) -> None:
         """Begin another recording."""
@@ -50,7 +74,8 @@ class MelStream:
         self._frames = 0  # number of frames given
         self._last = np.empty(0)  # the last samples, which the padding at the end reflects
         # Padded samples from the beginning of the next window on.
-        self._padded = np.empty(0) if self._centred else np.zeros(self._padding)
+        self._padded = np.empty(0) if self._features.reflects else np.zeros(self._padding)
+        self._before = 0.0  # the last sample taken, before pre-emphasis
 
     def push(self, audio: np.ndarray) -> np.ndarray:
         """Take the next samples.
@@ -68,18 +93,18 @@ class MelStream:
         """
         self._refuse_flushed()
         audio = checked_audio(audio, self._samples, least=0)
-        begins = self._centred and self._samples < self._padding <= self._samples + len(audio)
+        last = float(audio[-1]) if len(audio) else self._before
+        audio, self._before = pre_emphasised(audio, self._features, self._before), last
+        waits = self._features.reflects and self._samples < self._reflected
         self._samples += len(audio)
         self._padded = np.concatenate([self._padded, audio])
         self._last = np.concatenate([self._last, audio])[-self._padding - 1 :]
-        # Padding reflects the first samples. Its first sample would be one that may not have come
-        # yet; 0 does as well, because the window is 0 there.
-        if begins:
-            self._padded = np.concatenate(
-                [[0.0], self._padded[1 : self._padding][::-1], self._padded]
-            )
-        if self._centred and self._samples < self._padding:
-            return log_mel_of_padded(self._padded, 0, self._features)
+        if waits and self._samples < self._reflected:
+            return natural_mel_of_padded(self._padded, 0, self._features)
+        if waits:
+            first = self._padded[self._padding] if self._reflected > self._padding else 0.0
+            reflected = self._padded[1 : self._padding][::-1]
+            self._padded = np.concatenate([[first], reflected, self._padded])
         return self._next(
             max(0, (len(self._padded) - self._features.n_fft) // self._features.hop_length + 1)
         )
@@ -95,13 +120,13 @@ class MelStream:
         """
         self._refuse_flushed()
         self._flushed = True
-        if self._centred and self._samples <= self._padding:  # padding reflects more than once
-            return (
-                log_mel(self._last, self._features)[:, self._frames :]
-                if self._samples
-                else self._next(0)
-            )
-        mode: Literal["reflect", "constant"] = "reflect" if self._centred else "constant"
+        if self._samples == 0:
+            return self._next(0)
+        mode: Literal["reflect", "constant"] = "reflect" if self._features.reflects else "constant"
+        if mode == "reflect" and self._samples <= self._padding:  # it reflects more than once
+            padded = np.pad(self._last, self._padding, mode=mode)
+            self._padded = padded[self._frames * self._features.hop_length :]
+            return self._next(frame_count(self._samples, self._features) - self._frames)
         end = np.pad(self._last, (0, self._padding), mode=mode)[len(self._last) :]
         self._padded = np.concatenate([self._padded, end])
         return self._next(frame_count(self._samples, self._features) - self._frames)
@@ -111,7 +136,7 @@ class MelStream:
             raise RuntimeError("the stream was flushed: only reset() may follow")
 
     def _next(self, count: int) -> np.ndarray:
-        mel = log_mel_of_padded(self._padded, count, self._features)
+        mel = written(natural_mel_of_padded(self._padded, count, self._features), self._features)
         self._padded = self._padded[count * self._features.hop_length :]
         self._frames += count
         return mel

@@ -15,8 +15,8 @@ __all__ = ["BaseGenerator", "Generator", "MultiStreamGenerator", "WaveGenerator"
 def build_generator(config: GeneratorConfig, log_floor: float = 0.0) -> BaseGenerator:
     """Make a freshly initialised generator of the shape that `config` describes.
 
-    `log_floor` is the least magnitude that its mel describes (`FeatureConfig.log_floor`), or 0
-    where there is none.
+    `log_floor` is the least magnitude that its mel describes (`FeatureConfig.magnitude_floor`),
+    or 0 where there is none.
     """
     kind = Generator if config.num_streams == 1 else MultiStreamGenerator
     return kind(config, log_floor)

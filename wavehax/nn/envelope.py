@@ -5,7 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from wavehax.config import FeatureConfig, GeneratorConfig
-from wavehax.mel.features import interpolation, mel_filterbank, mel_frequencies
+from wavehax.mel.features import (
+    analysis_window,
+    interpolation,
+    mel_filterbank,
+    mel_frequencies,
+)
 
 
 def envelope_weights(
@@ -32,8 +37,9 @@ def envelope_weights(
     bins = np.arange(config.num_bins) * config.sample_rate / config.n_fft
     weight = np.zeros((config.num_bins, config.n_mels))
     weight[:, heard] = interpolation(bins, centres)
-    bias = -weight[:, heard] @ np.log(sums[heard])
-    return weight, bias + 0.5 * np.log(_hann_energy(config.n_fft) / _hann_energy(features.n_fft))
+    bias = -weight[:, heard] @ np.log(sums[heard]) / features.power
+    energy = np.sum(analysis_window(features) ** 2)
+    return weight, bias + 0.5 * np.log(_hann_energy(config.n_fft) / energy)
 
 
 def _hann_energy(length: int) -> float:

@@ -39,8 +39,8 @@ class WaveGenerator(nn.Module):
         """
         Args:
             config: the shape of the generator.
-            log_floor: the least magnitude that the mel describes, `FeatureConfig.log_floor`; 0
-                where there is none.
+            log_floor: the least magnitude that the mel describes, `FeatureConfig.magnitude_floor`;
+                0 where there is none.
         """
         super().__init__()
         self.config = config

@@ -27,6 +27,7 @@ from wavehax.config import (
 )
 from wavehax.errors import ModelError, one_line
 from wavehax.files.yaml import read_yaml
+from wavehax.mel.definitions import definition_of
 from wavehax.mel.files import read_stats
 from wavehax.official.checkpoint import read_generator_state
 
@@ -259,16 +260,10 @@ def _feature_config(features: str | None, generator: GeneratorConfig) -> Feature
             f" --features, one of {', '.join(FEATURES)} or a YAML file with the fields of"
             " FeatureConfig"
         )
-    return FEATURES[name] if name in FEATURES else _read_features(Path(name))
-
-
-def _read_features(path: Path) -> FeatureConfig:
     try:
-        features = from_dict(FeatureConfig, _read_yaml(path))
-        features.name.encode()  # YAML can spell half a surrogate pair, which no model file holds
-    except (ConfigError, TypeError, OverflowError, UnicodeError) as error:
-        raise ModelError(f"{path}: {one_line(error)}") from error
-    return features
+        return definition_of(name)
+    except ValueError as error:
+        raise ModelError(str(error)) from error
 
 
 def _read_yaml(path: Path) -> Mapping[str, Any]:

@@ -6,6 +6,7 @@ too, with some of the merits of each. A mean of models trained apart does not.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 from collections.abc import Mapping, Sequence
@@ -15,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wavehax.checkpoint import Model, load_model, save_model
-from wavehax.config import from_dict, to_dict
+from wavehax.config import FeatureConfig, GeneratorConfig, from_dict
 from wavehax.errors import ModelError
 from wavehax.files.outputs import refuse_existing, replacing
+from wavehax.mel.written import written
 from wavehax.models.locate import model_path, shipped_models
 from wavehax.vocoder import Vocoder
 
@@ -139,7 +141,7 @@ def mean_model(names: Sequence[str], models: Sequence[Model], weights: Sequence[
 def _check_alike(first_name: str, first: Model, name: str, model: Model) -> None:
     """Raise ModelError for the first field that differs and must not."""
     for section in ("generator", "features"):
-        theirs, ours = to_dict(getattr(model, section)), to_dict(getattr(first, section))
+        theirs, ours = (_plain(getattr(given, section)) for given in (model, first))
         for field, value in ours.items():
             if theirs[field] != value:
                 found = f"{section}.{field}={theirs[field]}"
@@ -151,6 +153,12 @@ def _check_alike(first_name: str, first: Model, name: str, model: Model) -> None
             found = f"{field}[{band}]={model.weights[field][band]:.9g}"
             expected = f"{first.weights[field][band]:.9g}"
             raise ModelError(f"{name}: {found}: expected {expected}, as {first_name} has")
+
+
+def _plain(config: GeneratorConfig | FeatureConfig) -> dict[str, Any]:
+    """All fields of a configuration, also those that model files omit, as plain JSON types."""
+    fields = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
+    return {name: list(v) if isinstance(v, tuple) else v for name, v in fields.items()}
 
 
 def _provenance(
@@ -220,6 +228,7 @@ def _training_data(provenance: Any) -> dict[str, Any] | None:
 def _check_speech(model: Model) -> None:
     """Raise ModelError unless the engine makes finite samples of an average mel."""
     mel = np.repeat(model.weights["mel_mean"][:, None], _TRIAL_FRAMES, axis=1)
-    wave = Vocoder(model)(mel, np.full(_TRIAL_FRAMES, _TRIAL_F0, np.float32))
+    f0 = np.full(_TRIAL_FRAMES, _TRIAL_F0, np.float32)
+    wave = Vocoder(model)(written(mel, model.features), f0, force_definition=True)
     if not np.isfinite(wave).all():
         raise ModelError(f"output sample {int(np.argmin(np.isfinite(wave)))} is not finite")

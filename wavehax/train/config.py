@@ -13,6 +13,7 @@ from typing import Any
 from wavehax.config import FEATURES, ConfigError, FeatureConfig, GeneratorConfig, from_dict, to_dict
 from wavehax.config.fields import check_choice, check_count, check_number
 from wavehax.data.config import DataConfig
+from wavehax.mel.definitions import SUFFIXES, definition_of
 
 PRECISIONS = ("fp32", "bf16")
 DISCRIMINATORS = ("univnet", "light", "spectral", "log", "log_light")
@@ -167,7 +168,9 @@ class TrainConfig:
     """A training run; sections are the dataclasses above."""
 
     run_dir: str  # checkpoints, log and TensorBoard events
-    features: str  # name in wavehax.config.FEATURES
+    # Definition of the mel: a name in wavehax.config.FEATURES, or the definition itself. A file
+    # may give the path of a YAML file, or the fields.
+    features: str | FeatureConfig
     max_steps: int
     data: DataConfig
     generator: GeneratorConfig
@@ -190,13 +193,16 @@ class TrainConfig:
     keep_checkpoints: int = 2  # how many checkpoints stay, the newest ones
 
     def __post_init__(self) -> None:
-        if self.features not in FEATURES:
-            raise ConfigError(f"features={self.features!r}: expected one of {', '.join(FEATURES)}")
+        if isinstance(self.features, str) and self.features not in FEATURES:
+            raise ConfigError(
+                f"features={self.features!r}: expected one of {', '.join(FEATURES)}, or a YAML file"
+            )
         for name in ("n_mels", "hop_length", "sample_rate"):
-            value, expected = getattr(self.generator, name), getattr(self.feature_config, name)
+            features = self.feature_config
+            value, expected = getattr(self.generator, name), getattr(features, name)
             if value != expected:
                 raise ConfigError(
-                    f"generator.{name}={value}: expected {expected}, as {self.features} has"
+                    f"generator.{name}={value}: expected {expected}, as {features.name} has"
                 )
         self._check_windows()
         check_choice("precision", self.precision, PRECISIONS)
@@ -245,7 +251,7 @@ class TrainConfig:
 
     @property
     def feature_config(self) -> FeatureConfig:
-        return FEATURES[self.features]
+        return FEATURES[self.features] if isinstance(self.features, str) else self.features
 
     @property
     def outputs(self) -> int:
@@ -280,13 +286,30 @@ def config_from_dict(values: Mapping[str, Any]) -> TrainConfig:
     sections: dict[str, Any] = {
         name: from_dict(_SECTIONS[name], value) for name, value in given.items()
     }
+    if "features" in values:
+        sections["features"] = read_features(values["features"])
     return from_dict(TrainConfig, {**values, **sections})
 
 
+def read_features(given: Any) -> Any:
+    """A preset as its name, any other definition as a FeatureConfig, and all else unchanged."""
+    features = given
+    if isinstance(given, Mapping):
+        features = from_dict(FeatureConfig, given)
+    elif isinstance(given, str) and given.lower().endswith(SUFFIXES):
+        try:
+            features = definition_of(given)
+        except ValueError as error:
+            raise ConfigError(f"features: {error}") from error
+    if isinstance(features, FeatureConfig) and FEATURES.get(features.name) == features:
+        return features.name
+    return features
+
+
 def config_to_dict(config: TrainConfig) -> dict[str, Any]:
-    """The configuration as nested plain JSON types."""
+    """The configuration as nested plain JSON types; an own definition of the mel is in it whole."""
     values = {f.name: getattr(config, f.name) for f in dataclasses.fields(config)}
     return {
-        name: to_dict(value) if name in _SECTIONS and value else value
+        name: to_dict(value) if dataclasses.is_dataclass(value) else value
         for name, value in values.items()
     }

@@ -17,6 +17,7 @@ from wavehax.data.batch import Batch
 from wavehax.data.config import DataConfig
 from wavehax.data.segments import SegmentDataset
 from wavehax.files.outputs import refuse_existing, replacing
+from wavehax.mel.written import written
 from wavehax.nn import BaseGenerator, build_generator
 from wavehax.nn.layers import BatchNorm
 from wavehax.train.config import config_from_dict
@@ -67,7 +68,7 @@ def export(
     donor = load_model(f0_from) if f0_from else None
     tensors, state = load_state(checkpoint)
     config = config_from_dict(state["config"])
-    generator = build_generator(config.generator, config.feature_config.log_floor)
+    generator = build_generator(config.generator, config.feature_config.magnitude_floor)
     generator.load_state_dict(unflatten("ema", tensors))
     torch.set_num_threads(config.threads)
     measure_batch_norm(generator, config.data, config.feature_config, config.seed + 1)
@@ -98,7 +99,7 @@ def export(
 
 def generator_of(model: Model) -> BaseGenerator:
     """The generator of a model file in PyTorch, in evaluation mode."""
-    generator = build_generator(model.generator, model.features.log_floor)
+    generator = build_generator(model.generator, model.features.magnitude_floor)
     generator.load_state_dict(
         {name: torch.from_numpy(x.copy()) for name, x in model.weights.items()}
     )
@@ -157,7 +158,9 @@ def verify(model: Model, generator: BaseGenerator) -> None:
     prior = (0.1 * rng.standard_normal(generator.prior_length(frames))).astype(np.float32)
     inputs = (torch.from_numpy(x)[None] for x in (mel, f0[None], prior[None]))
     expected = generator(*inputs)[0, 0].numpy()
-    error = np.abs(Vocoder(model)(mel, f0, prior=prior) - expected).max() / np.abs(expected).max()
+    given = written(mel, model.features)
+    made = Vocoder(model)(given, f0, prior=prior, force_definition=True)
+    error = np.abs(made - expected).max() / np.abs(expected).max()
     if not error <= _MAX_ERROR:
         raise ValueError(
             f"engine differs from PyTorch by {error:.1e} of the peak: expected at most"

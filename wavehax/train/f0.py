@@ -20,6 +20,7 @@ from wavehax.data.config import DataConfig
 from wavehax.data.segments import SegmentDataset
 from wavehax.files.outputs import refuse_existing, replacing
 from wavehax.files.progress import Progress
+from wavehax.mel.written import written
 from wavehax.nn.f0 import F0Predictor
 from wavehax.train.f0_data import noisy_mel, segments, smoothed_mel, white_noise_bands
 from wavehax.train.optim import cosine, ramp, set_learning_rate, update
@@ -179,7 +180,8 @@ def verify(model: Model, predictor: F0Predictor, data: SegmentDataset) -> None:
     voc = Vocoder(model)
     mels = data.batch(0).mel
     expected = predictor.decode(predictor(torch.from_numpy(mels)))[:, 0].numpy()
-    differs = ~np.isclose(np.stack([voc.f0(mel) for mel in mels]), expected, rtol=1e-4)
+    predicted = np.stack([voc.f0(written(mel, model.features)) for mel in mels])
+    differs = ~np.isclose(predicted, expected, rtol=1e-4)
     if differs.mean() > _MAX_DISAGREEING:
         raise ValueError(
             f"engine differs from PyTorch in {differs.sum()} of {differs.size} frames of F0"

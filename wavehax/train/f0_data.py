@@ -14,7 +14,7 @@ from torch import Tensor
 
 from wavehax.config import FeatureConfig
 from wavehax.data.segments import has_given_mels, prepared_manifest
-from wavehax.mel.features import mel_filterbank
+from wavehax.mel.features import analysis_window, mel_filterbank
 
 SEGMENTS: dict[str, Any] = {
     "batch_size": 32,
@@ -47,8 +47,9 @@ def white_noise_bands(features: FeatureConfig) -> np.ndarray:
     It is not logarithmic. A band adds up magnitudes of bins, which are equal on average for noise.
     For a band of several bins the true value is at most 12 % (1 dB) lower.
     """
-    window_energy = 3 / 8 * features.n_fft  # sum of the squares of a Hann window
-    return np.sqrt(window_energy) * mel_filterbank(features).sum(axis=1)
+    energy = np.sum(analysis_window(features) ** 2)
+    sums = mel_filterbank(features).sum(axis=1)
+    return np.sqrt(energy) * sums ** (1 / features.power)
 
 
 def noisy_mel(mel: Tensor, noise_bands: Tensor, rng: torch.Generator) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from wavehax.checkpoint import load_model
 from wavehax.config import FEATURES, ConfigError, FeatureConfig, GeneratorConfig, from_dict, to_dict
 from wavehax.models.locate import model_path
-from wavehax.train.config import config_from_dict
+from wavehax.train.config import config_from_dict, read_features
 from wavehax.train.state import checkpoint_of, is_run, load_values, newest
 
 
@@ -25,7 +26,7 @@ def inherited(values: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises:
         ConfigError: a field that is given differs from the model's, and the message names it with
-            both values; or the model's mel has no name in wavehax.config.FEATURES.
+            both values; or the model's mel has the name of another definition.
         OSError: there is no such run, or it cannot be read.
         ValueError: the model or checkpoint is damaged, or there is no such model.
     """
@@ -38,7 +39,8 @@ def inherited(values: Mapping[str, Any]) -> dict[str, Any]:
     if checkpoint is None:
         _check_generator(given, generator, source)
         _check_features(values.get("features", features.name), features, source)
-    completed = {"features": features.name, **values}
+    preset = FEATURES.get(features.name) == features
+    completed = {"features": features.name if preset else to_dict(features), **values}
     return {**completed, "generator": {**to_dict(generator), **given}}
 
 
@@ -71,15 +73,15 @@ def _check_generator(given: Mapping[str, Any], generator: GeneratorConfig, sourc
             raise ConfigError(f"{found}: init_from={source} has {theirs[name]!r}")
 
 
-def _check_features(name: Any, features: FeatureConfig, source: str) -> None:
-    """Compare the `name` in the configuration and the mel of that name with the model's mel."""
+def _check_features(given: Any, features: FeatureConfig, source: str) -> None:
+    """Compare the mel that the configuration gives, or the preset of its name, with the model's."""
+    read = given if given == features.name else read_features(given)
+    name = read.name if isinstance(read, FeatureConfig) else read
     if name != features.name:
         raise ConfigError(f"features={repr(name)[:40]}: init_from={source} has {features.name!r}")
-    preset = to_dict(FEATURES[name]) if name in FEATURES else {}
-    for field, theirs in to_dict(features).items():
-        if preset.get(field) != theirs:
-            expected = f"one of {', '.join(FEATURES)}"
-            if preset:
-                expected = f"{preset[field]!r}, as features={name!r}"
+    definition = read if isinstance(read, FeatureConfig) else FEATURES.get(name, features)
+    for field in (field.name for field in dataclasses.fields(features)):
+        ours, theirs = getattr(definition, field), getattr(features, field)
+        if ours != theirs:
             found = f"init_from={source}: features.{field}={theirs!r}"
-            raise ConfigError(f"{found}: expected {expected}")
+            raise ConfigError(f"{found}: expected {ours!r}, as features={name!r}")

@@ -16,7 +16,7 @@ from wavehax.data.batch import Batch
 from wavehax.data.config import DataConfig
 from wavehax.data.segments import SegmentDataset
 from wavehax.files.progress import Progress
-from wavehax.mel.features import log_mel
+from wavehax.mel.features import natural_mel
 from wavehax.nn import build_generator
 from wavehax.nn.discriminators import DiscriminatorConfig
 from wavehax.train.config import TrainConfig
@@ -118,14 +118,14 @@ class Monitor:
         events, samples = self.events, self.samples
         if events is None or samples is None or step % self.config.monitor.every_steps:
             return
-        generator = build_generator(self.config.generator, self.features.log_floor)
+        generator = build_generator(self.config.generator, self.features.magnitude_floor)
         generator.eval().to(self.device).load_state_dict(average)
         mel, f0 = samples.mel.to(self.device), samples.f0.to(self.device)
         prior = generator.make_prior(f0, noise=True, phase=False)
         waves = generator(mel, f0, prior)[:, 0].cpu().numpy()
         distances = []
         for i, (wave, recording) in enumerate(zip(waves, samples.audio.numpy(), strict=True)):
-            pictures = [log_mel(x, self.features) for x in (recording, wave)]
+            pictures = [natural_mel(x, self.features) for x in (recording, wave)]
             distances.append(float(np.abs(pictures[0] - pictures[1]).mean()))
             events.add_audio(f"sample/{i}", np.clip(wave, -1, 1), step, self.features.sample_rate)
             events.add_image(f"sample/{i}", _picture(pictures), step, dataformats="HW")

@@ -25,7 +25,7 @@ def untrained(config: TrainConfig, mel_mean: ArrayLike, mel_scale: ArrayLike) ->
         config: the run.
         mel_mean, mel_scale: [n_mels] each, those of the prepared mels.
     """
-    model = build_generator(config.generator, config.feature_config.log_floor)
+    model = build_generator(config.generator, config.feature_config.magnitude_floor)
     model.set_normalization(mel_mean, mel_scale)
     if isinstance(model, Generator) and config.generator.output == "excitation":
         model.initialize_envelope(config.feature_config)

@@ -31,7 +31,7 @@ class TrainedRun:
         baseline = next(
             (name for name in BASELINES if any(key.startswith(f"{name}.") for key in weights)), None
         )
-        shape, floor = config.generator, config.feature_config.log_floor
+        shape, floor = config.generator, config.feature_config.magnitude_floor
         self.generator = (
             Baseline(baseline, shape, floor) if baseline else build_generator(shape, floor)
         )

@@ -1,0 +1,48 @@
+"""The flags that say which mel a file holds, common to `vocode` and `convert`."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from wavehax.cli import types
+from wavehax.config import FEATURES, LOGS, FeatureConfig
+from wavehax.mel.files import read_stats
+
+PRESETS = f"{', '.join(FEATURES)}, or a YAML file"
+
+
+def add_definition(
+    command: argparse._ActionsContainer, flag: str, text: str, **options: Any
+) -> None:
+    """Add a flag that takes the definition of a mel; its help is `text` and the choices."""
+    command.add_argument(
+        flag, type=types.definition, metavar="NAME|FILE", help=f"{text}: {PRESETS}", **options
+    )
+
+
+def add_writing(command: argparse.ArgumentParser) -> None:
+    """Add the flags that say how the values of a mel are written."""
+    command.add_argument("--mel-log", choices=LOGS, help="base of the mel's logarithm, or dB")
+    command.add_argument(
+        "--mel-power", type=int, choices=(1, 2), help="2: bands of squared magnitudes"
+    )
+    command.add_argument(
+        "--stats", type=Path, help=".npz with mean and scale [n_mels], if the mel is normalised"
+    )
+
+
+def given_definition(features: FeatureConfig, arguments: argparse.Namespace) -> FeatureConfig:
+    """`features`, written as the flags of `add_writing` say where they are given."""
+    fields: dict[str, Any] = {}
+    if arguments.mel_log is not None:
+        fields["log"] = arguments.mel_log
+    if arguments.mel_power not in (None, features.power):
+        fields["power"] = arguments.mel_power
+        fields["log_floor"] = features.log_floor ** (arguments.mel_power / features.power)
+    if arguments.stats is not None:
+        mean, scale = read_stats(arguments.stats, features.n_mels)
+        fields |= {"mean": tuple(mean.tolist()), "scale": tuple(scale.tolist())}
+    return dataclasses.replace(features, **fields)

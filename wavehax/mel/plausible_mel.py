@@ -1,0 +1,231 @@
+"""Notices a mel that is not what its definition says, by levels that no speech has.
+
+What is measured does not depend on the level of a recording, and hardly on its noise:
+
+- The *range* of all values and the *motion* of a band over time. Both are multiples of what speech
+  has where the logarithm is another one.
+- The *jaggedness*: third differences over bands of the mean mel. Neighbouring bands take in
+  different numbers of bins, in a pattern that every mel of a definition shows and no other.
+- The *profile*: the mean of louder frames over bands, less what the model knows as the mean of
+  speech. It goes with the sum of each band's filter.
+
+The limits were set on 124 recordings of four kinds and lie outside all of their values;
+docs/mels.md has the number of false alarms over a corpus.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+import warnings
+
+import numpy as np
+
+from wavehax.config import FEATURES, FLOOR_TOLERANCE, FeatureConfig
+from wavehax.mel.features import analysis_window, mel_filterbank, natural_mel
+from wavehax.mel.spectrum import bands_of, spectrum_of
+
+_LEAST_FRAMES = 40  # with fewer frames levels say little
+_MOST_FRAMES = 500  # of a longer mel, frames are left out evenly
+_LEAST_BANDS = 40  # with fewer bands there is no pattern over them
+# Nepers. Speech has 6.6 to 11.6 between the 0.5th and the 99.5th percentile of values above the
+# floor; 1.1 to 4.3 between the mean of louder frames and the 99.5th percentile.
+_NARROW, _WIDE, _HIGH = 5.8, 13.0, 4.7
+# Deviation of a band over time, relative to the model's: 0.31 to 1.58 in speech.
+_MOVING = 1.85
+# Below it the harmonics of a tone that is held show in the mean over time.
+_STEADY = 0.5
+# Deviation over time by range. Noise has up to 0.08 and most speech more.
+_SPEECH_LIKE = 0.085
+_DECIBELS = 25.0  # least range of speech in decibels taken for nepers
+_NEAR_ZERO = 0.35  # a mel whose mean is as near to 0 is normalised
+_LOUDEST = 1.5  # nepers above full scale: 12 dB, and a little
+# Evidence for another preset: 0 for a mel of the model's own, 1 for one of the other. In speech the
+# jaggedness was at most 0.54 in the model's own mel, and at least 0.41 in another (0.71 in that of
+# BigVGAN). The profile was at most 0.81, and at least 0.12. Together they count 2 to 1.
+_JAGGED, _PROFILE, _TOGETHER = (0.6, 1.5), 0.2, 0.65
+_ALIKE = 0.4  # cosine between the jaggedness and the pattern; below it most of it is something else
+_EXCHANGED = 0.5  # gain in likeness to the mean of speech
+_LEAST_PATTERN = 0.2  # nepers, rms; definitions whose patterns are nearer are not told apart
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """What a mel seems to be."""
+
+    cause: str  # "it looks like ..."
+    remedy: str  # the flag that mends it, and the field of a definition
+    preset: str | None = None  # the other preset, if it is clearly one
+
+
+def check_definition(
+    mel: np.ndarray, features: FeatureConfig, mean: np.ndarray, deviation: np.ndarray
+) -> None:
+    """Warn of a mel that no speech has by the definition, and refuse one of another preset.
+
+    Arguments are those of `finding`.
+
+    Raises:
+        ValueError: the mel is clearly one of another preset; the message names it, and the flags
+            of the command line and the arguments in Python that help.
+    """
+    found = finding(mel, features, mean, deviation)
+    if found is None:
+        return
+    text = f"mel looks like {found.cause}, and the model takes {features.name!r}: {found.remedy}"
+    if found.preset is not None:
+        raise ValueError(
+            f"{text} converts it (in Python wavehax.mel.convert.convert); --force-definition"
+            " (force_definition=True) takes it as it is"
+        )
+    warnings.warn(f"{text}; --force-definition silences this", stacklevel=5)
+
+
+def finding(
+    mel: np.ndarray, features: FeatureConfig, mean: np.ndarray, deviation: np.ndarray
+) -> Finding | None:
+    """What a mel seems to be, if no speech has such a mel by the definition.
+
+    Args:
+        mel: natural mel [n_mels, T] of the definition `features`, finite.
+        features: the definition.
+        mean: [n_mels], that of the natural mel of speech.
+        deviation: [n_mels], its standard deviation.
+
+    Returns:
+        None where nothing speaks against the definition, or the mel is too short to tell.
+    """
+    if mel.shape[1] < _LEAST_FRAMES or len(mel) < _LEAST_BANDS:
+        return None
+    mean, deviation = mean.astype(np.float64), deviation.astype(np.float64)
+    floor = math.log(features.magnitude_floor)
+    levels = np.maximum(mel[:, :: -(-mel.shape[1] // _MOST_FRAMES)], np.float32(floor))
+    # Whatever is lowest is a floor, be it that of another logarithm.
+    heard = levels[levels > levels.min() + FLOOR_TOLERANCE]
+    if heard.size < levels.size // 10:  # silence, or padding of any value
+        return None
+    if levels.shape[0] == levels.shape[1] and _transposed(levels, mean):
+        return Finding("one with bands and frames exchanged", "give its transpose")
+    other = _other_logarithm(levels, heard, features, mean, deviation)
+    levels = levels[:, (levels > levels.min() + FLOOR_TOLERANCE).mean(axis=0) > 0.5]
+    if other is not None or levels.shape[1] < _LEAST_FRAMES:
+        return other
+    steady = np.median(levels.std(axis=1) / deviation) < _STEADY
+    if steady or np.ptp(np.percentile(heard, (0.5, 99.5))) < _NARROW:
+        return None
+    return _other_preset(levels, features, mean)
+
+
+def _other_logarithm(
+    levels: np.ndarray,
+    heard: np.ndarray,
+    features: FeatureConfig,
+    mean: np.ndarray,
+    deviation: np.ndarray,
+) -> Finding | None:
+    lowest, middle, highest = np.percentile(heard, (0.5, 50, 99.5))
+    spread = highest - lowest
+    loud = highest > _full_scale(features) + _LOUDEST
+    if heard.min() >= 0 and middle < highest / 4 and (loud or lowest < highest / 100):
+        return Finding("magnitudes without a logarithm", "take their logarithm first")
+    if loud and spread > _DECIBELS:
+        return _written("dB", "decibels")
+    motion = float(np.median(levels.std(axis=1) / deviation))
+    above = highest - (_louder(levels).mean(axis=1) - mean).mean()
+    if loud or (spread > _WIDE and motion > _MOVING and above > _HIGH):
+        return Finding(
+            "logarithms of squared magnitudes", "--mel-power 2 (power: 2 in a definition)"
+        )
+    if spread >= _NARROW or motion < _SPEECH_LIKE * spread:
+        return None
+    normalised = Finding("a normalised mel", "--stats FILE (mean and scale in a definition)")
+    level, base10 = float(levels.mean()), _written("10", "logarithms to base 10")
+    if abs(level) < _NEAR_ZERO:
+        return normalised
+    if level < -2 * _NEAR_ZERO:
+        return base10
+    return Finding(
+        f"{normalised.cause} or {base10.cause}", f"{normalised.remedy} or {base10.remedy}"
+    )
+
+
+def _transposed(levels: np.ndarray, mean: np.ndarray) -> bool:
+    """Whether a square mel goes over frames as speech goes over bands, and not over bands."""
+    over_bands, over_frames = (np.corrcoef(levels.mean(axis=axis), mean)[0, 1] for axis in (1, 0))
+    return bool(over_frames - over_bands > _EXCHANGED)
+
+
+def _written(log: str, name: str) -> Finding:
+    return Finding(name, f"--mel-log {log} (log: {log} in a definition)")
+
+
+def _other_preset(levels: np.ndarray, features: FeatureConfig, mean: np.ndarray) -> Finding | None:
+    jagged = _third(levels.mean(axis=1))
+    profile = _louder(levels).mean(axis=1) - mean
+    best, preset = 0.0, None
+    for other in FEATURES.values():
+        if other.n_mels != features.n_mels or not other.plain or other.same_bands(features):
+            continue
+        pattern = _third(_noise(other)) - _third(_noise(features))
+        if np.sqrt(np.mean(pattern**2)) < _LEAST_PATTERN:
+            continue
+        found = jagged - _third(_noise(features))
+        first = found @ pattern / (pattern @ pattern)
+        if first * np.linalg.norm(pattern) < _ALIKE * np.linalg.norm(found):
+            continue
+        expected = _expected(features, other, mean.tobytes()) - mean
+        weights = _weights(len(mean)) @ expected
+        second = profile @ weights / (expected @ weights)
+        evidence = (2 * min(first, 1.0) + second) / 3
+        clear = _JAGGED[0] < first < _JAGGED[1] and second > _PROFILE and evidence > _TOGETHER
+        if clear and evidence > best:
+            best, preset = evidence, other.name
+    if preset is None:
+        return None
+    return Finding(f"the mel {preset!r}", f"--features {preset}", preset)
+
+
+def _louder(levels: np.ndarray) -> np.ndarray:
+    """The louder half of the frames."""
+    loudness = levels.mean(axis=0)
+    return levels[:, loudness >= np.median(loudness)]
+
+
+def _third(values: np.ndarray) -> np.ndarray:
+    return np.diff(values, 3)
+
+
+@functools.lru_cache(maxsize=16)
+def _full_scale(features: FeatureConfig) -> float:
+    """The natural mel of a full-scale sine in the middle of the widest band, at most."""
+    peak = mel_filterbank(features).max() ** (1 / features.power)
+    return math.log(0.5 * analysis_window(features).sum() * peak) + 1.0
+
+
+@functools.lru_cache(maxsize=16)
+def _noise(features: FeatureConfig) -> np.ndarray:
+    """The mean natural mel of white noise, [n_mels]: the pattern of the definition."""
+    plain = dataclasses.replace(features, peak=0.0)
+    noise = 0.1 * np.random.default_rng(0).standard_normal(300 * features.hop_length)
+    return natural_mel(noise, plain).mean(axis=1, dtype=np.float64)
+
+
+@functools.lru_cache(maxsize=64)
+def _expected(features: FeatureConfig, other: FeatureConfig, mean: bytes) -> np.ndarray:
+    """The mean of speech by the definition `other`, [n_mels], estimated from that by `features`."""
+    own = np.frombuffer(mean)
+    return bands_of(spectrum_of(own[:, None], features), features, other)[:, 0]
+
+
+@functools.cache
+def _weights(bands: int) -> np.ndarray:
+    """The inverse covariance of the profiles of speakers, [bands, bands].
+
+    A model of it: any level, tilts and formants (neighbours alike), and harmonics, which single
+    low bands show.
+    """
+    index = np.arange(bands)
+    smooth = 1.44 * np.exp(-np.abs(index[:, None] - index) / 30)
+    single = 0.16 * np.exp(-index / 20) + 0.0025
+    return np.linalg.inv(smooth + np.diag(single) + 1e4)
