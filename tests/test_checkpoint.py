@@ -14,7 +14,7 @@ from tiny_models import with_f0
 from wavehax import ModelError
 from wavehax.checkpoint import F0Model, Model, load_model, save_model
 from wavehax.config import GENERATORS, from_dict, parameter_shapes, to_dict
-from wavehax.vocoder import model_path
+from wavehax.models.locate import model_path
 
 safetensors_numpy = pytest.importorskip(
     "safetensors.numpy", reason="the extra [dev] brings safetensors"

@@ -15,7 +15,8 @@ from wavehax.mel.definitions import definition_of
 from wavehax.mel.features import log_mel, natural_mel
 from wavehax.mel.stream import MelStream
 from wavehax.mel.written import natural, written
-from wavehax.vocoder import Vocoder, model_path
+from wavehax.models.locate import model_path
+from wavehax.vocoder import Vocoder
 
 librosa = pytest.importorskip("librosa")
 

@@ -91,7 +91,7 @@ class Predictor:
 
 def test_a_vocoder_refuses_notes_and_warns_of_a_frame(tiny) -> None:
     voc = Vocoder(dataclasses.replace(with_f0(tiny), provenance={"f0_range": [50, 1200]}))
-    voc._f0_predictor = Predictor(sentence(cents=25))
+    voc._inputs.predictor = Predictor(sentence(cents=25))
     mel = np.full((voc.features.n_mels, FRAMES), -5, np.float32)
     true = sentence()
     with no_warning():

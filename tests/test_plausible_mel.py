@@ -17,7 +17,7 @@ from wavehax.files.sound import read_audio
 from wavehax.mel.convert import convert
 from wavehax.mel.features import log_mel, natural_mel
 from wavehax.mel.plausible_mel import finding
-from wavehax.vocoder import model_path
+from wavehax.models.locate import model_path
 
 ROOT = Path(__file__).parents[1]
 CASES = ROOT.parent / "shared" / "cases"

@@ -77,11 +77,11 @@ BAD_MELS = {
     ),
     "of a preset": (
         lambda mel: np.zeros((128, 40)),
-        r"\[128, 40\].*; 128 bands are those of 'nsf-hifigan-44k' or 'bigvgan-44k': load",
+        r"\[128, 40\].*; 128 bands are those of 'nsf-hifigan-44k': load",
     ),
     "of a preset, transposed": (
         lambda mel: np.zeros((40, 128)),
-        r"128 bands are those of 'nsf-hifigan-44k' or 'bigvgan-44k': load",
+        r"128 bands are those of 'nsf-hifigan-44k': load",
     ),
     "transposed": (lambda mel: mel.T, r"\[40, 10\].*give its transpose"),
     "one axis": (lambda mel: mel[:, 0], r"\[10\]"),

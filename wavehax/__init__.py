@@ -9,7 +9,9 @@ from wavehax.errors import ModelError
 
 try:
     from wavehax import features
-    from wavehax.vocoder import Stream, Vocoder, available_isas, available_precisions, load
+    from wavehax.vocoder import Vocoder
+    from wavehax.voice.loading import available_isas, available_precisions, load
+    from wavehax.voice.stream import Stream
 except ImportError as error:
     if find_spec("wavehax._engine") is not None:
         raise

@@ -16,7 +16,8 @@ import torch
 from wavehax.config import FEATURES, FeatureConfig
 from wavehax.mel.features import log_mel
 from wavehax.models.locate import is_repository
-from wavehax.vocoder import Vocoder, load
+from wavehax.vocoder import Vocoder
+from wavehax.voice.loading import load
 
 _MEL = FEATURES["vocos-24k"]
 _ENCODEC = (

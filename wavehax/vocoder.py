@@ -2,104 +2,32 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from wavehax import _engine
-from wavehax.checkpoint import Model, load_model
+from wavehax.checkpoint import Model
 from wavehax.checks import (
-    MIN_F0,
     as_array,
     checked_f0,
     checked_formant_scale,
-    checked_mel,
     checked_prior,
     checked_scale,
     checked_seed,
     checked_threads,
-    fitted_f0,
-    warn_beyond,
 )
 from wavehax.config import FeatureConfig, GeneratorConfig, to_dict
-from wavehax.mel import plausible_f0
-from wavehax.mel.formants import move_formants
-from wavehax.mel.harmonics import flatten_harmonics
-from wavehax.mel.plausible_mel import check_definition
-from wavehax.models.locate import model_path
-from wavehax.stream import Stream
-from wavehax.utterances import vocode_list, vocode_padded
+from wavehax.voice.inputs import Inputs
+from wavehax.voice.stream import Stream
+from wavehax.voice.utterances import vocode_list, vocode_padded
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-__all__ = [
-    "PRECISIONS",
-    "Stream",
-    "Vocoder",
-    "available_isas",
-    "available_precisions",
-    "load",
-    "model_path",
-]
-
 PRECISIONS = ("fp32", "bf16", "mixed")
 """Precisions, slowest first. `load` says what each of them rounds; sums are float32 in all."""
-
-_BOUNDS = [[low, high] for low in (int, float) for high in (int, float)]  # types of a range
-_MAX_F0 = float(np.finfo(np.float32).max)
-
-
-def load(
-    path_or_name: str | os.PathLike[str] | None = None,
-    *,
-    isa: str = "auto",
-    precision: str = "fp32",
-) -> Vocoder:
-    """Load a model.
-
-    Args:
-        path_or_name: a file; a folder with a model.safetensors; the name of a shipped model; or
-            "owner/name", a repository of the Hugging Face hub with that file, perhaps at a
-            revision: "owner/name@revision". A path that exists on this machine is never looked for
-            on the hub. None is the shipped default, `vocos-24k`.
-        isa: instruction set, "auto" or one of `available_isas()`. The environment variable
-            WAVEHAX_ISA takes the place of "auto".
-        precision: "fp32" rounds nothing. "bf16" rounds the weights of the projections, which are
-            most of a model, and makes streams of few frames faster. "mixed" rounds weights and
-            inputs of all large products, and needs a processor with matrix tiles (AMX). "auto" is
-            the fastest of `available_precisions(isa)`.
-
-    Returns:
-        the model, ready for use.
-
-    Raises:
-        ModelError: there is no such model, or it is not exactly what its configuration describes.
-        ModuleNotFoundError: the model would come from the hub, and huggingface_hub (extra `hub`) is
-            not installed.
-        ValueError: `isa` or `precision` is unknown, or this machine does not have it.
-    """
-    return Vocoder(load_model(model_path(path_or_name)), isa=isa, precision=precision)
-
-
-def available_isas() -> list[str]:
-    """Instruction sets that this machine can run, fastest first."""
-    return _engine.available_isas()
-
-
-def available_precisions(isa: str = "auto") -> list[str]:
-    """Precisions that this machine can run with an instruction set, slowest first.
-
-    Args:
-        isa: "auto" or one of `available_isas()`.
-
-    Raises:
-        ValueError: `isa` is unknown, or this machine does not have it.
-    """
-    return _engine.available_precisions(isa)
 
 
 class Vocoder:
@@ -121,19 +49,11 @@ class Vocoder:
         self.config: GeneratorConfig = model.generator
         self.features: FeatureConfig = model.features
         self.provenance: dict[str, Any] = model.provenance
-        # The mean and deviation of the mel that the model learned from.
-        self._mel_statistics = model.weights["mel_mean"], model.weights["mel_scale"]
         floor = model.features.magnitude_floor
         self._engine = _engine.Engine(
             to_dict(model.generator), model.weights, isa, precision, floor
         )
-        self._f0_predictor: Any = None
-        if model.f0 is not None:
-            config, n_mels = model.f0.config, model.features.n_mels
-            self._f0_predictor = _engine.F0Predictor(
-                n_mels, to_dict(config), model.f0.weights, isa, floor
-            )
-            self._f0_range = config.f0_min, config.f0_max
+        self._inputs = Inputs(model, isa)
 
     @property
     def sample_rate(self) -> int:
@@ -161,15 +81,12 @@ class Vocoder:
 
         It is `f0_range` of the provenance, a list of both, or else that of the predictor.
         """
-        stated = self.provenance.get("f0_range")
-        if isinstance(stated, list) and [type(bound) for bound in stated] in _BOUNDS:
-            return float(stated[0]), float(stated[1])
-        return self._f0_range if self.predicts_f0 else None
+        return self._inputs.f0_range
 
     @property
     def predicts_f0(self) -> bool:
         """Whether the mel is enough, because the model file holds a predictor of F0."""
-        return self._f0_predictor is not None
+        return self._inputs.predictor is not None
 
     def __call__(
         self,
@@ -310,8 +227,7 @@ class Vocoder:
         Raises:
             ValueError: `mel` is not as in `__call__`, or the model does not predict F0.
         """
-        mel = self._checked_whole_mel(mel, force_definition=True)
-        return self._f0_stream(1.0).push(mel)
+        return self._inputs.predicted_f0(mel)
 
     def prepare(
         self,
@@ -330,67 +246,7 @@ class Vocoder:
             the natural mel [n_mels, T] (`wavehax.mel.written`), without harmonics where F0 or
             formants are scaled, and F0 [T] in Hz, both float32.
         """
-        mel, f0_scale = self._checked_whole_mel(mel, force_definition), checked_scale(f0_scale)
-        formant_scale = checked_formant_scale(formant_scale)
-        if f0 is None:
-            predicted = self._f0_stream(f0_scale).push(mel)
-            return self._scaled(mel, predicted, f0_scale, formant_scale)
-        given = fitted_f0(f0, mel.shape[1])
-        plain, f0 = self._scaled(mel, given, f0_scale, formant_scale)
-        head = mel[:, : plausible_f0.FRAMES]
-        predict = self._f0_predictor.stream().push if self.predicts_f0 else None
-        plausible_f0.question(given[: plausible_f0.FRAMES], predict and partial(predict, head))
-        if self.f0_range is not None:
-            warn_beyond(f0, self.f0_range)
-        return plain, f0
-
-    def _scaled(
-        self,
-        mel: np.ndarray,
-        f0: ArrayLike,
-        f0_scale: float,
-        formant_scale: float,
-        first: int = 0,
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """The mel with its formants scaled, and F0 checked and scaled.
-
-        Unless both scales are 1, the mel is without harmonics.
-        """
-        f0 = as_array(f0)
-        scaled = checked_f0(f0, mel.shape[1], first, f0_scale)
-        if f0_scale != 1 or formant_scale != 1:
-            mel = flatten_harmonics(mel, f0, self.features)
-        if formant_scale != 1:
-            mel = move_formants(mel, scaled, formant_scale, self.features)
-        return mel, scaled
-
-    def _f0_stream(self, f0_scale: float) -> Any:
-        """Makes the engine's predictor for one voice.
-
-        Raises:
-            ValueError: there is none, or its F0 times `f0_scale` would be out of range.
-        """
-        if self._f0_predictor is None:
-            raise ValueError(
-                "f0 is missing, and this model does not estimate it from the mel: give it (--f0),"
-                " or measure it on the recording with wavehax.features.f0_from_audio, which needs"
-                " pip install 'wavehax[f0]'"
-            )
-        low, high = self._f0_range
-        if not MIN_F0 <= f0_scale * low <= f0_scale * high < _MAX_F0:
-            raise ValueError(
-                f"f0_scale={f0_scale:g}: out of range for the F0 of this model, {low:g} to"
-                f" {high:g} Hz"
-            )
-        return self._f0_predictor.stream()
-
-    def _checked_whole_mel(self, mel: ArrayLike, force_definition: bool) -> np.ndarray:
-        mel = checked_mel(mel, self.features)
-        if mel.shape[1] == 0:
-            raise ValueError("mel is empty: expected at least one frame")
-        if not force_definition:
-            check_definition(mel, self.features, *self._mel_statistics)
-        return mel
+        return self._inputs.prepare(mel, f0, f0_scale, formant_scale, force_definition)
 
     def stream(self, seed: int = 0, *, f0_scale: float = 1.0, formant_scale: float = 1.0) -> Stream:
         """Begin a voice that takes frames as they come.

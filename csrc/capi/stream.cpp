@@ -1,4 +1,4 @@
-// The streams of the C interface: checks, states and errors, and no arithmetic. wavehax/stream.py
+// The streams of the C interface: checks, states and errors, and no arithmetic. wavehax/voice/stream.py
 // does the same for Python.
 #include "../voice/stream.h"
 

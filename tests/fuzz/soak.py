@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 
 import wavehax
+from wavehax import Stream, Vocoder
 from wavehax.checkpoint import Model
 from wavehax.config import FeatureConfig, GeneratorConfig, parameter_shapes
 from wavehax.files.sound import read_audio
 from wavehax.mel.features import log_mel
 from wavehax.official.convert import haar_packet
-from wavehax.vocoder import Stream, Vocoder
 
 DAY = 8_100_000  # frames of 24 hours at hop 256 and 24 kHz
 RECORDING = Path(__file__).parents[1] / "data" / "recording.wav"

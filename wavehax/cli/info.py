@@ -13,7 +13,8 @@ from wavehax.cli.types import Commands
 from wavehax.config import FeatureConfig
 from wavehax.errors import printable
 from wavehax.models.locate import card_path, model_path
-from wavehax.vocoder import Vocoder, available_isas
+from wavehax.vocoder import Vocoder
+from wavehax.voice.loading import available_isas
 
 
 def add(commands: Commands) -> None:

@@ -23,7 +23,7 @@ class Stream:
     """
 
     def __init__(self, vocoder: Vocoder, seed: int, f0_scale: float, formant_scale: float) -> None:
-        self._vocoder = vocoder
+        self._inputs = vocoder._inputs
         self._seed = seed
         self._f0_scale = f0_scale
         self._formant_scale = formant_scale
@@ -65,11 +65,11 @@ class Stream:
         """
         with self._alone:
             self._refuse_flushed()
-            mel = checked_mel(mel, self._vocoder.features, self._frames)
+            mel = checked_mel(mel, self._inputs.features, self._frames)
             f0 = self._predicted_f0(mel) if f0 is None else self._given_f0(f0)
             scales = self._f0_scale, self._formant_scale
-            mel, f0 = self._vocoder._scaled(mel, f0, *scales, self._frames)
-            f0_range = self._vocoder.f0_range
+            mel, f0 = self._inputs.scaled(mel, f0, *scales, self._frames)
+            f0_range = self._inputs.f0_range
             if self._f0_stream is None and f0_range is not None and not self._warned:
                 self._warned = warn_beyond(f0, f0_range, self._frames)
             return self._push(mel, f0)
@@ -96,7 +96,7 @@ class Stream:
                     f"f0 is missing from frame {self._frames} on: expected for all frames, or for"
                     " none"
                 )
-            self._f0_stream = self._vocoder._f0_stream(self._f0_scale)
+            self._f0_stream = self._inputs.prediction(self._f0_scale)
         return self._f0_stream.push(mel)
 
     def _given_f0(self, f0: ArrayLike) -> ArrayLike:

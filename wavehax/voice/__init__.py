@@ -1,0 +1,1 @@
+"""A model in use: its inputs checked, whole utterances, batches and streams."""

@@ -1,0 +1,144 @@
+"""Inputs of a model: mels and F0 checked, F0 predicted, both scaled."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from wavehax import _engine
+from wavehax.checkpoint import Model
+from wavehax.checks import (
+    MIN_F0,
+    as_array,
+    checked_f0,
+    checked_formant_scale,
+    checked_mel,
+    checked_scale,
+    fitted_f0,
+    warn_beyond,
+)
+from wavehax.config import to_dict
+from wavehax.mel import plausible_f0
+from wavehax.mel.formants import move_formants
+from wavehax.mel.harmonics import flatten_harmonics
+from wavehax.mel.plausible_mel import check_definition
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+_BOUNDS = [[low, high] for low in (int, float) for high in (int, float)]  # types of a range
+_MAX_F0 = float(np.finfo(np.float32).max)
+
+
+class Inputs:
+    """Makes what callers of a `Vocoder` give into what its engine takes.
+
+    Attributes:
+        predictor: the engine's predictor of F0, which many threads may use; None where the model
+            has none.
+        f0_range: lowest and highest F0 that the model is made for, Hz; None where it does not say.
+    """
+
+    def __init__(self, model: Model, isa: str) -> None:
+        self.features = model.features
+        # The mean and deviation of the mel that the model learned from.
+        self._mel_statistics = model.weights["mel_mean"], model.weights["mel_scale"]
+        self.predictor: Any = None
+        if model.f0 is not None:
+            config, features = model.f0.config, model.features
+            self.predictor = _engine.F0Predictor(
+                features.n_mels, to_dict(config), model.f0.weights, isa, features.magnitude_floor
+            )
+            self._predicted_range = config.f0_min, config.f0_max
+        self.f0_range = self._stated_range(model.provenance)
+
+    def _stated_range(self, provenance: dict[str, Any]) -> tuple[float, float] | None:
+        """`f0_range` of the provenance, a list of both bounds, or else that of the predictor."""
+        stated = provenance.get("f0_range")
+        if isinstance(stated, list) and [type(bound) for bound in stated] in _BOUNDS:
+            return float(stated[0]), float(stated[1])
+        return None if self.predictor is None else self._predicted_range
+
+    def prepare(
+        self,
+        mel: ArrayLike,
+        f0: ArrayLike | None,
+        f0_scale: float,
+        formant_scale: float,
+        force_definition: bool,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Prepare a whole utterance; `Vocoder.prepare` describes it."""
+        mel, f0_scale = self.whole_mel(mel), checked_scale(f0_scale)
+        if not force_definition:
+            check_definition(mel, self.features, *self._mel_statistics)
+        formant_scale = checked_formant_scale(formant_scale)
+        if f0 is None:
+            predicted = self.prediction(f0_scale).push(mel)
+            return self.scaled(mel, predicted, f0_scale, formant_scale)
+        given = fitted_f0(f0, mel.shape[1])
+        plain, scaled = self.scaled(mel, given, f0_scale, formant_scale)
+        self._question(mel, as_array(given), scaled)
+        return plain, scaled
+
+    def _question(self, mel: np.ndarray, given: np.ndarray, scaled: np.ndarray) -> None:
+        """Refuse F0 in another unit; warn of F0 at another time, or beyond the model's range."""
+        head = slice(plausible_f0.FRAMES)
+        predict = None
+        if self.predictor is not None:
+            predict = partial(self.predictor.stream().push, mel[:, head])
+        plausible_f0.question(given[head], predict)
+        if self.f0_range is not None:
+            warn_beyond(scaled, self.f0_range)
+
+    def predicted_f0(self, mel: ArrayLike) -> np.ndarray:
+        """F0 [T] in Hz of a whole utterance; `Vocoder.f0` describes it."""
+        return self.prediction(1.0).push(self.whole_mel(mel))
+
+    def whole_mel(self, mel: ArrayLike) -> np.ndarray:
+        """The natural mel float32 [n_mels, T] of a whole utterance."""
+        checked = checked_mel(mel, self.features)
+        if checked.shape[1] == 0:
+            raise ValueError("mel is empty: expected at least one frame")
+        return checked
+
+    def prediction(self, f0_scale: float) -> Any:
+        """The engine's predictor for one voice.
+
+        Raises:
+            ValueError: there is none, or its F0 times `f0_scale` would be out of range.
+        """
+        if self.predictor is None:
+            raise ValueError(
+                "f0 is missing, and this model does not estimate it from the mel: give it (--f0),"
+                " or measure it on the recording with wavehax.features.f0_from_audio, which needs"
+                " pip install 'wavehax[f0]'"
+            )
+        low, high = self._predicted_range
+        if not MIN_F0 <= f0_scale * low <= f0_scale * high < _MAX_F0:
+            raise ValueError(
+                f"f0_scale={f0_scale:g}: out of range for the F0 of this model, {low:g} to"
+                f" {high:g} Hz"
+            )
+        return self.predictor.stream()
+
+    def scaled(
+        self,
+        mel: np.ndarray,
+        f0: ArrayLike,
+        f0_scale: float,
+        formant_scale: float,
+        first: int = 0,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The mel with its formants scaled, and F0 checked and scaled.
+
+        Unless both scales are 1, the mel is without harmonics. Messages count frames from `first`.
+        """
+        f0 = as_array(f0)
+        checked = checked_f0(f0, mel.shape[1], first, f0_scale)
+        if f0_scale != 1 or formant_scale != 1:
+            mel = flatten_harmonics(mel, f0, self.features)
+        if formant_scale != 1:
+            mel = move_formants(mel, checked, formant_scale, self.features)
+        return mel, checked
