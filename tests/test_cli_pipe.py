@@ -20,7 +20,9 @@ from wavehax.cli import synthesis, vocode
 from wavehax.files.sound import pcm16
 from wavehax.vocoder import Vocoder
 
-AS_IS = {"mel_log": "e", "mel_power": 1, "stats": None}  # the mel needs no adapter
+# Neither mel nor F0 needs an adapter, and nothing is scaled.
+AS_IS = {"mel_log": None, "mel_power": None, "stats": None, "f0_unit": "hz", "f0_unvoiced": "zero"}
+AS_IS |= {"f0_hop": None, "mel_f0": None, "f0_scale": 1, "formant_scale": 1}
 
 
 def raw(mel: np.ndarray, f0: np.ndarray | None) -> bytes:
@@ -91,7 +93,7 @@ def test_frames_with_f0_are_told_apart_from_those_without(tiny, mel, f0):
     voc = Vocoder(with_f0(tiny))
 
     def refused(content: bytes, words: str, **options: object) -> None:
-        arguments = SimpleNamespace(seed=0, f0_scale=1, stream=4, **{**AS_IS, **options})
+        arguments = SimpleNamespace(seed=0, stream=4, **{**AS_IS, **options})
         with pytest.raises(ValueError, match=words):
             list(vocode.vocode_frames(voc, io.BufferedReader(io.BytesIO(content)), arguments))
 
@@ -111,7 +113,7 @@ def test_frames_with_f0_are_told_apart_from_those_without(tiny, mel, f0):
 def test_the_loudest_mels_are_frames_of_sound(tiny, mel):
     voc = Vocoder(with_f0(tiny))
     loud = mel + 18
-    arguments = SimpleNamespace(seed=0, f0="mel", f0_scale=1, stream=None, **AS_IS)
+    arguments = SimpleNamespace(seed=0, f0="mel", stream=None, **AS_IS)
     source = io.BufferedReader(io.BytesIO(raw(loud, None)))
     np.testing.assert_array_equal(
         np.concatenate(list(vocode.vocode_frames(voc, source, arguments))), voc(loud)
@@ -151,7 +153,7 @@ def test_frames_cut_anywhere_by_the_pipe_are_put_together(tiny, mel, f0):
             return piece
 
     voc = Vocoder(tiny)
-    arguments = SimpleNamespace(seed=0, f0=None, f0_scale=1, formant_scale=1, stream=4, **AS_IS)
+    arguments = SimpleNamespace(seed=0, f0=None, stream=4, **AS_IS)
     blocks = list(vocode.vocode_frames(voc, Dribble(raw(mel, f0)), arguments))
     np.testing.assert_array_equal(np.concatenate(blocks), voc(mel, f0))
 
@@ -167,8 +169,7 @@ def test_memory_does_not_grow_with_the_length_of_the_pipe(tiny):
             self.left -= size
             return bytes(size)
 
-    scales = {"f0_scale": 1, "formant_scale": 1}
-    arguments = SimpleNamespace(seed=0, f0=None, stream=None, threads=1, **scales, **AS_IS)
+    arguments = SimpleNamespace(seed=0, f0=None, stream=None, threads=1, **AS_IS)
     sink = SimpleNamespace(write=len, flush=lambda: None)
     voc = Vocoder(tiny)
     tracemalloc.start()

@@ -95,11 +95,11 @@ def test_a_vocoder_refuses_notes_and_warns_of_a_frame(tiny) -> None:
     mel = np.full((voc.features.n_mels, FRAMES), -5, np.float32)
     true = sentence()
     with no_warning():
-        voc.check(mel, true)
+        voc.prepare(mel, true)
     with pytest.raises(ValueError, match="--f0-unit midi"):
-        voc.check(mel, np.where(true > 0, 69 + 12 * np.log2(np.maximum(true, 1) / 440), 0))
+        voc.prepare(mel, np.where(true > 0, 69 + 12 * np.log2(np.maximum(true, 1) / 440), 0))
     with pytest.warns(UserWarning, match="too late"):
-        voc.check(mel, sentence(1))
+        voc.prepare(mel, sentence(1))
 
 
 @pytest.mark.parametrize("stated", [[50, 1200.0], "50-1200", [50], [1, "a"]])

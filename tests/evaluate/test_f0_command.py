@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from voices import voice
 from wavehax.checkpoint import save_model
 from wavehax.evaluate.f0 import f0_agreement, smoothed
 from wavehax.evaluate.items import Item, manifest_items
+from wavehax.evaluate.known_f0 import MEDIANS
 from wavehax.evaluate.synthesis import ModelSynthesis
 from wavehax.files.sound import read_audio, write_audio
 from wavehax.mel.features import f0_from_audio, log_mel
@@ -49,11 +51,12 @@ def test_every_split_has_its_scores(corpus, tiny, tmp_path, command):
     model, data = ("--model", tmp_path / "model.safetensors"), ("--data", corpus / "MANIFEST.tsv")
     code, out, err = command("evaluate", "f0", *model, *data, "--splits", "dev", "unseen")
     assert (code, err) == (0, "")
-    rows = [line.split()[:3] for line in out.splitlines()[1:]]
+    rows = [tuple(re.split(r"\s{2,}", line)[:3]) for line in out.splitlines()[1:]]
+    known = [f"{finder}, {median:g} Hz" for median in MEDIANS for finder in ("mel", "harvest")]
     assert rows == [
-        [kind, split, "1"]
+        (kind, split, "1")
         for split in ("dev", "unseen")
-        for kind in ("recorded", "smoothed", "harvest")
+        for kind in ("recorded", "smoothed", "harvest", *known)
     ]
     code, _, err = command("evaluate", "f0", *model, *data, "--splits", "none")
     assert code == 1 and "nothing is in split 'none'" in err and err.count("\n") == 1

@@ -199,11 +199,16 @@ def recordings_of(recipe: str, *arguments: Path) -> list[Recording]:
 
 def test_every_recipe_is_tested_and_whole() -> None:
     folders = sorted(path.name for path in RECIPES.iterdir() if path.is_dir())
-    # aliasing trains on what another has prepared, finetune-gta on what `prepare-pairs` has
-    others = {"aliasing": "train.py", "finetune-gta": "spoil.py"}
+    # aliasing trains on what another has prepared, finetune-gta on what `prepare-pairs` has, and f0
+    # prepares what a command trains on.
+    others = {
+        "aliasing": {"config.yaml", "train.py"},
+        "finetune-gta": {"config.yaml", "spoil.py"},
+        "f0": {"prepare.py", "convert.py"},
+    }
     assert folders == sorted([*CORPORA, *others])
     for folder in folders:
-        files = {"README.md", "config.yaml", others.get(folder, "prepare.py")}
+        files = {"README.md", *others.get(folder, {"config.yaml", "prepare.py"})}
         assert files <= {path.name for path in (RECIPES / folder).iterdir()}
         assert f"[{folder}]({folder}/README.md)" in (RECIPES / "README.md").read_text()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import sys
 from dataclasses import dataclass, field
 
 from wavehax.config.fields import (
@@ -120,7 +121,8 @@ class FeatureConfig:
             numbers = getattr(self, name)
             right = isinstance(numbers, tuple) and len(numbers) in (0, *counts)
             right = right and all(
-                type(number) in (int, float) and abs(number) < math.inf for number in numbers
+                type(number) in (int, float) and abs(number) <= sys.float_info.max
+                for number in numbers
             )
             if not right or (name == "scale" and not all(number > 0 for number in numbers)):
                 raise ConfigError(
