@@ -31,6 +31,10 @@ _WARMUP_STEPS = 100
 _WEIGHT_DECAY = 1e-3
 _MAX_GRAD_NORM = 1.0
 _TARGET_BINS = 1.0  # standard deviation of the target around the true pitch: 25 cents, as in CREPE
+# Added to the logit of voicing once the predictor is trained, so that doubtful frames get an F0. A
+# generator that learned from Harvest's F0 wants one in many of these: PESQ-WB rose from 3.44 to 3.50
+# on 16 files of `dev`, from 3.49 to 3.58 on 11 of `unseen`; V/UV errors rose from 4.5 to 7 %.
+VOICING_BIAS = 1.5
 _REPORT_STEPS = 100  # the latest steps, whose mean losses are shown
 # Share of frames in which engine and PyTorch may see another peak or voicing, since they round
 # differently.
@@ -74,7 +78,8 @@ def add_predictor(
     weights = {
         name: value.numpy().astype(np.float32) for name, value in predictor.state_dict().items()
     }
-    provenance = {**model.provenance, "f0": {"steps": steps, "seed": seed, **drawn}}
+    made = {"steps": steps, "seed": seed, "voicing_bias": VOICING_BIAS, **drawn}
+    provenance = {**model.provenance, "f0": made}
     model = dataclasses.replace(model, f0=F0Model(predictor.config, weights), provenance=provenance)
     with replacing(out, overwrite=force) as temporary:
         save_model(temporary, model)
@@ -139,6 +144,8 @@ def train(
         means = np.mean(recent, axis=0)
         progress.show(step + 1, f"pitch {means[0]:.4f}  voicing {means[1]:.4f}")
     progress.end()
+    with torch.no_grad():
+        predictor.output_proj.bias[-1] += VOICING_BIAS
     return predictor.eval()
 
 
