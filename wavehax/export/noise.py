@@ -51,7 +51,8 @@ def philox(counter: Sequence[Word], seed: int) -> list[Word]:
     a, b, c, d = counter
     keys = [seed & _MASK, seed >> 32]
     for _ in range(10):
-        (high_a, low_a), (high_c, low_c) = _product(a, _MULTIPLIERS[0]), _product(c, _MULTIPLIERS[1])
+        high_a, low_a = _product(a, _MULTIPLIERS[0])
+        high_c, low_c = _product(c, _MULTIPLIERS[1])
         a, b, c, d = high_c ^ b ^ keys[0], low_c, high_a ^ d ^ keys[1], low_a
         keys = [(key + step) & _MASK for key, step in zip(keys, _KEY_STEPS, strict=True)]
     return [a, b, c, d]

@@ -104,7 +104,7 @@ def build(
         ValueError: the model cannot be streamed, or has no predictor of F0.
     """
     if host is not None and (streaming or f0_from_mel):
-        raise ValueError(f"for {host}: it decides how the graph is called, so leave out the rest")
+        raise ValueError(f"a graph for {host} has a fixed form: leave out --f0 and --streaming")
     config, f0_from_mel = model.generator, f0_from_mel or host == "sherpa"
     _check(model, streaming, f0_from_mel)
     graph = Graph()
@@ -145,9 +145,7 @@ def _mel(graph: Graph, model: Model, frames_first: bool) -> Tensor:
     return mel.op("Max", np.float32(math.log(model.features.log_floor)))
 
 
-def _timeline(
-    mel: Tensor, config: GeneratorConfig, streaming: bool, host: str | None
-) -> Timeline:
+def _timeline(mel: Tensor, config: GeneratorConfig, streaming: bool, host: str | None) -> Timeline:
     if streaming:
         return Streaming(mel, config)
     return Whole(mel, config, None if host is None else initial_phase(hosts.SEED))

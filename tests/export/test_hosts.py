@@ -1,0 +1,329 @@
+"""Graphs for other programs: sherpa-onnx, called by the real package, and OpenUtau, as it calls."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
+
+import numpy as np
+import pytest
+from random_models import small_model
+
+import wavehax
+from wavehax.checkpoint import Model, load_model, save_model
+from wavehax.files.sound import read_audio
+from wavehax.mel.features import log_mel
+from wavehax.models.locate import model_path
+
+onnxruntime = pytest.importorskip("onnxruntime", reason="needs the extra [onnx]")
+onnx = pytest.importorskip("onnx", reason="needs the extra [onnx]")
+yaml = pytest.importorskip("yaml", reason="needs PyYAML")
+
+Command = Callable[..., tuple[int, str, str]]
+RECORDING = Path(__file__).parents[1] / "data" / "recording.wav"
+
+
+def session(content: bytes) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(content, options)
+
+
+def built(model: Model, host: str) -> Any:
+    from wavehax.export.onnx import build
+
+    graph = build(model, host=host)
+    onnx.checker.check_model(graph, full_check=True)
+    return session(graph.SerializeToString())
+
+
+def mel_of_recording(model: Model, frames: int) -> np.ndarray:
+    audio, _ = read_audio(RECORDING, model.features.sample_rate)
+    return log_mel(audio, model.features)[:, 20 : 20 + frames]
+
+
+def assert_close(wave: np.ndarray, expected: np.ndarray, tolerance: float = 1e-4) -> None:
+    assert wave.shape == expected.shape
+    assert np.abs(wave - expected).max() <= tolerance * np.abs(expected).max()
+
+
+# The vectors are from the file kat_vectors of Random123, which the authors of Philox publish.
+@pytest.mark.parametrize(
+    ("counter", "seed", "words"),
+    [
+        ([0] * 4, 0, [0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8]),
+        (
+            [0xFFFFFFFF] * 4,
+            0xFFFFFFFFFFFFFFFF,
+            [0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD],
+        ),
+        (
+            [0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344],
+            0x299F31D0A4093822,
+            [0xD16CFE09, 0x94FDCCEB, 0x5001E420, 0x24126EA1],
+        ),
+    ],
+)
+def test_philox_gives_the_words_that_its_authors_publish(
+    counter: list[int], seed: int, words: list[int]
+) -> None:
+    from wavehax.export.noise import philox
+
+    assert philox(counter, seed) == words
+
+
+@pytest.mark.parametrize("preset", ["vocos-24k", "hifigan-22k", "wavehax-24k"])
+def test_a_graph_for_sherpa_needs_the_mel_alone_and_has_the_noise_of_seed_0(preset: str) -> None:
+    model = small_model(preset, "spectrum")
+    mel = np.random.default_rng(0).uniform(-9, -1, (model.features.n_mels, 23)).astype(np.float32)
+    graph, voc = built(model, "sherpa"), wavehax.Vocoder(model)
+    assert [node.name for node in graph.get_inputs()] == ["mel"]
+    wave, f0 = graph.run(["waveform", "f0"], {"mel": mel[None]})
+    assert 0 < np.count_nonzero(f0) < f0.size
+    np.testing.assert_allclose(f0[0], voc.f0(mel), rtol=1e-5)
+    assert_close(wave[0], voc(mel, f0[0], seed=0))
+    other = voc(mel, f0[0], seed=1)
+    assert np.abs(wave[0] - other).max() > 1e-2 * np.abs(other).max()
+    (again,) = graph.run(["waveform"], {"mel": mel[None]})
+    assert np.array_equal(wave, again)
+
+
+@pytest.mark.parametrize("preset", ["vocos-24k", "hifigan-22k", "wavehax-24k"])
+def test_the_spectra_for_sherpa_are_those_of_the_waveform(preset: str) -> None:
+    scipy = pytest.importorskip("scipy.signal", reason="needs SciPy")
+    model = small_model(preset)
+    mel = np.random.default_rng(1).uniform(-9, -1, (model.features.n_mels, 23)).astype(np.float32)
+    graph = built(model, "sherpa")
+    said = graph.get_modelmeta().custom_metadata_map
+    assert (said["model_type"], said["center"], said["normalized"]) == ("vocos", "1", "0")
+    assert (said["window_type"], said["win_length"]) == ("hann", said["n_fft"])
+    assert int(said["sample_rate"]) == model.features.sample_rate
+    # The host takes the first three outputs by their order.
+    mag, x, y, wave = graph.run(None, {"mel": mel[None]})[:4]
+    n_fft, hop = int(said["n_fft"]), int(said["hop_length"])
+    assert n_fft & (n_fft - 1) == 0  # the host's Fourier transform needs a power of 2
+    spectrum = (mag * (x + 1j * y))[0] * 2 / n_fft  # SciPy divides by the sum of the window
+    _, inverse = scipy.istft(spectrum, window="hann", nperseg=n_fft, noverlap=n_fft - hop)
+    assert_close(inverse, wave[0])
+
+
+SHERPA = """
+import sys
+import numpy, sherpa_onnx
+host, vocoder, out = sys.argv[1:]
+names = {"tokens": "tokens.txt", "vocoder": vocoder}
+generation = sherpa_onnx.GenerationConfig()
+generation.silence_scale = 1
+if host == "matcha":
+    model = sherpa_onnx.OfflineTtsMatchaModelConfig(acoustic_model="acoustic.onnx", **names)
+    generation.tokens = [["a", "b"]]
+else:
+    model = sherpa_onnx.OfflineTtsZipvoiceModelConfig(
+        encoder="encoder.onnx", decoder="decoder.onnx", lexicon="lexicon.txt", **names
+    )
+    generation.num_steps = 1
+    generation.reference_audio = numpy.full(512, 0.5, "float32")
+    generation.reference_sample_rate = 24000
+    generation.reference_text = "ab"
+models = sherpa_onnx.OfflineTtsModelConfig(**{host: model})
+voice = sherpa_onnx.OfflineTts(sherpa_onnx.OfflineTtsConfig(model=models))
+audio = voice.generate("ab", generation)
+numpy.savez(out, samples=numpy.array(audio.samples, "float32"), rate=audio.sample_rate)
+"""
+
+
+def sherpa_says(host: str, folder: Path) -> tuple[np.ndarray, int]:
+    """The samples that sherpa-onnx gives for one sentence, and their rate.
+
+    It runs in a process of its own, as it ends the process where a model does not suit it.
+    """
+    pytest.importorskip("sherpa_onnx", reason="needs sherpa-onnx: pip install sherpa-onnx")
+    (folder / "tokens.txt").write_text("_ 0\na 1\nb 2\n")
+    (folder / "lexicon.txt").write_text("ab||a b\n")
+    arguments = [sys.executable, "-c", SHERPA, host, "vocoder.onnx", "out.npz"]
+    done = subprocess.run(arguments, cwd=folder, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    with np.load(folder / "out.npz") as file:
+        return file["samples"], int(file["rate"])
+
+
+INTEGERS = {"x", "x_length", "tokens", "prompt_tokens", "prompt_features_len"}
+
+
+def write_graph(
+    path: Path,
+    node: tuple[str, list[str], str],
+    inputs: dict[str, list[str | int]],
+    metadata: dict[str, Any],
+    fixed: np.ndarray | None = None,
+) -> None:
+    """Write a graph of one operator, whose inputs may include the constant `fixed`."""
+    helper, (kind, names, result) = onnx.helper, node
+    floats, integers = onnx.TensorProto.FLOAT, onnx.TensorProto.INT64
+    given = [
+        helper.make_tensor_value_info(name, integers if name in INTEGERS else floats, shape)
+        for name, shape in inputs.items()
+    ]
+    out = helper.make_tensor_value_info(result, floats, [None, None, None])
+    constants = [] if fixed is None else [onnx.numpy_helper.from_array(fixed, "fixed")]
+    nodes = [helper.make_node(kind, names, [result])]
+    graph = helper.make_graph(nodes, "stand_in", given, [out], constants)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
+    helper.set_model_props(model, {key: str(value) for key, value in metadata.items()})
+    onnx.save(model, path)
+
+
+def write_matcha(folder: Path, mel: np.ndarray, rate: int) -> None:
+    """A stand-in for Matcha-TTS, which gives the same mel [n_mels, T] for any text."""
+    inputs = {"x": ["B", "L"], "x_length": ["B"], "noise_scale": [1], "length_scale": [1]}
+    metadata = {"sample_rate": rate, "n_speakers": 1, "has_espeak": 1, "use_eos_bos": 0}
+    identity = ("Identity", ["fixed"], "mel")
+    write_graph(
+        folder / "acoustic.onnx", identity, inputs, {**metadata, "jieba": 0, "pad_id": 0}, mel[None]
+    )
+
+
+def write_zipvoice(folder: Path, mel: np.ndarray) -> None:
+    """A stand-in for ZipVoice, which gives the same mel [100, T] for any text and voice.
+
+    The host walks from noise to a mel in one step, by the velocity that the decoder gives. The
+    first three frames are those of the recording whose voice is to be imitated, and are dropped.
+    """
+    condition = 0.1 * np.pad(mel, ((0, 0), (3, 0))).T[None]  # the host divides by 0.1
+    frames = ["B", "T", 100]
+    tokens = {"tokens": ["B", "L"], "prompt_tokens": ["B", "P"]}
+    write_graph(
+        folder / "encoder.onnx",
+        ("Identity", ["fixed"], "text_condition"),
+        {**tokens, "prompt_features_len": [1], "speed": [1]},
+        {"use_espeak": 0},
+        condition.astype(np.float32),
+    )
+    conditions = {"text_condition": frames, "speech_condition": frames, "guidance_scale": [1]}
+    write_graph(
+        folder / "decoder.onnx",
+        ("Sub", ["text_condition", "noise"], "v"),
+        {"t": [1], "noise": frames, **conditions},
+        {"feat_dim": 100, "sample_rate": 24000, "num_mels": 100},
+    )
+
+
+@pytest.mark.parametrize("which", ["vocos-24k as it is shipped", "a small one of hifigan-22k"])
+def test_sherpa_onnx_says_our_samples_of_the_mel_of_matcha(
+    which: str, tmp_path: Path, command: Command
+) -> None:
+    pytest.importorskip("sherpa_onnx", reason="needs sherpa-onnx: pip install sherpa-onnx")
+    path = model_path()
+    if which != "vocos-24k as it is shipped":
+        path = tmp_path / "small.safetensors"
+        save_model(path, small_model("hifigan-22k", "spectrum"))
+    vocoder = tmp_path / "vocoder.onnx"
+    assert command("export", "onnx", path, "--for", "sherpa", "-o", vocoder) == (0, "", "")
+    model = load_model(path)
+    mel = mel_of_recording(model, 60)
+    write_matcha(tmp_path, mel, model.features.sample_rate)
+    samples, rate = sherpa_says("matcha", tmp_path)
+    assert rate == model.features.sample_rate
+    # The waveform of the F0 that the graph found: rounding of F0 adds up in the phase.
+    f0 = session(vocoder.read_bytes()).run(["f0"], {"mel": mel[None]})[0][0]
+    np.testing.assert_allclose(f0, wavehax.Vocoder(model).f0(mel), rtol=1e-5)
+    assert_close(samples, wavehax.Vocoder(model)(mel, f0))
+
+
+def test_sherpa_onnx_says_our_samples_of_the_mel_of_zipvoice(
+    tmp_path: Path, command: Command
+) -> None:
+    pytest.importorskip("sherpa_onnx", reason="needs sherpa-onnx: pip install sherpa-onnx")
+    vocoder = tmp_path / "vocoder.onnx"
+    assert command("export", "onnx", "--for", "sherpa", "-o", vocoder) == (0, "", "")
+    model = load_model(model_path())
+    mel = mel_of_recording(model, 60)
+    write_zipvoice(tmp_path, mel)
+    samples, rate = sherpa_says("zipvoice", tmp_path)
+    assert rate == 24000
+    f0 = session(vocoder.read_bytes()).run(["f0"], {"mel": mel[None]})[0][0]
+    # The host adds noise to the mel and takes it away again, which rounds it, and F0 with it.
+    assert_close(samples, wavehax.Vocoder(model)(mel, f0), tolerance=5e-3)
+
+
+def package(path: Path) -> tuple[dict[str, Any], Any]:
+    """The vocoder.yaml of a package for OpenUtau, and the graph that it names."""
+    with ZipFile(path) as archive:
+        assert archive.testzip() is None
+        config = yaml.safe_load(archive.read("vocoder.yaml"))
+        assert yaml.safe_load(archive.read("oudep.yaml"))["name"] == path.stem == config["name"]
+        return config, session(archive.read(config["model"]))
+
+
+def test_a_package_for_openutau_gives_our_samples_of_the_mel_and_f0_alone(
+    tmp_path: Path, command: Command
+) -> None:
+    path = tmp_path / "our-44.1k.oudep"
+    arguments = ("nsf-hifigan-44k", "--for", "openutau", "-o", path)
+    assert command("export", "onnx", *arguments) == (0, "", "")
+    config, graph = package(path)
+    voc = wavehax.load("nsf-hifigan-44k")
+    mel = mel_of_recording(load_model(model_path("nsf-hifigan-44k")), 60)
+    f0 = np.linspace(180, 260, 60, dtype=np.float32)  # the host's F0 is nowhere 0
+    results = graph.run(None, {"mel": np.ascontiguousarray(mel.T)[None], "f0": f0[None]})
+    assert [node.name for node in graph.get_inputs()] == ["mel", "f0"]
+    assert len(results) == 1 and results[0].shape == (1, 60 * config["hop_size"])
+    assert_close(results[0][0], voc(mel, f0, seed=0))
+
+
+def test_the_vocoder_yaml_says_what_an_acoustic_model_of_diffsinger_must_agree_on(
+    tmp_path: Path, command: Command
+) -> None:
+    save_model(tmp_path / "small.safetensors", small_model("nsf-hifigan-44k"))
+    path = tmp_path / "small.oudep"
+    assert command(
+        "export", "onnx", tmp_path / "small.safetensors", "--for", "openutau", "-o", path
+    ) == (0, "", "")
+    assert package(path)[0] == {
+        "name": "small",
+        "model": "small.onnx",
+        "sample_rate": 44100,
+        "hop_size": 512,
+        "win_size": 2048,
+        "fft_size": 2048,
+        "num_mel_bins": 128,
+        "mel_fmin": 40,
+        "mel_fmax": 16000,
+        "mel_base": "e",  # natural logarithms: the host multiplies a mel of base 10 by ln 10
+        "mel_scale": "slaney",
+        "pitch_controllable": False,
+    }
+
+
+@pytest.mark.parametrize(
+    ("preset", "arguments", "words"),
+    [
+        ("vocos-24k", ("openutau", "a.oudep"), "mel_norm 'none'; expected 'slaney'"),
+        ("hifigan-22k", ("openutau", "My Voice.oudep"), "expected lower-case letters"),
+        ("hifigan-22k", ("openutau", "a.onnx"), "unknown file type '.onnx'; expected .oudep"),
+        ("hifigan-22k", ("sherpa", "a.oudep"), "unknown file type '.oudep'; expected .onnx"),
+        ("hifigan-22k", ("sherpa", "a.onnx", "--f0", "mel"), "leave out --f0"),
+    ],
+)
+def test_what_a_host_could_not_use_is_refused_in_one_line(
+    preset: str, arguments: tuple[str, ...], words: str, tmp_path: Path, command: Command
+) -> None:
+    save_model(tmp_path / "small.safetensors", small_model(preset))
+    before = sorted(tmp_path.iterdir())
+    host, name, *rest = arguments
+    code, _, said = command(
+        *("export", "onnx", tmp_path / "small.safetensors", "--for", host, *rest),
+        *("-o", tmp_path / name),
+    )
+    assert code == 1 and words in said and said.count("\n") == 1
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_host_takes_no_stream(tmp_path: Path, command: Command) -> None:
+    arguments = ("--for", "sherpa", "--streaming", "-o", tmp_path / "a.onnx")
+    code, _, said = command("export", "onnx", *arguments)
+    assert code == 2 and "not allowed with argument" in said
