@@ -275,6 +275,26 @@ def test_a_package_for_openutau_gives_our_samples_of_the_mel_and_f0_alone(
     assert_close(results[0][0], voc(mel, f0, seed=0))
 
 
+def test_f0_that_is_nowhere_0_costs_no_likeness_where_the_mel_is_unvoiced() -> None:
+    model = load_model(model_path("nsf-hifigan-44k"))
+    voc, graph = wavehax.Vocoder(model), built(model, "openutau")
+    mel = mel_of_recording(model, 120)
+    f0 = voc.f0(mel)
+    voiced = f0 > 0
+    assert 10 < np.count_nonzero(~voiced) < 60
+    # OpenUtau samples the curve of the pitch, which goes on through unvoiced phones.
+    held = np.exp(np.interp(np.arange(120), np.flatnonzero(voiced), np.log(f0[voiced])))
+
+    def error(given: np.ndarray) -> float:
+        """Mean distance of log-magnitudes in unvoiced frames, without the ends."""
+        feed = {"mel": mel.T[None], "f0": given[None].astype(np.float32)}
+        found = log_mel(graph.run(None, feed)[0][0], voc.features)
+        inner = slice(2, -2)
+        return float(np.abs(found - mel).mean(axis=0)[inner][~voiced[inner]].mean())
+
+    assert error(held) < 1.05 * error(f0)
+
+
 def test_the_vocoder_yaml_says_what_an_acoustic_model_of_diffsinger_must_agree_on(
     tmp_path: Path, command: Command
 ) -> None:

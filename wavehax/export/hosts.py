@@ -73,7 +73,7 @@ def add_spectrum(graph: Graph, wave: Tensor, hop: int) -> None:
     both = padded.op("Conv", analysis_weight(n_fft), strides=[hop])
     parts = both.slice(1, 0, n_fft // 2 + 1), both.slice(1, n_fft // 2 + 1)
     ones = graph.op("Expand", np.float32(1), parts[0].op("Shape"))
-    shape = ["batch", n_fft // 2 + 1, "spectra"]
+    shape: list[int | str] = ["batch", n_fft // 2 + 1, "spectra"]
     for name, part, text in zip(
         ("mag", "x", "y"), (ones, *parts), ("1", "real part", "imaginary part"), strict=True
     ):
@@ -86,7 +86,7 @@ def spectrum_size(hop: int) -> int:
 
 
 def sherpa_metadata(model: Model) -> dict[str, str]:
-    """The entries of the metadata that sherpa-onnx reads. `hop_length` and `sample_rate` too."""
+    """What sherpa-onnx reads of the metadata, beside `sample_rate` and `hop_length`."""
     n_fft = str(spectrum_size(model.generator.hop_length))
     return {
         "model_type": "vocos",  # an inverse STFT follows; ZipVoice takes no other type

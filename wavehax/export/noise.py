@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from wavehax.export.graph import Tensor, integers
 from wavehax.export.timeline import Whole
 
-Word: TypeAlias = "int | Tensor"
-"""32 bits: a number, or a tensor of int64 values from 0 to 2^32 - 1."""
+Word: TypeAlias = Any
+"""32 bits: an int, or a Tensor of int64 values from 0 to 2^32 - 1."""
 
 _MULTIPLIERS = 0xD2511F53, 0xCD9E8D57
 _KEY_STEPS = 0x9E3779B9, 0xBB67AE85
@@ -22,9 +22,7 @@ _HALF = 0x10000
 
 def initial_phase(seed: int) -> float:
     """The phase of a voice just before its first sample, in cycles, 0 to 1."""
-    word = philox([0, 0, 0, 1], seed)[0]
-    assert isinstance(word, int)
-    return word / 2**32
+    return float(philox([0, 0, 0, 1], seed)[0] / 2**32)
 
 
 def seeded_noise(time: Whole, seed: int) -> Tensor:
@@ -65,9 +63,8 @@ def _product(word: Word, factor: int) -> tuple[Word, Word]:
     return high, ((upper & (_HALF - 1)) * _HALF + lower) & _MASK
 
 
-def _pair(radius: Word, angle: Word) -> tuple[Tensor, Tensor]:
-    """Two normal values, float32."""
-    assert isinstance(radius, Tensor) and isinstance(angle, Tensor)
+def _pair(radius: Tensor, angle: Tensor) -> tuple[Tensor, Tensor]:
+    """Two normal values, float32, from two words."""
     uniform = (radius // 2**8 + 1).cast(np.float64) * 2**-24  # more than 0, for the logarithm
     length = (uniform.op("Log") * -2).op("Sqrt")
     turn = angle.cast(np.float64) * (2 * math.pi / 2**32)
