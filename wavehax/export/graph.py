@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 import wavehax
 
 OPSET = 18
-"""Version of the operators: the first with operations on bits. ONNX Runtime 1.14 (2023) has it."""
+"""Version of the operators: the first with operations on bits. ONNX Runtime 1.15 (2023) has it."""
 IR_VERSION = 8
 """Version of the file format: the one that came with those operators."""
 
