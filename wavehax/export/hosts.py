@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Literal, TypeAlias
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 import numpy as np
@@ -17,24 +18,25 @@ from wavehax.config import FeatureConfig
 from wavehax.export.graph import Graph, Tensor, integers
 from wavehax.export.transforms import analysis_weight
 
-HOSTS = ("sherpa", "openutau")
-SUFFIXES = {None: ".onnx", "sherpa": ".onnx", "openutau": ".oudep"}
+Host: TypeAlias = Literal["sherpa", "openutau"]
+
+SUFFIXES: dict[Host | None, str] = {None: ".onnx", "sherpa": ".onnx", "openutau": ".oudep"}
 """The ending of the file by host; None is a graph for no host in particular."""
 
 SEED = 0
 
 _MAX_BANDS = 255  # of a vocoder in OpenUtau
-_NAME = re.compile(r"[a-z0-9][a-z0-9.-]*")
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
 
-def check(model: Model, out: Path, host: str) -> None:
+def check(model: Model, out: Path, host: Host) -> None:
     """Raise ValueError where a host could not use the model, or the name of the file."""
     if host == "openutau":
         _check_openutau(model.features)
         if not _NAME.fullmatch(out.stem):
             raise ValueError(
                 f"{out}: its name becomes that of the vocoder: expected lower-case letters, digits,"
-                " '-' and '.'"
+                " '-', '_' and '.'"
             )
 
 
@@ -118,7 +120,8 @@ def write_oudep(path: Path, name: str, graph: bytes, features: FeatureConfig) ->
 
 def _oudep_yaml(name: str) -> str:
     """What OpenUtau reads of a package: `name` in older versions, `id` and `version` in newer."""
-    return f"name: '{name}'\nid: '{name}'\nversion: '1.0'\ndescription: 'Vocoder, by wavehax'\n"
+    identity = name.replace("_", "-")  # an id has no underscores
+    return f"name: '{name}'\nid: '{identity}'\nversion: '1.0'\ndescription: 'Vocoder of wavehax'\n"
 
 
 def _vocoder_yaml(name: str, features: FeatureConfig) -> str:

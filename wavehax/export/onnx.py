@@ -43,7 +43,7 @@ def export_onnx(
     *,
     streaming: bool = False,
     f0_from_mel: bool = False,
-    host: str | None = None,
+    host: hosts.Host | None = None,
     force: bool = False,
 ) -> None:
     """Write a model as an ONNX file.
@@ -86,7 +86,7 @@ def build(
     *,
     streaming: bool = False,
     f0_from_mel: bool = False,
-    host: str | None = None,
+    host: hosts.Host | None = None,
 ) -> onnx.ModelProto:
     """Build the graph of a model.
 
@@ -145,7 +145,9 @@ def _mel(graph: Graph, model: Model, frames_first: bool) -> Tensor:
     return mel.op("Max", np.float32(math.log(model.features.log_floor)))
 
 
-def _timeline(mel: Tensor, config: GeneratorConfig, streaming: bool, host: str | None) -> Timeline:
+def _timeline(
+    mel: Tensor, config: GeneratorConfig, streaming: bool, host: hosts.Host | None
+) -> Timeline:
     if streaming:
         return Streaming(mel, config)
     return Whole(mel, config, None if host is None else initial_phase(hosts.SEED))
