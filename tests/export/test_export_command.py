@@ -30,10 +30,10 @@ def test_the_example_of_the_documentation_equals_the_engine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: Command
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    shell, inputs, code = re.findall(
+    shell, inputs, code, hosts = re.findall(
         r"```(?:sh|python)\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL
     )
-    for line in shell.splitlines():
+    for line in (shell + hosts).splitlines():
         assert command(*line.split("#")[0].split()[1:]) == (0, "", "")
     names: dict[str, Any] = {}
     exec(inputs, names)

@@ -10,8 +10,9 @@ from wavehax.cli.types import Commands
 from wavehax.models.locate import model_path
 
 DESCRIPTION = """Write a model as one ONNX graph, from mel, F0 and noise to the waveform. It takes
-whole utterances or, with --streaming, frames as they come. Needs the extra [onnx]. The file appears
-only when ONNX Runtime computes from it what the engine does."""
+whole utterances or, with --streaming, frames as they come. With --for it takes what another program
+gives a vocoder. Needs the extra [onnx]. The file appears only when ONNX Runtime computes from it
+what the engine does."""
 
 
 def add(commands: Commands) -> None:
@@ -20,8 +21,15 @@ def add(commands: Commands) -> None:
     )
     command.add_argument("format", choices=["onnx"], help="onnx: for ONNX Runtime and others")
     command.add_argument("model", nargs="?", metavar="MODEL", help=shared.MODEL_HELP)
-    command.add_argument("-o", "--output", type=Path, required=True, help="file, .onnx")
-    command.add_argument(
+    command.add_argument("-o", "--output", type=Path, required=True, help="file, .onnx or .oudep")
+    form = command.add_mutually_exclusive_group()
+    form.add_argument(
+        "--for",
+        dest="host",
+        choices=["sherpa", "openutau"],
+        help="sherpa: a vocoder for sherpa-onnx, .onnx; openutau: one for OpenUtau, .oudep",
+    )
+    form.add_argument(
         "--streaming",
         action="store_true",
         help="take frames as they come, with the state as inputs and outputs",
@@ -41,6 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     options = {
         "streaming": arguments.streaming,
         "f0_from_mel": arguments.f0 is not None,
+        "host": arguments.host,
         "force": arguments.force,
     }
     export_onnx(model_path(arguments.model), arguments.output, **options)

@@ -21,9 +21,9 @@ def predicted_f0(time: Timeline, mel: Tensor, model: F0Model) -> Tensor:
         return x.op("Conv", weight, weights[f"{name}.bias"], dilations=[dilation])
 
     x = (mel - weights["mel_mean"][:, None]) / weights["mel_scale"][:, None]
-    x = convolution(x, "input_proj").op("Gelu")
+    x = convolution(x, "input_proj").gelu()
     for i in range(model.config.num_blocks):
-        x = x + convolution(x, f"blocks.{i}", 2**i).op("Gelu")
+        x = x + convolution(x, f"blocks.{i}", 2**i).gelu()
     return _decode(convolution(x, "output_proj"), model.config)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -11,9 +12,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 import wavehax
 
-OPSET = 20
-"""Version of the operators: the first with Gelu, from onnx 1.15 (2023)."""
-IR_VERSION = 9
+OPSET = 18
+"""Version of the operators: the first with operations on bits. ONNX Runtime 1.15 (2023) has it."""
+IR_VERSION = 8
 """Version of the file format: the one that came with those operators."""
 
 DType: TypeAlias = type[np.generic]
@@ -23,6 +24,7 @@ _LAST = np.iinfo(np.int64).max
 _TYPES: dict[DType, TensorProto.DataType] = {
     np.float32: TensorProto.FLOAT,
     np.float64: TensorProto.DOUBLE,
+    np.int64: TensorProto.INT64,
 }
 _RESULTS: dict[str, DType] = {
     **dict.fromkeys(("Equal", "Greater", "Less", "LessOrEqual", "And"), np.bool_),
@@ -63,6 +65,18 @@ class Tensor:
     def __rpow__(self, other: Value) -> Tensor:
         return self.graph.op("Pow", other, self)
 
+    def __floordiv__(self, other: Value) -> Tensor:
+        """The quotient of integers that are not negative."""
+        return self.op("Div", other)
+
+    def __and__(self, other: Value) -> Tensor:
+        return self.op("BitwiseAnd", other)
+
+    def __xor__(self, other: Value) -> Tensor:
+        return self.op("BitwiseXor", other)
+
+    __rxor__ = __xor__
+
     def __gt__(self, other: Value) -> Tensor:
         return self.op("Greater", other)
 
@@ -86,6 +100,10 @@ class Tensor:
     def reshape(self, *shape: int) -> Tensor:
         """The values in another shape; 0 keeps a dimension, and -1 takes all that is left."""
         return self.op("Reshape", integers(*shape))
+
+    def gelu(self) -> Tensor:
+        """GELU by the error function, in the order of operators that ONNX Runtime fuses."""
+        return ((self / math.sqrt(2)).op("Erf") + 1) * self * 0.5
 
     def unsqueeze(self, *axes: int) -> Tensor:
         """The values with axes of length 1 inserted at `axes`."""

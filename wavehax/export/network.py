@@ -133,7 +133,7 @@ class Network:
         y = self._normalise(y, f"{name}.norm")
         y = y.op(
             "Conv", _pointwise(weights[f"{name}.pwconv1.weight"]), weights[f"{name}.pwconv1.bias"]
-        ).op("Gelu")
+        ).gelu()
         gamma = weights[f"{name}.gamma"]
         weight, bias = (
             gamma[:, None] * weights[f"{name}.pwconv2.weight"],

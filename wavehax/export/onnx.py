@@ -11,10 +11,12 @@ import onnx
 
 from wavehax.checkpoint import Model, configuration, load_model
 from wavehax.config import GeneratorConfig
+from wavehax.export import hosts
 from wavehax.export.f0 import predicted_f0
 from wavehax.export.graph import Graph, Tensor
 from wavehax.export.lags import Lags
 from wavehax.export.network import Network
+from wavehax.export.noise import initial_phase, seeded_noise
 from wavehax.export.prior import prior
 from wavehax.export.timeline import Streaming, Timeline, Whole
 from wavehax.export.transforms import analyse, inverse_stft, stft, synthesise
@@ -22,6 +24,10 @@ from wavehax.export.verify import verify
 from wavehax.files.outputs import refuse_existing, replacing
 
 _WHOLE_TEXT = "Log-mel-spectrogram, F0 and noise to waveform."
+_HOST_TEXTS = {
+    "sherpa": "Log-mel-spectrogram to waveform, and to spectra from which sherpa-onnx makes it.",
+    "openutau": "Log-mel-spectrogram and F0 to waveform, for OpenUtau.",
+}
 _STREAM_TEXT = (
     "Log-mel-spectrogram, F0 and noise to waveform, frames as they come: for every frame"
     " hop_length samples. What is given as next_state.X goes into the next run as state.X; zeros"
@@ -37,6 +43,7 @@ def export_onnx(
     *,
     streaming: bool = False,
     f0_from_mel: bool = False,
+    host: hosts.Host | None = None,
     force: bool = False,
 ) -> None:
     """Write a model as an ONNX file.
@@ -45,28 +52,42 @@ def export_onnx(
 
     Args:
         model_file: the `.safetensors` file of the model.
-        out: the file to write, .onnx.
+        out: the file to write: .onnx, or for OpenUtau .oudep, a package with the ONNX file.
         streaming: as in `build`.
         f0_from_mel: as in `build`.
+        host: as in `build`.
         force: replace a file that exists.
 
     Raises:
         ModelError: `model_file` is no model.
         OSError: `out` cannot be written, or exists and `force` is not set.
-        ValueError: `out` does not end in .onnx, the model cannot be expressed, or ONNX Runtime
-            computes something else than the engine.
+        ValueError: `out` does not end in .onnx or .oudep, the model cannot be expressed, the host
+            cannot use it, or ONNX Runtime computes something else than the engine.
     """
-    if out.suffix.lower() != ".onnx":
-        raise ValueError(f"{out}: unknown file type {out.suffix!r}; expected .onnx")
+    suffix = hosts.SUFFIXES[host]
+    if out.suffix.lower() != suffix:
+        raise ValueError(f"{out}: unknown file type {out.suffix!r}; expected {suffix}")
     refuse_existing(out, force)
     model = load_model(model_file)
-    graph = build(model, streaming=streaming, f0_from_mel=f0_from_mel)
+    if host is not None:
+        hosts.check(model, out, host)
+    graph = build(model, streaming=streaming, f0_from_mel=f0_from_mel, host=host)
+    content = graph.SerializeToString()
+    verify(content, model)
     with replacing(out, overwrite=force) as temporary:
-        onnx.save(graph, temporary)
-        verify(temporary, model)
+        if host == "openutau":
+            hosts.write_oudep(temporary, out.stem, content, model.features)
+        else:
+            temporary.write_bytes(content)
 
 
-def build(model: Model, *, streaming: bool = False, f0_from_mel: bool = False) -> onnx.ModelProto:
+def build(
+    model: Model,
+    *,
+    streaming: bool = False,
+    f0_from_mel: bool = False,
+    host: hosts.Host | None = None,
+) -> onnx.ModelProto:
     """Build the graph of a model.
 
     Args:
@@ -75,17 +96,20 @@ def build(model: Model, *, streaming: bool = False, f0_from_mel: bool = False) -
             utterances.
         f0_from_mel: the graph predicts F0 from the mel, and F0 is an output. Otherwise it is an
             input.
+        host: "sherpa" or "openutau", the program that will call the graph. It takes whole
+            utterances, and noise and phase are made inside. That of sherpa-onnx predicts F0; that
+            of OpenUtau takes it, and takes the mel frame by frame, [B, T, n_mels].
 
     Raises:
         ValueError: the model cannot be streamed, or has no predictor of F0.
     """
-    config = model.generator
+    if host is not None and (streaming or f0_from_mel):
+        raise ValueError(f"a graph for {host} has a fixed form: leave out --f0 and --streaming")
+    config, f0_from_mel = model.generator, f0_from_mel or host == "sherpa"
     _check(model, streaming, f0_from_mel)
     graph = Graph()
-    mel_text = "log-mel-spectrogram; features in the metadata defines it"
-    mel = graph.input("mel", ["batch", config.n_mels, "frames"], mel_text)
-    mel = mel.op("Max", np.float32(math.log(model.features.magnitude_floor)))
-    time = Streaming(mel, config) if streaming else Whole(mel, config)
+    mel = _mel(graph, model, frames_first=host == "openutau")
+    time = _timeline(mel, config, streaming, host)
     f0_shape, f0_text = ["batch", "frames"], "Hz, 0 where unvoiced"
     predictor = model.f0 if f0_from_mel else None
     f0 = (
@@ -93,13 +117,40 @@ def build(model: Model, *, streaming: bool = False, f0_from_mel: bool = False) -
         if predictor is None
         else predicted_f0(time, mel, predictor)
     )
-    noise = graph.input("noise", ["batch", "noise_samples"], _noise_text(config, streaming))
+    if host is not None and isinstance(time, Whole):
+        noise = seeded_noise(time, hosts.SEED)
+    else:
+        noise = graph.input("noise", ["batch", "noise_samples"], _noise_text(config, streaming))
     wave = _wave(time, model, mel, f0, noise)
+    metadata = _metadata(model, streaming)
+    if host == "sherpa":
+        hosts.add_spectrum(graph, wave, config.hop_length)
+        metadata |= hosts.sherpa_metadata(model)
     graph.output("waveform", wave, ["batch", "samples"], "nominally in [-1, 1]")
     time.finish()
     if f0_from_mel:
         graph.output("f0", f0, f0_shape, f0_text)
-    return graph.model(_STREAM_TEXT if streaming else _WHOLE_TEXT, _metadata(model, streaming))
+    whole_text = _WHOLE_TEXT if host is None else _HOST_TEXTS[host]
+    return graph.model(_STREAM_TEXT if streaming else whole_text, metadata)
+
+
+def _mel(graph: Graph, model: Model, frames_first: bool) -> Tensor:
+    """The input mel [B, n_mels, T], raised to the floor of its definition."""
+    shape: list[int | str] = ["batch", model.generator.n_mels, "frames"]
+    if frames_first:
+        shape[1:] = shape[:0:-1]
+    mel = graph.input("mel", shape, "log-mel-spectrogram; features in the metadata defines it")
+    if frames_first:
+        mel = mel.op("Transpose", perm=[0, 2, 1])
+    return mel.op("Max", np.float32(math.log(model.features.magnitude_floor)))
+
+
+def _timeline(
+    mel: Tensor, config: GeneratorConfig, streaming: bool, host: hosts.Host | None
+) -> Timeline:
+    if streaming:
+        return Streaming(mel, config)
+    return Whole(mel, config, None if host is None else initial_phase(hosts.SEED))
 
 
 def _wave(time: Timeline, model: Model, mel: Tensor, f0: Tensor, noise: Tensor) -> Tensor:

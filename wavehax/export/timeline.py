@@ -77,10 +77,21 @@ class Timeline(ABC):
 
 
 class Whole(Timeline):
-    """All frames of an utterance at once."""
+    """All frames of an utterance at once.
+
+    Its initial phase, in cycles, is an input unless it is given.
+    """
 
     streaming = False
     lags = Lags()
+
+    def __init__(self, mel: Tensor, config: GeneratorConfig, phase: float | None = None) -> None:
+        super().__init__(mel, config)
+        self._phase = phase
+
+    def frames(self) -> Tensor:
+        """The number of frames, int64 [1], with the one that centred frames repeat."""
+        return self.mel.op("Shape", start=2) + int(self.centred)
 
     def repeat_last(self, x: Tensor, name: str, shape: Sequence[int]) -> Tensor:
         axis = _time_axis(shape)
@@ -107,11 +118,12 @@ class Whole(Timeline):
         return x
 
     def mask(self, lag: int, rate: int = 1, history: int = 0) -> Tensor:
-        frames = self.mel.op("Shape", start=2) + int(self.centred)
-        shape = self.mel.graph.op("Concat", integers(1), frames * rate, axis=0)
+        shape = self.mel.graph.op("Concat", integers(1), self.frames() * rate, axis=0)
         return self.mel.graph.op("Expand", np.float32(1), shape)
 
     def initial_phase(self) -> Tensor:
+        if self._phase is not None:
+            return self.mel.graph.op("Identity", np.array([self._phase]))
         text = "phase before the first sample, in cycles, 0 to 1"
         return self.mel.graph.input("phase", ["batch"], text, np.float64)
 

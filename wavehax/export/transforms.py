@@ -19,7 +19,7 @@ def stft(time: Timeline, waves: Tensor) -> Tensor:
     config, lags, margin = time.config, time.lags, _margin(time.config)
     wait = lags.spectrum * config.stream_hop - lags.streams
     waves = time.window(waves, "stft", (config.num_streams, -1), Reach(margin, margin, wait))
-    weight = np.tile(_analysis_weight(config.n_fft), (config.num_streams, 1, 1))
+    weight = np.tile(analysis_weight(config.n_fft), (config.num_streams, 1, 1))
     return waves.op("Conv", weight, strides=[config.stream_hop], group=config.num_streams)
 
 
@@ -101,7 +101,7 @@ def _sinusoids(n_fft: int) -> np.ndarray:
     return np.concatenate([np.cos(turns), -sines])
 
 
-def _analysis_weight(n_fft: int) -> np.ndarray:
+def analysis_weight(n_fft: int) -> np.ndarray:
     """The weight [2F, 1, n_fft] of the STFT as a convolution."""
     return (_sinusoids(n_fft) * _hann(n_fft)).astype(np.float32)[:, None]
 
