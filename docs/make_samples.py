@@ -1,14 +1,10 @@
 """Makes the sounds and pictures of docs/samples.md, beside the recordings in docs/samples.
 
-    mkdir -p data/before
-    for model in vocos-24k nsf-hifigan-44k; do
-      git show 1ef22e4:wavehax/models/$model.safetensors > data/before/$model.safetensors
-    done
-    python docs/make_samples.py data/before
+    python docs/make_samples.py
 
-For every shipped MODEL a RECORDING.flac becomes RECORDING-MODEL.flac; RECORDING-MODEL-before.flac,
-by the model of that name in the folder given; and RECORDING-MODEL-octave.flac, with F0 doubled.
-Each has a picture of the same name. The default model makes SPEAKER-NAME.ogg for each NAME of
+For every shipped MODEL a RECORDING.flac becomes RECORDING-MODEL.flac, and RECORDING-MODEL-octave.flac
+with F0 doubled. Each has a picture of the same name. The default model makes SPEAKER-NAME.ogg for
+each NAME of
 OTHER_SPEAKERS besides, in Opus, to be small. All are what `wavehax resynth` makes, with seed 0 in
 fp32. Files of an earlier call are replaced. On one machine the same models give the same bytes, but
 for the .ogg. Needs the extra [f0].
@@ -50,41 +46,36 @@ _OPUS_LEVEL = 0.9  # of 0 to 1 in libsndfile: about 32 kbit/s
 _SHADES = 16  # of a picture, 5.3 dB each
 
 
-def make_samples(folder: Path, before: Path) -> None:
+def make_samples(folder: Path) -> None:
     """Write all sounds and pictures into the folder that holds the recordings.
 
     Args:
         folder: holds the .flac of each of RECORDINGS.
-        before: holds an earlier .safetensors of each shipped model, under the same name.
 
     Raises:
         FileNotFoundError, ValueError, ModelError: a recording or a model is missing, or is none.
         ModuleNotFoundError: pyworld is missing.
     """
-    earlier = {name: wavehax.load(before / f"{name}.safetensors") for name in shipped_models()}
     for recording in RECORDINGS:
         path = folder / f"{recording}.flac"
         wave, rate = read_audio(path)
         shown = _levels(wave, rate)
         _write_picture(path, shown, shown.max())
-        for name, sound, sample_rate in _sounds(path, earlier):
+        for name, sound, sample_rate in _sounds(path):
             output = folder / f"{recording}-{name}.flac"
             write_audio(output, sound, sample_rate, overwrite=True)
             _write_picture(output, _levels(sound, sample_rate), shown.max())
     _write_other_speakers(folder)
 
 
-def _sounds(
-    path: Path, earlier: dict[str, wavehax.Vocoder]
-) -> Iterator[tuple[str, np.ndarray, int]]:
+def _sounds(path: Path) -> Iterator[tuple[str, np.ndarray, int]]:
     """Name, wave and sample rate of each sound that is made from one recording, as long as the
     recording."""
-    for name, before in earlier.items():
+    for name in shipped_models():
         voc = wavehax.load(name)
         wave, rate = read_audio(path, voc.sample_rate)
         mel, f0 = log_mel(wave, voc.features), f0_from_audio(wave, voc.features)
         yield name, voc(mel, f0)[: len(wave)], rate
-        yield f"{name}-before", before(mel, f0)[: len(wave)], rate
         yield f"{name}-octave", voc(mel, f0, f0_scale=2.0)[: len(wave)], rate
 
 
@@ -119,13 +110,8 @@ def _write_picture(sound: Path, level: np.ndarray, top_db: float) -> None:
 def main() -> int:
     """Read the arguments and write; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
-    parser.add_argument(
-        "before",
-        type=Path,
-        help="folder with MODEL.safetensors of each shipped model as it was before",
-    )
-    arguments = parser.parse_args()
-    return exit_code(lambda: make_samples(SAMPLES, arguments.before))
+    parser.parse_args()
+    return exit_code(lambda: make_samples(SAMPLES))
 
 
 if __name__ == "__main__":

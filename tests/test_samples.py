@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import re
-import shutil
 import struct
 from pathlib import Path
 from types import ModuleType
@@ -13,9 +12,8 @@ import numpy as np
 import pytest
 
 from wavehax.cli import main
-from wavehax.errors import ModelError
 from wavehax.files.sound import read_audio, write_audio
-from wavehax.models.locate import model_path, shipped_models
+from wavehax.models.locate import shipped_models
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -29,7 +27,7 @@ def script() -> ModuleType:
 
 
 def test_the_page_shows_what_its_folder_holds_for_every_shipped_model(script):
-    ways = [f"-{model}{way}" for model in shipped_models() for way in ("", "-before", "-octave")]
+    ways = [f"-{model}{way}" for model in shipped_models() for way in ("", "-octave")]
     expected = {
         f"samples/{name}{way}.{kind}"
         for name in script.RECORDINGS
@@ -55,13 +53,10 @@ def test_the_script_makes_what_resynth_makes_and_pictures_of_one_size(
     pytest.importorskip("pyworld", reason="needs the extra [f0]")
     wave, rate = read_audio(DOCS / "samples" / "kathleen.flac")
     write_audio(tmp_path / "short.flac", wave[rate : 2 * rate], rate)
-    before = tmp_path / "before"
-    before.mkdir()
-    shutil.copy(model_path("vocos-24k"), before)
     monkeypatch.setattr(script, "RECORDINGS", ("short",))
     monkeypatch.setattr(script, "SPEAKER", "short")
     monkeypatch.setattr(script, "shipped_models", lambda: ["vocos-24k"])
-    script.make_samples(tmp_path, before)
+    script.make_samples(tmp_path)
 
     for name, options in (("short-vocos-24k", []), ("short-vocos-24k-octave", ["--f0-scale", "2"])):
         assert (
@@ -80,18 +75,15 @@ def test_the_script_makes_what_resynth_makes_and_pictures_of_one_size(
         np.testing.assert_array_equal(
             read_audio(tmp_path / f"{name}.flac")[0], read_audio(tmp_path / "same.flac")[0]
         )
-    assert (tmp_path / "short-vocos-24k-before.flac").read_bytes() == (
-        tmp_path / "short-vocos-24k.flac"
-    ).read_bytes()
     voices = [read_audio(path)[0] for path in sorted(tmp_path.glob("short-*.ogg"))]
     assert len(voices) == len(script.OTHER_SPEAKERS)
     assert all(len(voice) == len(read_audio(tmp_path / "same.flac")[0]) for voice in voices)
     pictures = sorted(tmp_path.glob("*.png"))
-    assert len(pictures) == 4
+    assert len(pictures) == 3
     assert len({struct.unpack(">II", path.read_bytes()[16:24]) for path in pictures}) == 1
 
 
-def test_a_missing_model_leaves_the_sounds_as_they_were(script, tmp_path):
-    with pytest.raises(ModelError, match="no such file"):
-        script.make_samples(tmp_path, tmp_path / "before")
+def test_a_missing_recording_leaves_the_folder_as_it_was(script, tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"flemishguy\.flac"):
+        script.make_samples(tmp_path)
     assert not list(tmp_path.iterdir())

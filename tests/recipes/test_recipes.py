@@ -60,10 +60,13 @@ jvs001:
 jvs002:
   nonpara30: {f0_max: 180, f0_min: 65}
 """
+MANIFESTS = {"quickstart", "wavehax-24k", "nsf-hifigan-44k", "hifigan-22k"}
+"""Recipes of any corpus that has a MANIFEST.tsv."""
 CORPORA = {
     "quickstart": MANIFEST,
     "wavehax-24k": replace(MANIFEST, arguments=("--shifted",)),
     "nsf-hifigan-44k": replace(MANIFEST, features="nsf-hifigan-44k"),
+    "hifigan-22k": replace(MANIFEST, features="hifigan-22k"),
     "finetune": Corpus(
         24000,
         {"chapter1/001.wav": 110, "chapter1/002.wav": 120, "chapter2/001.FLAC": 130},
@@ -301,16 +304,14 @@ def test_a_later_stage_starts_from_the_shipped_model_and_takes_a_step(
     assert stage == "energy" or 0 < row["win_rate"] < 1
 
 
-@pytest.mark.parametrize(
-    "recipe", sorted(CORPORA.keys() - {"quickstart", "wavehax-24k", "nsf-hifigan-44k", "jvs"})
-)
+@pytest.mark.parametrize("recipe", sorted(CORPORA.keys() - MANIFESTS - {"jvs"}))
 def test_a_folder_that_is_not_the_corpus_is_refused(recipe: str, tmp_path: Path) -> None:
     (tmp_path / "recordings").mkdir()
     with pytest.raises(FileNotFoundError, match=r"no such files; is .* the corpus\?"):
         recordings_of(recipe, tmp_path)
 
 
-@pytest.mark.parametrize("recipe", ["quickstart", "wavehax-24k", "nsf-hifigan-44k"])
+@pytest.mark.parametrize("recipe", sorted(MANIFESTS))
 def test_a_corpus_without_a_manifest_is_refused(recipe: str, tmp_path: Path) -> None:
     command = [sys.executable, RECIPES / recipe / "prepare.py", tmp_path, tmp_path / "out"]
     done = subprocess.run(command, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True)

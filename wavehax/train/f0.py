@@ -76,8 +76,10 @@ def add_predictor(
     model = load_model(path)
     drawn = segments(folder, model.features)
     predictor = train(folder, model.features, F0Config(), steps, seed)
+    bias = predictor.output_proj.bias
+    assert bias is not None
     with torch.no_grad():
-        predictor.output_proj.bias[-1] += VOICING_BIAS
+        bias[-1] += VOICING_BIAS
     weights = {
         name: value.numpy().astype(np.float32) for name, value in predictor.state_dict().items()
     }
