@@ -65,9 +65,7 @@ def test_noise_and_silence_are_judged_apart() -> None:
     found = hop_lines(recording, made, RATE, HOP, voicing(recording, RATE, f0))
     assert abs(np.mean(found["noise"].output)) < 0.3
     over_noise = (1e-4 / HOP) ** 2 / (1e-5**2 * 1.5 / (6 * HOP))
-    assert np.mean(found["silence"].output) == pytest.approx(
-        10 * np.log10(1 + over_noise), abs=0.5
-    )
+    assert np.mean(found["silence"].output) == pytest.approx(10 * np.log10(1 + over_noise), abs=0.5)
     assert abs(np.mean(found["silence"].recording)) < 0.3
 
 

@@ -32,7 +32,7 @@ def level(wave: np.ndarray, f0: np.ndarray, rate: int = RATE) -> float:
 
 
 def off(noise: float, f0: float, rate: int) -> float:
-    """The level expected of white noise: the part in the band, and not within 25 Hz of a harmonic."""
+    """The level expected of white noise in the band, which is on the series 25 Hz around it."""
     part = 11440 / (rate / 2)
     return 10 * np.log10(noise**2 * part * (1 - 50 / f0) / (1 + noise**2 * part * 50 / f0))
 

@@ -18,7 +18,6 @@ from wavehax.evaluate.synthesis import Pair, Synthesis
 from wavehax.evaluate.texture import texture
 from wavehax.files import batch
 
-
 Scorer = Callable[[Pair], dict[str, Any]]
 """Scores a recording and what was made from it: values by name."""
 
