@@ -23,7 +23,13 @@ OFF_SERIES = "off_series"
 _LEAST_FRAMES = 8  # frames of an octave in a file that counts for it, ...
 _LEAST_SHARE = 0.1  # ... and their share of all its frames with F0
 _SILENCE_DB = 40.0  # frames further below the loudest are not judged
-_OF_FRAMES = ("f0_rmse_cents", "f0_median_cents", "gross_pitch_error", "voicing_error")
+# The scores of frames, with their names in `pitch.F0Scores`.
+_OF_FRAMES = {
+    "f0_rmse_cents": "rmse_cents",
+    "f0_median_cents": "median_cents",
+    "gross_pitch_error": "gross_pitch_error",
+    "voicing_error": "voicing_error",
+}
 _OF_FILES = ("pesq_wb", "distillmos" + DIFFERENCE)
 
 
@@ -52,7 +58,7 @@ def octave_scores(pair: Pair, made_f0: np.ndarray) -> dict[str, Any]:
         if frames.sum() < max(_LEAST_FRAMES, _LEAST_SHARE * (f0 > 0).sum()):
             continue
         scores = f0_scores(pair.f0[frames], made_f0[frames])
-        values = {name: getattr(scores, name) for name in _OF_FRAMES}
+        values = {name: getattr(scores, field) for name, field in _OF_FRAMES.items()}
         values |= {name: _mean_level(level[frames]) for name, level in levels.items()}
         found.append({"octave": [low, high], **values})
     voiced = pair.f0[pair.f0 > 0]
@@ -90,7 +96,7 @@ def _columns() -> tuple[Score, ...]:
     distance = "energy off the multiples of F0 over that on them in dB, of"
     return (
         Score("files", "files", "files with frames in the octave", "{:.0f}", True),
-        *(scores[name] for name in _OF_FRAMES[:3]),
+        *(scores[name] for name in ("f0_rmse_cents", "f0_median_cents", "gross_pitch_error")),
         Score(
             "voicing_error",
             "V/UV",
