@@ -64,6 +64,12 @@ def test_a_model_is_scored_on_a_manifest(command, manifest: Path, tmp_path: Path
     assert (code, err) == (0, "")
     assert output.read_text().count("<audio") == 2 * 3
     assert "dev (2 files)" in out and "unseen (1 files)" in out
+    assert "By octave of F0" in out and "<h2>By octave of F0</h2>" in output.read_text()
+    (low, high) = json.loads((tmp_path / "report.json").read_text())["octaves"]
+    assert (low["octave"], high["octave"]) == ([60, 120], [120, 240])
+    # 100 Hz and a part of 130 Hz, which vibrato takes to 117; 130 and 210 Hz
+    assert (low["means"]["files"]["mean"], high["means"]["files"]["mean"]) == (2, 2)
+    assert (low["means"]["pesq_wb"]["files"], high["means"]["pesq_wb"]["files"]) == (1, 2)
     scores = scores_of(tmp_path / "report.json")
     assert set(scores) == {"a.wav", "b.wav", "c.wav"}
     for of_file in scores.values():

@@ -46,6 +46,7 @@ def add(commands: Commands) -> None:
         metavar="SPLIT",
         help=f"splits of the manifest (default: {' '.join(SPLITS)}, where there)",
     )
+    shared.add_speeds(command)
     maker = command.add_mutually_exclusive_group()
     maker.add_argument(
         "--model", metavar="MODEL", help="model file, or name of a shipped one (default: vocos-24k)"
@@ -90,6 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
         ValueError, OSError: an input or output is not as expected.
     """
     from wavehax.evaluate import summary
+    from wavehax.evaluate.octaves import octave_summary, octave_table
     from wavehax.evaluate.outputs import check_outputs, output_paths
     from wavehax.evaluate.report import write_report
     from wavehax.evaluate.scoring import score_all
@@ -107,9 +109,13 @@ def run(arguments: argparse.Namespace) -> int:
     if scores:
         print(source)
         print(summary.table(scores, WORST))
+        octaves = octave_table(scores)
+        if octaves:
+            print(f"\n{octaves}")
         for path in outputs:
             if path.suffix == ".json":
-                summary.write_json(path, source, scores, arguments.force)
+                means = octave_summary(scores)
+                summary.write_json(path, source, scores, arguments.force, means)
             else:
                 write_report(path, source, scores, items, synthesis, arguments.force)
     return 1 if failed else 0
@@ -117,7 +123,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _task(arguments: argparse.Namespace) -> tuple[list[Item], Synthesis, str]:
     """The items to score, how their output is made, and a description of the task."""
-    from wavehax.evaluate.items import manifest_items
+    from wavehax.evaluate.items import at_speeds, manifest_items
     from wavehax.evaluate.synthesis import ModelSynthesis, WorldSynthesis
 
     if arguments.data is None:
@@ -132,6 +138,7 @@ def _task(arguments: argparse.Namespace) -> tuple[list[Item], Synthesis, str]:
     if arguments.hop_length:
         raise UsageError(f"--hop-length {arguments.hop_length}: expected two folders, not --data")
     items = manifest_items(arguments.data, arguments.splits)
+    items = at_speeds(items, arguments.speeds or [1.0])
     scale = arguments.f0_scale or 1.0
     name = "WORLD" if arguments.world else str(arguments.model or DEFAULT_MODEL)
     name += ", F0 predicted" if arguments.f0 else ""
@@ -153,7 +160,7 @@ def _folder_task(arguments: argparse.Namespace) -> tuple[list[Item], Synthesis, 
             f"{len(arguments.folders)} folders: expected NATURAL_DIR and GENERATED_DIR, or --data"
             " MANIFEST"
         )
-    for option in ("model", "world", "f0", "precision", "f0_scale", "splits"):
+    for option in ("model", "world", "f0", "precision", "f0_scale", "splits", "speeds"):
         if getattr(arguments, option):
             raise UsageError(f"--{option.replace('_', '-')} needs --data MANIFEST")
     natural, generated = arguments.folders

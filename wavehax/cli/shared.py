@@ -163,6 +163,12 @@ def read_fields(path: Path | None, reserved: dict[str, str]) -> dict[str, Any]:
     return read_card(path, reserved) if path else {}
 
 
+def add_speeds(parser: argparse.ArgumentParser) -> None:
+    """Add the speeds at which recordings are played."""
+    help_text = "play the recordings so many times as fast, which multiplies F0 (default 1)"
+    parser.add_argument("--speeds", nargs="+", type=types.speed, metavar="X", help=help_text)
+
+
 def add_report(parser: argparse.ArgumentParser) -> None:
     """Add the output of an evaluation."""
     help_text = "an .html file, with the numbers in a .json beside it; or the .json alone"

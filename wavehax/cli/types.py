@@ -112,6 +112,14 @@ def semitones(text: str) -> float:
     return float(2 ** (value / 12))
 
 
+def speed(text: str) -> float:
+    """A factor of speed, 0.25 to 4."""
+    value = float(text)
+    if not 0.25 <= value <= 4:
+        raise argparse.ArgumentTypeError(f"{text}: expected 0.25 to 4")
+    return value
+
+
 def decibels(text: str) -> float:
     """A gain in dB, -200 to 200."""
     value = float(text)

@@ -1,4 +1,4 @@
-"""Tells voiced samples of a recording from unvoiced ones, and levels the power of a sound."""
+"""Tells voiced, unvoiced and silent samples of a recording, and levels the power of a sound."""
 
 from __future__ import annotations
 
@@ -16,17 +16,18 @@ _LEAST_POWER = 1e-14
 
 @dataclass(frozen=True)
 class Voicing:
-    """The samples [N] that are voiced, and those that are unvoiced.
+    """The samples [N] that are voiced, those that are unvoiced, and those that are silent.
 
-    Silence is neither, nor is a frame on either side of each change.
+    A frame on either side of each change of voicing is none of them.
     """
 
     voiced: np.ndarray  # bool [N]
-    unvoiced: np.ndarray  # bool [N]
+    unvoiced: np.ndarray  # bool [N], not silent
+    silent: np.ndarray  # bool [N], and not voiced
 
 
 def voicing(recording: np.ndarray, rate: int, f0: np.ndarray) -> Voicing:
-    """Tell the voiced samples of a recording from the unvoiced ones.
+    """Tell the voiced samples of a recording from the unvoiced and the silent ones.
 
     Sound more than 40 dB below the loudest frame of the recording is silence.
 
@@ -40,7 +41,8 @@ def voicing(recording: np.ndarray, rate: int, f0: np.ndarray) -> Voicing:
     frame = np.minimum(frame, len(f0) - 1)
     power = local_power(recording, rate * FRAMES.hop_length / FRAMES.sample_rate)
     active = power > power.max() * 10 ** (-_SILENCE_DB / 10)
-    return Voicing(*(active & _inner(mask)[frame] for mask in (f0 > 0, f0 == 0)))
+    voiced, unvoiced = (_inner(mask)[frame] for mask in (f0 > 0, f0 == 0))
+    return Voicing(active & voiced, active & unvoiced, ~active & unvoiced)
 
 
 def _inner(mask: np.ndarray) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wavehax.data.corpus import read_manifest
@@ -27,6 +27,25 @@ class Item:
     # Hz; the recording's F0 is searched for in this range.
     f0_range: tuple[float, float] = (F0_MIN, F0_MAX)
     f0_method: str = METHODS[0]  # one of wavehax.mel.pitch.RECORDING_METHODS
+    speed: float = 1.0  # at which the recording is played, before anything else
+
+
+def at_speeds(items: Sequence[Item], speeds: Sequence[float]) -> list[Item]:
+    """Every item at each of the speeds, which count once; all of one speed together.
+
+    At another speed than 1, name and group say so, and the range of F0 is multiplied by it.
+    """
+    return [
+        item if speed == 1 else _at_speed(item, speed)
+        for speed in dict.fromkeys(speeds)
+        for item in items
+    ]
+
+
+def _at_speed(item: Item, speed: float) -> Item:
+    low, high = item.f0_range
+    name, group = (f"{text}, {speed:g} times as fast" for text in (item.name, item.group))
+    return replace(item, name=name, group=group, f0_range=(low * speed, high * speed), speed=speed)
 
 
 def manifest_items(manifest: Path, splits: Sequence[str] | None = None) -> list[Item]:

@@ -16,6 +16,7 @@ import numpy as np
 from wavehax.errors import optional_module
 from wavehax.evaluate import pictures, pitch
 from wavehax.evaluate.items import Item
+from wavehax.evaluate.octaves import octave_columns, octave_rows
 from wavehax.evaluate.scores import Score, shown_measures, shown_scores
 from wavehax.evaluate.summary import groups, measure_rows, measures_of_file, worst_first
 from wavehax.evaluate.synthesis import Pair, Synthesis
@@ -64,6 +65,9 @@ def write_report(
             _measures(scores),
             _legend(shown_measures(scores)),
         ]
+    octaves = octave_rows(scores)
+    if octaves:
+        parts += ["<h2>By octave of F0</h2>", octave_section(octaves)]
     for group in dict.fromkeys(of_file["group"] for of_file in scores):
         worst = worst_first([of_file for of_file in scores if of_file["group"] == group])[
             :_EXAMPLES
@@ -124,6 +128,13 @@ def _measures(scores: Sequence[dict[str, Any]]) -> str:
                 for title, values in others
             ]
     return _table("group (files)", shown_measures(scores), rows)
+
+
+def octave_section(rows: Sequence[tuple[str, dict[str, float]]]) -> str:
+    """The rows of `octaves.octave_rows` as an HTML table, with the meaning of its columns."""
+    shown = octave_columns(rows)
+    body = [_row(title, values, shown, "") for title, values in rows]
+    return _table("F0", shown, body) + _legend(shown)
 
 
 def _all_differences(scores: Sequence[dict[str, Any]]) -> str:

@@ -201,14 +201,21 @@ def _line(title: str, values: dict[str, Any], shown: Sequence[Score], column: in
     return f"{title:<{_FIRST_COLUMN}}" + "".join(f"{cell:>{column}}" for cell in cells)
 
 
-def write_json(path: Path, source: str, scores: Sequence[dict[str, Any]], overwrite: bool) -> None:
+def write_json(
+    path: Path,
+    source: str,
+    scores: Sequence[dict[str, Any]],
+    overwrite: bool,
+    octaves: Sequence[dict[str, Any]] = (),
+) -> None:
     """Write the source, the means of groups and speakers, and the scores of files as JSON.
 
-    Numbers that do not exist are null.
+    Numbers that do not exist are null. `octaves` are the means that `octaves.octave_summary` gives.
     """
     contents = {
         "source": source,
         "groups": [asdict(group) for group in groups(scores)],
+        "octaves": list(octaves),
         "files": list(scores),
     }
     with replacing(path, overwrite=overwrite) as temporary:

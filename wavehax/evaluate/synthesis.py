@@ -67,7 +67,7 @@ class ModelSynthesis:
 
     def __call__(self, item: Item) -> Pair:
         voc = _vocoder(self.model, self.precision)
-        wave, rate = read_audio(item.natural, voc.sample_rate)
+        wave, rate = _recording(item, voc.sample_rate), voc.sample_rate
         # With `same` frames the output ends with a whole hop.
         wave = wave[: frame_count(len(wave), voc.features) * voc.hop_length]
         f0 = pitch.harvest(wave, rate, item.f0_range, item.f0_method)
@@ -98,7 +98,7 @@ class WorldSynthesis:
 
     def __call__(self, item: Item) -> Pair:
         rate, hop = pitch.FRAMES.sample_rate, pitch.FRAMES.hop_length
-        wave, _ = read_audio(item.natural, rate)
+        wave = _recording(item, rate)
         f0 = pitch.harvest(wave, rate, item.f0_range, item.f0_method)
         made = resynthesise(wave, f0, self.f0_scale, rate, hop)
         return _pair(item, wave, made, rate, f0, hop, self.f0_scale)
@@ -133,6 +133,12 @@ class FilePair:
 
 
 Synthesis = ModelSynthesis | WorldSynthesis | FilePair
+
+
+def _recording(item: Item, rate: int) -> np.ndarray:
+    """The recording of an item at its speed, float32 [N] at `rate` Hz."""
+    wave, own_rate = read_audio(item.natural)
+    return resample(wave, round(own_rate * item.speed), rate)
 
 
 def _pair(
