@@ -2,10 +2,9 @@
 
     python docs/make_samples.py
 
-For every shipped MODEL a RECORDING.flac becomes RECORDING-MODEL.flac, and RECORDING-MODEL-octave.flac
-with F0 doubled. Each has a picture of the same name. The default model makes SPEAKER-NAME.ogg for
-each NAME of
-OTHER_SPEAKERS besides, in Opus, to be small. All are what `wavehax resynth` makes, with seed 0 in
+For every shipped MODEL a RECORDING.flac becomes RECORDING-MODEL.flac, and with F0 doubled
+RECORDING-MODEL-octave.flac. Each has a picture of the same name. The default model makes
+SPEAKER-NAME.ogg for each NAME of OTHER_SPEAKERS besides, in Opus, to be small. All are what `wavehax resynth` makes, with seed 0 in
 fp32. Files of an earlier call are replaced. On one machine the same models give the same bytes, but
 for the .ogg. Needs the extra [f0].
 """
