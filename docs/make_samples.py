@@ -4,9 +4,9 @@
 
 For every shipped MODEL a RECORDING.flac becomes RECORDING-MODEL.flac, and with F0 doubled
 RECORDING-MODEL-octave.flac. Each has a picture of the same name. The default model makes
-SPEAKER-NAME.ogg for each NAME of OTHER_SPEAKERS besides, in Opus, to be small. All are what `wavehax resynth` makes, with seed 0 in
-fp32. Files of an earlier call are replaced. On one machine the same models give the same bytes, but
-for the .ogg. Needs the extra [f0].
+SPEAKER-NAME.ogg for each NAME of OTHER_SPEAKERS besides, in Opus, to be small. All are what
+`wavehax resynth` makes, with seed 0 in fp32. Files of an earlier call are replaced. On one machine
+the same models give the same bytes, but for the .ogg. Needs the extra [f0].
 """
 
 from __future__ import annotations
