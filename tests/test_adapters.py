@@ -249,6 +249,7 @@ def test_the_level_held_from_8_to_12_khz_is_off_by_a_neper_where_silence_would_b
 
 
 @pytest.mark.filterwarnings("ignore:.*ends at 8000 Hz")
+@pytest.mark.slow
 def test_speech_survives_conversion_from_presets_and_not_from_few_bands(recordings, monkeypatch):
     pytest.importorskip("pesq", reason="needs the extra [eval]")
     from wavehax.evaluate.metrics import pesq_wb

@@ -194,6 +194,7 @@ def recording(request) -> str:
     return str(request.config.rootpath / "tests" / "data" / "recording.wav")
 
 
+@pytest.mark.slow
 def test_features_writes_mel_and_f0_that_vocode_reads_and_resynth_does_both(
     command, preset_model, recording, tmp_path
 ):

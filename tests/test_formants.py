@@ -122,6 +122,7 @@ def spectrum_scale(before: np.ndarray, after: np.ndarray, hz: np.ndarray) -> flo
 
 
 @pytest.mark.parametrize("scale", [0.7, 0.85, 1.18, 1.4])
+@pytest.mark.slow
 def test_a_recording_keeps_pitch_and_level_and_its_formants_move(scale: float) -> None:
     pyworld = pytest.importorskip("pyworld", reason="needs the extra [f0]")
     voc = wavehax.load("vocos-24k")

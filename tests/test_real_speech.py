@@ -91,6 +91,7 @@ def test_speech_is_close_to_the_recording(
     assert min(metrics.stoi(wave, ours, voc.sample_rate) for wave, ours in made) >= 0.9
 
 
+@pytest.mark.slow
 def test_speech_streams_bit_for_bit(
     recordings: list[tuple[np.ndarray, np.ndarray, np.ndarray]],
 ) -> None:

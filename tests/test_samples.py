@@ -47,6 +47,7 @@ def test_the_files_of_the_page_stay_small():
     assert max(size for path, size in sizes.items() if path.suffix == ".png") < 60e3
 
 
+@pytest.mark.slow
 def test_the_script_makes_what_resynth_makes_and_pictures_of_one_size(
     script, tmp_path, monkeypatch
 ):

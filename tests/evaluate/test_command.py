@@ -191,6 +191,7 @@ def test_files_are_folded_over_the_hop_that_is_given(command, tmp_path: Path) ->
         assert "lag_correlation" not in of_file and "seed_correlation" not in of_file
 
 
+@pytest.mark.slow
 def test_a_file_that_fails_is_named_and_the_others_are_scored(
     command, manifest: Path, tmp_path: Path
 ) -> None:

@@ -46,6 +46,7 @@ def test_what_harvest_finds_is_what_predictions_are_judged_by(corpus, tiny, monk
     assert harvest.gross_pitch_error < 0.1 and 0 < harvest.median_cents < 10
 
 
+@pytest.mark.slow
 def test_every_split_has_its_scores(corpus, tiny, tmp_path, command):
     save_model(tmp_path / "model.safetensors", with_f0(tiny))
     model, data = ("--model", tmp_path / "model.safetensors"), ("--data", corpus / "MANIFEST.tsv")

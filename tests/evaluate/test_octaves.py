@@ -21,7 +21,7 @@ pytest.importorskip("scipy", reason="needs the extra [eval]")
 
 
 def pair_of(natural: np.ndarray, generated: np.ndarray, f0: np.ndarray) -> Pair:
-    return Pair(natural, generated, RATE, f0, (70, 1400), FRAMES.hop_length)
+    return Pair(natural, generated, RATE, f0, (70, 1400), "harvest", FRAMES.hop_length)
 
 
 def by_octave(scores: dict) -> dict[int, dict]:

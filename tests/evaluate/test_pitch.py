@@ -38,6 +38,7 @@ def test_f0_scores_of_silence_have_no_voicing_f1() -> None:
     assert math.isnan(pitch.f0_scores(np.zeros(3), np.zeros(3)).voicing_f1)
 
 
+@pytest.mark.slow
 def test_harvest_follows_a_pitch_shift() -> None:
     pytest.importorskip("pyworld", reason="needs the extra [f0]")
     contours = [pitch.harvest(voice(pitch=hz), RATE) for hz in (140, 140 * 2 ** (50 / 1200))]

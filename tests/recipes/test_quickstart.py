@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 from processes import ENVIRONMENT
 from voices import voice
 
@@ -27,6 +28,7 @@ def run(*command: str | Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_the_quickstart_trains_is_killed_resumes_and_its_model_vocodes(tmp_path: Path) -> None:
     corpus, prepared, run_dir = tmp_path / "corpus", tmp_path / "data", tmp_path / "run"
     corpus.mkdir()

@@ -236,6 +236,7 @@ def test_a_recipe_prepares_its_corpus(recipe: str, prepared: Callable[[str], Pat
 
 
 @pytest.mark.parametrize("recipe", CORPORA)
+@pytest.mark.slow
 def test_f0_is_that_of_every_voice(recipe: str, prepared: Callable[[str], Path]) -> None:
     for utterance, f0 in f0_of(prepared(recipe)):
         if "whisper" in utterance["file"]:
@@ -285,6 +286,7 @@ STAGES = [
 
 
 @pytest.mark.parametrize(("recipe", "stage"), STAGES)
+@pytest.mark.slow
 def test_a_later_stage_starts_from_the_shipped_model_and_takes_a_step(
     recipe: str, stage: str, prepared: Callable[[str], Path], tmp_path: Path
 ) -> None:

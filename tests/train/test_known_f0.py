@@ -74,6 +74,7 @@ def test_contours_are_voiced_where_the_recording_is_and_within_the_range() -> No
     assert (values < 80).mean() > 0.05 and (values > 800).mean() > 0.05
 
 
+@pytest.mark.slow
 def test_the_same_seed_makes_the_same_voice() -> None:
     first, again, other = (
         known_voice(source(), FEATURE, np.random.default_rng(seed)) for seed in (1, 1, 2)

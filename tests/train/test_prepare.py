@@ -89,6 +89,7 @@ def test_the_command_refuses_in_one_line(
     assert said == f"wavehax: {tmp_path}/short.wav: 4 frames, expected at least 8\n"
 
 
+@pytest.mark.slow
 def test_held_out_recordings_of_known_voices_are_prepared_beside(
     recordings: list[Recording], tmp_path: Path
 ) -> None:
@@ -143,6 +144,7 @@ def test_the_high_pass_takes_rumble_and_leaves_voices_in_phase(hz: float, share:
     np.testing.assert_allclose(kept[inside], share * tone[inside], atol=0.02)
 
 
+@pytest.mark.slow
 def test_targets_without_rumble_stand_beside_mels_of_the_recordings(tmp_path: Path) -> None:
     wave = voice(1.0, 150, 0)
     wave = wave + 0.05 * np.sin(2 * np.pi * 15 * np.arange(len(wave)) / 24000)

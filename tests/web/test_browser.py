@@ -134,7 +134,7 @@ def test_the_worklet_says_what_is_wrong_with_a_rate_or_a_pitch(package: Page) ->
       const rate = await text(vocoder.live(at(44100)));
       return [rate, await text(vocoder.live(at(24000), {{ f0Scale: 1e-3 }}))];""")
     assert texts[0] == "context.sampleRate is 44100: expected 24000, the model's"
-    assert texts[1].startswith("f0Scale: out of range for F0 from 55 to")
+    assert texts[1].startswith("f0Scale: out of range for F0 from 40 to")
 
 
 def test_the_page_plays_a_sample_by_keyboard_and_asks_nobody_else(
