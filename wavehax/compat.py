@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -112,6 +113,7 @@ class Vocos(torch.nn.Module):
         *,
         lengths: Sequence[int] | torch.Tensor | None = None,
         threads: int = 1,
+        force_definition: bool = False,
     ) -> torch.Tensor:
         """Synthesise waveforms from mels, with F0 predicted from each mel.
 
@@ -122,6 +124,7 @@ class Vocos(torch.nn.Module):
             lengths: the frames of each mel where shorter ones are padded, [B], from 1 to T; None is
                 T for all. Vocos itself has no such argument.
             threads: the most threads that share the mels; the samples do not depend on it.
+            force_definition: take mels that look like those of another definition.
 
         Returns:
             float32 [B, (T - 1) * 256], or without B where `features_input` has none, on its
@@ -130,21 +133,24 @@ class Vocos(torch.nn.Module):
             zeros are behind the (lengths[i] - 1) * 256 samples of mel i.
 
         Raises:
-            ValueError: not such a tensor, a value that is not finite, `lengths` does not fit, or
-                `bandwidth_id` is given.
+            ValueError: not such a tensor, a value that is not finite, a mel that is clearly one of
+                another definition, `lengths` does not fit, or `bandwidth_id` is given.
         """
         if bandwidth_id is not None:
             raise ValueError(f"bandwidth_id={bandwidth_id}: {_ENCODEC}")
         _check("features_input", features_input, (2, 3), "[B, 100, T] or [100, T]")
         hop = self.vocoder.hop_length
-        waves = self.vocoder(features_input, threads=threads, lengths=lengths)
+        options: dict[str, Any] = {"threads": threads, "force_definition": force_definition}
+        waves = self.vocoder(features_input, lengths=lengths, **options)
         waves = waves[..., : waves.shape[-1] - hop]
         if lengths is not None:
             for wave, length in zip(waves, lengths, strict=True):
                 wave[(int(length) - 1) * hop :] = 0
         return torch.from_numpy(waves).to(features_input.device)
 
-    def decode_list(self, mels: Iterable[torch.Tensor], *, threads: int = 1) -> list[torch.Tensor]:
+    def decode_list(
+        self, mels: Iterable[torch.Tensor], *, threads: int = 1, force_definition: bool = False
+    ) -> list[torch.Tensor]:
         """`decode` of mels of any lengths, each without padding.
 
         Vocos itself has no such method.
@@ -152,6 +158,7 @@ class Vocos(torch.nn.Module):
         Args:
             mels: floating [100, T] each, on any device; T >= 1.
             threads: the most threads that work at once; the samples do not depend on it.
+            force_definition: as in `decode`.
 
         Returns:
             float32 [(T - 1) * 256] for each mel, on its device.
@@ -162,7 +169,7 @@ class Vocos(torch.nn.Module):
         mels = list(mels)
         for index, mel in enumerate(mels):
             _check(f"mels[{index}]", mel, (2,), "[100, T]")
-        waves = self.vocoder.batch(mels, threads=threads)
+        waves = self.vocoder.batch(mels, threads=threads, force_definition=force_definition)
         hop = self.vocoder.hop_length
         return [
             torch.from_numpy(wave[: len(wave) - hop]).to(mel.device)

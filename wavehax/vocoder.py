@@ -244,9 +244,16 @@ class Vocoder:
 
         Returns:
             the natural mel [n_mels, T] (`wavehax.mel.written`), without harmonics where F0 or
-            formants are scaled, and F0 [T] in Hz, both float32.
+            formants are scaled, and F0 [T] in Hz, both float32. `synthesise` takes them, not
+            `__call__`, which expects the mel as `features` says.
         """
         return self._inputs.prepare(mel, f0, f0_scale, formant_scale, force_definition)
+
+    def synthesise(
+        self, mel: np.ndarray, f0: np.ndarray, *, seed: int = 0, threads: int = 1
+    ) -> np.ndarray:
+        """Synthesise what `prepare` returned; the rest is as in `__call__`."""
+        return self._engine.vocode(mel, f0, checked_seed(seed), None, checked_threads(threads))
 
     def stream(self, seed: int = 0, *, f0_scale: float = 1.0, formant_scale: float = 1.0) -> Stream:
         """Begin a voice that takes frames as they come.

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from wavehax.config import FEATURES, FeatureConfig
+from wavehax.config import FeatureConfig, from_dict
 from wavehax.data.arrays import Writer
 from wavehax.data.augment import resample_f0
 from wavehax.data.pool import worker_pool
@@ -25,14 +25,15 @@ from wavehax.errors import exit_code
 from wavehax.files.progress import Progress
 from wavehax.files.resample import resample
 from wavehax.files.sound import nearest_int16
-from wavehax.mel.features import log_mel
+from wavehax.mel.definitions import definition_of
+from wavehax.mel.features import natural_mel
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("prepared", type=Path, help="prepared folder")
     parser.add_argument("out", type=Path, help="prepared folder to write")
-    parser.add_argument("--features", required=True, choices=FEATURES)
+    parser.add_argument("--features", required=True, help="definition of the new mel")
     parser.add_argument("--jobs", type=int, default=1, help="processes (default 1)")
     arguments = parser.parse_args()
     return exit_code(lambda: convert(**vars(arguments)))
@@ -42,8 +43,8 @@ def convert(prepared: Path, out: Path, features: str, jobs: int) -> None:
     """Write the prepared folder `out`, or take it up."""
     if (out / "manifest.json").exists():
         raise FileExistsError(f"{out}/manifest.json: exists already, and the folder is complete")
-    before = FEATURES[json.loads((prepared / "manifest.json").read_text())["features"]["name"]]
-    after = FEATURES[features]
+    before = definition(prepared)
+    after = definition_of(features)
     planned = prepared_manifest(prepared, before)["utterances"]
     out.mkdir(parents=True, exist_ok=True)
     kept = [
@@ -60,6 +61,12 @@ def convert(prepared: Path, out: Path, features: str, jobs: int) -> None:
         writer.finish()
 
 
+def definition(prepared: Path) -> FeatureConfig:
+    """The definition of the mel of a prepared folder."""
+    manifest = json.loads((prepared / "manifest.json").read_text())
+    return from_dict(FeatureConfig, manifest["features"])
+
+
 def converted(
     prepared: Path, before: FeatureConfig, after: FeatureConfig, utterance: dict[str, Any]
 ) -> dict[str, np.ndarray]:
@@ -72,7 +79,7 @@ def converted(
     wave = nearest_int16(resample(audio, before.sample_rate, after.sample_rate))
     frames = len(wave) // after.hop_length
     wave = wave[: frames * after.hop_length]
-    mel = log_mel(wave / np.float32(32768), after)[:, :frames].T
+    mel = natural_mel(wave / np.float32(32768), after)[:, :frames].T
     seconds = np.arange(frames) * after.hop_length / after.sample_rate
     at = seconds * before.sample_rate / hop
     return {"audio": wave, "mel": mel, "f0": resample_f0(f0, at, 1.0)}

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 import wavehax
-from wavehax.config import FEATURES, FeatureConfig
+from wavehax.config import FeatureConfig, from_dict
 from wavehax.data.arrays import Writer
 from wavehax.data.known_f0 import Source, known_arrays, recorded_arrays
 from wavehax.data.pool import worker_pool
@@ -47,7 +47,7 @@ def prepare(prepared: Path, out: Path, voices: int, model: str | None, jobs: int
     """Write the prepared folder `out`, or take it up."""
     if (out / "manifest.json").exists():
         raise FileExistsError(f"{out}/manifest.json: exists already, and the folder is complete")
-    features = FEATURES[json.loads((prepared / "manifest.json").read_text())["features"]["name"]]
+    features = definition(prepared)
     planned = list(plan(prepared_manifest(prepared, features)["utterances"], voices, model))
     out.mkdir(parents=True, exist_ok=True)
     keys = ("file", "speaker", "voice", "model")
@@ -60,6 +60,12 @@ def prepare(prepared: Path, out: Path, voices: int, model: str | None, jobs: int
             progress.show(len(writer.utterances))
         progress.end()
         writer.finish()
+
+
+def definition(prepared: Path) -> FeatureConfig:
+    """The definition of the mel of a prepared folder."""
+    manifest = json.loads((prepared / "manifest.json").read_text())
+    return from_dict(FeatureConfig, manifest["features"])
 
 
 def plan(

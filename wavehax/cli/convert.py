@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 import wavehax
-from wavehax.checks import checked_f0
+from wavehax.checks import checked_f0, fitted_f0
 from wavehax.cli import mel as mels
 from wavehax.cli import shared
 from wavehax.cli.types import Commands
@@ -69,7 +69,7 @@ def convert_file(
     # Any, because numpy's types also give savez a keyword argument that is a flag.
     arrays: dict[str, Any] = {"mel": convert(mel, source, target)}
     if f0 is not None:
-        f0 = checked_f0(f0, frames)
+        f0 = checked_f0(fitted_f0(f0, frames), frames)
         arrays["f0"] = f0 if source.same_bands(target) else convert_f0(f0, source, target)
     with replacing(output, overwrite=force) as temporary, open(temporary, "wb") as file:
         np.savez(file, **arrays)

@@ -7,9 +7,9 @@ import os
 from pathlib import Path
 
 import wavehax
+from wavehax.cli import mel as mels
 from wavehax.cli import types
 from wavehax.cli.types import Commands
-from wavehax.config import FEATURES
 from wavehax.data.given import MOST_DIFFERENCE
 from wavehax.mel.features import F0_MAX, F0_MIN
 
@@ -29,9 +29,7 @@ def add(commands: Commands) -> None:
     )
     command.add_argument("out", type=Path, metavar="OUT", help="prepared folder")
     definition = command.add_mutually_exclusive_group()
-    definition.add_argument(
-        "--features", choices=FEATURES, help="definition of the mels; by default the model's"
-    )
+    mels.add_definition(definition, "--features", "definition of the mels; by default the model's")
     definition.add_argument("--model", metavar="MODEL", help="model that takes such mels")
     command.add_argument(
         "--most-difference",
@@ -58,11 +56,7 @@ def add(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from wavehax.data.pairs import prepare_pairs
 
-    features = (
-        FEATURES[arguments.features]
-        if arguments.features
-        else wavehax.load(arguments.model).features
-    )
+    features = arguments.features or wavehax.load(arguments.model).features
     prepare_pairs(
         arguments.mels,
         arguments.waves,

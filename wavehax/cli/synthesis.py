@@ -11,6 +11,7 @@ from typing import IO
 import numpy as np
 
 import wavehax
+from wavehax.checks import checked_f0, fitted_f0
 from wavehax.cli import shared, types
 from wavehax.config import FeatureConfig
 from wavehax.errors import UsageError, printable, say
@@ -18,8 +19,8 @@ from wavehax.files.levels import Clipping, amplified, limited
 from wavehax.files.sound import finite_tiles, pcm16, saturates, write_blocks
 from wavehax.mel.contour import UNITS, UNVOICED, f0_at_hop, f0_in_hz
 from wavehax.mel.files import read_f0
+from wavehax.mel.formants import move_formants
 from wavehax.mel.harmonics import flatten_harmonics
-from wavehax.mel.written import written
 from wavehax.vocoder import Vocoder
 
 
@@ -87,7 +88,8 @@ def _add_contour(command: argparse.ArgumentParser) -> None:
         "--f0-unit",
         choices=UNITS,
         default=UNITS[0],
-        help="unit of given F0: hz, midi notes, or log, the natural logarithm of Hz (default hz)",
+        help="unit of F0 in files (a number given to a flag is Hz): hz, midi notes, or log, the"
+        " natural logarithm of Hz (default hz)",
     )
     command.add_argument(
         "--f0-unvoiced",
@@ -169,11 +171,10 @@ def contour(
     """A contour [T] in Hz from a file, a number or an array; None for F0_FROM_MEL and None."""
     if value is None or isinstance(value, str):
         return None
-    constant = isinstance(value, float)
+    if isinstance(value, float):  # a number on the command line is Hz
+        return np.full(frames, value)
     f0 = read_f0(value) if isinstance(value, Path) else np.asarray(value)
     f0 = f0_in_hz(f0, arguments.f0_unit, arguments.f0_unvoiced)
-    if constant:
-        return np.full(frames, f0)
     if arguments.f0_hop is not None:
         seconds = features.hop_length / features.sample_rate
         return f0_at_hop(f0, arguments.f0_hop, seconds, frames)
@@ -184,45 +185,37 @@ def synthesise(
     voc: Vocoder, mel: np.ndarray, f0: np.ndarray | None, arguments: argparse.Namespace
 ) -> Iterator[np.ndarray]:
     """Yield the samples of an utterance: in one block, or with --stream in chunks."""
-    chunk, scale = arguments.stream, arguments.f0_scale
-    if arguments.mel_f0 is not None:
-        mel, f0 = without_own_pitch(voc, mel, f0, arguments)
-        scale = 1.0
-    if chunk is None:
-        yield voc(
-            mel,
-            f0,
-            f0_scale=scale,
-            formant_scale=arguments.formant_scale,
-            seed=arguments.seed,
-            threads=arguments.threads,
-            force_definition=arguments.force_definition,
-        )
+    mel, f0 = _prepared(voc, mel, f0, arguments)  # refuses before any sample is written
+    if arguments.stream is None:
+        yield voc.synthesise(mel, f0, seed=arguments.seed, threads=arguments.threads)
         return
     stream = voc.stream(arguments.seed)
-    # Refuse before any sample is written.
-    scales = {"f0_scale": scale, "formant_scale": arguments.formant_scale}
-    mel, f0 = voc.prepare(mel, f0, **scales, force_definition=arguments.force_definition)
-    for start in range(0, mel.shape[1], chunk):
-        yield stream.push_checked(mel[:, start : start + chunk], f0[start : start + chunk])
+    for start in range(0, mel.shape[1], arguments.stream):
+        frames = slice(start, start + arguments.stream)
+        yield stream.push_checked(mel[:, frames], f0[frames])
     yield stream.flush()
 
 
-def without_own_pitch(
+def _prepared(
     voc: Vocoder, mel: np.ndarray, f0: np.ndarray | None, arguments: argparse.Namespace
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The mel without the harmonics of --mel-f0, and F0 [T] times --f0-scale.
+    """Mel and F0 as `Vocoder.prepare` returns them, also where the mel's own pitch is given.
 
     Raises:
-        ValueError: no F0 is given beside that of the mel, or one of them is not as expected.
+        ValueError: F0 is missing where the mel's own pitch is given, or one is not as expected.
     """
-    if f0 is None:
-        raise ValueError("--mel-f0: needs the F0 that is wanted as well (--f0)")
-    own = contour(arguments, mel.shape[-1], arguments.mel_f0, voc.features)
     force = {"force_definition": arguments.force_definition}
+    if arguments.mel_f0 is None:
+        return voc.prepare(mel, f0, arguments.f0_scale, arguments.formant_scale, **force)
+    if f0 is None:
+        raise ValueError("--mel-f0: needs the F0 that is wanted as well: --f0 with a file or Hz")
+    own = contour(arguments, mel.shape[-1], arguments.mel_f0, voc.features)
     natural, own = voc.prepare(mel, own, **force)
-    _, f0 = voc.prepare(mel, f0, arguments.f0_scale, **force)
-    return written(flatten_harmonics(natural, own, voc.features), voc.features), f0
+    f0 = checked_f0(fitted_f0(f0, natural.shape[1]), natural.shape[1], scale=arguments.f0_scale)
+    mel = flatten_harmonics(natural, own, voc.features)
+    if arguments.formant_scale != 1:
+        mel = move_formants(mel, f0, arguments.formant_scale, voc.features)
+    return mel, f0
 
 
 def first_samples(blocks: Iterable[np.ndarray], count: int) -> Iterator[np.ndarray]:

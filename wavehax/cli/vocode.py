@@ -184,7 +184,7 @@ def _check_layout(
     """
     bands = given.n_mels
     if arguments.f0 is None:
-        negative = frames[:, bands] < 0
+        negative = (frames[:, bands] < 0) & (arguments.f0_unvoiced == "zero")
         if negative.any():
             frame = int(np.argmax(negative))
             raise ValueError(

@@ -16,7 +16,7 @@ from wavehax.config import FeatureConfig
 from wavehax.data.contours import random_contour
 from wavehax.errors import optional_module
 from wavehax.files.sound import nearest_int16
-from wavehax.mel.features import log_mel
+from wavehax.mel.features import natural_mel
 from wavehax.mel.harmonics import flatten_harmonics
 from wavehax.vocoder import Vocoder
 
@@ -40,7 +40,7 @@ class Source:
     """A recording that voices of known F0 are made from."""
 
     audio: np.ndarray  # float [T * hop_length]
-    mel: np.ndarray  # [n_mels, T]
+    mel: np.ndarray  # natural mel [n_mels, T]
     f0: np.ndarray  # [T] in Hz, as measured, 0 where unvoiced
 
 
@@ -106,7 +106,8 @@ def known_voice(
         clean = _another(voice, contour, rng).sound(contour)
     else:
         mel = flatten_harmonics(source.mel, source.f0, features)
-        clean = model(mel, f0=contour, seed=int(rng.integers(1 << 32)))
+        seed = int(rng.integers(1 << 32))
+        clean = model.synthesise(mel, contour.astype(np.float32), seed=seed)
     wave = _with_noise(_in_room(clean, features.sample_rate, rng), rng)
     wave *= min(1.0, _PEAK / max(float(np.abs(wave).max()), 1e-9))
     return wave.astype(np.float32), contour.astype(np.float32)
@@ -175,5 +176,5 @@ def recorded_arrays(source: Source, features: FeatureConfig) -> dict[str, np.nda
 
 def _arrays(wave: np.ndarray, f0: np.ndarray, features: FeatureConfig) -> dict[str, np.ndarray]:
     samples = nearest_int16(wave)
-    mel = log_mel(samples / np.float32(32768), features)[:, : len(f0)].T
+    mel = natural_mel(samples / np.float32(32768), features)[:, : len(f0)].T
     return {"audio": samples, "mel": mel, "f0": f0.astype(np.float32)}

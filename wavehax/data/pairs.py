@@ -115,6 +115,8 @@ def find_pairs(
     if failed:
         raise ValueError(f"{failed} of {len(found)} mels cannot be used: nothing was written")
     unused = sum(map(len, sounds.values())) - len(recordings)
+    if len(recordings) == 1:
+        raise ValueError(f"{mels}: one pair: expected two or more, since the first is held out")
     return Pairs(list(hold_out(recordings, HELD_OUT_EVERY)), [d for d in differences if d], unused)
 
 

@@ -11,7 +11,7 @@ from wavehax.data.known_f0 import Source, analyse
 from wavehax.evaluate.items import Item
 from wavehax.evaluate.pitch import F0Scores, f0_in_range, f0_scores
 from wavehax.files.sound import read_audio
-from wavehax.mel.features import log_mel
+from wavehax.mel.features import natural_mel
 
 MEDIANS = (60.0, 110.0, 200.0, 360.0, 660.0, 1000.0)
 """Hz; a recording is synthesised around each of them."""
@@ -46,7 +46,7 @@ def known_voices(
         frames = len(audio) // features.hop_length
         audio = audio[: frames * features.hop_length]
         measured = f0_in_range(audio, features, item.f0_range)[:frames]
-        voice = analyse(Source(audio, log_mel(audio, features)[:, :frames], measured), features)
+        voice = analyse(Source(audio, natural_mel(audio, features)[:, :frames], measured), features)
         if not voice.f0.any():
             continue
         moved = voice.f0 * (median / np.median(voice.f0[voice.f0 > 0]))

@@ -98,6 +98,8 @@ def finding(
     """
     if mel.shape[1] < _LEAST_FRAMES or len(mel) < _LEAST_BANDS:
         return None
+    if not mean.any() and (deviation == 1).all():  # an imported model that knows no statistics
+        return None
     mean, deviation = mean.astype(np.float64), deviation.astype(np.float64)
     floor = math.log(features.magnitude_floor)
     levels = np.maximum(mel[:, :: -(-mel.shape[1] // _MOST_FRAMES)], np.float32(floor))

@@ -171,17 +171,22 @@ class Vocode:
             predicted = self.vocoder.f0(mel) if self.f0_method == "refined" else None
             search = (self.f0_min, self.f0_max, self.f0_method)
             measured = f0_from_audio(audio, features, *search, predicted=predicted)
-        wave, f0 = self._vocoded(row_id, mel, measured)
+        wave, f0 = self._vocoded(row_id, mel, measured, computed=True)
         return wave[: len(recording)], f0
 
     def _vocoded(
-        self, row_id: str, mel: np.ndarray, f0: np.ndarray | None
+        self, row_id: str, mel: np.ndarray, f0: np.ndarray | None, *, computed: bool = False
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Samples, and the F0 [T] in Hz that they were made with."""
+        """Samples, and the F0 [T] in Hz that they were made with.
+
+        A mel that was `computed` here is surely of the model's definition.
+        """
         if self.f0 is not None:
             f0 = None if self.f0 == "mel" else np.full(mel.shape[1], self.f0)
-        mel, f0 = self.vocoder.prepare(mel, f0, self.f0_scale)
-        return self.vocoder(mel, f0, seed=row_seed(row_id, self.seed)), f0
+        force = {"force_definition": computed}
+        prepared, scaled = self.vocoder.prepare(mel, f0, self.f0_scale, **force)
+        wave = self.vocoder.synthesise(prepared, scaled, seed=row_seed(row_id, self.seed))
+        return wave, scaled
 
     def _result(self, row_id: str, wave: np.ndarray, f0: np.ndarray) -> Result:
         import soundfile

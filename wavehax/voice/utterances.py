@@ -61,7 +61,7 @@ def vocode_list(
             waves = {}
             # The longest begin, as one that began last would keep the others waiting.
             for i in sorted(range(len(mels)), key=lambda i: -inputs[i][0].shape[1]):
-                waves[i] = pool.submit(vocoder._engine.vocode, *inputs[i], seed, None, each)
+                waves[i] = pool.submit(vocoder.synthesise, *inputs[i], seed=seed, threads=each)
             return [waves[i].result() for i in range(len(mels))]
         except BaseException:  # Ctrl-C too
             pool.shutdown(wait=False, cancel_futures=True)
