@@ -88,8 +88,8 @@ def _add_contour(command: argparse.ArgumentParser) -> None:
         "--f0-unit",
         choices=UNITS,
         default=UNITS[0],
-        help="unit of F0 in files (a number given to a flag is Hz): hz, midi notes, or log, the"
-        " natural logarithm of Hz (default hz)",
+        help="unit of all F0 that is given, by --f0, --mel-f0 or the mel file: hz, midi notes, or"
+        " log, the natural logarithm of Hz (default hz)",
     )
     command.add_argument(
         "--f0-unvoiced",
@@ -171,10 +171,10 @@ def contour(
     """A contour [T] in Hz from a file, a number or an array; None for F0_FROM_MEL and None."""
     if value is None or isinstance(value, str):
         return None
-    if isinstance(value, float):  # a number on the command line is Hz
-        return np.full(frames, value)
     f0 = read_f0(value) if isinstance(value, Path) else np.asarray(value)
     f0 = f0_in_hz(f0, arguments.f0_unit, arguments.f0_unvoiced)
+    if isinstance(value, float):
+        return np.full(frames, f0)
     if arguments.f0_hop is not None:
         seconds = features.hop_length / features.sample_rate
         return f0_at_hop(f0, arguments.f0_hop, seconds, frames)
