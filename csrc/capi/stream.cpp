@@ -1,5 +1,5 @@
-// The streams of the C interface: checks, states and errors, and no arithmetic. wavehax/voice/stream.py
-// does the same for Python.
+// The streams of the C interface: checks, states and errors, and no arithmetic.
+// wavehax/voice/stream.py does the same for Python.
 #include "../voice/stream.h"
 
 #include <algorithm>

@@ -19,8 +19,9 @@ from wavehax.evaluate.aliasing.measure import Curve  # noqa: E402
 from wavehax.evaluate.aliasing.subjects import open_subject  # noqa: E402
 from wavehax.nn import build_generator  # noqa: E402
 from wavehax.nn.baselines import Baseline  # noqa: E402
-from wavehax.train.config import TrainConfig, config_to_dict  # noqa: E402
+from wavehax.train.config import TrainConfig  # noqa: E402
 from wavehax.train.state import flatten, save_state  # noqa: E402
+from wavehax.train.values import config_to_dict  # noqa: E402
 
 SIZES = {
     "channels": 2,

@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from wavehax.config import ConfigError
-from wavehax.train.config import config_from_dict, config_to_dict
 from wavehax.train.load import load_config
+from wavehax.train.values import config_from_dict, config_to_dict
 
 ROOT = Path(__file__).parents[2]
 

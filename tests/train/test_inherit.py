@@ -17,11 +17,11 @@ import yaml
 from wavehax.checkpoint import load_model, save_model
 from wavehax.config import FEATURES, ConfigError, to_dict
 from wavehax.models.locate import model_path
-from wavehax.train.config import config_from_dict, config_to_dict
 from wavehax.train.export import export
 from wavehax.train.load import load_config
 from wavehax.train.loop import Trainer
 from wavehax.train.state import newest
+from wavehax.train.values import config_from_dict, config_to_dict
 
 Config = Callable[..., Path]
 SHIPPED = load_model(model_path("vocos-24k"))

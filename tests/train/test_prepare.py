@@ -11,9 +11,10 @@ import pytest
 from voices import voice
 
 from wavehax.config import FEATURES
+from wavehax.data.augment import high_passed
 from wavehax.data.config import DataConfig
 from wavehax.data.corpus import Recording, read_manifest
-from wavehax.data.prepare import high_passed, main, prepare
+from wavehax.data.prepare import main, prepare
 from wavehax.data.segments import SegmentDataset
 from wavehax.data.shifted import FACTOR_MAX, FACTOR_MIN
 from wavehax.files.sound import write_audio

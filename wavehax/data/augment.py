@@ -1,4 +1,4 @@
-"""Changes of segments to resemble other voices and recordings: speed, an offset, rumble, hum."""
+"""Changes of recordings: speed, and an offset, rumble or hum that are added or left out."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ _DISTURBANCE = (3e-4, 0.1)  # least and greatest RMS of a disturbance, full scal
 _RUMBLE_HZ = 60.0  # the highest frequency at which rumble ends
 # Share of a margin over which the signal fades in or out, since resampling takes it to be periodic.
 _FADE = 0.25
+_PASSED_HZ = (30.0, 55.0)  # nothing passes below, all passes above; the lowest voices have 60 Hz
 
 
 def margin_frames(features: FeatureConfig) -> int:
@@ -93,3 +94,24 @@ def resample_f0(f0: np.ndarray, at: np.ndarray, speed: float) -> np.ndarray:
     nearest = np.where(fraction < 0.5, left, right)
     between = (1 - fraction) * left + fraction * right
     return (speed * np.where((left > 0) & (right > 0), between, nearest)).astype(np.float32)
+
+
+def high_passed(audio: np.ndarray, sample_rate: int) -> np.ndarray:
+    """Remove frequencies below any voice: nothing passes below 30 Hz, everything above 55 Hz.
+
+    Phases are unchanged.
+
+    Args:
+        audio: [N].
+        sample_rate: Hz.
+
+    Returns:
+        float64 [N].
+    """
+    size = 2 * len(audio)  # zeros after the recording keep its ends from meeting
+    spectrum = np.fft.rfft(audio, size)
+    frequencies = np.arange(len(spectrum)) * sample_rate / size
+    low, high = _PASSED_HZ
+    rising = np.clip((frequencies - low) / (high - low), 0, 1)
+    gain = 0.5 - 0.5 * np.cos(np.pi * rising)
+    return np.fft.irfft(spectrum * gain, size)[: len(audio)]

@@ -41,6 +41,7 @@ import numpy as np
 
 from wavehax.config import FEATURES, FeatureConfig
 from wavehax.data.arrays import Arrays, Writer
+from wavehax.data.augment import high_passed
 from wavehax.data.corpus import Recording, write_manifest
 from wavehax.data.given import QUIETEST, check_follows, given_mel
 from wavehax.data.pool import worker_pool
@@ -52,7 +53,6 @@ from wavehax.mel.definitions import definition_of
 from wavehax.mel.features import f0_from_audio, levelled, natural_mel
 from wavehax.mel.pitch import RECORDING_METHODS
 
-_RUMBLE_HZ = (30.0, 55.0)  # nothing passes below, all passes above; the lowest voices have 60 Hz
 _MIN_FRAMES = 8  # a recording shorter than that contains no speech
 
 
@@ -283,24 +283,3 @@ def _given(
     mel = given_mel(recording.mel, features)[:, : computed.shape[1]]
     check_follows(mel, computed[:, : mel.shape[1]], recording.mel, recording.path)
     return mel
-
-
-def high_passed(audio: np.ndarray, sample_rate: int) -> np.ndarray:
-    """Remove frequencies below any voice: nothing passes below 30 Hz, everything above 55 Hz.
-
-    Phases are unchanged.
-
-    Args:
-        audio: [N].
-        sample_rate: Hz.
-
-    Returns:
-        float64 [N].
-    """
-    size = 2 * len(audio)  # zeros after the recording keep its ends from meeting
-    spectrum = np.fft.rfft(audio, size)
-    frequencies = np.arange(len(spectrum)) * sample_rate / size
-    low, high = _RUMBLE_HZ
-    rising = np.clip((frequencies - low) / (high - low), 0, 1)
-    gain = 0.5 - 0.5 * np.cos(np.pi * rising)
-    return np.fft.irfft(spectrum * gain, size)[: len(audio)]

@@ -27,10 +27,7 @@ from wavehax.mel import pitch
 from wavehax.mel.written import written
 
 F0_MIN, F0_MAX = 50.0, 1200.0
-"""Default range of the search for F0, Hz: from a bass to a falsetto.
-
-docs/f0.md compares the methods that search it.
-"""
+"""Default range of the search for F0, Hz: bass to falsetto (docs/f0.md#from-a-recording)."""
 
 _BLOCK_FRAMES = 1024  # frames transformed at once: 8 MB of float64 at n_fft 1024
 

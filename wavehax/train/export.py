@@ -20,9 +20,9 @@ from wavehax.files.outputs import refuse_existing, replacing
 from wavehax.mel.written import written
 from wavehax.nn import BaseGenerator, build_generator
 from wavehax.nn.layers import BatchNorm
-from wavehax.train.config import config_from_dict
 from wavehax.train.f0 import copy_predictor
 from wavehax.train.state import load_state, unflatten
+from wavehax.train.values import config_from_dict
 from wavehax.vocoder import Vocoder
 
 _MAX_ERROR = 1e-4  # largest difference between engine and PyTorch, the largest sample being 1

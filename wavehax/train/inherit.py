@@ -10,8 +10,8 @@ from typing import Any
 from wavehax.checkpoint import load_model
 from wavehax.config import FEATURES, ConfigError, FeatureConfig, GeneratorConfig, from_dict, to_dict
 from wavehax.models.locate import model_path
-from wavehax.train.config import config_from_dict, read_features
 from wavehax.train.state import checkpoint_of, is_run, load_values, newest
+from wavehax.train.values import config_from_dict, read_features
 
 
 def inherited(values: Mapping[str, Any]) -> dict[str, Any]:

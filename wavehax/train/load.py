@@ -8,8 +8,9 @@ from typing import Any
 
 from wavehax.config import ConfigError
 from wavehax.files.yaml import read_value, read_yaml
-from wavehax.train.config import TrainConfig, config_from_dict
+from wavehax.train.config import TrainConfig
 from wavehax.train.inherit import inherited
+from wavehax.train.values import config_from_dict
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:

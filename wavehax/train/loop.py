@@ -16,7 +16,7 @@ from wavehax.data.resident import ResidentDataset, ahead
 from wavehax.data.segments import SegmentDataset
 from wavehax.nn import BaseGenerator
 from wavehax.train import distributed
-from wavehax.train.config import TrainConfig, config_from_dict, config_to_dict
+from wavehax.train.config import TrainConfig
 from wavehax.train.monitor import Monitor
 from wavehax.train.optim import load_optimizer
 from wavehax.train.start import (
@@ -27,6 +27,7 @@ from wavehax.train.start import (
 )
 from wavehax.train.state import flatten, load_state, newest, save_state, unflatten
 from wavehax.train.update import Update
+from wavehax.train.values import config_from_dict, config_to_dict
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

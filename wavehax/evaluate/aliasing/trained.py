@@ -10,8 +10,8 @@ import torch
 from wavehax.nn import build_generator
 from wavehax.nn.baselines import BASELINES, Baseline
 from wavehax.nn.prior import make_prior
-from wavehax.train.config import config_from_dict
 from wavehax.train.state import checkpoint_of, load_state, unflatten
+from wavehax.train.values import config_from_dict
 
 
 class TrainedRun:
