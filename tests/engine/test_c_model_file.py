@@ -176,14 +176,6 @@ DAMAGES: dict[str, tuple[Callable[[bytes], bytes], str]] = {
         config_change(lambda c: c["generator"].update(layers=1)),
         "unknown field 'layers'",
     ),
-    "a mel in decibels": (
-        config_change(lambda c: c["features"].update(log="dB")),
-        "features: unknown field 'log'",
-    ),
-    "a mel of recordings that are reflected, between hops": (
-        config_change(lambda c: c["features"].update(padding="same-reflect")),
-        "padding",
-    ),
     "an unknown part": (config_change(lambda c: c.update(extra=1)), "extra"),
     "a missing field": (
         config_change(lambda c: c["features"].pop("f_max") and None),
@@ -224,6 +216,19 @@ def test_a_damaged_file_is_refused_in_both_languages_for_the_same_reason(
     ours, theirs = refusals(c, tmp_path / "damaged.safetensors", damage(content))
     assert ours is not None and theirs is not None
     assert words in ours and words in theirs
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [("log", "dB", "features: unknown field 'log'"), ("padding", "same-reflect", "padding")],
+)
+@pytest.mark.slow
+def test_a_mel_that_only_python_computes_is_refused_by_field(
+    c, content, tmp_path, field, value, words
+):
+    change = config_change(lambda config: config["features"].update({field: value}))
+    ours, theirs = refusals(c, tmp_path / "changed.safetensors", change(content))
+    assert words in ours and theirs is None
 
 
 @settings(

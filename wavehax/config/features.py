@@ -131,7 +131,7 @@ class FeatureConfig:
                 )
         if self.clip and not self.clip[0] < self.clip[1]:
             raise ConfigError(f"clip={self.clip}: expected the lowest and then the highest number")
-        if self._lowest() > _HIGHEST_FLOOR:
+        if self.clip and self._lowest() > _HIGHEST_FLOOR:
             raise ConfigError(
                 f"clip={self.clip}: its lowest number is the logarithm of"
                 f" {self._lowest() / math.log(10):.0f} decades, expected less"

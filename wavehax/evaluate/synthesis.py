@@ -75,9 +75,8 @@ class ModelSynthesis:
         given = (
             f0 if alike else pitch.f0_in_range(wave, voc.features, item.f0_range, item.f0_method)
         )
-        make = functools.partial(
-            voc, log_mel(wave, voc.features), None if self.predict_f0 else given
-        )
+        inputs = log_mel(wave, voc.features), None if self.predict_f0 else given
+        make = functools.partial(voc, *inputs, force_definition=True)  # it is of the definition
         pair = _pair(
             item, wave, make(f0_scale=self.f0_scale), rate, f0, voc.hop_length, self.f0_scale
         )
