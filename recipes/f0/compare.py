@@ -25,6 +25,7 @@ from wavehax.evaluate.pitch import f0_scores
 from wavehax.features import f0_from_audio, log_mel
 from wavehax.files.resample import resample
 from wavehax.files.sound import read_audio
+from wavehax.mel.world import resynthesise
 
 Case = tuple[np.ndarray, np.ndarray]  # recording [N], and its true F0 [T] in Hz
 
@@ -143,17 +144,8 @@ def _sped_up(wave: np.ndarray, speed: float, voc: wavehax.Vocoder) -> Case:
 
 def _exact(wave: np.ndarray, factor: float, voc: wavehax.Vocoder) -> Case:
     """A voice of WORLD whose F0 is Harvest's of the recording times `factor`."""
-    import pyworld
-
-    rate, hop = voc.sample_rate, voc.hop_length
     f0 = f0_from_audio(wave, voc.features, **SPEECH).astype(np.float64)
-    audio, times = wave.astype(np.float64), np.arange(len(f0)) * hop / rate
-    envelope, noise = (
-        pyworld.cheaptrick(audio, f0, times, rate),
-        pyworld.d4c(audio, f0, times, rate),
-    )
-    made = pyworld.synthesize(factor * f0, envelope, noise, rate, 1000 * hop / rate)
-    made = np.pad(made, (0, max(0, len(wave) - len(made))))[: len(wave)].astype(np.float32)
+    made = resynthesise(wave, f0, factor, voc.sample_rate, voc.hop_length)
     return made, (factor * f0).astype(np.float32)
 
 

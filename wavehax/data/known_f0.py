@@ -14,13 +14,12 @@ import numpy as np
 
 from wavehax.config import FeatureConfig
 from wavehax.data.contours import random_contour
-from wavehax.errors import optional_module
 from wavehax.files.sound import nearest_int16
 from wavehax.mel.features import natural_mel
 from wavehax.mel.harmonics import flatten_harmonics
+from wavehax.mel.world import Voice, analyse
 from wavehax.vocoder import Vocoder
 
-_ALL_NOISE = 0.99  # share of noise from which D4C has found no voice
 _FORMANT_SCALE = 0.2  # standard deviation of the natural log of the factor of the envelope's axis
 _FORMANT_RANGE = (0.75, 1.6)
 # A voice an octave higher has formants a fifth of an octave higher, about as women have over men.
@@ -44,42 +43,18 @@ class Source:
     f0: np.ndarray  # [T] in Hz, as measured, 0 where unvoiced
 
 
-@dataclass(frozen=True)
-class Voice:
-    """What WORLD finds in a recording."""
-
-    f0: np.ndarray  # [T] in Hz, 0 where unvoiced
-    envelope: np.ndarray  # power [T, bins]
-    noise: np.ndarray  # share of noise in the amplitude [T, bins], from 0 to 1
-    sample_rate: int
-    hop_length: int
-
-    def sound(self, contour: np.ndarray) -> np.ndarray:
-        """The voice with another contour [T] in Hz, float64 [T * hop_length]."""
-        pyworld = optional_module("pyworld", "WORLD", "wavehax[f0]")
-        period = 1000 * self.hop_length / self.sample_rate  # ms
-        args = self.envelope, self.noise, self.sample_rate, period
-        wave = pyworld.synthesize(contour.astype(np.float64), *args)
-        count = len(contour) * self.hop_length
-        return np.pad(wave[:count], (0, max(0, count - len(wave))))
-
-
-def analyse(source: Source, features: FeatureConfig) -> Voice:
-    """Find envelope, noise and voicing of a recording with WORLD.
-
-    Harvest goes on through fricatives. Frames count as voiced where D4C too finds a voice, by the
-    share of the power below 4 kHz ("D4C Love Train", Morise 2016).
+def voice_of(audio: np.ndarray, f0: np.ndarray, features: FeatureConfig) -> Voice:
+    """What WORLD finds in a recording [N] with the F0 [T] in Hz, voiced only beyond doubt.
 
     Raises:
         ModuleNotFoundError: pyworld is not installed (extra `f0`).
     """
-    pyworld = optional_module("pyworld", "WORLD", "wavehax[f0]")
-    rate, hop = features.sample_rate, features.hop_length
-    samples, f0 = source.audio.astype(np.float64), source.f0.astype(np.float64)
-    times = np.arange(len(f0)) * hop / rate
-    noise = pyworld.d4c(samples, f0, times, rate)
-    f0 = np.where(noise[:, 0] < _ALL_NOISE, f0, 0.0)
-    return Voice(f0, pyworld.cheaptrick(samples, f0, times, rate), noise, rate, hop)
+    return analyse(audio, f0, features.sample_rate, features.hop_length, doubt=True)
+
+
+def below_full_scale(wave: np.ndarray) -> np.ndarray:
+    """A wave float32 [N], scaled to a peak of 0.9 where it is louder."""
+    return (wave * min(1.0, _PEAK / max(float(np.abs(wave).max()), 1e-9))).astype(np.float32)
 
 
 def known_voice(
@@ -100,7 +75,7 @@ def known_voice(
     Raises:
         ModuleNotFoundError: pyworld is not installed (extra `f0`).
     """
-    voice = analyse(source, features)
+    voice = voice_of(source.audio, source.f0, features)
     contour = random_contour(voice.f0, features.sample_rate / features.hop_length, rng)
     if model is None:
         clean = _another(voice, contour, rng).sound(contour)
@@ -109,8 +84,7 @@ def known_voice(
         seed = int(rng.integers(1 << 32))
         clean = model.synthesise(mel, contour.astype(np.float32), seed=seed)
     wave = _with_noise(_in_room(clean, features.sample_rate, rng), rng)
-    wave *= min(1.0, _PEAK / max(float(np.abs(wave).max()), 1e-9))
-    return wave.astype(np.float32), contour.astype(np.float32)
+    return below_full_scale(wave), contour.astype(np.float32)
 
 
 def _another(voice: Voice, contour: np.ndarray, rng: np.random.Generator) -> Voice:
@@ -171,7 +145,7 @@ def known_arrays(
 
 def recorded_arrays(source: Source, features: FeatureConfig) -> dict[str, np.ndarray]:
     """The arrays of the recording itself, with its F0 where WORLD finds a voice."""
-    return _arrays(source.audio, analyse(source, features).f0, features)
+    return _arrays(source.audio, voice_of(source.audio, source.f0, features).f0, features)
 
 
 def _arrays(wave: np.ndarray, f0: np.ndarray, features: FeatureConfig) -> dict[str, np.ndarray]:

@@ -7,16 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from wavehax.config import FeatureConfig
-from wavehax.data.known_f0 import Source, analyse
+from wavehax.data.known_f0 import below_full_scale, voice_of
 from wavehax.evaluate.items import Item
 from wavehax.evaluate.pitch import F0Scores, f0_in_range, f0_scores
 from wavehax.files.sound import read_audio
-from wavehax.mel.features import natural_mel
 
 MEDIANS = (60.0, 110.0, 200.0, 360.0, 660.0, 1000.0)
 """Hz; a recording is synthesised around each of them."""
 _LOWEST, _HIGHEST = 45.0, 1200.0  # Hz; contours are cut there
-_PEAK = 0.9
 
 Finder = Callable[[np.ndarray], np.ndarray]
 """Finds F0 [T] in Hz in a voice [N] at the rate of the features."""
@@ -46,14 +44,12 @@ def known_voices(
         frames = len(audio) // features.hop_length
         audio = audio[: frames * features.hop_length]
         measured = f0_in_range(audio, features, item.f0_range)[:frames]
-        voice = analyse(Source(audio, natural_mel(audio, features)[:, :frames], measured), features)
+        voice = voice_of(audio, measured, features)
         if not voice.f0.any():
             continue
         moved = voice.f0 * (median / np.median(voice.f0[voice.f0 > 0]))
         contour = np.where(voice.f0 > 0, np.clip(moved, _LOWEST, _HIGHEST), 0.0)
-        wave = voice.sound(contour)
-        wave *= min(1.0, _PEAK / float(np.abs(wave).max()))
-        yield wave.astype(np.float32), contour
+        yield below_full_scale(voice.sound(contour)), contour
 
 
 def known_scores(
