@@ -8,7 +8,6 @@ The voices are resampled, which takes a tenth of the time that making them anew 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from functools import partial
 from pathlib import Path
@@ -16,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from wavehax.config import FeatureConfig, from_dict
-from wavehax.data.arrays import Writer
+from wavehax.config import FeatureConfig
+from wavehax.data.arrays import Writer, refuse_complete, write_all
 from wavehax.data.augment import resample_f0
 from wavehax.data.pool import worker_pool
-from wavehax.data.segments import load_array, prepared_manifest
+from wavehax.data.segments import load_array, prepared_definition, prepared_manifest
 from wavehax.errors import exit_code
 from wavehax.files.progress import Progress
 from wavehax.files.resample import resample
@@ -41,9 +40,8 @@ def main() -> int:
 
 def convert(prepared: Path, out: Path, features: str, jobs: int) -> None:
     """Write the prepared folder `out`, or take it up."""
-    if (out / "manifest.json").exists():
-        raise FileExistsError(f"{out}/manifest.json: exists already, and the folder is complete")
-    before = definition(prepared)
+    refuse_complete(out)
+    before = prepared_definition(prepared)
     after = definition_of(features)
     planned = prepared_manifest(prepared, before)["utterances"]
     out.mkdir(parents=True, exist_ok=True)
@@ -54,17 +52,7 @@ def convert(prepared: Path, out: Path, features: str, jobs: int) -> None:
     with worker_pool(jobs) as pool, Writer(out, after, kept) as writer:
         progress = Progress(len(planned), len(writer.utterances), "voice")
         make = partial(converted, prepared, before, after)
-        for arrays in pool.map(make, planned[progress.first :], chunksize=4):
-            writer.add(arrays)
-            progress.show(len(writer.utterances))
-        progress.end()
-        writer.finish()
-
-
-def definition(prepared: Path) -> FeatureConfig:
-    """The definition of the mel of a prepared folder."""
-    manifest = json.loads((prepared / "manifest.json").read_text())
-    return from_dict(FeatureConfig, manifest["features"])
+        write_all(writer, pool.map(make, planned[progress.first :], chunksize=4), progress)
 
 
 def converted(

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import functools
-import json
 import sys
 import zlib
 from collections.abc import Iterator
@@ -18,11 +17,11 @@ from typing import Any
 import numpy as np
 
 import wavehax
-from wavehax.config import FeatureConfig, from_dict
-from wavehax.data.arrays import Writer
+from wavehax.config import FeatureConfig
+from wavehax.data.arrays import Writer, refuse_complete, write_all
 from wavehax.data.known_f0 import Source, known_arrays, recorded_arrays
 from wavehax.data.pool import worker_pool
-from wavehax.data.segments import load_array, prepared_manifest
+from wavehax.data.segments import load_array, prepared_definition, prepared_manifest
 from wavehax.errors import exit_code
 from wavehax.files.progress import Progress
 from wavehax.models.locate import model_path
@@ -45,9 +44,8 @@ def main() -> int:
 
 def prepare(prepared: Path, out: Path, voices: int, model: str | None, jobs: int) -> None:
     """Write the prepared folder `out`, or take it up."""
-    if (out / "manifest.json").exists():
-        raise FileExistsError(f"{out}/manifest.json: exists already, and the folder is complete")
-    features = definition(prepared)
+    refuse_complete(out)
+    features = prepared_definition(prepared)
     planned = list(plan(prepared_manifest(prepared, features)["utterances"], voices, model))
     out.mkdir(parents=True, exist_ok=True)
     keys = ("file", "speaker", "voice", "model")
@@ -55,17 +53,7 @@ def prepare(prepared: Path, out: Path, voices: int, model: str | None, jobs: int
     with worker_pool(jobs) as pool, Writer(out, features, kept) as writer:
         progress = Progress(len(planned), len(writer.utterances), "voice")
         make = partial(make_voice, prepared, features)
-        for arrays in pool.map(make, planned[progress.first :], chunksize=4):
-            writer.add(arrays)
-            progress.show(len(writer.utterances))
-        progress.end()
-        writer.finish()
-
-
-def definition(prepared: Path) -> FeatureConfig:
-    """The definition of the mel of a prepared folder."""
-    manifest = json.loads((prepared / "manifest.json").read_text())
-    return from_dict(FeatureConfig, manifest["features"])
+        write_all(writer, pool.map(make, planned[progress.first :], chunksize=4), progress)
 
 
 def plan(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -16,6 +16,7 @@ import numpy as np
 
 from wavehax.config import FeatureConfig, to_dict
 from wavehax.files.outputs import replacing
+from wavehax.files.progress import Progress
 
 Arrays = Mapping[str, np.ndarray]
 """The arrays of an utterance of T frames.
@@ -168,6 +169,21 @@ class Writer:
         }
         np.lib.format.write_array_header_1_0(header, fields)
         return header.getvalue()
+
+
+def refuse_complete(out: Path) -> None:
+    """Raise FileExistsError where `out` is a prepared folder that is complete."""
+    if (out / "manifest.json").exists():
+        raise FileExistsError(f"{out}/manifest.json: exists already, and the folder is complete")
+
+
+def write_all(writer: Writer, made: Iterable[Arrays], progress: Progress) -> None:
+    """Append the arrays of all utterances that are left, and complete the folder."""
+    for arrays in made:
+        writer.add(arrays)
+        progress.show(len(writer.utterances))
+    progress.end()
+    writer.finish()
 
 
 def _mean_and_scale(mel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -40,7 +40,7 @@ from pathlib import Path
 import numpy as np
 
 from wavehax.config import FEATURES, FeatureConfig
-from wavehax.data.arrays import Arrays, Writer
+from wavehax.data.arrays import Arrays, Writer, refuse_complete, write_all
 from wavehax.data.augment import high_passed
 from wavehax.data.corpus import Recording, write_manifest
 from wavehax.data.given import QUIETEST, check_follows, given_mel
@@ -161,8 +161,7 @@ def prepare(
         FileExistsError: `out` is complete already.
         FileNotFoundError: a recording is missing, which is found before any work.
     """
-    if (out / "manifest.json").exists():
-        raise FileExistsError(f"{out}/manifest.json: exists already, and the folder is complete")
+    refuse_complete(out)
     missing = next(
         (recording.path for recording in recordings if not recording.path.is_file()), None
     )
@@ -225,11 +224,7 @@ def _fill(writer: Writer, recordings: Sequence[Recording], pool: Executor) -> No
         print(f"taking up after {progress.first} of {progress.total} utterances", file=sys.stderr)
     filtered = any(utterance["without_rumble"] for utterance in writer.planned)
     analyse = partial(_analyse, writer.features, "mel_shifted" in writer.names, filtered)
-    for arrays in pool.map(analyse, recordings[progress.first :], chunksize=4):
-        writer.add(arrays)
-        progress.show(len(writer.utterances))
-    progress.end()
-    writer.finish()
+    write_all(writer, pool.map(analyse, recordings[progress.first :], chunksize=4), progress)
     hours = writer.num_frames * writer.features.hop_length / writer.features.sample_rate / 3600
     gigabytes = sum(path.stat().st_size for path in writer.out.iterdir() if path.is_file()) / 1e9
     speakers = len({recording.speaker for recording in recordings})

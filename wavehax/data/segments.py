@@ -223,19 +223,28 @@ def prepared_manifest(folder: Path, features: FeatureConfig) -> dict[str, Any]:
         FileNotFoundError: the folder was not prepared (or not to the end).
         ValueError: the manifest is damaged, or the folder holds other features.
     """
+    manifest, found = _manifest(folder)
+    if found != features:
+        raise ValueError(f"{folder}: features {found.name}, expected {features.name}")
+    return manifest
+
+
+def prepared_definition(folder: Path) -> FeatureConfig:
+    """The definition of the mel of a prepared folder; errors as `prepared_manifest`."""
+    return _manifest(folder)[1]
+
+
+def _manifest(folder: Path) -> tuple[dict[str, Any], FeatureConfig]:
     path = folder / "manifest.json"
     if not path.is_file():
         raise FileNotFoundError(f"{path}: missing; run the recipe's prepare.py")
     try:
         manifest = json.loads(path.read_text())
-        found = from_dict(FeatureConfig, manifest["features"])
+        return manifest, from_dict(FeatureConfig, manifest["features"])
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f"{path}: damaged ({one_line(error)}); prepare the folder again"
         ) from error
-    if found != features:
-        raise ValueError(f"{folder}: features {found.name}, expected {features.name}")
-    return manifest
 
 
 def has_given_mels(utterances: list[dict[str, Any]]) -> bool:
