@@ -5,9 +5,6 @@ from __future__ import annotations
 import argparse
 import functools
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 import wavehax
 from wavehax.checks import checked_f0, fitted_f0
@@ -15,7 +12,6 @@ from wavehax.cli import mel as mels
 from wavehax.cli import shared
 from wavehax.cli.types import Commands
 from wavehax.config import FeatureConfig
-from wavehax.files.outputs import refuse_existing, replacing
 from wavehax.mel.convert import check_convertible, convert, convert_f0
 from wavehax.mel.files import read_mel
 
@@ -61,15 +57,11 @@ def convert_file(
     source: FeatureConfig, target: FeatureConfig, force: bool, path: Path, output: Path
 ) -> None:
     """Convert one mel file to an .npz."""
-    if output.suffix.lower() != ".npz":
-        raise ValueError(f"{output}: unknown file type {output.suffix!r}; expected .npz")
-    refuse_existing(output, force)
+    mels.check_output(output, force)
     mel, f0 = read_mel(path, source.n_mels)
     frames = mel.shape[-1]
-    # Any, because numpy's types also give savez a keyword argument that is a flag.
-    arrays: dict[str, Any] = {"mel": convert(mel, source, target)}
+    converted = convert(mel, source, target)
     if f0 is not None:
         f0 = checked_f0(fitted_f0(f0, frames), frames)
-        arrays["f0"] = f0 if source.same_bands(target) else convert_f0(f0, source, target)
-    with replacing(output, overwrite=force) as temporary, open(temporary, "wb") as file:
-        np.savez(file, **arrays)
+        f0 = f0 if source.same_bands(target) else convert_f0(f0, source, target)
+    mels.write(output, converted, f0, force)

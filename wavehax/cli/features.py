@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import functools
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -15,7 +14,6 @@ from wavehax.cli import shared
 from wavehax.cli.types import Commands
 from wavehax.config import FeatureConfig
 from wavehax.errors import UsageError, say
-from wavehax.files.outputs import refuse_existing, replacing
 from wavehax.files.sound import audio_size, read_audio
 from wavehax.mel.features import frame_count, log_mel
 from wavehax.vocoder import Vocoder
@@ -68,20 +66,15 @@ def features_file(
     output: Path,
 ) -> None:
     """Write the mel and F0 of one sound file to an .npz."""
-    if output.suffix.lower() != ".npz":
-        raise ValueError(f"{output}: unknown file type {output.suffix!r}; expected .npz")
-    refuse_existing(output, arguments.force)
+    mels.check_output(output, arguments.force)
     audio, _ = read_audio(path, features.sample_rate)
     _check_length(path, audio, features)
-    # Any, because numpy's types also give savez a keyword argument that is a flag.
-    mel = log_mel(audio, features)
-    arrays: dict[str, Any] = {"mel": mel}
+    mel, f0 = log_mel(audio, features), None
     try:
-        arrays["f0"] = shared.measured_f0(audio, mel, features, arguments, voc)
+        f0 = shared.measured_f0(audio, mel, features, arguments, voc)
     except ModuleNotFoundError as error:
         say(f"{path}: mel without f0: {error}")
-    with replacing(output, overwrite=arguments.force) as temporary, open(temporary, "wb") as file:
-        np.savez(file, **arrays)
+    mels.write(output, mel, f0, arguments.force)
 
 
 def _check_length(path: Path, audio: np.ndarray, features: FeatureConfig) -> None:

@@ -1,4 +1,4 @@
-"""The flags that say which mel a file holds, common to `vocode` and `convert`."""
+"""What commands on mel files share: flags that say which mel a file holds, and .npz files."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from wavehax.cli import types
 from wavehax.config import FEATURES, LOGS, FeatureConfig
+from wavehax.files.outputs import refuse_existing, replacing
 from wavehax.mel.files import read_stats
 
 PRESETS = f"{', '.join(FEATURES)}, or a YAML file"
@@ -46,3 +49,18 @@ def given_definition(features: FeatureConfig, arguments: argparse.Namespace) -> 
         mean, scale = read_stats(arguments.stats, features.n_mels)
         fields |= {"mean": tuple(mean.tolist()), "scale": tuple(scale.tolist())}
     return dataclasses.replace(features, **fields)
+
+
+def check_output(output: Path, force: bool) -> None:
+    """Raise ValueError or FileExistsError where no mel can be written to `output`."""
+    if output.suffix.lower() != ".npz":
+        raise ValueError(f"{output}: unknown file type {output.suffix!r}; expected .npz")
+    refuse_existing(output, force)
+
+
+def write(output: Path, mel: np.ndarray, f0: np.ndarray | None, force: bool) -> None:
+    """Write a mel [n_mels, T], and its F0 [T] in Hz where there is one, to an .npz."""
+    # Any, because numpy's types also give savez a keyword argument that is a flag.
+    arrays: dict[str, Any] = {"mel": mel} if f0 is None else {"mel": mel, "f0": f0}
+    with replacing(output, overwrite=force) as temporary, open(temporary, "wb") as file:
+        np.savez(file, **arrays)

@@ -95,37 +95,31 @@ def positive(text: str) -> float:
     return value
 
 
-def formant_scale(text: str) -> float:
-    """A factor of the frequencies of formants."""
-    low, high = FORMANT_SCALES
+def _between(text: str, low: float, high: float, unit: str = "") -> float:
     value = float(text)
     if not low <= value <= high:
-        raise argparse.ArgumentTypeError(f"{text}: expected {low:g} to {high:g}")
+        raise argparse.ArgumentTypeError(f"{text}: expected {low:g} to {high:g}{unit}")
     return value
+
+
+def formant_scale(text: str) -> float:
+    """A factor of the frequencies of formants."""
+    return _between(text, *FORMANT_SCALES)
 
 
 def semitones(text: str) -> float:
     """The factor of F0 that a number of semitones stands for; -120 to 120 of them."""
-    value = float(text)
-    if not abs(value) <= 120:
-        raise argparse.ArgumentTypeError(f"{text}: expected -120 to 120 semitones")
-    return float(2 ** (value / 12))
+    return float(2 ** (_between(text, -120, 120, " semitones") / 12))
 
 
 def speed(text: str) -> float:
     """A factor of speed, 0.25 to 4."""
-    value = float(text)
-    if not 0.25 <= value <= 4:
-        raise argparse.ArgumentTypeError(f"{text}: expected 0.25 to 4")
-    return value
+    return _between(text, 0.25, 4)
 
 
 def decibels(text: str) -> float:
     """A gain in dB, -200 to 200."""
-    value = float(text)
-    if not abs(value) <= 200:
-        raise argparse.ArgumentTypeError(f"{text}: expected -200 to 200 dB")
-    return value
+    return _between(text, -200, 200, " dB")
 
 
 def peak(text: str) -> float:
