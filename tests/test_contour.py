@@ -8,11 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tiny_models import with_f0
+from voices import voice
 
 import wavehax
 from wavehax.checkpoint import save_model
+from wavehax.config import FEATURES
 from wavehax.evaluate.pitch import f0_scores, harvest
 from wavehax.features import f0_at_hop, f0_from_audio, f0_in_hz, log_mel
+from wavehax.files.resample import resample
 from wavehax.files.sound import read_audio
 from wavehax.mel.harmonics import flatten_harmonics
 from wavehax.vocoder import Vocoder
@@ -170,6 +173,25 @@ def test_the_mels_own_pitch_is_smoothed_out_where_it_is_another(
     found = vocoded("--f0", 300, "--mel-f0", tmp_path / "own.npy", "--f0-shift", 12)
     np.save(tmp_path / "mel.npy", flatten_harmonics(mel, f0, voc.features))
     assert found == vocoded("--f0", 600)
+
+
+def test_the_mels_own_pitch_belongs_to_the_mel_as_it_is_given_and_is_converted_with_it(
+    command, tmp_path
+) -> None:
+    given = FEATURES["hifigan-22k"]
+    mel = log_mel(resample(voice(0.5, 140, seed=0), 24000, given.sample_rate), given)
+    glide = np.geomspace(120, 160, mel.shape[1])
+    np.savez(tmp_path / "given.npz", mel=mel, f0=glide)
+    np.save(tmp_path / "glide.npy", glide)
+    line = ("--from", given.name, "--to", "vocos-24k", "-o", tmp_path / "converted.npz")
+    assert command("convert", tmp_path / "given.npz", *line)[0] == 0
+    np.save(tmp_path / "converted.npy", np.load(tmp_path / "converted.npz")["f0"])
+    flags = ("--f0", 200, "--force-definition")
+    for name, more in (("given", ("--features", given.name)), ("converted", ())):
+        own = tmp_path / ("glide.npy" if name == "given" else "converted.npy")
+        line = (tmp_path / f"{name}.npz", "-o", tmp_path / f"{name}.wav", "--mel-f0", own)
+        assert command("vocode", *line, *flags, *more)[0] == 0
+    assert (tmp_path / "given.wav").read_bytes() == (tmp_path / "converted.wav").read_bytes()
 
 
 def test_the_mels_own_pitch_alone_is_refused(command, tiny, mel, tmp_path) -> None:

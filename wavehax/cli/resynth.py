@@ -57,7 +57,8 @@ def _resynth_blocks(
         f0: np.ndarray | None = _measured_f0(voc, audio, mel, arguments)
     else:
         f0 = synthesis.given_f0(arguments, mel.shape[1], None, voc.features)
-    blocks = synthesis.synthesise(voc, mel, f0, arguments)
+    own = synthesis.contour(arguments, mel.shape[1], arguments.mel_f0, voc.features)
+    blocks = synthesis.synthesise(voc, mel, f0, own, arguments)
     yield from synthesis.first_samples(blocks, len(recording))
 
 

@@ -182,10 +182,23 @@ def contour(
 
 
 def synthesise(
-    voc: Vocoder, mel: np.ndarray, f0: np.ndarray | None, arguments: argparse.Namespace
+    voc: Vocoder,
+    mel: np.ndarray,
+    f0: np.ndarray | None,
+    own: np.ndarray | None,
+    arguments: argparse.Namespace,
 ) -> Iterator[np.ndarray]:
-    """Yield the samples of an utterance: in one block, or with --stream in chunks."""
-    mel, f0 = _prepared(voc, mel, f0, arguments)  # refuses before any sample is written
+    """Yield the samples of an utterance: in one block, or with --stream in chunks.
+
+    Args:
+        voc: the model.
+        mel: [n_mels, T] as the model takes it.
+        f0: [T] in Hz, the F0 that is wanted; None where the model predicts it.
+        own: [T] in Hz, the contour of --mel-f0; None where it is not given, or the model predicts
+            it.
+        arguments: those of the command.
+    """
+    mel, f0 = _prepared(voc, mel, f0, own, arguments)  # refuses before any sample is written
     if arguments.stream is None:
         yield voc.synthesise(mel, f0, seed=arguments.seed, threads=arguments.threads)
         return
@@ -197,7 +210,11 @@ def synthesise(
 
 
 def _prepared(
-    voc: Vocoder, mel: np.ndarray, f0: np.ndarray | None, arguments: argparse.Namespace
+    voc: Vocoder,
+    mel: np.ndarray,
+    f0: np.ndarray | None,
+    own: np.ndarray | None,
+    arguments: argparse.Namespace,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mel and F0 as `Vocoder.prepare` returns them, also where the mel's own pitch is given.
 
@@ -209,7 +226,6 @@ def _prepared(
         return voc.prepare(mel, f0, arguments.f0_scale, arguments.formant_scale, **force)
     if f0 is None:
         raise ValueError("--mel-f0: needs the F0 that is wanted as well: --f0 with a file or Hz")
-    own = contour(arguments, mel.shape[-1], arguments.mel_f0, voc.features)
     natural, own = voc.prepare(mel, own, **force)
     f0 = checked_f0(fitted_f0(f0, natural.shape[1]), natural.shape[1], scale=arguments.f0_scale)
     mel = flatten_harmonics(natural, own, voc.features)

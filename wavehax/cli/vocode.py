@@ -129,13 +129,22 @@ def vocode_blocks(voc: Vocoder, path: Path, arguments: argparse.Namespace) -> It
     """Yield the samples of a mel file; nothing is read before the first block is asked for."""
     given = mels.given_definition(arguments.features or voc.features, arguments)
     mel, f0 = read_mel(path, given.n_mels)
-    f0 = synthesis.given_f0(arguments, mel.shape[-1], f0, given)
+    frames = mel.shape[-1]
+    f0 = synthesis.given_f0(arguments, frames, f0, given)
+    own = synthesis.contour(arguments, frames, arguments.mel_f0, given)
     if given != voc.features:
-        frames, mel = mel.shape[-1], convert(mel, given, voc.features)
-        if f0 is not None and not given.same_bands(voc.features):
-            f0 = checked_f0(fitted_f0(f0, frames), frames)
-            f0 = convert_f0(f0, given, voc.features)
-    yield from synthesis.synthesise(voc, mel, f0, arguments)
+        mel = convert(mel, given, voc.features)
+        f0, own = (_converted(contour, frames, given, voc.features) for contour in (f0, own))
+    yield from synthesis.synthesise(voc, mel, f0, own, arguments)
+
+
+def _converted(
+    f0: np.ndarray | None, frames: int, given: FeatureConfig, features: FeatureConfig
+) -> np.ndarray | None:
+    """A contour of a mel of `frames` frames, with the frames that its conversion gives the mel."""
+    if f0 is None or given.same_bands(features):
+        return f0
+    return convert_f0(checked_f0(fitted_f0(f0, frames), frames), given, features)
 
 
 def _rewriting(given: FeatureConfig, features: FeatureConfig) -> Callable[[np.ndarray], np.ndarray]:
