@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import operator
-import warnings
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from wavehax.checkpoint import load_model
 from wavehax.config import FEATURES, FeatureConfig
 from wavehax.mel.written import natural
 from wavehax.models.locate import model_path, shipped_models
+from wavehax.notices import warn
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -114,10 +114,9 @@ def fitted_f0(f0: ArrayLike, frames: int) -> np.ndarray:
     if f0.ndim != 1 or f0.size == 0 or abs(len(f0) - frames) != 1:
         return f0
     more = len(f0) > frames
-    warnings.warn(
+    warn(
         "f0 has one frame"
-        + (" more than mel: the last is dropped" if more else " less than mel: the last is held"),
-        stacklevel=3,
+        + (" more than mel: the last is dropped" if more else " less than mel: the last is held")
     )
     return f0[:frames] if more else np.append(f0, f0[-1:])
 
@@ -131,10 +130,9 @@ def warn_beyond(f0: np.ndarray, f0_range: tuple[float, float], first: int = 0) -
     beyond = np.flatnonzero((f0 > 0) & ((f0 < low) | (f0 > high)))
     if beyond.size:
         frame = int(beyond[0])
-        warnings.warn(
+        warn(
             f"f0 is {f0[frame]:g} Hz in frame {first + frame}: this model is made for {low:g} to"
-            f" {high:g} Hz",
-            stacklevel=3,
+            f" {high:g} Hz"
         )
     return bool(beyond.size)
 

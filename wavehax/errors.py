@@ -56,8 +56,12 @@ def say(message: str) -> None:
 
     The bar is drawn again when the next file is done.
     """
+    print(_line(message), file=sys.stderr)
+
+
+def _line(message: object) -> str:
     clear = "\r\033[K" if sys.stderr.isatty() else ""
-    print(f"{clear}wavehax: {message}", file=sys.stderr)
+    return f"{clear}wavehax: {message}"
 
 
 def exit_code(work: Callable[[], object]) -> int:
@@ -91,7 +95,7 @@ def optional_module(name: str, purpose: str, package: str) -> ModuleType:
 
 def ignore_import_warnings() -> None:
     """Keep optional modules from printing their warnings; print our own as one line each."""
-    warnings.formatwarning = lambda message, *_: f"wavehax: {message}\n"
+    warnings.formatwarning = lambda message, *_: f"{_line(message)}\n"
     warnings.filterwarnings("ignore", "pkg_resources is deprecated", UserWarning)  # pyworld 0.3.5
     # torch warns of the pickles in old checkpoints, and of the contents of .pt files.
     warnings.filterwarnings("ignore", "Detected pickle protocol", UserWarning)

@@ -10,11 +10,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from wavehax.errors import EXPECTED_ERRORS, UsageError, report, say
+from wavehax.errors import EXPECTED_ERRORS, UsageError, printable, report, say
 from wavehax.files.outputs import exit_now
 from wavehax.files.progress import Progress
+from wavehax.notices import naming
 
 _Result = TypeVar("_Result")
 
@@ -138,12 +139,17 @@ def _done(work: Callable[[Path, Path], None], source: Path, output: Path) -> boo
     return True
 
 
+def _named(name: str, work: Callable[..., _Result], *task: Any) -> _Result:
+    with naming(printable(name)):
+        return work(*task)
+
+
 def collect(
     pool: Executor, work: Callable[..., _Result], tasks: Sequence[tuple], names: Sequence[str]
 ) -> list[_Result | None]:
     """Call `work(*task)` for every task in the pool.
 
-    Each task that fails gives one line on standard error, with its name.
+    Each task that fails gives one line on standard error, with its name, which warnings have too.
 
     Returns:
         the results in the order of the tasks, None for each that failed.
@@ -155,7 +161,7 @@ def collect(
     unexpected: BaseException | None = None
     bar = Progress(len(tasks), logged=False)
     bar.show(0)
-    futures = {pool.submit(work, *task): i for i, task in enumerate(tasks)}
+    futures = {pool.submit(_named, names[i], work, *task): i for i, task in enumerate(tasks)}
     try:
         for done, future in enumerate(as_completed(futures), 1):
             error = future.exception()

@@ -9,7 +9,6 @@ to which recordings are converted well in tests/test_adapters.py.
 from __future__ import annotations
 
 import math
-import warnings
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from wavehax.config import LOGS, FeatureConfig
 from wavehax.mel.features import frame_count, mel_filterbank, mel_frequencies
 from wavehax.mel.spectrum import bands_of, spectrum_of
 from wavehax.mel.written import written
+from wavehax.notices import warn_of_all
 
 # Hz between the lowest bands. Harmonics survive at 40 (`wavehax-48k`), and do not at 56.
 _WIDEST_BAND = 45.0
@@ -133,16 +133,14 @@ def convert(mel: np.ndarray, source: FeatureConfig, target: FeatureConfig) -> np
             f" {target.name!r}, expected more"
         )
     if target.f_max > source.f_max:
-        warnings.warn(
+        warn_of_all(
             f"{source.name} ends at {source.f_max:g} Hz: above, {target.name} gets its last level,"
-            f" up to {target.f_max:g} Hz",
-            stacklevel=2,
+            f" up to {target.f_max:g} Hz"
         )
     if target.f_min < source.f_min:
-        warnings.warn(
+        warn_of_all(
             f"{source.name} begins at {source.f_min:g} Hz: below, {target.name} gets its first"
-            " level",
-            stacklevel=2,
+            " level"
         )
     bands = np.empty((target.n_mels, mel.shape[1]), np.float32)
     for start in range(0, mel.shape[1], _BLOCK_FRAMES):

@@ -5,12 +5,12 @@ Both show where the pitch that a model predicts from the mel follows the given c
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 
 import numpy as np
 
 from wavehax.mel.contour import f0_in_hz
+from wavehax.notices import warn
 
 FRAMES = 600
 """Frames of an utterance that are looked at: its first, 6 s at 24 kHz."""
@@ -69,10 +69,9 @@ def warn_of_timing(f0: np.ndarray, predicted: np.ndarray) -> None:
     """
     late, error = frames_late(f0, predicted)
     if error < _CERTAIN and abs(late) > _LATE:
-        warnings.warn(
+        warn(
             f"f0 seems to come a frame or so too {'late' if late > 0 else 'early'}: the mel shows"
-            " the same contour there (docs/f0.md says where a frame lies)",
-            stacklevel=4,
+            " the same contour there (docs/f0.md says where a frame lies)"
         )
 
 

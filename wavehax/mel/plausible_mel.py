@@ -18,13 +18,13 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-import warnings
 
 import numpy as np
 
 from wavehax.config import FEATURES, FLOOR_TOLERANCE, FeatureConfig
 from wavehax.mel.features import analysis_window, mel_filterbank, natural_mel
 from wavehax.mel.spectrum import bands_of, spectrum_of
+from wavehax.notices import warn
 
 _LEAST_FRAMES = 40  # with fewer frames levels say little
 _MOST_FRAMES = 500  # of a longer mel, frames are left out evenly
@@ -79,7 +79,7 @@ def check_definition(
             f"{text} converts it (in Python wavehax.mel.convert.convert); --force-definition"
             " (force_definition=True) takes it as it is"
         )
-    warnings.warn(f"{text}; --force-definition silences this", stacklevel=5)
+    warn(f"{text}; --force-definition silences this")
 
 
 def finding(

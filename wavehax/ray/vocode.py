@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import wavehax
-from wavehax.errors import one_line, optional_module
+from wavehax.errors import one_line, optional_module, printable
 from wavehax.files.levels import Clipping, without_offset
 from wavehax.files.sound import nearest_int16, read_audio
 from wavehax.mel.features import F0_MAX, F0_MIN, f0_from_audio, log_mel, whole_frames
 from wavehax.mel.files import read_mel
 from wavehax.mel.pitch import METHODS
+from wavehax.notices import naming
 from wavehax.ray.results import Result
 from wavehax.ray.rows import Row
 
@@ -135,7 +136,7 @@ class Vocode:
     ) -> Result:
         """Synthesise one row; what goes wrong with it is in the `error` of the result."""
         try:
-            with _as_file(path, bytes) as file:
+            with naming(printable(id)), _as_file(path, bytes) as file:
                 if self.resynth:
                     wave, f0 = self._resynthesised(id, file, start, duration, channel)
                 else:

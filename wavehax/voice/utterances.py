@@ -15,6 +15,7 @@ from wavehax.checks import (
     checked_seed,
     checked_threads,
 )
+from wavehax.notices import holding, naming, warn
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -46,18 +47,23 @@ def vocode_list(
     workers = max(1, min(threads, len(mels)))
     each = max(1, threads // workers)  # threads for one utterance, where there are few
 
-    def prepare(index: int) -> tuple[np.ndarray, np.ndarray]:
+    def prepare(index: int) -> tuple[tuple[np.ndarray, np.ndarray], list[str]]:
         try:
-            return vocoder.prepare(
-                mels[index], f0s[index], *scales, force_definition=force_definition
-            )
+            with naming(f"utterance {index}"), holding() as messages:
+                inputs = vocoder.prepare(
+                    mels[index], f0s[index], *scales, force_definition=force_definition
+                )
+                return inputs, messages
         except ValueError as error:
             raise ValueError(f"utterance {index}: {error}") from error
 
     with ThreadPoolExecutor(workers) as pool:
         try:
             # All are checked before the first is synthesised.
-            inputs = list(pool.map(prepare, range(len(mels))))
+            prepared = list(pool.map(prepare, range(len(mels))))
+            inputs = [one for one, _ in prepared]
+            for message in (message for _, messages in prepared for message in messages):
+                warn(message)
             waves = {}
             # The longest begin, as one that began last would keep the others waiting.
             for i in sorted(range(len(mels)), key=lambda i: -inputs[i][0].shape[1]):
