@@ -110,6 +110,28 @@ def test_frames_with_f0_are_told_apart_from_those_without(tiny, mel, f0):
     refused(raw(low, None), words, f0=None)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"mel_log": "10"}, {"mel_log": "dB"}, {"mel_power": 2}, {"f0_unit": "midi"}],
+    ids=str,
+)
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_messages_count_frames_from_the_first_of_the_pipe_however_they_are_written(
+    tiny, mel, bad, options
+):
+    notes = np.full(40, 60.0)
+    in_f0 = "f0_unit" in options
+    if in_f0:
+        notes[30] = bad
+    else:
+        mel[4, 30] = bad
+    words = f"f0 is {bad} in frame 30" if in_f0 else f"mel is {bad} in band 4 of frame 30"
+    arguments = SimpleNamespace(seed=0, f0=None, stream=7, **{**AS_IS, **options})
+    source = io.BufferedReader(io.BytesIO(raw(mel, notes)))
+    with pytest.raises(ValueError, match=words):
+        list(vocode.vocode_frames(Vocoder(tiny), source, arguments))
+
+
 def test_the_loudest_mels_are_frames_of_sound(tiny, mel):
     voc = Vocoder(with_f0(tiny))
     loud = mel + 18

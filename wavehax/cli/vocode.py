@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import functools
+import math
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from io import BufferedReader
 from pathlib import Path
 from typing import cast
@@ -15,16 +16,17 @@ from typing import cast
 import numpy as np
 
 import wavehax
-from wavehax.checks import checked_f0, fitted_f0
+from wavehax.checks import checked_f0, checked_mel, fitted_f0
 from wavehax.cli import mel as mels
 from wavehax.cli import synthesis
 from wavehax.cli.types import Commands
 from wavehax.config import LOGS, FeatureConfig
 from wavehax.errors import UsageError
 from wavehax.files import batch
+from wavehax.mel.contour import f0_in_hz
 from wavehax.mel.convert import convert, convert_f0, natural_log
 from wavehax.mel.files import read_mel
-from wavehax.mel.written import natural, written
+from wavehax.mel.written import written
 from wavehax.vocoder import Vocoder
 
 DESCRIPTION = """Synthesise sound from log-mel-spectrograms. With - as input, frames are read from
@@ -147,16 +149,21 @@ def _converted(
     return convert_f0(checked_f0(fitted_f0(f0, frames), frames), given, features)
 
 
-def _rewriting(given: FeatureConfig, features: FeatureConfig) -> Callable[[np.ndarray], np.ndarray]:
-    """The function that writes frames of `given` as `features` does; the bands are the same."""
+def _rewritten(
+    mel: np.ndarray, given: FeatureConfig, features: FeatureConfig, first: int
+) -> np.ndarray:
+    """Frames of `given` as `features` writes them; the bands are the same.
+
+    Raises:
+        ValueError: as `checked_mel`; the message counts frames from `first`.
+    """
     if given == features:
-        return lambda mel: mel
+        return mel
+    mel = checked_mel(mel, given, first)
     if given.power == features.power:
-        return functools.partial(convert, source=given, target=features)
+        return written(np.maximum(mel, np.float32(math.log(features.magnitude_floor))), features)
     plain = dataclasses.replace(features, log="e", reference=1.0, mean=(), scale=(), clip=())
-    return lambda mel: written(
-        natural_log(given.power * natural(mel, given), plain, power=given.power), features
-    )
+    return written(natural_log(given.power * mel, plain, power=given.power), features)
 
 
 def vocode_frames(
@@ -167,19 +174,19 @@ def vocode_frames(
     stream = voc.stream(arguments.seed, **scales)
     bands = voc.features.n_mels
     given = mels.given_definition(voc.features, arguments)
-    rewritten = _rewriting(given, voc.features)
     f0_given = arguments.f0 is not None
-    empty = True
     most = min(arguments.stream or PIPE_FRAMES, PIPE_FRAMES)
     count = 0
     for frames in _raw_frames(source, bands if f0_given else bands + 1, most):
         _check_layout(frames, given, count, arguments)
+        if f0_given:
+            f0 = synthesis.given_f0(arguments, len(frames), None, voc.features)
+        else:
+            f0 = f0_in_hz(frames[:, bands], arguments.f0_unit, arguments.f0_unvoiced, count)
+        mel = _rewritten(frames[:, :bands].T, given, voc.features, count)
         count += len(frames)
-        own = None if f0_given else frames[:, bands]
-        f0 = synthesis.given_f0(arguments, len(frames), own, voc.features)
-        empty = False
-        yield stream.push(rewritten(frames[:, :bands].T), f0)
-    if empty:
+        yield stream.push(mel, f0)
+    if count == 0:
         raise ValueError("standard input is empty: expected frames of mel")
     yield stream.flush()
 

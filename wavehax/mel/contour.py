@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
+
+from wavehax.checks import as_array
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 UNITS = ("hz", "midi", "log")
 """Units of F0: Hz, MIDI notes (69 is 440 Hz), and the natural logarithm of Hz. In all of them 0 is
@@ -14,13 +21,14 @@ _MIDI_A4, _HZ_A4 = 69.0, 440.0
 _SEMITONES = 12.0
 
 
-def f0_in_hz(f0: np.ndarray, unit: str = "hz", unvoiced: str = "zero") -> np.ndarray:
+def f0_in_hz(f0: ArrayLike, unit: str = "hz", unvoiced: str = "zero", first: int = 0) -> np.ndarray:
     """Convert F0 to Hz.
 
     Args:
-        f0: numbers of any shape, 0 where unvoiced.
+        f0: numbers of any shape, 0 where unvoiced; also a PyTorch tensor, on any device.
         unit: one of UNITS.
         unvoiced: one of UNVOICED.
+        first: number of the first frame, from which messages count.
 
     Returns:
         Hz in the same shape, 0 where unvoiced; `f0` itself where nothing is to be done.
@@ -33,7 +41,7 @@ def f0_in_hz(f0: np.ndarray, unit: str = "hz", unvoiced: str = "zero") -> np.nda
     for name, value, known in (("unit", unit, UNITS), ("unvoiced", unvoiced, UNVOICED)):
         if value not in known:
             raise ValueError(f"{name}={value!r}: expected one of {', '.join(known)}")
-    given = np.asarray(f0)
+    given = as_array(f0)
     if given.dtype.kind not in "fiu":
         raise ValueError(f"f0 is of type {given.dtype}: expected numbers")
     values = given if unvoiced == "zero" else np.where(given > 0, given, 0)
@@ -43,8 +51,8 @@ def f0_in_hz(f0: np.ndarray, unit: str = "hz", unvoiced: str = "zero") -> np.nda
     if bad.any():
         frame = int(np.argmax(bad))
         raise ValueError(
-            f"f0 is {values.flat[frame]} in frame {frame}: expected numbers above 0, or 0 where"
-            f" unvoiced; unvoiced='any' (--f0-unvoiced any) takes it as unvoiced"
+            f"f0 is {values.flat[frame]} in frame {first + frame}: expected numbers above 0, or 0"
+            " where unvoiced; unvoiced='any' (--f0-unvoiced any) takes it as unvoiced"
         )
     with np.errstate(over="ignore"):  # what overflows is infinite, and refused as F0
         hz = (
@@ -55,14 +63,14 @@ def f0_in_hz(f0: np.ndarray, unit: str = "hz", unvoiced: str = "zero") -> np.nda
     return np.where(values > 0, hz, 0)
 
 
-def f0_at_hop(f0: np.ndarray, hop: float, frame: float, frames: int) -> np.ndarray:
+def f0_at_hop(f0: ArrayLike, hop: float, frame: float, frames: int) -> np.ndarray:
     """A contour at another frame rate.
 
     Between two voiced values it is interpolated, linearly over the logarithm. Between a voiced and
     an unvoiced one it is the nearer of them: nothing is interpolated across unvoiced frames.
 
     Args:
-        f0: [M] in Hz, value i at i * `hop` seconds, 0 where unvoiced.
+        f0: [M] in Hz, value i at i * `hop` seconds, 0 where unvoiced; also a PyTorch tensor.
         hop: seconds from one value to the next.
         frame: seconds from one frame of the mel to the next.
         frames: frames of the mel, T.
@@ -74,7 +82,7 @@ def f0_at_hop(f0: np.ndarray, hop: float, frame: float, frames: int) -> np.ndarr
         ValueError: `f0` is not [M], or is shorter or longer than the mel by more than a frame of
             each.
     """
-    f0 = np.asarray(f0)
+    f0 = as_array(f0)
     if f0.ndim != 1 or not f0.size:
         raise ValueError(f"f0 has shape {list(f0.shape)}: expected [M], M >= 1")
     if abs(len(f0) * hop - frames * frame) > (hop + frame) * (1 + 1e-6):
