@@ -17,6 +17,7 @@ from wavehax.evaluate.pitch import f0_scores, harvest
 from wavehax.features import f0_at_hop, f0_from_audio, f0_in_hz, log_mel
 from wavehax.files.resample import resample
 from wavehax.files.sound import read_audio
+from wavehax.mel.convert import convert, convert_f0, natural_log
 from wavehax.mel.harmonics import flatten_harmonics
 from wavehax.vocoder import Vocoder
 
@@ -65,6 +66,21 @@ def test_without_being_asked_they_are_refused_in_every_unit(bad: float, voc, mel
 def test_what_is_no_unit_no_choice_and_no_number_is_refused(arguments, said) -> None:
     with pytest.raises(ValueError, match=said):
         f0_in_hz(*arguments)
+
+
+def test_tensors_are_converted_as_arrays_are_also_those_that_need_a_gradient() -> None:
+    torch = pytest.importorskip("torch")
+    given, wanted = FEATURES["bigvgan-24k"], FEATURES["vocos-24k"]
+    mel, f0 = log_mel(voice(0.2, 140, seed=0), given), np.linspace(50, 70, 19)
+    for convert_it, array in (
+        (lambda x: f0_in_hz(x, "midi"), f0),
+        (lambda x: f0_at_hop(x, 0.01, 0.02, 10), f0),
+        (lambda x: convert_f0(x, given, wanted), f0),
+        (lambda x: convert(x, given, wanted), mel),
+        (lambda x: natural_log(x, given, log="10"), mel),
+    ):
+        made = convert_it(torch.from_numpy(array).requires_grad_())
+        np.testing.assert_array_equal(made, convert_it(array))
 
 
 def test_another_frame_rate_is_interpolated_within_voiced_runs_and_never_across_gaps() -> None:

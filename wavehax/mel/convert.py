@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from wavehax.checks import checked_mel
+from wavehax.checks import as_array, checked_mel
 from wavehax.config import LOGS, FeatureConfig
 from wavehax.mel.features import frame_count, mel_filterbank, mel_frequencies
 from wavehax.mel.spectrum import bands_of, spectrum_of
@@ -49,7 +49,8 @@ def natural_log(
     needs log="dB", mean=-30, scale=12.5. ESPnet and ParallelWaveGAN need log="10".
 
     Args:
-        mel: floating [n_mels, T], the logarithm of the mel, less `mean`, divided by `scale`.
+        mel: floating [n_mels, T], perhaps a PyTorch tensor: the logarithm of the mel, less `mean`,
+            divided by `scale`.
         features: the definition of the mel in all else, and of the result.
         log: "e", "10", or "dB" (20 log10 of magnitude, 10 log10 of power).
         power: 2 where filters are applied to squared magnitudes, or else 1. With 2 the result is an
@@ -64,7 +65,7 @@ def natural_log(
     Raises:
         ValueError: a shape, type or value other than these.
     """
-    mel = np.asarray(mel)
+    mel = as_array(mel)
     if mel.dtype.kind != "f" or mel.ndim != 2 or len(mel) != features.n_mels:
         raise ValueError(
             f"mel is {mel.dtype} {list(mel.shape)}: expected floating point [{features.n_mels}, T]"
@@ -191,7 +192,7 @@ def convert_f0(f0: np.ndarray, source: FeatureConfig, target: FeatureConfig) -> 
     Returns:
         [T'] in Hz; T' is the number of frames that `convert` gives.
     """
-    f0 = np.asarray(f0)
+    f0 = as_array(f0)
     hops = (
         np.arange(len(_target_times(source, target, len(f0))))
         * _hop_seconds(target)
