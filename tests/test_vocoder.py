@@ -14,6 +14,7 @@ import wavehax
 from wavehax.checkpoint import F0Model
 from wavehax.checks import _shipped_mels, checked_mel
 from wavehax.config import FEATURES, F0Config
+from wavehax.mel.features import frame_count
 from wavehax.mel.formants import move_formants
 from wavehax.mel.harmonics import flatten_harmonics
 from wavehax.models.locate import model_path, shipped_models
@@ -116,6 +117,19 @@ def test_the_advice_for_other_bands_names_a_shipped_model_or_the_flag(voc, monke
     assert ("'some-voice': load that model (--model)" in str(caught.value)) == shipped
     words = "'hifigan-22k'", "no model is shipped: --features names the mel"
     assert all((part in str(caught.value)) != shipped for part in words)
+
+
+def test_the_advice_tells_definitions_apart_whose_frames_alone_differ_in_place():
+    samples = 2560
+    assert frame_count(samples, FEATURES["hifigan-22k"]) == samples // 256
+    assert frame_count(samples, FEATURES["tacotron2-22k"]) == samples // 256 + 1
+    with pytest.raises(ValueError, match="80 bands are those of 'hifigan-22k': load") as caught:
+        wavehax.load()(np.zeros((80, 99)))
+    said = "of 'tacotron2-22k', if N samples have N // 256 + 1 frames: then with --features taco"
+    assert said in str(caught.value) and len(str(caught.value)) < 300  # a line of the commands
+    with pytest.raises(ValueError) as caught:
+        wavehax.load()(np.zeros((128, 99)))
+    assert "samples have" not in str(caught.value)
 
 
 def test_every_model_that_is_advised_is_there_and_takes_such_a_mel():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import operator
 from numbers import Real
@@ -104,21 +105,22 @@ def checked_f0(f0: ArrayLike, frames: int | None, first: int = 0, scale: float =
     return f0
 
 
-def fitted_f0(f0: ArrayLike, frames: int) -> np.ndarray:
+def fitted_f0(f0: ArrayLike, frames: int, axes: int = 1) -> np.ndarray:
     """`f0` with as many frames as the mel, where it has one more or one less.
 
     Tools count the frames of an utterance differently. The last value is dropped or repeated, and a
-    warning says so. What differs by more is returned as it is, for `checked_f0` to refuse.
+    warning says so. What differs by more, or has another number of `axes`, is returned as it is, to
+    be refused. Frames are the last axis.
     """
     f0 = as_array(f0)
-    if f0.ndim != 1 or f0.size == 0 or abs(len(f0) - frames) != 1:
+    if f0.ndim != axes or f0.size == 0 or abs(f0.shape[-1] - frames) != 1:
         return f0
-    more = len(f0) > frames
+    more = f0.shape[-1] > frames
     warn(
         "f0 has one frame"
         + (" more than mel: the last is dropped" if more else " less than mel: the last is held")
     )
-    return f0[:frames] if more else np.append(f0, f0[-1:])
+    return f0[..., :frames] if more else np.concatenate([f0, f0[..., -1:]], axis=-1)
 
 
 def warn_beyond(f0: np.ndarray, f0_range: tuple[float, float], first: int = 0) -> bool:
@@ -219,13 +221,27 @@ def _advice(mel: np.ndarray, features: FeatureConfig) -> str:
     for bands in mel.shape:
         shipped = [name for name, mel in _shipped_mels().items() if mel.n_mels == bands]
         if shipped:
-            return f"; {bands} bands are those of {_either(shipped)}: load that model (--model)"
+            advice = f"; {bands} bands are those of {_either(shipped)}: load that model (--model)"
+            return advice + _centred_twin(_shipped_mels()[shipped[0]])
         others = [name for name, other in FEATURES.items() if other.n_mels == bands]
         if others:
             return (
                 f"; {bands} bands are those of {_either(others)}, of which no model is shipped:"
                 " --features names the mel, which is converted if it is near enough"
                 " (wavehax.mel.convert), or load a model of your own"
+            )
+    return ""
+
+
+def _centred_twin(features: FeatureConfig) -> str:
+    """Names the preset that differs in the place of its frames alone, and how to know it."""
+    for name, other in FEATURES.items():
+        alike = dataclasses.replace(other, name=features.name, padding=features.padding)
+        if alike == features and other.centred and not features.centred:
+            hop = features.hop_length
+            return (
+                f"; and of {name!r}, if N samples have N // {hop} + 1 frames: then with --features"
+                f" {name} too"
             )
     return ""
 
