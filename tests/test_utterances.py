@@ -80,6 +80,22 @@ def test_an_array_of_utterances_without_lengths_is_whole(voc, mel, f0):
     same(voc(mel[None]), [voc(mel)])
 
 
+@pytest.mark.parametrize("change", ["more", "less"])
+def test_one_frame_of_f0_more_or_less_is_taken_as_in_a_single_call(voc, mel, f0, change):
+    mels, f0s = np.stack([mel, -mel]), np.stack([f0, 1.1 * f0])
+    given = np.pad(f0s, ((0, 0), (0, 1))) if change == "more" else f0s[:, :-1]
+    with pytest.warns(UserWarning, match=f"f0 has one frame {change} than mel") as record:
+        waves = voc(mels, given)
+        expected = [voc(*one) for one in zip(mels, given, strict=True)]
+    same(waves, expected)
+    assert len(record) == 3  # one of the array
+    shorter = voc(mels[..., :33], f0s[:, :33], lengths=[33, 20])
+    with pytest.warns(UserWarning, match=f"f0 has one frame {change} than mel"):
+        same(voc(mels, given, lengths=[33, 20])[:, : 33 * 32], shorter)
+    with pytest.raises(ValueError, match=r"f0 has shape \[2, 42\]"):
+        voc(mels, np.pad(f0s, ((0, 0), (0, 2))))
+
+
 def test_threads_work_on_several_utterances_at_once(voc, mels, f0s):
     both = threading.Barrier(2, timeout=20)  # broken unless two are inside at the same time
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -189,16 +190,14 @@ class Vocoder:
             ValueError: as `__call__`, for one utterance, which the message names by its index;
                 nothing is synthesised before all inputs are checked.
         """
-        return vocode_list(
-            self,
-            mels,
-            f0s,
-            f0_scale=f0_scale,
-            formant_scale=formant_scale,
-            seed=seed,
-            threads=threads,
+        prepare = partial(
+            self.prepare,
+            f0_scale=checked_scale(f0_scale),
+            formant_scale=checked_formant_scale(formant_scale),
             force_definition=force_definition,
         )
+        synthesise = partial(self.synthesise, seed=checked_seed(seed))
+        return vocode_list(mels, f0s, prepare, synthesise, checked_threads(threads))
 
     def prior(self, f0: ArrayLike) -> np.ndarray:
         """The prior's harmonics without its noise, from phase 0 on.

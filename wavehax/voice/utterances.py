@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wavehax.checks import (
-    as_array,
-    checked_formant_scale,
-    checked_scale,
-    checked_seed,
-    checked_threads,
-)
+from wavehax.checks import as_array, fitted_f0
 from wavehax.notices import holding, naming, warn
 
 if TYPE_CHECKING:
@@ -24,17 +18,21 @@ if TYPE_CHECKING:
 
 
 def vocode_list(
-    vocoder: Vocoder,
     mels: Iterable[ArrayLike],
-    f0s: Iterable[ArrayLike | None] | None = None,
-    *,
-    f0_scale: float = 1.0,
-    formant_scale: float = 1.0,
-    seed: int = 0,
-    threads: int = 1,
-    force_definition: bool = False,
+    f0s: Iterable[ArrayLike | None] | None,
+    prepare: Callable[[ArrayLike, ArrayLike | None], tuple[np.ndarray, np.ndarray]],
+    synthesise: Callable[..., np.ndarray],
+    threads: int,
 ) -> list[np.ndarray]:
-    """Synthesise utterances; arguments, result and errors are those of `Vocoder.batch`."""
+    """Synthesise utterances; the rest, with result and errors, is that of `Vocoder.batch`.
+
+    Args:
+        mels: the mel of each.
+        f0s: the F0 of each, or None.
+        prepare: `Vocoder.prepare`, which the scales are given to.
+        synthesise: `Vocoder.synthesise`, which the seed is given to.
+        threads: the most threads that work at once.
+    """
     mels = list(mels)
     f0s = [None] * len(mels) if f0s is None else list(f0s)
     if len(f0s) != len(mels):
@@ -42,32 +40,28 @@ def vocode_list(
             f"f0s has {len(f0s)} utterances and mels has {len(mels)}: expected the same number in"
             " both"
         )
-    scales = checked_scale(f0_scale), checked_formant_scale(formant_scale)
-    seed, threads = checked_seed(seed), checked_threads(threads)
     workers = max(1, min(threads, len(mels)))
     each = max(1, threads // workers)  # threads for one utterance, where there are few
 
-    def prepare(index: int) -> tuple[tuple[np.ndarray, np.ndarray], list[str]]:
+    def prepared(index: int) -> tuple[tuple[np.ndarray, np.ndarray], list[str]]:
         try:
             with naming(f"utterance {index}"), holding() as messages:
-                inputs = vocoder.prepare(
-                    mels[index], f0s[index], *scales, force_definition=force_definition
-                )
-                return inputs, messages
+                return prepare(mels[index], f0s[index]), messages
         except ValueError as error:
             raise ValueError(f"utterance {index}: {error}") from error
 
     with ThreadPoolExecutor(workers) as pool:
         try:
             # All are checked before the first is synthesised.
-            prepared = list(pool.map(prepare, range(len(mels))))
-            inputs = [one for one, _ in prepared]
-            for message in (message for _, messages in prepared for message in messages):
-                warn(message)
+            inputs = []
+            for one, messages in list(pool.map(prepared, range(len(mels)))):
+                inputs.append(one)
+                for message in messages:
+                    warn(message)
             waves = {}
             # The longest begin, as one that began last would keep the others waiting.
             for i in sorted(range(len(mels)), key=lambda i: -inputs[i][0].shape[1]):
-                waves[i] = pool.submit(vocoder.synthesise, *inputs[i], seed=seed, threads=each)
+                waves[i] = pool.submit(synthesise, *inputs[i], threads=each)
             return [waves[i].result() for i in range(len(mels))]
         except BaseException:  # Ctrl-C too
             pool.shutdown(wait=False, cancel_futures=True)
@@ -86,7 +80,8 @@ def vocode_padded(
     Args:
         vocoder: the model.
         mel: floating [B, n_mels, T]. What lies behind the length of an utterance is not read.
-        f0: [B, T] in Hz, 0 where unvoiced; None lets the model predict it.
+        f0: [B, T] in Hz, 0 where unvoiced, fitted to T as that of one utterance; None lets the
+            model predict it.
         lengths: the frames of each utterance, [B], from 1 to T each; None is T for all.
         options: the rest, as in `Vocoder.batch`.
 
@@ -100,7 +95,7 @@ def vocode_padded(
     kept = _checked_lengths(lengths, count, frames)
     f0s = None
     if f0 is not None:
-        f0 = as_array(f0)
+        f0 = fitted_f0(f0, frames, axes=2)
         if f0.shape != (count, frames):
             raise ValueError(
                 f"f0 has shape {list(f0.shape)} and mel has shape {list(mel.shape)}: expected f0"
@@ -109,7 +104,7 @@ def vocode_padded(
         f0s = [contour[:length] for contour, length in zip(f0, kept, strict=True)]
     mels = [one[:, :length] for one, length in zip(mel, kept, strict=True)]
     result = np.zeros((count, frames * vocoder.hop_length), np.float32)
-    for row, wave in zip(result, vocode_list(vocoder, mels, f0s, **options), strict=True):
+    for row, wave in zip(result, vocoder.batch(mels, f0s, **options), strict=True):
         row[: len(wave)] = wave
     return result
 
