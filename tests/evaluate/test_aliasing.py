@@ -3,6 +3,7 @@ from end to end."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -11,13 +12,19 @@ import pytest
 from evaluate_signals import RATE, voice
 
 import wavehax
-from wavehax.checkpoint import Model, save_model
+from wavehax.checkpoint import Model, load_model, save_model
 from wavehax.config import FEATURES, GeneratorConfig, parameter_shapes
 from wavehax.evaluate.aliasing import measure, mels
+from wavehax.evaluate.aliasing.subjects import Subject
 from wavehax.files.sound import write_audio
-from wavehax.mel.features import log_mel, mel_frequencies
+from wavehax.mel.features import log_mel, mel_frequencies, natural_mel
+from wavehax.mel.written import natural
+from wavehax.models.locate import model_path
+from wavehax.vocoder import Vocoder
 
 pytest.importorskip("scipy", reason="needs the extra [eval]")
+
+RECORDING = Path(__file__).parents[1] / "data" / "recording.wav"
 
 
 def test_the_prior_alone_has_less_than_minus_80_db_off_its_harmonics_up_to_2_khz() -> None:
@@ -134,11 +141,41 @@ def test_a_sung_frame_is_as_loud_as_it_was(white_frame: np.ndarray) -> None:
         assert level == pytest.approx(expected - 2, abs=1)
 
 
+def test_a_sung_frame_is_as_loud_as_it_was_where_bands_are_of_powers() -> None:
+    """A band adds powers, of which harmonics have as much as noise of the same power."""
+    model = load_model(model_path())
+    features = dataclasses.replace(model.features, power=2, log_floor=1e-14)
+    voc = Vocoder(dataclasses.replace(model, features=features))
+    noise = natural_mel(0.05 * np.random.default_rng(0).standard_normal(2 * RATE), features)
+    frame = 0.5 * np.log(np.exp(2 * noise[:, 5:-5]).mean(axis=1))
+    sung = natural(mels.sung_mel(voc, frame)(measure.steady(voc, 110))[:, 20:-20], features)
+    for band in range(20, 100, 20):
+        level, expected = (
+            10 * np.log10(np.exp(2 * x[band : band + 20]).mean()) for x in (sung, frame)
+        )
+        assert level == pytest.approx(expected, abs=1)
+
+
+def test_a_model_whose_mel_is_written_otherwise_gets_the_same_mels() -> None:
+    model = load_model(model_path())
+    decibels = dataclasses.replace(model.features, log="dB", mean=(-30.0,), scale=(12.5,))
+    other = Vocoder(dataclasses.replace(model, features=decibels))
+    mean = model.weights["mel_mean"]
+    made, expected = (
+        mels.mels_of(Subject(voc, "pcph", mean), [RECORDING]) for voc in (other, wavehax.load())
+    )
+    f0 = np.full(20, 300, np.float32)
+    assert len(made) == len(expected) == 5
+    for name, mel_of in made.items():
+        assert mel_of(f0).mean() > 0  # decibels of speech, normalised
+        np.testing.assert_allclose(natural(mel_of(f0), decibels), expected[name](f0), atol=1e-4)
+
+
 def test_the_neutral_mel_has_one_frame_for_each_of_f0_and_the_held_one_too() -> None:
     voc = wavehax.load()
     f0 = np.full(50, 300, np.float32)
     mel = mels.neutral_mel(voc)(f0)
-    assert mel.shape == mels.held_mel(mel[:, 0])(f0).shape == (voc.features.n_mels, 50)
+    assert mel.shape == mels.held_mel(voc, mel[:, 0])(f0).shape == (voc.features.n_mels, 50)
     centres = mel_frequencies(voc.features)[1:-1]
     assert mel[:, 25].argmax() == np.abs(centres - 300).argmin()
 

@@ -124,7 +124,7 @@ def test_of_a_noise_prior_nothing_is_left_but_what_two_draws_have_in_common(tmp_
     """The network is next to nothing at its start, so that the output is filtered noise."""
     subject = open_subject(str(run_of(tmp_path, "noise")))
     waves = measure.outputs(
-        subject, mels.held_mel(subject.mean_mel), measure.steady(subject.voc, 500.0)
+        subject, mels.held_mel(subject.voc, subject.mean_mel), measure.steady(subject.voc, 500.0)
     )
     output, again = (wave[7200:31200].astype(np.float64) for wave in (waves.output, waves.again))
     on, off = measure.split_energy(output, 500, 24000)

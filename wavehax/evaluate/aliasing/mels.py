@@ -24,11 +24,18 @@ import numpy as np
 from wavehax.config import PRIOR_RMS
 from wavehax.evaluate.aliasing.subjects import Subject, Synthesiser, in_step
 from wavehax.files.sound import read_audio
-from wavehax.mel.features import hann_window, log_mel, mel_filterbank, mel_frequencies
+from wavehax.mel.features import (
+    analysis_window,
+    log_mel,
+    mel_filterbank,
+    mel_frequencies,
+    natural_mel,
+)
 from wavehax.mel.harmonics import flatten_harmonics
+from wavehax.mel.written import written
 
 MelOf = Callable[[np.ndarray], np.ndarray]
-"""A function from F0 [T] in Hz to a mel [n_mels, T]."""
+"""A function from F0 [T] in Hz to a mel [n_mels, T], as the definition of the model writes it."""
 VOICE_NOISE = 0.001
 """Standard deviation of the noise in a voice that has some: 40 dB below its harmonics."""
 
@@ -49,7 +56,7 @@ def neutral_mel(voc: Synthesiser, noise: float = 0.0) -> MelOf:
 def sung_mel(voc: Synthesiser, frame: np.ndarray) -> MelOf:
     """The mel of a voice that has the F0 asked for, the envelope of a frame, and noise.
 
-    `frame` is a log-mel [n_mels]. The noise is 40 dB below the harmonics.
+    `frame` is a natural mel [n_mels]. The noise is 40 dB below the harmonics.
     """
     features = voc.features
     bank = mel_filterbank(features)
@@ -58,8 +65,8 @@ def sung_mel(voc: Synthesiser, frame: np.ndarray) -> MelOf:
     # square root of the window's energy.
     level = (
         smooth
-        - np.log(bank.sum(axis=1))
-        - np.log(_RMS * np.sqrt(np.square(hann_window(features.n_fft)).sum()))
+        - np.log(bank.sum(axis=1)) / features.power
+        - np.log(_RMS * np.sqrt(np.square(analysis_window(features)).sum()))
     )
     centres = mel_frequencies(features)[1:-1]
     return _tone_mel(
@@ -78,9 +85,10 @@ def _tone_mel(voc: Synthesiser, gain: Callable[[np.ndarray], np.ndarray], noise:
     return of
 
 
-def held_mel(frame: np.ndarray) -> MelOf:
-    """A mel that repeats one frame [n_mels], whatever the F0."""
-    return lambda f0: np.repeat(frame[:, None].astype(np.float32), len(f0), axis=1)
+def held_mel(voc: Synthesiser, frame: np.ndarray) -> MelOf:
+    """A mel that repeats one frame, a natural mel [n_mels], whatever the F0."""
+    held = written(frame[:, None].astype(np.float32), voc.features)
+    return lambda f0: np.repeat(held, len(f0), axis=1)
 
 
 def mels_of(subject: Subject, speech: Sequence[Path]) -> dict[str, MelOf]:
@@ -101,11 +109,12 @@ def mels_of(subject: Subject, speech: Sequence[Path]) -> dict[str, MelOf]:
     mels |= {f"{name} sung": sung_mel(voc, frame) for name, frame in frames.items()}
     if subject.prior == "pcph":
         mels |= {
-            name: held_mel(frame) for name, frame in {"mean": subject.mean_mel, **frames}.items()
+            name: held_mel(voc, frame)
+            for name, frame in {"mean": subject.mean_mel, **frames}.items()
         }
     return mels
 
 
 def _loudest(path: Path, voc: Synthesiser) -> np.ndarray:
-    mel = log_mel(read_audio(path, voc.sample_rate)[0], voc.features)
+    mel = natural_mel(read_audio(path, voc.sample_rate)[0], voc.features)
     return mel[:, np.exp(2 * mel).sum(axis=0).argmax()]

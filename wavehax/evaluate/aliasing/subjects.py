@@ -43,7 +43,7 @@ class Subject:
 
     voc: Synthesiser
     prior: str  # "pcph" or "noise"; "none" where the sound is made from the mel alone
-    mean_mel: np.ndarray  # [n_mels], the mean of the training data
+    mean_mel: np.ndarray  # natural mel [n_mels], the mean of the training data
 
 
 def open_subject(name: str) -> Subject:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from wavehax.mel.written import natural
 from wavehax.nn import build_generator
 from wavehax.nn.baselines import BASELINES, Baseline
 from wavehax.nn.prior import make_prior
@@ -69,6 +70,6 @@ class TrainedRun:
         """
         inputs = (
             torch.from_numpy(np.array(x, np.float32))
-            for x in (mel[None], f0[None, None], prior[None, None])
+            for x in (natural(mel, self.features)[None], f0[None, None], prior[None, None])
         )
         return self.generator(*inputs)[0, 0].numpy()
