@@ -16,7 +16,6 @@ from wavehax.data.config import DataConfig
 from wavehax.data.corpus import Recording, read_manifest
 from wavehax.data.prepare import main, prepare
 from wavehax.data.segments import SegmentDataset
-from wavehax.data.shifted import FACTOR_MAX, FACTOR_MIN
 from wavehax.files.sound import write_audio
 
 FEATURES_24K = FEATURES["vocos-24k"]
@@ -129,12 +128,7 @@ def test_shifted_mels_are_prepared_where_asked_and_differ_where_voiced(
     )
     assert other.shape == mel.shape and (f0 > 0).any()
     assert np.abs(other - mel)[f0 > 0].mean() > 0.2
-    factor = np.load(tmp_path / "shifted" / "f0_shifted.npy")[f0 > 0] / f0[f0 > 0]
-    assert (
-        factor.min() >= FACTOR_MIN
-        and factor.max() <= FACTOR_MAX
-        and len(np.unique(factor.round(3))) <= 6
-    )
+    assert not (tmp_path / "shifted" / "f0_shifted.npy").exists()  # nothing would read it
 
 
 @pytest.mark.parametrize(("hz", "share"), [(0, 0.0), (20, 0.0), (55, 1.0), (70, 1.0), (4000, 1.0)])

@@ -21,13 +21,13 @@ from wavehax.files.progress import Progress
 Arrays = Mapping[str, np.ndarray]
 """The arrays of an utterance of T frames.
 
-They are audio int16 [T * hop_length], f0 float32 [T] in Hz and mel float32 [T, n_mels]. f0_shifted
-and mel_shifted, which may be absent, are of the voice at another pitch.
+They are audio int16 [T * hop_length], f0 float32 [T] in Hz and mel float32 [T, n_mels].
+mel_shifted, which may be absent, is the mel of the voice at another pitch.
 """
 
 _DTYPES: dict[str, np.dtype[Any]] = {
     "audio": np.dtype("<i2"),
-    **dict.fromkeys(("mel", "f0", "mel_shifted", "f0_shifted"), np.dtype("<f4")),
+    **dict.fromkeys(("mel", "f0", "mel_shifted"), np.dtype("<f4")),
 }
 _BLOCK_FRAMES = 1 << 16  # frames of the mel that are summed at once: 26 MB for 100 bands
 
@@ -54,14 +54,14 @@ class Writer:
             features: the definition of mel and frames.
             planned: for each utterance, the values that decide its arrays. The manifest holds them,
                 with `start` and `frames` added.
-            shifted: whether the arrays include mel_shifted and f0_shifted.
+            shifted: whether the arrays include mel_shifted.
 
         Raises:
             ValueError: `out` was begun with other features or utterances, or an array is shorter
                 than it was.
         """
         self.out, self.features, self.planned = out, features, planned
-        self.names = [name for name in _DTYPES if shifted or not name.endswith("_shifted")]
+        self.names = [name for name in _DTYPES if shifted or name != "mel_shifted"]
         self.utterances = self._counted()
         self.num_frames = sum(utterance["frames"] for utterance in self.utterances)
         self.files = {name: self._open(name) for name in self.names}

@@ -6,7 +6,6 @@ A prepared folder holds, for all utterances one after another,
     mel.npy          float32 [frames, n_mels], natural mel (wavehax.mel.written)
     f0.npy           float32 [frames] in Hz
     mel_shifted.npy  with --shifted: mel of the voice at another pitch (wavehax.data.shifted)
-    f0_shifted.npy   with --shifted: its F0
     manifest.json    features; mel_mean and mel_scale of each band; file, speaker, first frame and
                      number of frames of each utterance, and its `mel` if that was given
 
@@ -18,7 +17,7 @@ and for the recordings that were held out
 Utterances are cut to whole hops, so that frame t of the arrays belongs to the `hop_length` samples
 from t * hop_length on: the alignment of `wavehax.mel.features`. A frame takes
 2 * hop_length + 4 * n_mels + 4 bytes. That is 309 MB an hour with `vocos-24k`, 318 with
-`wavehax-24k` and 491 with `wavehax-48k`. With --shifted a frame takes 4 * n_mels + 4 bytes more,
+`wavehax-24k` and 491 with `wavehax-48k`. With --shifted a frame takes 4 * n_mels bytes more,
 and preparation half as long again.
 
 manifest.json is written last: a folder that has one is complete. Until then progress.jsonl says how
@@ -257,7 +256,6 @@ def _analyse(
         # The seed comes from the samples, so that every preparation draws the same factor.
         factor = random_factor(f0, np.random.default_rng(zlib.crc32(samples.data)))
         arrays["mel_shifted"] = shifted_mel(audio, f0, factor, features).T
-        arrays["f0_shifted"] = (factor * f0).astype(np.float32)
     return arrays
 
 
