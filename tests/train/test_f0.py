@@ -14,6 +14,8 @@ from voices import voice
 import wavehax
 from wavehax.checkpoint import load_model, save_model
 from wavehax.config import FEATURES, F0Config
+from wavehax.data.config import DataConfig
+from wavehax.data.segments import SegmentDataset
 from wavehax.files.sound import read_audio
 from wavehax.mel.features import log_mel
 from wavehax.train import f0_data
@@ -24,12 +26,14 @@ FEATURE = FEATURES["vocos-24k"]
 CONFIG = F0Config(channels=32, num_blocks=2)
 
 
+def data(prepared: Path, seed: int, **fields: int) -> SegmentDataset:
+    config = DataConfig(str(prepared), **{**f0_data.segments(prepared, FEATURE), **fields})
+    return SegmentDataset(config, FEATURE, seed)
+
+
 @pytest.mark.slow
-def test_training_learns_the_pitch_of_fabricated_voices(
-    prepared: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(f0_data.SEGMENTS, "batch_size", 4)
-    predictor = train(prepared, FEATURE, CONFIG, 250, 0)
+def test_training_learns_the_pitch_of_fabricated_voices(prepared: Path) -> None:
+    predictor = train(data(prepared, 0, batch_size=4), CONFIG, 250, 0)
     for pitch in (125.0, 215.0):  # between those of the corpus
         seconds = 1.5
         time = np.arange(round(seconds * 24000) // 256 + 1) * 256 / 24000
@@ -49,7 +53,7 @@ def test_training_learns_the_pitch_of_fabricated_voices(
 
 def test_the_same_seed_gives_the_same_weights(prepared: Path) -> None:
     first, again, other = (
-        train(prepared, FEATURE, CONFIG, 2, seed).state_dict() for seed in (1, 1, 2)
+        train(data(prepared, seed), CONFIG, 2, seed).state_dict() for seed in (1, 1, 2)
     )
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert not torch.equal(first["output_proj.weight"], other["output_proj.weight"])

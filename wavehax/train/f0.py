@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from wavehax.checkpoint import F0Model, Model, load_model, save_model
-from wavehax.config import F0Config, FeatureConfig
+from wavehax.config import F0Config
 from wavehax.data.config import DataConfig
 from wavehax.data.segments import SegmentDataset
 from wavehax.files.outputs import refuse_existing, replacing
@@ -75,7 +75,8 @@ def add_predictor(
     torch.set_num_threads(threads)
     model = load_model(path)
     drawn = segments(folder, model.features)
-    predictor = train(folder, model.features, F0Config(), steps, seed)
+    data = SegmentDataset(DataConfig(str(folder), **drawn), model.features, seed)
+    predictor = train(data, F0Config(), steps, seed)
     bias = predictor.output_proj.bias
     assert bias is not None
     with torch.no_grad():
@@ -88,7 +89,7 @@ def add_predictor(
     model = dataclasses.replace(model, f0=F0Model(predictor.config, weights), provenance=provenance)
     with replacing(out, overwrite=force) as temporary:
         save_model(temporary, model)
-        verify(load_model(temporary), predictor, _segments(folder, model.features, seed))
+        verify(load_model(temporary), predictor, data)
 
 
 def copy_predictor(model: Model, donor: Model) -> Model:
@@ -110,30 +111,23 @@ def copy_predictor(model: Model, donor: Model) -> Model:
     return dataclasses.replace(model, f0=donor.f0, provenance=provenance)
 
 
-def train(
-    folder: Path, features: FeatureConfig, config: F0Config, steps: int, seed: int
-) -> F0Predictor:
+def train(data: SegmentDataset, config: F0Config, steps: int, seed: int) -> F0Predictor:
     """Train a predictor; progress goes to standard error.
 
     Args:
-        folder: a prepared folder with the mel `features`.
-        features: the definition of the mel.
+        data: the segments.
         config: the shape of the predictor.
         steps: updates.
-        seed: of the first weights and of the segments.
-
-    Raises:
-        OSError, ValueError: as SegmentDataset.
+        seed: of the first weights, and of the disturbances of the mels.
     """
-    data = _segments(folder, features, seed)
     torch.manual_seed(seed)
     rng = torch.Generator().manual_seed(seed)
-    predictor = F0Predictor(config, features.n_mels)
+    predictor = F0Predictor(config, data.features.n_mels)
     predictor.mel_mean.copy_(torch.from_numpy(data.mel_mean))
     predictor.mel_scale.copy_(torch.from_numpy(data.mel_scale))
     parameters = list(predictor.parameters())
     optimizer = torch.optim.AdamW(parameters, _LEARNING_RATE, weight_decay=_WEIGHT_DECAY)
-    noise_gain = torch.from_numpy(white_noise_bands(features)).float()
+    noise_gain = torch.from_numpy(white_noise_bands(data.features)).float()
     progress = Progress(steps, thing="step")
     recent: deque[tuple[float, float]] = deque(maxlen=_REPORT_STEPS)
     for step in range(steps):
@@ -150,10 +144,6 @@ def train(
         progress.show(step + 1, f"pitch {means[0]:.4f}  voicing {means[1]:.4f}")
     progress.end()
     return predictor.eval()
-
-
-def _segments(folder: Path, features: FeatureConfig, seed: int) -> SegmentDataset:
-    return SegmentDataset(DataConfig(str(folder), **segments(folder, features)), features, seed)
 
 
 def losses(logits: Tensor, f0: Tensor, config: F0Config) -> tuple[Tensor, Tensor]:
