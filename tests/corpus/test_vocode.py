@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from wavehax.config import FEATURES
+from wavehax.files.sound import read_audio
+from wavehax.mel.features import log_mel
 from wavehax.ray import Vocode, row_seed
 from wavehax.ray.rows import list_rows
 
@@ -23,6 +26,38 @@ def test_a_row_is_the_file_that_vocode_writes_with_the_seed_of_the_id(
     assert command("vocode", *arguments, "--seed", seed)[0] == 0
     result = Vocode(str(tiny_file), seed=7).row("deep/002", str(mels / "deep/002.npz"))
     assert result.audio == (tmp_path / "a.flac").read_bytes()
+
+
+def test_scales_of_f0_and_formants_are_those_of_vocode(tiny_file, mels, command, tmp_path):
+    seed = row_seed("000")
+    scales = ("--f0-scale", 1.5, "--formant-scale", 1.2)
+    line = (mels / "000.npz", "-o", tmp_path / "a.flac", "--model", tiny_file, "--seed", seed)
+    assert command("vocode", *line, *scales)[0] == 0
+    vocode = Vocode(str(tiny_file), f0_scale=1.5, formant_scale=1.2)
+    assert vocode.row("000", str(mels / "000.npz")).audio == (tmp_path / "a.flac").read_bytes()
+
+
+def test_a_mel_of_another_definition_is_the_rows_error_unless_it_is_forced(tmp_path):
+    np.save(tmp_path / "a.npy", log_mel(read_audio(RECORDING, 24000)[0], FEATURES["bigvgan-24k"]))
+    refused = Vocode(f0=120.0).row("a", str(tmp_path / "a.npy"))
+    assert refused.audio is None and "--force-definition" in refused.error
+    forced = Vocode(f0=120.0, force_definition=True).row("a", str(tmp_path / "a.npy"))
+    assert forced.error is None and forced.audio
+
+
+def test_the_flags_of_the_command_are_the_options_of_the_rows(command, monkeypatch, tmp_path):
+    seen = {}
+    monkeypatch.setattr(
+        "wavehax.ray.corpus.vocode_corpus", lambda *given, **_: seen.update(given[2]) or []
+    )
+    line = ("corpus", tmp_path, "-o", tmp_path / "out")
+    assert command(*line) == (0, "", "")
+    plain = (seen["f0_scale"], seen["formant_scale"], seen["force_definition"])
+    assert plain == (1.0, 1.0, False)
+    flags = ("--f0-shift", 12, "--formant-scale", 1.2, "--force-definition")
+    assert command(*line, *flags) == (0, "", "")
+    made = Vocode(**seen)
+    assert (made.f0_scale, made.formant_scale, made.force_definition) == (2.0, 1.2, True)
 
 
 def test_the_seed_of_a_row_is_the_documented_hash():

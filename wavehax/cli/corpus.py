@@ -35,10 +35,9 @@ def add(commands: Commands) -> None:
         metavar="HZ|mel",
         help="one F0 for all, or what the model predicts from the mel",
     )
-    command.add_argument(
-        "--f0-scale", type=types.positive, default=1.0, metavar="X", help="multiply F0 (default 1)"
-    )
+    shared.add_scales(command)
     shared.add_f0_search(command)
+    shared.add_force_definition(command)
     command.add_argument(
         "--seed", type=types.seed, default=0, help="of all noise, with each row's id (default 0)"
     )
@@ -77,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
     from wavehax.ray.shards import Output
 
     names = ["resynth", "f0", "f0_scale", "seed", "audio", "isa", "precision"]
-    names += ["f0_min", "f0_max", "f0_method"]
+    names += ["f0_min", "f0_max", "f0_method", "formant_scale", "force_definition"]
     options = {name: getattr(arguments, name) for name in names}
     model = arguments.model  # paths are whole, as workers are in other folders
     options["model"] = os.path.abspath(model) if model and os.path.exists(model) else model

@@ -41,6 +41,42 @@ def add_isa(command: argparse.ArgumentParser) -> None:
     )
 
 
+def add_scales(command: argparse.ArgumentParser) -> None:
+    """Add the factors of F0 and of formants."""
+    pitch = command.add_mutually_exclusive_group()
+    pitch.add_argument(
+        "--f0-scale",
+        type=types.positive,
+        default=1.0,
+        metavar="X",
+        help="multiply F0 by X (default 1)",
+    )
+    pitch.add_argument(
+        "--f0-shift",
+        type=types.semitones,
+        dest="f0_scale",
+        default=argparse.SUPPRESS,
+        metavar="SEMITONES",
+        help="the same in semitones: 12 is an octave up",
+    )
+    command.add_argument(
+        "--formant-scale",
+        type=types.formant_scale,
+        default=1.0,
+        metavar="X",
+        help="multiply formants by X, 0.5 to 2: below 1 for a larger speaker (default 1)",
+    )
+
+
+def add_force_definition(command: argparse.ArgumentParser) -> None:
+    """Add the flag that leaves out the question whether a mel is of its definition."""
+    command.add_argument(
+        "--force-definition",
+        action="store_true",
+        help="take a mel that looks like one of another definition",
+    )
+
+
 def add_f0_search(
     command: argparse.ArgumentParser, methods: Sequence[str] = METHODS, given: bool = False
 ) -> None:

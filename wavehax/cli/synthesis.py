@@ -34,13 +34,7 @@ def add_synthesis(command: argparse.ArgumentParser) -> None:
         " the model predict it from the mel",
     )
     _add_contour(command)
-    command.add_argument(
-        "--formant-scale",
-        type=types.formant_scale,
-        default=1.0,
-        metavar="X",
-        help="multiply formants by X, 0.5 to 2: below 1 for a larger speaker (default 1)",
-    )
+    shared.add_scales(command)
     command.add_argument(
         "--seed", type=types.seed, default=0, help="seed of noise and initial phase (default 0)"
     )
@@ -67,23 +61,7 @@ def add_synthesis(command: argparse.ArgumentParser) -> None:
 
 
 def _add_contour(command: argparse.ArgumentParser) -> None:
-    """Add what tells how given F0 is written, and how it is changed."""
-    pitch = command.add_mutually_exclusive_group()
-    pitch.add_argument(
-        "--f0-scale",
-        type=types.positive,
-        default=1.0,
-        metavar="X",
-        help="multiply F0 by X (default 1)",
-    )
-    pitch.add_argument(
-        "--f0-shift",
-        type=types.semitones,
-        dest="f0_scale",
-        default=argparse.SUPPRESS,
-        metavar="SEMITONES",
-        help="the same in semitones: 12 is an octave up",
-    )
+    """Add what tells how given F0 is written, and which the mel has."""
     command.add_argument(
         "--f0-unit",
         choices=UNITS,

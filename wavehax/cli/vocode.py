@@ -18,7 +18,7 @@ import numpy as np
 import wavehax
 from wavehax.checks import checked_f0, checked_mel, fitted_f0
 from wavehax.cli import mel as mels
-from wavehax.cli import synthesis
+from wavehax.cli import shared, synthesis
 from wavehax.cli.types import Commands
 from wavehax.config import LOGS, FeatureConfig
 from wavehax.errors import UsageError
@@ -61,11 +61,7 @@ def add(commands: Commands) -> None:
         "definition of the mel, which is converted if near enough; by default the model's",
     )
     mels.add_writing(command)
-    command.add_argument(
-        "--force-definition",
-        action="store_true",
-        help="take a mel that looks like one of another definition",
-    )
+    shared.add_force_definition(command)
     synthesis.add_synthesis(command)
     command.set_defaults(run=run)
 

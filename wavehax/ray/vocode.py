@@ -65,6 +65,7 @@ class Vocode:
         resynth: bool = False,
         f0: float | str | None = None,
         f0_scale: float = 1.0,
+        formant_scale: float = 1.0,
         seed: int = 0,
         audio: str = "flac",
         isa: str = "auto",
@@ -72,6 +73,7 @@ class Vocode:
         f0_min: float = F0_MIN,
         f0_max: float = F0_MAX,
         f0_method: str = METHODS[0],
+        force_definition: bool = False,
     ) -> None:
         """Load the model: once for every actor.
 
@@ -81,6 +83,7 @@ class Vocode:
             f0: Hz for all rows, or "mel" for what the model predicts; None takes the F0 of a mel's
                 file, or measures that of a recording.
             f0_scale: F0 is multiplied by it.
+            formant_scale: frequencies of formants are multiplied by it, as `Vocoder.__call__`.
             seed: of the whole corpus, see `row_seed`.
             audio: type of the sound, "flac" or "wav"; both hold the same 16-bit samples.
             isa: as `wavehax.load`. Instruction sets round differently: in a cluster of unlike
@@ -90,6 +93,8 @@ class Vocode:
             f0_max: highest F0 sought in recordings, Hz.
             f0_method: how it is sought, as `method` of `f0_from_audio`; "refined" refines what the
                 model predicts.
+            force_definition: take mels that look like those of another definition. A mel that is
+                made of a recording is always of the model's.
 
         Raises:
             ModelError, ValueError: as `wavehax.load`; `audio` is of another type.
@@ -101,6 +106,7 @@ class Vocode:
             optional_module("pyworld", "F0 from audio", "wavehax[f0]")
         self.vocoder = wavehax.load(model, isa=isa, precision=precision)
         self.resynth, self.f0, self.f0_scale = resynth, f0, f0_scale
+        self.formant_scale, self.force_definition = formant_scale, force_definition
         self.seed, self.audio = seed, audio
         self.f0_min, self.f0_max, self.f0_method = f0_min, f0_max, f0_method
 
@@ -184,8 +190,9 @@ class Vocode:
         """
         if self.f0 is not None:
             f0 = None if self.f0 == "mel" else np.full(mel.shape[1], self.f0)
-        force = {"force_definition": computed}
-        prepared, scaled = self.vocoder.prepare(mel, f0, self.f0_scale, **force)
+        scales = self.f0_scale, self.formant_scale
+        force = {"force_definition": computed or self.force_definition}
+        prepared, scaled = self.vocoder.prepare(mel, f0, *scales, **force)
         wave = self.vocoder.synthesise(prepared, scaled, seed=row_seed(row_id, self.seed))
         return wave, scaled
 
