@@ -104,38 +104,56 @@ def finding(
     floor = math.log(features.magnitude_floor)
     levels = np.maximum(mel[:, :: -(-mel.shape[1] // _MOST_FRAMES)], np.float32(floor))
     # Whatever is lowest is a floor, be it that of another logarithm.
-    heard = levels[levels > levels.min() + FLOOR_TOLERANCE]
+    audible = levels > levels.min() + FLOOR_TOLERANCE
+    heard = levels[audible]
     if heard.size < levels.size // 10:  # silence, or padding of any value
         return None
     if levels.shape[0] == levels.shape[1] and _transposed(levels, mean):
         return Finding("one with bands and frames exchanged", "give its transpose")
-    other = _other_logarithm(levels, heard, features, mean, deviation)
-    levels = levels[:, (levels > levels.min() + FLOOR_TOLERANCE).mean(axis=0) > 0.5]
-    if other is not None or levels.shape[1] < _LEAST_FRAMES:
+    heard.sort()
+    motion = _motion(levels, deviation)
+    other = _other_logarithm(levels, heard, motion, features, mean)
+    sounding = np.count_nonzero(audible, axis=0) > 0.5 * len(levels)
+    if other is not None or np.count_nonzero(sounding) < _LEAST_FRAMES:
         return other
-    steady = np.median(levels.std(axis=1) / deviation) < _STEADY
-    if steady or np.ptp(np.percentile(heard, (0.5, 99.5))) < _NARROW:
+    if not sounding.all():
+        levels = levels[:, sounding]
+        motion = _motion(levels, deviation)
+    if motion < _STEADY or _percentile(heard, 99.5) - _percentile(heard, 0.5) < _NARROW:
         return None
     return _other_preset(levels, features, mean)
+
+
+def _motion(levels: np.ndarray, deviation: np.ndarray) -> float:
+    """Deviation of a band over time relative to that of speech, the median of all bands."""
+    return _percentile(np.sort(levels.std(axis=1) / deviation), 50)
+
+
+def _percentile(ordered: np.ndarray, percent: float) -> float:
+    """That of numpy (linear), for values [N] in order; numpy's takes as long as the whole check."""
+    place = percent / 100 * (len(ordered) - 1)
+    low = int(place)
+    high = min(low + 1, len(ordered) - 1)
+    return float(ordered[low]) + (place - low) * (float(ordered[high]) - float(ordered[low]))
 
 
 def _other_logarithm(
     levels: np.ndarray,
     heard: np.ndarray,
+    motion: float,
     features: FeatureConfig,
     mean: np.ndarray,
-    deviation: np.ndarray,
 ) -> Finding | None:
-    lowest, middle, highest = np.percentile(heard, (0.5, 50, 99.5))
+    """What a mel is by its values above the floor, `heard` [N] in order: another logarithm."""
+    lowest, middle, highest = (_percentile(heard, percent) for percent in (0.5, 50, 99.5))
     spread = highest - lowest
     loud = highest > _full_scale(features) + _LOUDEST
-    if heard.min() >= 0 and middle < highest / 4 and (loud or lowest < highest / 100):
+    if heard[0] >= 0 and middle < highest / 4 and (loud or lowest < highest / 100):
         return Finding("magnitudes without a logarithm", "take their logarithm first")
     if loud and spread > _DECIBELS:
         return _written("dB", "decibels")
-    motion = float(np.median(levels.std(axis=1) / deviation))
-    above = highest - (_louder(levels).mean(axis=1) - mean).mean()
-    if loud or (spread > _WIDE and motion > _MOVING and above > _HIGH):
+    wide = spread > _WIDE and motion > _MOVING
+    if loud or (wide and highest - (_louder(levels).mean(axis=1) - mean).mean() > _HIGH):
         return Finding(
             "logarithms of squared magnitudes", "--mel-power 2 (power: 2 in a definition)"
         )
@@ -163,29 +181,51 @@ def _written(log: str, name: str) -> Finding:
 
 
 def _other_preset(levels: np.ndarray, features: FeatureConfig, mean: np.ndarray) -> Finding | None:
-    jagged = _third(levels.mean(axis=1))
-    profile = _louder(levels).mean(axis=1) - mean
+    rivals = _rivals(features, mean.tobytes())
+    if not rivals:
+        return None
+    jagged = _third(levels.mean(axis=1)) - _third(_noise(features))
     best, preset = 0.0, None
+    for rival in rivals:
+        first = jagged @ rival.pattern / rival.square
+        if not _JAGGED[0] < first < _JAGGED[1]:
+            continue
+        if first * math.sqrt(rival.square) < _ALIKE * np.linalg.norm(jagged):
+            continue
+        second = (_louder(levels).mean(axis=1) - mean) @ rival.profile
+        evidence = (2 * min(first, 1.0) + second) / 3
+        if second > _PROFILE and evidence > max(_TOGETHER, best):
+            best, preset = evidence, rival.name
+    if preset is None:
+        return None
+    return Finding(f"the mel {preset!r}", f"--features {preset}", preset)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Rival:
+    """Another preset, and what a mel shows that is of it."""
+
+    name: str
+    pattern: np.ndarray  # [n_mels - 3], its jaggedness less that of the definition
+    square: float  # of the pattern with itself
+    profile: np.ndarray  # [n_mels], whose product with a profile is 0 for the definition, 1 for it
+
+
+@functools.lru_cache(maxsize=16)
+def _rivals(features: FeatureConfig, mean: bytes) -> list[_Rival]:
+    """The presets that a mel could be of, and which can be told from the definition."""
+    rivals = []
     for other in FEATURES.values():
         if other.n_mels != features.n_mels or not other.plain or other.same_bands(features):
             continue
         pattern = _third(_noise(other)) - _third(_noise(features))
         if np.sqrt(np.mean(pattern**2)) < _LEAST_PATTERN:
             continue
-        found = jagged - _third(_noise(features))
-        first = found @ pattern / (pattern @ pattern)
-        if first * np.linalg.norm(pattern) < _ALIKE * np.linalg.norm(found):
-            continue
-        expected = _expected(features, other, mean.tobytes()) - mean
-        weights = _weights(len(mean)) @ expected
-        second = profile @ weights / (expected @ weights)
-        evidence = (2 * min(first, 1.0) + second) / 3
-        clear = _JAGGED[0] < first < _JAGGED[1] and second > _PROFILE and evidence > _TOGETHER
-        if clear and evidence > best:
-            best, preset = evidence, other.name
-    if preset is None:
-        return None
-    return Finding(f"the mel {preset!r}", f"--features {preset}", preset)
+        expected = _expected(features, other, np.frombuffer(mean)) - np.frombuffer(mean)
+        weights = _weights(len(expected)) @ expected
+        profile = weights / (expected @ weights)
+        rivals.append(_Rival(other.name, pattern, float(pattern @ pattern), profile))
+    return rivals
 
 
 def _louder(levels: np.ndarray) -> np.ndarray:
@@ -213,14 +253,11 @@ def _noise(features: FeatureConfig) -> np.ndarray:
     return natural_mel(noise, plain).mean(axis=1, dtype=np.float64)
 
 
-@functools.lru_cache(maxsize=64)
-def _expected(features: FeatureConfig, other: FeatureConfig, mean: bytes) -> np.ndarray:
+def _expected(features: FeatureConfig, other: FeatureConfig, mean: np.ndarray) -> np.ndarray:
     """The mean of speech by the definition `other`, [n_mels], estimated from that by `features`."""
-    own = np.frombuffer(mean)
-    return bands_of(spectrum_of(own[:, None], features), features, other)[:, 0]
+    return bands_of(spectrum_of(mean[:, None], features), features, other)[:, 0]
 
 
-@functools.cache
 def _weights(bands: int) -> np.ndarray:
     """The inverse covariance of the profiles of speakers, [bands, bands].
 
