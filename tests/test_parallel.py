@@ -63,6 +63,7 @@ def forked(work) -> int:
     return -9
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_a_forked_process_goes_on_synthesising_even_where_other_threads_were_at_it(model_file):
     expected = wave_of(model_file)

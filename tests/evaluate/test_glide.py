@@ -54,6 +54,7 @@ def contour(held: bool) -> np.ndarray:
     )
 
 
+@pytest.mark.slow
 def test_the_prior_of_a_glide_has_what_its_definition_has() -> None:
     voc, f0 = wavehax.load(), contour(held=True)
     # a frame is held to half a hop on either side

@@ -6,7 +6,6 @@ import base64
 import io
 import re
 from html.parser import HTMLParser
-from pathlib import Path
 
 import pytest
 import soundfile
@@ -42,8 +41,9 @@ class _Structure(HTMLParser):
         self.handle_endtag(tag)
 
 
-@pytest.fixture
-def page(tmp_path: Path) -> str:
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> str:
+    tmp_path = tmp_path_factory.mktemp("report")
     items, scores = [], []
     for name, level, pesq in (("good & <quiet>", 0.001, 4.0), ("bad", 0.03, 2.0)):
         natural, made = tmp_path / f"{len(items)}n.wav", tmp_path / f"{len(items)}g.wav"

@@ -26,6 +26,7 @@ onnxruntime = pytest.importorskip("onnxruntime", reason="needs the extra [onnx]"
 onnx = pytest.importorskip("onnx", reason="needs the extra [onnx]")
 
 
+@pytest.mark.slow
 def test_the_example_of_the_documentation_equals_the_engine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: Command
 ) -> None:

@@ -24,6 +24,7 @@ def test_the_prior_comes_back_from_the_model_that_the_phase_is_measured_with():
     np.testing.assert_allclose(wave, prior, atol=3e-6)
 
 
+@pytest.mark.slow
 def test_a_stream_keeps_its_memory_and_level():
     soak.check_speech(3000)
 

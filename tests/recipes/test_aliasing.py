@@ -76,6 +76,7 @@ def test_a_model_trains_and_is_taken_up(name: str, trained: Callable[[str], Path
     assert any(key.startswith(prefix) for key in tensors)
 
 
+@pytest.mark.slow
 def test_a_baseline_starts_from_the_weights_that_it_is_told_to(
     data: Path, trained: Callable[[str], Path]
 ) -> None:
@@ -99,6 +100,7 @@ def test_a_baseline_starts_from_the_weights_that_it_is_told_to(
         first("hifigan")
 
 
+@pytest.mark.slow
 def test_all_but_the_generator_is_the_same(trained: Callable[[str], Path]) -> None:
     configs = []
     for name in NAMES:
