@@ -13,9 +13,9 @@ import numpy as np
 from wavehax import _engine
 from wavehax.checkpoint import load_model
 from wavehax.config import FEATURES, FeatureConfig
+from wavehax.errors import warn
 from wavehax.mel.written import natural
 from wavehax.models.locate import model_path, shipped_models
-from wavehax.notices import warn
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from wavehax.errors import EXPECTED_ERRORS, UsageError, printable, report, say
+from wavehax.errors import EXPECTED_ERRORS, UsageError, naming, printable, report, say
 from wavehax.files.outputs import exit_now
 from wavehax.files.progress import Progress
-from wavehax.notices import naming
 
 _Result = TypeVar("_Result")
 

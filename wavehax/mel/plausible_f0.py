@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from wavehax.errors import warn
 from wavehax.mel.contour import f0_in_hz
-from wavehax.notices import warn
 
 FRAMES = 600
 """Frames of an utterance that are looked at: its first, 6 s at 24 kHz."""

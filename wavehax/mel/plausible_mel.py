@@ -22,9 +22,9 @@ import math
 import numpy as np
 
 from wavehax.config import FEATURES, FLOOR_TOLERANCE, FeatureConfig
+from wavehax.errors import warn
 from wavehax.mel.features import analysis_window, mel_filterbank, natural_mel
 from wavehax.mel.spectrum import bands_of, spectrum_of
-from wavehax.notices import warn
 
 _LEAST_FRAMES = 40  # with fewer frames levels say little
 _MOST_FRAMES = 500  # of a longer mel, frames are left out evenly

@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import wavehax
-from wavehax.errors import one_line, optional_module, printable
+from wavehax.errors import naming, one_line, optional_module, printable
 from wavehax.files.levels import Clipping, without_offset
 from wavehax.files.sound import nearest_int16, read_audio
 from wavehax.mel.features import F0_MAX, F0_MIN, f0_from_audio, log_mel, whole_frames
 from wavehax.mel.files import read_mel
 from wavehax.mel.pitch import METHODS
-from wavehax.notices import naming
 from wavehax.ray.results import Result
 from wavehax.ray.rows import Row
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wavehax.checks import as_array, fitted_f0
-from wavehax.notices import holding, naming, warn
+from wavehax.errors import holding, naming, warn
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
