@@ -196,15 +196,16 @@ Shapes parameter_shapes(const Config& c) {
   const long bins = c.n_fft / 2 + 1, mels = c.n_mels, streams = c.num_streams,
              channels = c.channels;
   Shapes shapes = {{"mel_mean", {mels}}, {"mel_scale", {mels}}};
-  if (streams == 1) {
-    shapes["prior_proj.weight"] = {bins, bins, kProjectionTaps};
+  if (c.has_prior_proj()) {
+    shapes["prior_proj.weight"] = {bins, bins, c.projection_taps};
     shapes["prior_proj.bias"] = {bins};
-  } else {
+  }
+  if (streams > 1) {
     const long taps = c.stream_filter == "dwt" ? streams : kFilterTaps;
     shapes["filter_bank.analysis.weight"] = {streams, 1, taps};
     shapes["filter_bank.synthesis.weight"] = {1, streams, taps};
   }
-  shapes["cond_proj.weight"] = {streams * bins, mels, kProjectionTaps};
+  shapes["cond_proj.weight"] = {streams * bins, mels, c.projection_taps};
   shapes["cond_proj.bias"] = {streams * bins};
   if (c.output == "excitation") {
     shapes["env_proj.weight"] = {bins, mels, 1};

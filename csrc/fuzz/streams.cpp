@@ -34,7 +34,10 @@ wavehax::Config read_config(Bytes& bytes) {
   c.outer_norm = bytes.pick({"frame", "batch", c.norm.c_str()});
   c.time_padding = bytes.pick({"causal", "reflect"});
   c.frame_alignment = bytes.pick({"same", "centre"});
-  c.lookahead = c.time_padding == "causal" ? bytes.below(7) : 0;
+  c.projection_taps =
+      c.causal() ? 1 + bytes.below(wavehax::kMaxProjectionTaps) : bytes.pick({1, 3, 7});
+  c.prior_projection = bytes.below(2) == 1;
+  c.lookahead = c.causal() ? bytes.below(c.projection_taps) : 0;
   c.output = c.num_streams == 1 ? bytes.pick({"spectrum", "excitation"}) : "spectrum";
   c.use_logmag_phase = c.num_streams == 1 && c.output == "spectrum" && bytes.below(2) == 1;
   c.stream_filter = bytes.pick({"learned", "pqmf", c.num_streams == 3 ? "pqmf" : "dwt"});

@@ -53,7 +53,10 @@ void check_sizes(const Config& c) {
       c.hop_length % c.num_streams == 0 && hop % 2 == 0 && c.n_fft % 2 == 0 && c.n_fft / 2 >= hop,
       "n_fft: expected an even number of at least twice the hop of one stream, which is even too");
   require(c.kernel_bins / 2 <= c.n_fft / 2, "kernel_size: more bins than the spectrum has");
-  require(c.lookahead >= 0 && c.lookahead < kProjectionTaps, "lookahead: expected 0 to 6");
+  require(c.projection_taps <= kMaxProjectionTaps && (c.projection_taps % 2 != 0 || c.causal()),
+          "projection_taps: expected at most 7, and an odd number with time_padding='reflect'");
+  require(c.lookahead >= 0 && c.lookahead < c.projection_taps,
+          "lookahead: expected less than projection_taps");
   require(static_cast<std::int64_t>(c.channels) * c.mult_channels <= kMaxExpanded,
           "channels * mult_channels: expected at most " + std::to_string(kMaxExpanded));
   require(voice_values(c) <= kMaxVoice, "config: a voice would keep more than 2^27 values");

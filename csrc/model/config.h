@@ -9,8 +9,8 @@ namespace wavehax {
 
 enum class NormKind { kUtterance, kFrame, kBatch };
 
-// Frames under the kernels of prior_proj and cond_proj.
-constexpr int kProjectionTaps = 7;
+// Most frames under the kernels of prior_proj and cond_proj.
+constexpr int kMaxProjectionTaps = 7;
 // Taps of a learned or PQMF filter bank. A wavelet packet has one tap for each stream.
 constexpr int kFilterTaps = 63;
 // Log-magnitude variant: the floor of a squared magnitude before its logarithm is taken.
@@ -24,19 +24,20 @@ constexpr float kMaxMagnitude = 100.0f;
 struct Config {
   int n_mels = 100, channels = 32, mult_channels = 2;
   int kernel_bins = 7, kernel_frames = 7;
-  int num_blocks = 8, n_fft = 480, hop_length = 240, sample_rate = 24000, lookahead = 0,
-      num_streams = 1;
+  int num_blocks = 8, n_fft = 480, hop_length = 240, sample_rate = 24000, projection_taps = 7,
+      lookahead = 0, num_streams = 1;
   std::string prior = "pcph", norm = "utterance";
   // An empty outer_norm stands for `norm`; whoever reads a config resolves it before `checked`.
   std::string outer_norm;
   std::string time_padding = "reflect", frame_alignment = "same", output = "spectrum",
               stream_filter = "learned";
-  bool use_logmag_phase = false;
+  bool use_logmag_phase = false, prior_projection = true;
 
-  // Returns the number of planes that input_proj mixes. One stream: real and imaginary part of the
-  // prior's spectrum, the projection of each, and the projected mel. Several: real and imaginary
-  // part, and the projected mel, for each stream.
-  int planes() const { return num_streams == 1 ? 5 : 3 * num_streams; }
+  bool has_prior_proj() const { return prior_projection && num_streams == 1; }
+  // Returns the number of planes that input_proj mixes: real and imaginary part of the prior's
+  // spectrum and the projected mel, for each stream, and with prior_proj the projection of both
+  // parts.
+  int planes() const { return 3 * num_streams + (has_prior_proj() ? 2 : 0); }
   // Returns the hop in samples of one stream, which runs at sample_rate / num_streams.
   int stream_hop() const { return hop_length / num_streams; }
   bool causal() const { return time_padding == "causal"; }
@@ -57,6 +58,8 @@ void for_each_field(C& c, Visitor& visitor) {
   visitor.size("n_fft", c.n_fft);
   visitor.size("hop_length", c.hop_length);
   visitor.size("sample_rate", c.sample_rate);
+  visitor.size("projection_taps", c.projection_taps);
+  visitor.flag("prior_projection", c.prior_projection);
   visitor.count("lookahead", c.lookahead);  // expected to be 0 or more
   visitor.size("num_streams", c.num_streams);
   visitor.text("prior", c.prior);

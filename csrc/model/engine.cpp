@@ -65,7 +65,7 @@ Engine::Engine(const Config& c, Weights weights, const Kernels& kernels_, Precis
       bins(c.n_fft / 2 + 1),
       padded_channels(padded(c.channels)),
       mirrored_bins(c.kernel_bins / 2),
-      look_right(causal ? c.lookahead : kProjectionTaps / 2),
+      look_right(causal ? c.lookahead : c.projection_taps / 2),
       block_right(causal ? 0 : c.kernel_frames / 2),
       stft(c.n_fft, c.stream_hop()),
       excitation_gain(prior_rms(prior) * std::sqrt(stft.window_energy())),
@@ -100,14 +100,14 @@ void Engine::take_projections(Weights& weights) {
   const auto take = [&](auto& projection, const char* name, int outputs, int inputs,
                         auto... options) {
     using Layer = typename std::remove_reference_t<decltype(projection)>::value_type;
-    projection = by_tap<Layer>(weights, name, outputs, inputs, kProjectionTaps, options...);
+    projection = by_tap<Layer>(weights, name, outputs, inputs, config.projection_taps, options...);
   };
   if (precision == Precision::kMixed) {
     tiles.reset(new TileLayers{*tile_kernels(kernels), {}, {}, {}});
-    if (streams == 1) take(tiles->prior_proj, "prior_proj", bins, bins);
+    if (config.has_prior_proj()) take(tiles->prior_proj, "prior_proj", bins, bins);
     take(tiles->cond_proj, "cond_proj", streams * bins, config.n_mels);
   } else {
-    if (streams == 1) take(prior_proj, "prior_proj", bins, bins, precision);
+    if (config.has_prior_proj()) take(prior_proj, "prior_proj", bins, bins, precision);
     take(cond_proj, "cond_proj", streams * bins, config.n_mels, precision);
   }
 }
@@ -122,7 +122,8 @@ int Engine::spectrum_lag() const {
 // The spectra of the prior reach back by as many frames as they lag, and the overlap-add does too:
 // hence twice the lag.
 int Engine::history() const {
-  return config.num_blocks * block_left() + kProjectionTaps - 1 - look_right + 2 * spectrum_lag();
+  return config.num_blocks * block_left() + config.projection_taps - 1 - look_right +
+         2 * spectrum_lag();
 }
 
 // Follows the stages of Stream in their order, from the samples or frames that a stage has ready to
@@ -143,9 +144,10 @@ std::int64_t Engine::samples_after(std::int64_t frames) const {
 
 int Engine::delay() const {
   // More frames than any stage needs to start: from here on every frame completes a hop. 2 *
-  // kProjectionTaps, 4 * n_fft and 2 * kFilterTaps are generous bounds for the projections, the
+  // kMaxProjectionTaps, 4 * n_fft and 2 * kFilterTaps are generous bounds for the projections, the
   // windows and the filters.
-  const std::int64_t frames = latency() + 2 * kProjectionTaps + 4 * config.n_fft + 2 * kFilterTaps;
+  const std::int64_t frames =
+      latency() + 2 * kMaxProjectionTaps + 4 * config.n_fft + 2 * kFilterTaps;
   return static_cast<int>(frames * config.hop_length - samples_after(frames));
 }
 

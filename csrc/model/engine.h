@@ -50,7 +50,7 @@ struct Engine {
   Floats silence;  // [n_mels], the largest normalised mel that still counts as silence
   std::unique_ptr<FilterBank> filter_bank;  // null for one stream
   // The taps of the two projections over time. Both are empty in mixed precision, prior_proj also
-  // for several streams.
+  // where the model has none.
   std::vector<Projection> prior_proj, cond_proj;
   std::unique_ptr<Projection> env_proj;  // null outside the excitation domain
   std::unique_ptr<InputLayer> input;

@@ -16,13 +16,13 @@ RunningProjection::RunningProjection(const Engine& engine, Network& network)
     : engine_(engine),
       network_(network),
       cond_(kProjectedFrames * engine.cond_columns() + kLane),
-      prior_(engine.filter_bank ? 0 : kProjectedFrames * 2 * padded(engine.bins)) {}
+      prior_(engine.config.has_prior_proj() ? kProjectedFrames * 2 * padded(engine.bins) : 0) {}
 
 void RunningProjection::complete(std::int64_t first, std::int64_t count, const FrameRing& mel,
                                  const std::vector<FrameRing>& spectra) {
   const FrameRing& input = engine_.filter_bank ? mel : spectra[0];
   std::int64_t until = first + std::max(count, kAhead);
-  for (int tap = 0; tap < kProjectionTaps; ++tap) {
+  for (int tap = 0; tap < engine_.config.projection_taps; ++tap) {
     const std::int64_t from = std::max(first, summed_[tap]);
     until = std::min(until, input.ended() ? input.count() : input.count() - offset(tap));
     if (from < first + count) add_tap(tap, first, from, until, mel, spectra);
@@ -40,7 +40,7 @@ void RunningProjection::add_tap(int tap, std::int64_t first, std::int64_t from, 
   for (int i = 0; i < rows; ++i) inputs[i] = mel.at(from + i + offset(tap));
   network_.project_mel(tap, inputs.data(), rows, cond_.data() + at * engine_.cond_columns());
   summed_[tap] = until;
-  if (engine_.filter_bank) return;
+  if (prior_.empty()) return;
   for (int i = 0; i < rows; ++i)
     for (int part = 0; part < 2; ++part)
       inputs[2 * i + part] = spectra[part].at(from + i + offset(tap));
@@ -53,7 +53,7 @@ void RunningProjection::drop(std::int64_t first, std::int64_t count) {
     std::copy_n(sums.data() + count * row, begun * row, sums.data());
   };
   keep(cond_, engine_.cond_columns());
-  if (!engine_.filter_bank) keep(prior_, 2 * padded(engine_.bins));
+  if (!prior_.empty()) keep(prior_, 2 * padded(engine_.bins));
 }
 
 }  // namespace wavehax

@@ -56,14 +56,16 @@ class RunningProjection {
 
  private:
   // Offset in frames from an output to the input that `tap` multiplies; negative is the past.
-  int offset(int tap) const { return tap - kProjectionTaps + 1 + engine_.look_right; }
+  int offset(int tap) const {
+    return tap - engine_.config.projection_taps + 1 + engine_.look_right;
+  }
   void add_tap(int tap, std::int64_t first, std::int64_t from, std::int64_t until,
                const FrameRing& mel, const std::vector<FrameRing>& spectra);
 
   const Engine& engine_;
   Network& network_;
   Floats cond_, prior_;
-  std::array<std::int64_t, kProjectionTaps> summed_{};
+  std::array<std::int64_t, kMaxProjectionTaps> summed_{};  // by tap
 };
 
 }  // namespace wavehax

@@ -21,7 +21,7 @@ void Stream::make_rings() {
   };
   // Spectra and envelope are read twice: by the projections, and by the last stage once the blocks
   // are through.
-  const std::int64_t bin_rows = kProjectionTaps + e.latency() + 2 * tile_,
+  const std::int64_t bin_rows = e.config.projection_taps + e.latency() + 2 * tile_,
                      mel_rows = bin_rows + e.spectrum_lag();
   // With a norm over the utterance each block finishes before the next begins, and works in place:
   // one ring serves them all.

@@ -43,7 +43,8 @@ void Stream::assemble(std::int64_t t, std::int64_t i, float* row) {
   const auto add = [&](const float* plane) { input_planes_[planes++] = plane; };
   if (!e.filter_bank) {
     for (const FrameRing& ring : spectra_) add(ring.at(t));
-    for (int part = 0; part < 2; ++part) add(projections_.prior(i, part));
+    for (int part = 0; part < 2 && e.config.has_prior_proj(); ++part)
+      add(projections_.prior(i, part));
     add(cond);
   } else {
     for (int s = 0; s < e.config.num_streams; ++s) add(cond + s * e.bins);

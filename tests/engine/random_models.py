@@ -32,6 +32,7 @@ def generator_configs(draw: st.DrawFn, streamable: bool = False) -> GeneratorCon
     causal = draw(st.booleans())
     single = num_streams == 1
     excitation = single and draw(st.booleans())
+    taps = draw(st.integers(1, 7) if causal else st.sampled_from([1, 3, 5, 7]))
     return GeneratorConfig(
         n_mels=draw(st.integers(1, 9)),
         channels=draw(st.sampled_from([1, 4, 7, 16, 17, 40])),
@@ -49,7 +50,9 @@ def generator_configs(draw: st.DrawFn, streamable: bool = False) -> GeneratorCon
         outer_norm=draw(st.sampled_from(norms)),
         time_padding="causal" if causal else "reflect",
         frame_alignment=draw(st.sampled_from(FRAME_ALIGNMENTS)),
-        lookahead=draw(st.integers(0, 6)) if causal else 0,
+        projection_taps=taps,
+        prior_projection=draw(st.booleans()),
+        lookahead=draw(st.integers(0, taps - 1)) if causal else 0,
         use_logmag_phase=single and not excitation and draw(st.booleans()),
         output="excitation" if excitation else "spectrum",
         num_streams=num_streams,

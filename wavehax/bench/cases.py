@@ -25,7 +25,7 @@ import numpy as np
 
 from wavehax import _engine
 from wavehax.checkpoint import Model, load_model
-from wavehax.config import FEATURES, GENERATORS, PROJECTION_TAPS, GeneratorConfig, parameter_shapes
+from wavehax.config import FEATURES, GENERATORS, GeneratorConfig, parameter_shapes
 from wavehax.files.outputs import replacing
 from wavehax.models.locate import model_path
 from wavehax.vocoder import Vocoder
@@ -73,15 +73,14 @@ def operations_per_frame(config: GeneratorConfig) -> float:
     GELU, norms and transforms are not counted.
     """
     bins, channels, mels = config.num_bins, config.channels, config.n_mels
-    single = config.num_streams == 1
-    inputs, outputs = (5, 2) if single else (3 * config.num_streams, 2 * config.num_streams)
-    projections = PROJECTION_TAPS * (
-        bins * mels * config.num_streams + (2 * bins * bins if single else 0)
+    planes = config.planes + 2 * config.num_streams
+    projections = config.projection_taps * (
+        bins * mels * config.num_streams + (2 * bins * bins if config.has_prior_proj else 0)
     )
     projections += bins * mels if config.output == "excitation" else 0
     depthwise = config.kernel_size[0] * config.kernel_size[1]
     block = bins * channels * (depthwise + 2 * channels * config.mult_channels)
-    return 2.0 * (projections + bins * channels * (inputs + outputs) + config.num_blocks * block)
+    return 2.0 * (projections + bins * channels * planes + config.num_blocks * block)
 
 
 def model_cases(

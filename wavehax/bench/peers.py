@@ -17,9 +17,10 @@ from torch.nn import functional
 
 from wavehax.bench.cases import Case, inputs
 from wavehax.checkpoint import Model
-from wavehax.config import NORM_EPSILON, PROJECTION_TAPS, GeneratorConfig
+from wavehax.config import NORM_EPSILON, GeneratorConfig
 from wavehax.nn import build_generator
 from wavehax.nn.baselines import HifiGan, VocosBackbone
+from wavehax.nn.layers import Projection
 
 _RATE, _MELS = 24000, 100  # sample rate in Hz and bands of the other vocoders
 
@@ -55,13 +56,21 @@ def other_vocoders(seconds: float) -> list[Case]:
     """The backbone of Vocos, and HiFi-GAN V1 for a hop of 240, in PyTorch and ONNX Runtime."""
     torch.set_num_threads(1)
     cases = []
+    for name, network, mel, length in other_networks(seconds):
+        cases.append(Case(name, "PyTorch", length, _runner(network, mel)))
+        cases += _onnx_case(name, "ONNX", network, (mel,), length)
+    return cases
+
+
+def other_networks(seconds: float) -> list[tuple[str, nn.Module, Tensor, float]]:
+    """Name, network, mel [1, bands, T] and seconds of sound of each of the other vocoders."""
+    networks: list[tuple[str, nn.Module, Tensor, float]] = []
     vocos, hifigan = VocosBackbone(_MELS, 512, 1536, 1024), HifiGan(_MELS, 512, (5, 4, 4, 3))
     for name, network, hop in (("Vocos shape", vocos, 256), ("HiFi-GAN V1 shape", hifigan, 240)):
         frames = max(1, round(seconds * _RATE / hop))
-        mel, length = torch.randn(1, _MELS, frames), frames * hop / _RATE
-        cases.append(Case(name, "PyTorch", length, _runner(network.eval(), mel)))
-        cases += _onnx_case(name, "ONNX", network, (mel,), length)
-    return cases
+        mel = torch.randn(1, _MELS, frames)
+        networks.append((name, network.eval(), mel, frames * hop / _RATE))
+    return networks
 
 
 def _runner(network: nn.Module, *values: Tensor) -> Any:
@@ -127,15 +136,9 @@ class _Body(nn.Module):
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
         self.config, streams, bins = config, config.num_streams, config.num_bins
-        self.cond_proj = nn.Conv1d(
-            config.n_mels, streams * bins, PROJECTION_TAPS, padding=PROJECTION_TAPS // 2
-        )
-        self.prior_proj = (
-            nn.Conv1d(bins, bins, PROJECTION_TAPS, padding=PROJECTION_TAPS // 2)
-            if streams == 1
-            else None
-        )
-        self.input_proj = nn.Conv2d(5 if streams == 1 else 3 * streams, config.channels, 1)
+        self.cond_proj = Projection(config.n_mels, streams * bins, config)
+        self.prior_proj = Projection(bins, bins, config) if config.has_prior_proj else None
+        self.input_proj = nn.Conv2d(config.planes, config.channels, 1)
         self.blocks = nn.ModuleList(_BodyBlock(config) for _ in range(config.num_blocks))
         self.output_proj = nn.Conv2d(config.channels, 2 * streams, 1)
 

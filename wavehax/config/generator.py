@@ -14,8 +14,8 @@ OUTPUTS = ("spectrum", "excitation")
 FRAME_ALIGNMENTS = ("same", "centre")
 STREAM_FILTERS = ("learned", "pqmf", "dwt")
 
-PROJECTION_TAPS = 7
-"""Kernel length, in frames, of `prior_proj` and `cond_proj`."""
+MAX_PROJECTION_TAPS = 7
+"""Most frames under the kernels of `prior_proj` and `cond_proj`."""
 FILTER_TAPS = 63
 """Taps of the analysis and synthesis filters of a multi-stream generator.
 
@@ -69,6 +69,9 @@ class GeneratorConfig:
     # The norm of input_norm and output_norm, in which official batch-norm models differ; "": `norm`
     outer_norm: str = ""
     time_padding: str = "reflect"
+    projection_taps: int = 7  # frames under the kernels of the first projections
+    # Whether the network also takes a projection of the prior's spectrum over all bins (prior_proj)
+    prior_projection: bool = True
     lookahead: int = 0  # frames that the first projections look ahead, with causal padding
     # Mel and F0 frame t describe hop t ("same"), or its first sample ("centre").
     frame_alignment: str = "same"
@@ -88,7 +91,7 @@ class GeneratorConfig:
         check_sizes(
             self,
             *("n_mels", "channels", "mult_channels", "num_blocks"),
-            *("n_fft", "hop_length", "sample_rate", "num_streams"),
+            *("n_fft", "hop_length", "sample_rate", "num_streams", "projection_taps"),
         )
         check_choice("prior", self.prior, PRIORS)
         check_choice("norm", self.norm, NORMS)
@@ -134,12 +137,17 @@ class GeneratorConfig:
                 f"channels={self.channels}: expected channels * mult_channels of at most"
                 f" {MAX_EXPANDED}"
             )
-        if type(self.use_logmag_phase) is not bool:
-            raise ConfigError(f"use_logmag_phase={self.use_logmag_phase!r}: expected True or False")
-        if type(self.lookahead) is not int or not 0 <= self.lookahead < PROJECTION_TAPS:
+        for name in ("use_logmag_phase", "prior_projection"):
+            if type(getattr(self, name)) is not bool:
+                raise ConfigError(f"{name}={getattr(self, name)!r}: expected True or False")
+        taps = self.projection_taps
+        if taps > MAX_PROJECTION_TAPS or (taps % 2 == 0 and self.time_padding == "reflect"):
             raise ConfigError(
-                f"lookahead={self.lookahead!r}: expected 0 to {PROJECTION_TAPS - 1} frames"
+                f"projection_taps={taps}: expected at most {MAX_PROJECTION_TAPS}, and an odd number"
+                " with time_padding='reflect'"
             )
+        if type(self.lookahead) is not int or not 0 <= self.lookahead < taps:
+            raise ConfigError(f"lookahead={self.lookahead!r}: expected 0 to {taps - 1} frames")
         if self.lookahead and self.time_padding != "causal":
             raise ConfigError(f"lookahead={self.lookahead}: only with time_padding='causal'")
         if self.output == "excitation" and (self.num_streams > 1 or self.use_logmag_phase):
@@ -188,6 +196,18 @@ class GeneratorConfig:
     def stream_hop(self) -> int:
         """Hop of one stream, in its own samples."""
         return self.hop_length // self.num_streams
+
+    @property
+    def has_prior_proj(self) -> bool:
+        """Whether there is a `prior_proj`: several streams have none in any case."""
+        return self.prior_projection and self.num_streams == 1
+
+    @property
+    def planes(self) -> int:
+        """Planes [F, T] that `input_proj` mixes (docs/design.md#network)."""
+        if self.num_streams > 1:
+            return 3 * self.num_streams
+        return 5 if self.has_prior_proj else 3
 
     @property
     def streamable(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wavehax.config.f0 import F0Config
-from wavehax.config.generator import FILTER_TAPS, PROJECTION_TAPS, GeneratorConfig
+from wavehax.config.generator import FILTER_TAPS, GeneratorConfig
 
 
 def parameter_shapes(config: GeneratorConfig) -> dict[str, tuple[int, ...]]:
@@ -14,25 +14,24 @@ def parameter_shapes(config: GeneratorConfig) -> dict[str, tuple[int, ...]]:
     """
     c, f, mels = config.channels, config.num_bins, config.n_mels
     shapes: dict[str, tuple[int, ...]] = {"mel_mean": (mels,), "mel_scale": (mels,)}
-    if config.num_streams == 1:
-        shapes["prior_proj.weight"] = (f, f, PROJECTION_TAPS)
-        shapes["prior_proj.bias"] = (f,)
-        inputs, outputs = 5, 2
-    else:
+    if config.num_streams > 1:
         taps = config.num_streams if config.stream_filter == "dwt" else FILTER_TAPS
         shapes["filter_bank.analysis.weight"] = (config.num_streams, 1, taps)
         shapes["filter_bank.synthesis.weight"] = (1, config.num_streams, taps)
-        inputs, outputs = 3 * config.num_streams, 2 * config.num_streams
-    shapes["cond_proj.weight"] = (config.num_streams * f, mels, PROJECTION_TAPS)
+    elif config.has_prior_proj:
+        shapes["prior_proj.weight"] = (f, f, config.projection_taps)
+        shapes["prior_proj.bias"] = (f,)
+    shapes["cond_proj.weight"] = (config.num_streams * f, mels, config.projection_taps)
     shapes["cond_proj.bias"] = (config.num_streams * f,)
     if config.output == "excitation":
         shapes["env_proj.weight"] = (f, mels, 1)
         shapes["env_proj.bias"] = (f,)
-    shapes["input_proj.weight"] = (c, inputs)
+    shapes["input_proj.weight"] = (c, config.planes)
     shapes.update(_norm_shapes("input_norm", config.outer_norm, c))
     for i in range(config.num_blocks):
         shapes.update(_block_shapes(f"blocks.{i}", config))
     shapes.update(_norm_shapes("output_norm", config.outer_norm, c))
+    outputs = 2 * config.num_streams
     shapes["output_proj.weight"] = (outputs, c)
     shapes["output_proj.bias"] = (outputs,)
     return shapes

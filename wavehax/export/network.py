@@ -18,7 +18,6 @@ from wavehax.config import (
     MIN_POWER,
     NORM_EPSILON,
     PRIOR_RMS,
-    PROJECTION_TAPS,
 )
 from wavehax.export.graph import Tensor, integers
 from wavehax.export.timeline import Reach, Timeline
@@ -37,8 +36,9 @@ class Network:
         silent = np.float32(math.log(model.features.magnitude_floor) + FLOOR_TOLERANCE)
         self.silence = (silent - self.weights["mel_mean"]) / self.weights["mel_scale"]
         self.reflect = self.config.time_padding == "reflect"
-        self.after = PROJECTION_TAPS // 2 if self.reflect else self.config.lookahead
-        self.before = PROJECTION_TAPS - 1 - self.after
+        taps = self.config.projection_taps
+        self.after = taps // 2 if self.reflect else self.config.lookahead
+        self.before = taps - 1 - self.after
 
     def __call__(self, mel: Tensor, spectra: Tensor) -> Tensor:
         time, config, lags = self.time, self.config, self.time.lags
@@ -47,12 +47,12 @@ class Network:
         spectra = time.keep(self._features(spectra), shape, lags.spectrum)
         cond, mel = self._project("cond_proj", mel, config.n_mels, lags.network)
         planes = [(cond, streams)]
-        if streams == 1:
+        if config.has_prior_proj:
             projected, spectra = self._project("prior_proj", spectra, 2 * bins, wait)
             planes = [(spectra, 2), (projected, 2), *planes]
         else:
             spectra = time.window(spectra, "spectra", shape, Reach(0, 0, wait))
-            planes.append((spectra, 2 * streams))
+            planes = [(spectra, 2), *planes] if streams == 1 else [*planes, (spectra, 2 * streams)]
         first, *others = (plane.reshape(0, count, bins, -1) for plane, count in planes)
         x = first.op("Concat", *others, axis=1).op("Transpose", perm=[0, 1, 3, 2])
         refined = (

@@ -176,8 +176,9 @@ class Generator(BaseGenerator):
     """Wavehax with one stream, in all its variants: one STFT, two channels out."""
 
     def __init__(self, config: GeneratorConfig, log_floor: float = 0.0) -> None:
-        super().__init__(config, log_floor, in_channels=5, out_channels=2)
-        self.prior_proj = Projection(config.num_bins, config.num_bins, config)
+        super().__init__(config, log_floor, in_channels=config.planes, out_channels=2)
+        if config.has_prior_proj:
+            self.prior_proj = Projection(config.num_bins, config.num_bins, config)
         self.cond_proj = Projection(config.n_mels, config.num_bins, config)
         self.apply(init_weights)
         if config.output == "excitation":
@@ -212,8 +213,9 @@ class Generator(BaseGenerator):
 
     def _refine_spectrum(self, a: Tensor, b: Tensor, mel: Tensor) -> tuple[Tensor, Tensor]:
         """Refine two channels [B, F, T] of the prior's spectrum, given the normalised mel."""
-        channels = [a, b, self.prior_proj(a), self.prior_proj(b), self.cond_proj(mel)]
-        refined = self.refine(torch.stack(channels, dim=-1))  # [B, F, T, 5] -> [B, F, T, 2]
+        projected = [self.prior_proj(a), self.prior_proj(b)] if self.config.has_prior_proj else []
+        planes = [a, b, *projected, self.cond_proj(mel)]
+        refined = self.refine(torch.stack(planes, dim=-1))  # [B, F, T, planes] -> [B, F, T, 2]
         if refined.dtype == torch.bfloat16:  # under autocast; the inverse STFT cannot take it
             refined = refined.float()
         return refined[..., 0], refined[..., 1]

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from wavehax.config import NORM_EPSILON, PROJECTION_TAPS, GeneratorConfig
+from wavehax.config import NORM_EPSILON, GeneratorConfig
 from wavehax.nn import fast
 from wavehax.nn.padding import pad_time
 
@@ -23,15 +23,16 @@ INIT_STD = 0.02
 class Projection(nn.Conv1d):
     """Convolution over time of [B, C, T] that keeps T (`prior_proj`, `cond_proj`).
 
-    Output t sees inputs t-6+lookahead .. t+lookahead with causal padding, t-3 .. t+3 with
-    reflection.
+    With 7 taps output t sees inputs t-6+lookahead .. t+lookahead with causal padding, t-3 .. t+3
+    with reflection.
     """
 
     def __init__(self, in_channels: int, out_channels: int, config: GeneratorConfig) -> None:
-        super().__init__(in_channels, out_channels, PROJECTION_TAPS)
+        taps = config.projection_taps
+        super().__init__(in_channels, out_channels, taps)
         self.time_padding = config.time_padding
-        self.after = config.lookahead if config.time_padding == "causal" else PROJECTION_TAPS // 2
-        self.before = PROJECTION_TAPS - 1 - self.after
+        self.after = config.lookahead if config.time_padding == "causal" else taps // 2
+        self.before = taps - 1 - self.after
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(pad_time(x, self.before, self.after, self.time_padding))
