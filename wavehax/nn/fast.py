@@ -58,7 +58,10 @@ def block(layer: ConvNeXtBlock, x: Tensor) -> Tensor | None:
     w1: Tensor = layer.pwconv1.weight
     b1: Tensor = layer.pwconv1.bias
     if isinstance(norm, BatchNorm):
-        scale, shift = _batch_affine(norm, mean, variance, count=y[..., 0].numel())
+        if norm.training:
+            scale, shift = _batch_affine(norm, mean, variance, count=y[..., 0].numel())
+        else:
+            scale, shift = _affine(norm, norm.running_mean, norm.running_var)
         w1, b1 = w1 * scale, torch.addmv(b1, w1, shift)
     else:
         y = norm(y)
@@ -116,6 +119,10 @@ def _batch_affine(
     with torch.no_grad():
         norm.running_mean.lerp_(mean, norm.momentum)
         norm.running_var.lerp_(variance * (count / (count - 1)), norm.momentum)
+    return _affine(norm, mean, variance)
+
+
+def _affine(norm: BatchNorm, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
     scale = norm.weight * torch.rsqrt(variance + NORM_EPSILON)
     return scale, norm.bias - mean * scale
 

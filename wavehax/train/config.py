@@ -76,6 +76,26 @@ class LossConfig:
 
 
 @dataclass(frozen=True)
+class TeacherConfig:
+    """A trained generator, whose outputs the run's generator learns to repeat.
+
+    Without this section a run learns from recordings alone (wavehax.train.teacher).
+    """
+
+    model: str  # a model as `wavehax.load` takes it, with the mel and the prior of the run
+    weight: float = 20.0  # weight of the score of complex spectra
+    n_ffts: tuple[int, ...] = (512,)  # samples, the windows of the spectra
+
+    def __post_init__(self) -> None:
+        check_number("teacher.weight", self.weight, positive=True)
+        if not isinstance(self.n_ffts, tuple) or not self.n_ffts:
+            found = repr(self.n_ffts)[:40]
+            raise ConfigError(f"teacher.n_ffts={found}: expected a list of integers")
+        for value in self.n_ffts:
+            check_count("teacher.n_ffts", value, 4)
+
+
+@dataclass(frozen=True)
 class OptimizerConfig:
     """AdamW for the generator, with linear warm-up and a cosine to zero at `max_steps`."""
 
@@ -173,6 +193,7 @@ class TrainConfig:
     loss: LossConfig = field(default_factory=LossConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     adversary: AdversaryConfig | None = None
+    teacher: TeacherConfig | None = None
     monitor: MonitorConfig = field(default_factory=MonitorConfig)
     # A model (file, shipped name, ...) or another run, with whose averaged weights this one starts.
     init_from: str = ""
@@ -238,7 +259,8 @@ class TrainConfig:
         frames, shift = self.data.segment_frames, self.data.shift_samples
         heard = frames * self.generator.hop_length - shift
         longest = max(self.loss.n_ffts)
-        inside = max((*self.loss.log_n_ffts, *self.loss.unvoiced_n_ffts), default=0)
+        taught = self.teacher.n_ffts if self.teacher else ()
+        inside = max((*self.loss.log_n_ffts, *self.loss.unvoiced_n_ffts, *taught), default=0)
         if heard <= longest // 2 or heard < inside:
             what = f"data.segment_frames={frames}" + (f", shift_samples={shift}" if shift else "")
             raise ConfigError(

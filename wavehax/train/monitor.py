@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
 _SCORES = (
-    *("mel", "log_magnitude", "unvoiced", "feature_matching", "adversarial"),
+    *("mel", "log_magnitude", "unvoiced", "teacher", "feature_matching", "adversarial"),
     *("discriminator_real", "discriminator_fake", "win_rate"),
 )
 

@@ -26,6 +26,7 @@ from wavehax.train.optim import (
     set_learning_rate,
     update_average,
 )
+from wavehax.train.teacher import Teacher
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -74,6 +75,8 @@ class Update:
             UnvoicedScore(rate, n_fft, loss.repulsion_from) for n_fft in loss.unvoiced_n_ffts
         ]
         self.unvoiced_scores = nn.ModuleList(unvoiced).to(fabric.device)
+        teacher = config.teacher
+        self.teacher = Teacher(teacher, config).to(fabric.device) if teacher else None
         adversary = config.adversary
         self.adversary = Adversary(adversary, fabric, config.max_steps, rate) if adversary else None
         self.model = fabric.setup_module(bare)
@@ -183,6 +186,11 @@ class Update:
         if mode.generates:
             scores, total = self._scores(batch, waves, target)
             terms |= scores
+            if self.teacher and config.teacher:
+                taught = self.teacher.waves(*inputs).unflatten(0, batch.noise.shape[:2])[:, :, 0]
+                heard = self._heard(batch, taught)
+                terms["teacher"] = self.teacher(waves.flatten(0, 1), heard.flatten(0, 1))
+                total = total + config.teacher.weight * terms["teacher"]
             sources.append(total / parts)
             gradients.append(None)
         if adversary := self._judge(mode):

@@ -14,6 +14,7 @@ from wavehax.train.config import (
     LossConfig,
     MonitorConfig,
     OptimizerConfig,
+    TeacherConfig,
     TrainConfig,
 )
 
@@ -23,6 +24,7 @@ _SECTIONS = {
     "loss": LossConfig,
     "optimizer": OptimizerConfig,
     "adversary": AdversaryConfig,
+    "teacher": TeacherConfig,
     "monitor": MonitorConfig,
 }
 
@@ -30,7 +32,7 @@ _SECTIONS = {
 def config_from_dict(values: Mapping[str, Any]) -> TrainConfig:
     """Read the configuration from nested plain values, such as `config_to_dict` makes.
 
-    A run without an adversary has None there, or no such key.
+    A run without an adversary or a teacher has None there, or no such key.
 
     Raises:
         ConfigError: a field is unknown, missing or has a value that cannot be; the message names
@@ -39,7 +41,7 @@ def config_from_dict(values: Mapping[str, Any]) -> TrainConfig:
     given = {
         name: values[name]
         for name in _SECTIONS
-        if name in values and (name, values[name]) != ("adversary", None)
+        if name in values and not (name in ("adversary", "teacher") and values[name] is None)
     }
     sections: dict[str, Any] = {
         name: from_dict(_SECTIONS[name], value) for name, value in given.items()
