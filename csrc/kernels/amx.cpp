@@ -55,56 +55,12 @@ static void set_up(int rows) {
   _tile_loadconfig(&s);
 }
 
-// Rounds to the nearest bfloat16, ties away from zero. The result is in the upper half of each
-// lane.
-static inline __m512i rounded(Vec a) {
-  return _mm512_add_epi32(_mm512_castps_si512(a), _mm512_set1_epi32(0x8000));
-}
-
-// Packs two terms of a right factor, the first in the lower half.
-static inline __m512i pair(Vec a, Vec b) {
-  return _mm512_mask_blend_epi16(0xaaaaaaaau, _mm512_srli_epi32(rounded(a), 16), rounded(b));
-}
-
-static inline void store_rounded(Bf16* p, Vec a) {
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
-                      _mm512_cvtepi32_epi16(_mm512_srli_epi32(rounded(a), 16)));
-}
-
+#include "tile_vectors.h"
 #include "planes.h"
-
-// Return the second part of a row, its bins in bfloat16 (tiles.h).
-static inline Bf16* second_part(float* row, const TileShape& s) {
-  return reinterpret_cast<Bf16*>(row + s.planes_size());
-}
-static inline const Bf16* second_part(const float* row, const TileShape& s) {
-  return reinterpret_cast<const Bf16*>(row + s.planes_size());
-}
-
+#include "tile_rows.h"
 #include "tile_projections.h"
 #include "tile_depthwise.h"
-
-// Fills the second part of a row to both sides of its bins: mirrored bins, then zeros.
-static void mirror_ends(float* row, const TileShape& s) {
-  for (int c = 0; c < s.channels; ++c) {
-    Bf16 *first = second_part(row, s) + c * s.half_columns() + s.mirrored(),
-         *last = first + s.bins - 1;
-    for (int i = 1; i <= s.mirrored(); ++i) {
-      first[-i] = first[i];
-      last[i] = last[-i];
-    }
-    for (int f = s.bins + s.mirrored(); f < s.columns(); ++f) first[f] = 0;
-  }
-}
-
-static void mirror(float* row, const TileShape& s) {
-  for (int f = 0; f < s.columns(); f += kTileSide)
-    for (int c = 0; c < s.channels; ++c)
-      store_rounded(second_part(row, s) + c * s.half_columns() + s.mirrored() + f,
-                    load(row + static_cast<long>(f) * s.channels + c * kTileSide));
-  mirror_ends(row, s);
-}
-
+#include "tile_pointwise.h"
 #include "tile_mlp.h"
 
 constexpr TileKernels kKernels = {project, round, depthwise, mlp, mirror,

@@ -1,6 +1,4 @@
-// The layers without a large product, on planes (tiles.h). Included inside the target region of a
-// processor with matrix tiles and AVX-512, after the definitions of Vec, load, store, splat and
-// fma.
+// The layers without a large product, on planes (tiles.h). Included by amx.cpp and pair_kernels.h.
 
 static void mix(const float* const* planes, int count, const float* weight, const float* bias,
                 const TileShape& s, float* out) {
@@ -30,25 +28,20 @@ static void affine(float* x, const float* scale, const float* shift, const TileS
       store(x, fma(load(x), splat(scale[c]), splat(shift[c])));
 }
 
-// Returns the mask of the 16 bins from `f` on that are not padding.
-static inline __mmask16 real_bins(const TileShape& s, int f) {
-  return static_cast<__mmask16>(s.bins - f >= kTileSide ? 0xffff : (1 << (s.bins - f)) - 1);
-}
-
 static double sum(const float* x, const TileShape& s) {
   Vec acc = splat(0.0f);
   for (int f = 0; f < s.columns(); f += kTileSide, x += s.channels * kTileSide)
     for (int c = 0; c < s.depth; ++c)
-      acc = _mm512_add_ps(acc, _mm512_maskz_loadu_ps(real_bins(s, f), x + c * kTileSide));
-  return _mm512_reduce_add_ps(acc);
+      acc = add(acc, first_lanes(load(x + c * kTileSide), s.bins - f));
+  return sum_lanes(acc);
 }
 
 static double sum_squares(const float* x, float mean, const TileShape& s) {
   Vec acc = splat(0.0f);
   for (int f = 0; f < s.columns(); f += kTileSide, x += s.channels * kTileSide)
     for (int c = 0; c < s.depth; ++c) {
-      const Vec d = _mm512_maskz_sub_ps(real_bins(s, f), load(x + c * kTileSide), splat(mean));
+      const Vec d = first_lanes(sub(load(x + c * kTileSide), splat(mean)), s.bins - f);
       acc = fma(d, d, acc);
     }
-  return _mm512_reduce_add_ps(acc);
+  return sum_lanes(acc);
 }

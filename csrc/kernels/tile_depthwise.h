@@ -32,24 +32,6 @@ static void convolve(const float* const* rows, int count, const TileShape& s,
   if (count > 3) _tile_stored(SUM3, planes[3] + out, stride);
 }
 
-// Convolves one bin. A tile would take as long for it as for 256.
-static void convolve_bin(const float* const* rows, int count, const TileShape& s, const float* taps,
-                         int bin, float* const* planes) {
-  for (int i = 0; i < count; ++i)
-    for (int c = 0; c < s.channels; ++c) {
-      const float* w = taps + static_cast<long>(c) * s.frames * padded(s.taps);
-      Vec acc = splat(0.0f);
-      for (int j = 0; j < s.frames; ++j)
-        for (int k = 0; k < s.taps; k += kTileSide, w += kTileSide) {
-          const Bf16* x = second_part(rows[i + j], s) + c * s.half_columns() + bin + k;
-          const __m512i bits =
-              _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(x)));
-          acc = fma(_mm512_castsi512_ps(_mm512_slli_epi32(bits, 16)), load(w), acc);
-        }
-      planes[i][static_cast<long>(bin) * s.channels + c * kTileSide] = _mm512_reduce_add_ps(acc);
-    }
-}
-
 // Convolves 256 bins at a time. If one bin remains, as with an n_fft of 512, it is convolved by
 // itself.
 static void depthwise(const float* const* rows, int count, const TileShape& s, const TileWeights& w,

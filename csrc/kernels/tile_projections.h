@@ -45,7 +45,3 @@ static void project(const Bf16* x, int rows, int depth, const Bf16* weight, cons
   }
   _tile_release();
 }
-
-static void round(const float* x, int count, Bf16* out) {
-  for (int i = 0; i < count; i += kTileSide) store_rounded(out + i, load(x + i));
-}
