@@ -274,7 +274,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string file = wavehax::model_file(config, bytes.below(2) == 1 ? &f0 : nullptr,
                                                static_cast<std::uint32_t>(bytes.byte()));
   wavehax_model* model = nullptr;
-  const char* precision = bytes.pick({"fp32", "bf16", "auto"});
+  const char* precision = bytes.pick({"fp32", "bf16", "auto", "mixed"});
   const char* isa = bytes.pick<const char*>({nullptr, "portable"});
   const wavehax_load_options options = {sizeof options, isa, precision};
   require(

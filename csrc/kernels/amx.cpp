@@ -63,8 +63,8 @@ static void set_up(int rows) {
 #include "tile_pointwise.h"
 #include "tile_mlp.h"
 
-constexpr TileKernels kKernels = {project, round, depthwise, mlp, mirror,
-                                  mix,     unmix, affine,    sum, sum_squares};
+constexpr TileKernels kKernels = {project, round,  depthwise, mlp,         mirror, mix,
+                                  unmix,   affine, sum,       sum_squares, nullptr};
 
 }  // namespace
 }  // namespace wavehax

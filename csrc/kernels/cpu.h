@@ -19,9 +19,14 @@ std::vector<std::string> available_isas();
 // available here.
 const Kernels& choose_kernels(const std::string& isa);
 
-// Returns the kernels on matrix tiles that go with `kernels`, or null if the processor has no tiles
-// or the operating system refuses them. The first call asks for them. From then on the process may
-// not set a signal stack too small for the tiles (sigaltstack).
-const TileKernels* tile_kernels(const Kernels& kernels);
+// Returns the kernels on bfloat16 that this machine runs with `kernels`, fastest first: on matrix
+// tiles, then on pairs. The list is empty if the processor has neither or the operating system
+// refuses them. The first call asks for tiles. From then on the process may not set a signal stack
+// too small for them (sigaltstack).
+std::vector<const TileKernels*> tile_kernels(const Kernels& kernels);
+
+// Returns whether a model is faster on `tiles` than on `kernels`. For pairs the first call measures
+// it, in less than a millisecond.
+bool faster(const TileKernels& tiles, const Kernels& kernels);
 
 }  // namespace wavehax

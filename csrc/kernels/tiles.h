@@ -1,5 +1,6 @@
-// The kernels of processors that multiply matrix tiles (AMX). Factors are rounded to bfloat16. Sums
-// are float32, and so are the values kept between layers.
+// The kernels of processors that multiply matrix tiles of bfloat16 (AMX), and of those that
+// multiply pairs of bfloat16 (AVX-512 with BF16), which read the tiles row by row. Factors are
+// rounded to bfloat16. Sums are float32, and so are the values kept between layers.
 //
 // Layouts, shared by every kernel:
 //   planes   float [columns / 16][channels][16]: bins padded to a multiple of kLane, channels to
@@ -37,7 +38,8 @@ struct TileShape {
   int window_tiles() const { return tiles(kTileSide - 1 + taps, kTileDepth); }
   // Returns the length of a channel in the second part of a row.
   int half_columns() const {
-    return tiles(columns() - kTileSide + kTileDepth * window_tiles(), kTileDepth) * kTileDepth;
+    const int outputs = columns() < 2 * kTileSide ? 2 * kTileSide : columns();  // pair_depthwise.h
+    return tiles(outputs - kTileSide + kTileDepth * window_tiles(), kTileDepth) * kTileDepth;
   }
   // Returns the number of diagonals of the Toeplitz matrix of a window.
   int diagonals() const { return kTileDepth * window_tiles() + kTileSide; }
@@ -95,8 +97,17 @@ struct TileKernels {
   // Return the sum of x, and the sum of (x[f][c] - mean)^2, over all that is not padding.
   double (*sum)(const float* x, const TileShape& shape);
   double (*sum_squares)(const float* x, float mean, const TileShape& shape);
+
+  // Does `rounds` times kPeakSums independent products of vectors of pairs and nothing else, to
+  // measure the peak of the processor; rounds is even. Null for tiles, whose peak nothing else
+  // comes near.
+  float (*multiply_adds)(std::int64_t rounds);
 };
 
 const TileKernels& amx_kernels();
+const TileKernels& avx512bf16_kernels();
+#if defined(WAVEHAX_EMULATED_PAIRS)
+const TileKernels& emulated_kernels();
+#endif
 
 }  // namespace wavehax

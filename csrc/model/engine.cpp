@@ -27,7 +27,9 @@ std::unique_ptr<FilterBank> make_filter_bank(const Config& config, Weights& weig
 
 std::vector<std::string> available_precisions(const Kernels& kernels) {
   std::vector<std::string> names = {"fp32", "bf16"};
-  if (tile_kernels(kernels) != nullptr) names.push_back("mixed");
+  const auto tiles = tile_kernels(kernels);
+  if (!tiles.empty())
+    names.insert(faster(*tiles[0], kernels) ? names.end() : names.begin(), "mixed");
   return names;
 }
 
@@ -38,10 +40,10 @@ Precision choose_precision(const std::string& name, const Kernels& kernels) {
   const std::vector<std::string> names = available_precisions(kernels);
   const std::string wanted = name == "auto" ? names.back() : name;
   std::string list;
-  for (const Precision precision : {Precision::kFp32, Precision::kBf16, Precision::kMixed}) {
-    if (static_cast<std::size_t>(precision) >= names.size()) break;
-    if (wanted == precision_name(precision)) return precision;
-    list += std::string(list.empty() ? "" : ", ") + precision_name(precision);
+  for (const std::string& available : names) {
+    for (const Precision precision : {Precision::kFp32, Precision::kBf16, Precision::kMixed})
+      if (wanted == available && wanted == precision_name(precision)) return precision;
+    list += (list.empty() ? "" : ", ") + available;
   }
   throw std::invalid_argument("precision='" + name +
                               "': expected 'auto' or one that this machine has with isa '" +
@@ -103,7 +105,7 @@ void Engine::take_projections(Weights& weights) {
     projection = by_tap<Layer>(weights, name, outputs, inputs, config.projection_taps, options...);
   };
   if (precision == Precision::kMixed) {
-    tiles.reset(new TileLayers{*tile_kernels(kernels), {}, {}, {}});
+    tiles.reset(new TileLayers{*tile_kernels(kernels).front(), {}, {}, {}});
     if (config.has_prior_proj()) take(tiles->prior_proj, "prior_proj", bins, bins);
     take(tiles->cond_proj, "cond_proj", streams * bins, config.n_mels);
   } else {

@@ -1,6 +1,6 @@
-// The kernels on matrix tiles, over awkward sizes, against float64 with the same rounding of
-// factors. Does nothing if the processor has no tiles. Prints one line per failure, then "N passed,
-// M failed".
+// The kernels on matrix tiles and on pairs of bfloat16, over awkward sizes, against float64 with
+// the same rounding of factors. Does nothing if the processor has neither, except in a build that
+// emulates pairs. Prints one line per failure, then "N passed, M failed".
 #include <vector>
 
 #include "../../csrc/kernels/cpu.h"
@@ -18,6 +18,9 @@ using wavehax::TileShape;
 constexpr double kHalfUlp = 1.0 / 256;
 // Error of gelu before its result is rounded.
 constexpr double kGelu = 1.0e-4;
+
+// Returns whether the kernels multiply pairs, not tiles.
+bool on_pairs(const TileKernels& k) { return k.multiply_adds != nullptr; }
 
 // Rounds to bfloat16, ties away from zero, as the kernels round the values that they compute.
 float rounded(float x) {
@@ -94,13 +97,15 @@ void test_project(const TileKernels& k, int rows, int parts, int taps, int depth
     }
 }
 
-// Checks the convolution. A single last bin has weights in float32.
-void check_depthwise(const TestBlock<wavehax::TileBlock>& t, const std::vector<Floats>& rows,
-                     int first, const Floats& planes) {
+// Checks the convolution. A single last bin, after those that are convolved together, has weights
+// in float32.
+void check_depthwise(const TileKernels& k, const TestBlock<wavehax::TileBlock>& t,
+                     const std::vector<Floats>& rows, int first, const Floats& planes) {
   const TileShape& s = t.block.shape;
+  const int together = on_pairs(k) ? 32 : 256;
   for (int f = 0; f < s.bins; ++f)
     for (int c = 0; c < s.depth; ++c) {
-      const bool alone = s.bins % 256 == 1 && f == s.bins - 1;
+      const bool alone = s.bins % together == 1 && f == s.bins - 1;
       double sum = 0.0, magnitude = 0.0;
       for (int j = 0; j < s.frames; ++j)
         for (int i = 0; i < s.taps; ++i) {
@@ -172,7 +177,7 @@ void test_block(const TileKernels& k, int bins, int channels, int expanded, int 
       scale = scaled ? random_floats(s.channels) : Floats(s.channels, 1.0f);
   const Floats shift = scaled ? random_floats(s.channels) : Floats(s.channels);
   for (int i = 0; i < count; ++i) {
-    check_depthwise(t, rows, i, planes[i]);
+    check_depthwise(k, t, rows, i, planes[i]);
     Floats residual = rows[i];
     k.mlp(to[i], s, t.block.weights(), scaled ? scale.data() : nullptr, shift.data(),
           residual.data(), out.data(), scratch.data());
@@ -226,22 +231,75 @@ void test_planes(const TileKernels& k, int count, int bins, int channels) {
               bins * channels / 16, "tiles sum_squares");
 }
 
+// Frames convolved by themselves have the bits of frames convolved together.
+void test_frames_alone(const TileKernels& k, int bins, int channels, int taps, int frames) {
+  const TestBlock<wavehax::TileBlock> t(bins, channels, channels, taps, frames);
+  const TileShape& s = t.block.shape;
+  std::vector<Floats> rows, planes;
+  std::vector<const float*> in;
+  std::vector<float*> to;
+  for (int j = 0; j < frames - 1 + wavehax::kTileFrames; ++j) rows.push_back(random_row(k, s));
+  for (int i = 0; i < 2 * wavehax::kTileFrames; ++i) planes.emplace_back(s.planes_size());
+  for (const Floats& row : rows) in.push_back(row.data());
+  for (Floats& p : planes) to.push_back(p.data());
+  k.depthwise(in.data(), wavehax::kTileFrames, s, t.block.weights(), to.data());
+  for (int i = 0; i < wavehax::kTileFrames; ++i) {
+    float* const alone = to[wavehax::kTileFrames + i];
+    k.depthwise(in.data() + i, 1, s, t.block.weights(), &alone);
+    check(planes[i] == planes[wavehax::kTileFrames + i], "tiles depthwise, frames alone");
+  }
+}
+
+// Checks products of whole numbers, whose sums are exact in any order. On pairs checks those of
+// subnormal numbers too, which count as zeros.
+void test_products(const TileKernels& k) {
+  constexpr int kDepth = wavehax::kTileDepth, kColumns = wavehax::kTileSide;
+  const float tiny = std::ldexp(1.0f, -130), small = std::ldexp(1.0f, -100);
+  wavehax::Aligned<Bf16> x(kDepth), weight(kDepth * kColumns);
+  Floats bias(kColumns), out(kColumns);
+  const auto set = [&](int term, float a, float b) {
+    x[term] = static_cast<Bf16>(wavehax::to_bf16(a));
+    weight[term / 2 * 2 * kColumns + term % 2] = static_cast<Bf16>(wavehax::to_bf16(b));
+  };
+  const auto product = [&](float start) {
+    bias[0] = start;
+    k.project(x.data(), 1, kDepth, weight.data(), bias.data(), kColumns, out.data());
+    return out[0];
+  };
+  for (int i = 0; i < kDepth; ++i) set(i, static_cast<float>(i + 1), static_cast<float>(2 - i));
+  check(product(5.0f) == 5.0f - 9856.0f, "products of whole numbers are exact");
+  if (!on_pairs(k)) return;
+  for (int i = 0; i < kDepth; ++i) set(i, 0.0f, 0.0f);
+  set(0, tiny, std::ldexp(1.0f, 100));
+  check(product(0.0f) == 0.0f, "a subnormal factor is a zero");
+  set(0, small, std::ldexp(1.0f, -30));
+  check(product(0.0f) == 0.0f, "a subnormal result is a zero");
+  set(0, 0.0f, 0.0f);
+  check(product(tiny) == 0.0f, "a subnormal sum is a zero");
+}
+
+void test_kernels(const TileKernels& k) {
+  for (int rows : {1, 2, 7, 8, 9, 17})
+    for (int outputs : {1, 16, 33, 150, 257})
+      test_project(k, rows, 1 + rows % 2, 1 + rows % 3, 1 + outputs % 37, outputs);
+  for (int channels : {1, 16, 17, 48})
+    for (int bins : {1, 2, 15, 16, 17, 33, 61, 97, 257}) {
+      const int taps = 1 + 2 * ((bins + channels) % 9);
+      test_block(k, bins, channels, channels * (1 + bins % 4), taps / 2 < bins ? taps : 1,
+                 1 + bins % 7, 1 + bins % 4, bins % 2 == 0);
+      test_planes(k, 1 + bins % 12, bins, channels);
+    }
+  test_block(k, 40, 5, 90, 33, 3, 2, true);  // 33 taps: a window of several tiles
+  test_block(k, 16, 3, 12, 31, 2, 4, true);  // as wide a kernel as bins can be mirrored for
+  for (int bins : {9, 50, 257, 289}) test_frames_alone(k, bins, 16, 13, 1 + bins % 7);
+  test_products(k);
+}
+
 }  // namespace
 
 int main() {
-  const TileKernels* k =
+  const auto tables =
       wavehax::tile_kernels(wavehax::choose_kernels(wavehax::available_isas().front()));
-  if (k == nullptr) return report();
-  for (int rows : {1, 2, 8, 9, 17})
-    for (int outputs : {1, 16, 33, 150})
-      test_project(*k, rows, 1 + rows % 2, 1 + rows % 3, 1 + outputs % 37, outputs);
-  for (int channels : {1, 16, 17, 48})
-    for (int bins : {1, 2, 15, 16, 17, 61, 257}) {
-      const int taps = 1 + 2 * ((bins + channels) % 9);
-      test_block(*k, bins, channels, channels * (1 + bins % 4), taps / 2 < bins ? taps : 1,
-                 1 + bins % 7, 1 + bins % 4, bins % 2 == 0);
-      test_planes(*k, 1 + bins % 12, bins, channels);
-    }
-  test_block(*k, 40, 5, 90, 33, 3, 2, true);  // 33 taps: a window of several tiles
+  for (const TileKernels* k : tables) test_kernels(*k);
   return report();
 }

@@ -14,7 +14,7 @@ import pytest
 from wavehax import _engine
 
 KERNELS = Path(__file__).parents[2] / "csrc" / "kernels"
-ISAS = ("avx2", "avx512", "amx")
+ISAS = ("avx2", "avx512", "avx512bf16", "amx")
 
 pytestmark = pytest.mark.skipif(
     platform.machine() != "x86_64" or not all(map(shutil.which, ("nm", "objdump"))),
@@ -70,11 +70,10 @@ def test_the_compiled_engine_uses_no_newer_instruction_elsewhere() -> None:
     names = functions_beyond_the_baseline(Path(_engine.__file__))
     if names <= {""} or not any("wavehax" in name for name in names):
         pytest.skip("the symbols were stripped")
-    vectors, tiles = (
-        ("body.h", "projections.h", "blocks.h", "waves.h"),
-        ("amx.cpp", "tile_projections.h", "tile_depthwise.h", "tile_mlp.h", "planes.h"),
-    )
-    bodies = "".join((KERNELS / name).read_text() for name in (*vectors, *tiles))
+    vectors = ("body.h", "projections.h", "blocks.h", "waves.h")
+    paths = [KERNELS / name for name in (*vectors, "amx.cpp", "planes.h")]
+    paths += [*KERNELS.glob("tile_*.h"), *KERNELS.glob("pair_*.h")]
+    bodies = "".join(path.read_text() for path in paths)
     kernels = re.findall(
         r"^(?:static )?(?:inline )?(?:const )?[\w:]+\*? (\w+)\(", bodies, re.MULTILINE
     )
