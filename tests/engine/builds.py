@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -51,3 +52,18 @@ def link_and_run(name: str, library: Path, flags: list[str], folder: Path) -> No
     subprocess.run([compiler(), *FLAGS, *flags, source, library, "-o", folder / name], check=True)
     result = subprocess.run([folder / name], capture_output=True, text=True)
     assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-2000:]
+
+
+def emulating_engine(folder: Path) -> Path:
+    """Build wavehax._engine with mixed precision on every processor, by emulated products of pairs
+    where there is nothing faster."""
+    pybind11 = pytest.importorskip("pybind11")
+    sources = [REPOSITORY / "csrc/bindings.cpp"]
+    for name in ("kernels", "signal", "model", "voice"):
+        sources += sorted((REPOSITORY / "csrc" / name).glob("*.cpp"))
+    includes = [pybind11.get_include(), sysconfig.get_path("include"), str(REPOSITORY / "csrc")]
+    module = folder / f"_engine{sysconfig.get_config_var('EXT_SUFFIX')}"
+    options = ["-O1", "-shared", "-fPIC", "-fvisibility=hidden", "-DWAVEHAX_EMULATED_PAIRS"]
+    options += [f"-I{path}" for path in includes]
+    subprocess.run([compiler(), *FLAGS, *options, *sources, "-o", module], check=True)
+    return module
