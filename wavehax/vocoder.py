@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 PRECISIONS = ("fp32", "bf16", "mixed")
-"""Precisions, slowest first. `load` says what each of them rounds; sums are float32 in all."""
+"""Precisions; each rounds more than the one before. `load` says what; sums are float32 in all."""
 
 
 class Vocoder:

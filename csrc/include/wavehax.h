@@ -105,7 +105,8 @@ typedef struct wavehax_load_options {
   const char* isa;
   /* "fp32" or null; "bf16", which rounds only the weights of the projections and makes streams of
    * few frames faster; "mixed", which rounds the factors of all large products and needs a
-   * processor with matrix tiles; or "auto", the fastest that this machine has. */
+   * processor that multiplies bfloat16 (AMX, or AVX-512 with BF16); or "auto", the fastest that
+   * this machine has. */
   const char* precision;
 } wavehax_load_options;
 
