@@ -8,7 +8,7 @@
 namespace wavehax::training {
 namespace {
 
-constexpr int kPositions = 8, kTaps = 4, kRows = 4, kVecs = 3;
+constexpr int kPositions = 10, kTaps = 4, kRows = 4, kVecs = 3;
 
 #include "body.h"
 
@@ -20,8 +20,8 @@ constexpr int kPositions = 8, kTaps = 4, kRows = 4, kVecs = 3;
 namespace wavehax::training {
 
 const Kernels& avx2_kernels() {
-  static constexpr Kernels kernels = {"avx2",      convolve,       correlate, product,
-                                      column_sums, column_squares, gelu_all,  gelu_gradient};
+  static constexpr Kernels kernels = {"avx2",      kPositions,     convolve, correlate,    product,
+                                      column_sums, column_squares, gelu_all, gelu_gradient};
   return kernels;
 }
 

@@ -20,8 +20,8 @@ constexpr int kPositions = 16, kTaps = 7, kRows = 8, kVecs = 3;
 namespace wavehax::training {
 
 const Kernels& avx512_kernels() {
-  static constexpr Kernels kernels = {"avx512",    convolve,       correlate, product,
-                                      column_sums, column_squares, gelu_all,  gelu_gradient};
+  static constexpr Kernels kernels = {"avx512",    kPositions,     convolve, correlate,    product,
+                                      column_sums, column_squares, gelu_all, gelu_gradient};
   return kernels;
 }
 

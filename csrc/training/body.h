@@ -1,9 +1,7 @@
 // Every training kernel, once. Included inside the target region of an instruction set, in an
 // anonymous namespace, after the header of simd/ that defines its vectors (simd/portable.h lists
 // them) and the register tiles:
-//   kPositions x kTaps   kPositions + kTaps + 1 registers; kPositions divides kTile, and kTaps is
-//   at
-//                        most 7
+//   kPositions x kTaps   kPositions + kTaps + 1 registers; kTaps is at most 7
 //   kRows x kVecs        (kRows + 1) * kVecs + 1 registers; kRows divides kTile
 // table.h says what each kernel computes.
 
@@ -128,6 +126,9 @@ static void product(const float* x, long row, long step, int depth, const float*
     int n = 0;
     for (; n + kVecs * kWidth <= columns; n += kVecs * kWidth)
       product_tile<kVecs>(x, row, step, depth, w + n, start + n, start_stride, columns, out + n);
+    // One vector of few rows would not keep the multipliers busy.
+    for (; n + 2 * kWidth <= columns; n += 2 * kWidth)
+      product_tile<2>(x, row, step, depth, w + n, start + n, start_stride, columns, out + n);
     for (; n < columns; n += kWidth)
       product_tile<1>(x, row, step, depth, w + n, start + n, start_stride, columns, out + n);
   }

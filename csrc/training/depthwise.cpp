@@ -44,11 +44,12 @@ Floats pack(const Depthwise& d, const float* weight, bool reversed) {
 // x in padded rows, made when an output needs them.
 class Input {
  public:
-  Input(const Depthwise& shape, const float* x)
+  // `positions` is what kernels read at a time, at least the frames.
+  Input(const Depthwise& shape, long positions, const float* x)
       : d_(shape),
         x_(x),
         width_(padded(d_.channels)),
-        cache_(d_.kernel_bins, (round_up(d_.frames, kTile) + d_.kernel_frames - 1) * width_),
+        cache_(d_.kernel_bins, (positions + d_.kernel_frames - 1) * width_),
         seen_(d_.kernel_bins) {}
 
   void clear() { cache_.clear(); }
@@ -91,15 +92,16 @@ class InputGradient {
         reversed_(reversed.data()),
         width_(padded(d_.channels)),
         first_(d_.border == Border::kZeros ? d_.before : 0),
-        positions_(round_up(
-            d_.border == Border::kZeros ? d_.frames : d_.frames + d_.kernel_frames - 1, kTile)),
+        positions_(
+            round_up(d_.border == Border::kZeros ? d_.frames : d_.frames + d_.kernel_frames - 1,
+                     kernels.positions)),
         cache_(d_.kernel_bins, (first_ + positions_ + d_.kernel_frames - 1) * width_),
         padded_(positions_ * width_) {}
 
   void clear() { cache_.clear(); }
 
   // Returns bin f of the gradient of the output from its first frame on, with zeros up to a
-  // multiple of kTile.
+  // multiple of Kernels::positions.
   const float* row(long item, long f) {
     return padded_row(item, f) + (d_.kernel_frames - 1) * width_;
   }
@@ -217,13 +219,13 @@ void depthwise_forward(const Kernels& kernels, const Depthwise& d, const float* 
                        const float* weight, int threads, float* out, float* mean, float* variance) {
   const Floats packed = pack(d, weight, false);
   const int width = padded(d.channels);
-  const long items = d.batch * blocks_in(d), positions = round_up(d.frames, kTile);
+  const long items = d.batch * blocks_in(d), positions = round_up(d.frames, kernels.positions);
   std::vector<const float*> weights;
   for (int i = 0; i < d.kernel_bins; ++i)
     weights.push_back(packed.data() + i * d.kernel_frames * width);
   std::vector<Moments> moments(items, Moments(width));
   parallel(items, threads, [&] {
-    return [&, input = Input(d, x), row = Floats(positions * width)](long i) mutable {
+    return [&, input = Input(d, positions, x), row = Floats(positions * width)](long i) mutable {
       const Block block(d, i);
       input.clear();
       for (long f = block.first; f < block.last; ++f) {
@@ -243,10 +245,10 @@ void depthwise_backward(const Kernels& kernels, const Depthwise& d, const float*
                         float* grad_weight) {
   const Floats reversed = pack(d, weight, true);
   const int width = padded(d.channels);
-  const long items = d.batch * blocks_in(d), positions = round_up(d.frames, kTile);
+  const long items = d.batch * blocks_in(d), positions = round_up(d.frames, kernels.positions);
   Floats sums(items * reversed.size());
   parallel(items, threads, [&] {
-    return [&, input = Input(d, x),
+    return [&, input = Input(d, positions, x),
             backward = InputGradient(kernels, d, gradient, reversed)](long i) mutable {
       const Block block(d, i);
       input.clear();

@@ -15,8 +15,8 @@ constexpr int kPositions = 16, kTaps = 7, kRows = 4, kVecs = 4;
 }  // namespace
 
 const Kernels& neon_kernels() {
-  static constexpr Kernels kernels = {"neon",      convolve,       correlate, product,
-                                      column_sums, column_squares, gelu_all,  gelu_gradient};
+  static constexpr Kernels kernels = {"neon",      kPositions,     convolve, correlate,    product,
+                                      column_sums, column_squares, gelu_all, gelu_gradient};
   return kernels;
 }
 

@@ -13,8 +13,8 @@ constexpr int kPositions = 8, kTaps = 4, kRows = 2, kVecs = 4;
 }  // namespace
 
 const Kernels& portable_kernels() {
-  static constexpr Kernels kernels = {"portable",  convolve,       correlate, product,
-                                      column_sums, column_squares, gelu_all,  gelu_gradient};
+  static constexpr Kernels kernels = {"portable",  kPositions,     convolve, correlate,    product,
+                                      column_sums, column_squares, gelu_all, gelu_gradient};
   return kernels;
 }
 

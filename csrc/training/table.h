@@ -2,22 +2,24 @@
 // engine.
 //
 // A row is [positions][channels] in float32: the frames of one bin. Channels are padded with zeros
-// to a multiple of kLane, positions to a multiple of kTile.
+// to a multiple of kLane, positions to a multiple of Kernels::positions in a convolution and of
+// kTile in a product.
 #pragma once
 
 #include "../simd/lane.h"
 
 namespace wavehax::training {
 
-constexpr int kTile = 16;  // positions, a multiple of kPositions and kRows of every instruction set
+constexpr int kTile = 16;  // positions, a multiple of kRows of every instruction set
 
 constexpr long round_up(long n, long unit) { return (n + unit - 1) / unit * unit; }
 
 struct Kernels {
   const char* isa;
+  int positions;  // of a tile of a convolution
 
   // Computes out[t][c] = sum over n < count and j < taps of rows[n][t + j][c] * weights[n][j][c],
-  // for t < positions.
+  // for t < positions (a multiple of the member `positions`, here and in correlate).
   void (*convolve)(const float* const* rows, const float* const* weights, int count, int taps,
                    long positions, int channels, float* out);
 
