@@ -3,6 +3,7 @@ resumption of each."""
 
 from __future__ import annotations
 
+import copy
 import csv
 import signal
 import subprocess
@@ -15,7 +16,14 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from wavehax.nn.discriminators import LOG_RESOLUTIONS, Discriminator, DiscriminatorConfig
+from wavehax.nn.discriminators import (
+    LOG_OFFSET,
+    LOG_RESOLUTIONS,
+    LOG_SLOPE,
+    Discriminator,
+    DiscriminatorConfig,
+)
+from wavehax.nn.stft import log_magnitude
 from wavehax.train import run
 from wavehax.train.config import DISCRIMINATORS
 from wavehax.train.load import load_config
@@ -236,6 +244,58 @@ def test_two_processes_and_two_parts_give_the_numbers_of_one(
                     assert float(row[score]) == pytest.approx(
                         float(expected[score]), rel=tolerance
                     ), (name, i, score)
+
+
+@pytest.mark.parametrize("normalize", [False, True])
+def test_a_judgement_is_that_of_one_pass_over_recordings_and_outputs_together(
+    write_config: Config, tmp_path: Path, normalize: bool
+) -> None:
+    """In float64, each loss and gradient by a pass of its own."""
+    overrides = [f"adversary.normalize_features={str(normalize).lower()}"]
+    trainer = Trainer(load_config(energy_config(write_config, tmp_path), overrides))
+    adversary = trainer.update.adversary
+    adversary.set_weights(START + ALONE)
+    config, share = adversary.config, float(adversary.scale)
+    assert 0 < share < 1
+    noise = torch.Generator().manual_seed(0)
+    real, fake = (torch.randn(2, 1, 4096, generator=noise) * scale for scale in (0.1, 0.05))
+    gradient, terms = adversary.judge(real, fake, parts=2)
+
+    reference, wave = copy.deepcopy(adversary.bare).double(), fake.double().requires_grad_()
+    reference.zero_grad()
+    matching = adversarial = of_real = of_fake = torch.zeros((), dtype=torch.float64)
+    for part in reference.mlrd.discriminators:
+        spectrum = log_magnitude(
+            torch.cat([real[:, 0].double(), wave[:, 0]]), part.window, part.hop_length
+        )
+        seen = LOG_SLOPE * spectrum + LOG_OFFSET
+        place = torch.linspace(-1, 1, seen.shape[1], dtype=torch.float64)[:, None]
+        x = torch.stack([seen, place.expand_as(seen)], dim=1)[:, :, part.first_bin :]
+        for layer in part.convs:
+            x = layer(x)
+            a, b = x.detach()[:2], x[2:]
+            apart, size = ((b - a).abs().mean(dim=(1, 2, 3)), a.abs().mean(dim=(1, 2, 3)))
+            matching = matching + (apart / (2 * size + 1e-6) if normalize else apart).mean()
+        output = part.output_conv(x)
+        adversarial = adversarial - output[2:].mean()
+        of_real = of_real + torch.relu(1 - output[:2]).mean()
+        of_fake = of_fake + torch.relu(1 + output[2:]).mean()
+    weighted = config.adversarial_weight * adversarial + config.feature_weight * matching
+    (expected,) = torch.autograd.grad(share * weighted, wave, retain_graph=True)
+    ((of_real + of_fake) / 2).backward(inputs=list(reference.parameters()))
+
+    pairs = [(gradient, expected)]
+    pairs += [
+        (mine.grad, other.grad)
+        for mine, other in zip(adversary.bare.parameters(), reference.parameters(), strict=True)
+    ]
+    scale = max(float(b.abs().max()) for _, b in pairs[1:])
+    for a, b in pairs:
+        size = float(b.abs().max()) if b is expected else scale
+        torch.testing.assert_close(a.double(), b, rtol=0, atol=2e-5 * size)
+    names = ("adversarial", "feature_matching", "discriminator_real", "discriminator_fake")
+    for name, value in zip(names, (adversarial, matching, of_real, of_fake), strict=True):
+        assert float(terms[name]) == pytest.approx(value.item(), rel=1e-5), name
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from wavehax.nn.discriminators import Discriminator, DiscriminatorConfig
+from wavehax.nn.discriminators import Discriminator, DiscriminatorConfig, Judgement
 from wavehax.train import distributed
 from wavehax.train.config import AdversaryConfig
 from wavehax.train.losses import (
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class Adversary:
     """Discriminators that learn beside a generator and give it gradients.
 
-    One pass of the discriminators over recordings and outputs serves both. Generator and
+    One pass of the discriminators over recordings, and one over outputs, serve both. Generator and
     discriminators are then updated at the same time, each against the other as it was before. In
     the first `alone_steps` the discriminators learn and the generator stands still.
     """
@@ -85,15 +85,9 @@ class Adversary:
         """
         config = self.config
         fake = wave.detach().requires_grad_()
-        with torch.autocast(wave.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
-            outputs, maps = self.model(torch.cat([real, fake]))
-        real_outputs, fake_outputs = zip(
-            *(output.float().chunk(2) for output in outputs), strict=True
-        )
-        halves = [[feature_map.float().chunk(2) for feature_map in part] for part in maps]
-        real_maps, fake_maps = (
-            [[half[side] for half in part] for part in halves] for side in (0, 1)
-        )
+        # Two passes, since the gradient with respect to `fake` needs only the second one again.
+        real_outputs, real_maps = self._hear(real)
+        fake_outputs, fake_maps = self._hear(fake)
         matching = feature_matching_loss(real_maps, fake_maps, config.normalize_features)
         adversarial = generator_loss(fake_outputs, config.loss)
         weighted = config.adversarial_weight * adversarial + config.feature_weight * matching
@@ -104,6 +98,14 @@ class Adversary:
         terms |= {"discriminator_real": of_real, "discriminator_fake": of_fake}
         terms["win_rate"] = win_rate(real_outputs, fake_outputs, config.loss)
         return gradient, terms | self._scales(real_outputs, fake_outputs)
+
+    def _hear(self, wave: Tensor) -> Judgement:
+        """Outputs and feature maps for waves [B, 1, N], in float32."""
+        with torch.autocast(
+            wave.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"
+        ):
+            outputs, maps = self.model(wave)
+        return [x.float() for x in outputs], [[x.float() for x in part] for part in maps]
 
     def _scales(self, real: Sequence[Tensor], fake: Sequence[Tensor]) -> dict[str, Tensor]:
         """The loss of each sub-discriminator, under its name in the log."""

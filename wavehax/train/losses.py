@@ -196,7 +196,8 @@ def _matching(real: Tensor, fake: Tensor, normalized: bool) -> Tensor:
     if not normalized:
         return functional.l1_loss(fake, real)
     # Item by item, so that parts of a batch and processes add up to the whole.
-    difference, magnitude = ((x.abs().flatten(1).mean(dim=1)) for x in (fake - real, real))
+    rest = tuple(range(1, real.ndim))  # flatten(1) would copy maps in memory format channels_last
+    difference, magnitude = (x.abs().mean(dim=rest) for x in (fake - real, real))
     return (difference / (2 * magnitude + 1e-6)).mean()
 
 
