@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from wavehax.nn.stft import STFT
+from wavehax.nn.stft import STFT, power
 
 SIZES = [(64, 32), (96, 32), (120, 60), (128, 32), (70, 34)]
 
@@ -46,3 +46,20 @@ def test_inverse_of_the_transform_is_the_wave(n_fft, hop):
     wave = torch.randn(2, 11 * hop, generator=torch.Generator().manual_seed(0))
     stft = STFT(n_fft, hop)
     torch.testing.assert_close(stft.inverse(*stft(wave)), wave, rtol=0, atol=1e-5)
+
+
+# Window, hop, samples: even and odd windows, hops that do not divide them, samples left over.
+@pytest.mark.parametrize(
+    ("n_fft", "hop", "samples"), [(16, 4, 50), (15, 4, 40), (16, 5, 37), (8, 8, 30), (6, 2, 6)]
+)
+def test_power_equals_numpys_and_its_gradient_the_difference_quotient(n_fft, hop, samples):
+    wave = np.random.default_rng(0).standard_normal((2, samples))
+    window = torch.hann_window(n_fft, dtype=torch.float64)
+    x = torch.tensor(wave, requires_grad=True)
+    made = power(x, window, hop)
+    frames = (samples - n_fft) // hop + 1
+    assert made.shape == (2, n_fft // 2 + 1, frames)
+    for t in range(frames):
+        expected = np.abs(np.fft.rfft(wave[:, t * hop : t * hop + n_fft] * hann(n_fft))) ** 2
+        np.testing.assert_allclose(made[:, :, t].detach(), expected, atol=1e-12)
+    assert torch.autograd.gradcheck(lambda x: power(x, window, hop), (x,))

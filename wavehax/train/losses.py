@@ -49,7 +49,7 @@ class EnergyScore(nn.Module):
         super().__init__()
         self.views, self.repulsion = nn.ModuleList(views), repulsion
         for i, view in enumerate(views):
-            share = torch.as_tensor(view.frequencies >= from_hz, dtype=torch.float32)[:, None]
+            share = torch.as_tensor(view.frequencies >= from_hz, dtype=torch.float32)
             weight = share + low_weight * (1 - share)
             self.register_buffer(f"share{i}", share, persistent=False)
             self.register_buffer(f"weight{i}", weight, persistent=False)
@@ -63,11 +63,16 @@ class EnergyScore(nn.Module):
         view, share, weight = self.views[i], getattr(self, f"share{i}"), getattr(self, f"weight{i}")
         made = [view(wave) for wave in waves.unbind(1)]
         expected = view(target)
-        errors = [(weight * (one - expected).abs()).mean() for one in made]
-        error = torch.stack(errors).mean()
+        error = torch.stack([_distance(one, expected, weight) for one in made]).mean()
         if not self.repulsion:
             return error
-        return error - 0.5 * self.repulsion * (share * (made[0] - made[1]).abs()).mean()
+        return error - 0.5 * self.repulsion * _distance(made[0], made[1], share)
+
+
+def _distance(a: Tensor, b: Tensor, weight: Tensor) -> Tensor:
+    """The mean of |a - b| with weights for the bands; a, b: [B, bands, frames]."""
+    # Weights are applied to the means of bands, not to all values.
+    return (weight * (a - b).abs().mean(dim=(0, 2))).mean()
 
 
 class UnvoicedScore(nn.Module):

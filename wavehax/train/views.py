@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from wavehax.config import FeatureConfig
 from wavehax.mel.features import mel_filterbank, mel_frequencies
-from wavehax.nn.stft import log_magnitude
+from wavehax.nn.stft import log_magnitude, power
 
 
 class View(nn.Module):
@@ -51,17 +51,9 @@ class LogMel(View):
         """Map [B, N], N >= hop_length, to [B, n_mels, N // hop_length]."""
         margin = (self.n_fft - self.hop_length) // 2
         padded = functional.pad(wave, (margin, margin))
-        spectrum = torch.stft(
-            padded,
-            self.n_fft,
-            self.hop_length,
-            window=self.window,
-            center=False,
-            return_complex=True,
-        )
         # 1e-18 keeps the slope of the square root finite at 0. Its root 1e-9 is 80 dB below a floor
         # of 1e-5.
-        magnitude = torch.sqrt(spectrum.real**2 + spectrum.imag**2 + 1e-18)
+        magnitude = torch.sqrt(power(padded, self.window, self.hop_length) + 1e-18)
         return torch.log(torch.clamp(self.bank @ magnitude, min=self.floor))
 
 
