@@ -48,15 +48,22 @@ void for_chunks(const Mlp& m, long i, const Chunk& chunk) {
 
 long items_in(const Mlp& m) { return (m.positions + kItem - 1) / kItem; }
 
-// Copies `count` positions to a chunk and fills the rest with zeros.
-void load_chunk(const Mlp& m, const float* tensor, long first, long count, Floats& chunk) {
-  if (count < kChunk) std::fill(chunk.begin(), chunk.end(), 0.0f);
-  widen(tensor + first * m.channels, count, m.channels, chunk.data());
+// Whether kernels can read and write a chunk in its tensor: it has all positions and no padding.
+bool whole(const Mlp& m, long count) { return count == kChunk && padded(m.channels) == m.channels; }
+
+// Returns `count` positions, and zeros for the rest of a chunk; `copy` holds them if need be.
+const float* load_chunk(const Mlp& m, const float* tensor, long first, long count, Floats& copy) {
+  tensor += first * m.channels;
+  if (whole(m, count)) return tensor;
+  if (count < kChunk) std::fill(copy.begin(), copy.end(), 0.0f);
+  widen(tensor, count, m.channels, copy.data());
+  return copy.data();
 }
 
-void add_to_rows(const float* __restrict values, int width, float* __restrict rows) {
-  for (int p = 0; p < kChunk; ++p, rows += width)
-    for (int c = 0; c < width; ++c) rows[c] += values[c];
+void add_rows(const float* __restrict rows, const float* __restrict values, int width,
+              float* __restrict out) {
+  for (int p = 0; p < kChunk; ++p, rows += width, out += width)
+    for (int c = 0; c < width; ++c) out[c] = rows[c] + values[c];
 }
 
 class Forward {
@@ -66,26 +73,28 @@ class Forward {
         m_(m),
         w_(weights),
         x_(kChunk * w_.width),
+        residual_(kChunk * w_.width),
         out_(kChunk * w_.width),
         hidden_(kChunk * w_.wide) {}
 
   void chunk(const float* x, const float* residual, long first, long count, float* out) {
-    load_chunk(m_, x, first, count, x_);
-    load_chunk(m_, residual, first, count, out_);
-    add_to_rows(w_.b2.data(), w_.width, out_.data());
-    k_.product(x_.data(), w_.width, 1, m_.channels, w_.w1t.data(), w_.b1.data(), 0, kChunk, w_.wide,
-               hidden_.data());
+    add_rows(load_chunk(m_, residual, first, count, residual_), w_.b2.data(), w_.width,
+             out_.data());
+    k_.product(load_chunk(m_, x, first, count, x_), w_.width, 1, m_.channels, w_.w1t.data(),
+               w_.b1.data(), 0, kChunk, w_.wide, hidden_.data());
     k_.gelu(hidden_.data(), kChunk * w_.wide);
+    out += first * m_.channels;
+    float* to = whole(m_, count) ? out : out_.data();
     k_.product(hidden_.data(), w_.wide, 1, m_.expanded, w_.w2t.data(), out_.data(), w_.width,
-               kChunk, w_.width, out_.data());
-    narrow(out_.data(), count, m_.channels, out + first * m_.channels);
+               kChunk, w_.width, to);
+    if (to != out) narrow(to, count, m_.channels, out);
   }
 
  private:
   const Kernels& k_;
   const Mlp& m_;
   const Packed& w_;
-  Floats x_, out_, hidden_;
+  Floats x_, residual_, out_, hidden_;
 };
 
 // The gradients of the weights, summed over the positions of one work item. That of w1 is
@@ -112,26 +121,28 @@ class Backward {
              Sums& sums) {
     const int width = w_.width, wide = w_.wide;
     const float* zeros = w_.zeros.data();
-    load_chunk(m_, x, first, count, x_);
-    load_chunk(m_, grad_out, first, count, grad_);
-    k_.product(x_.data(), width, 1, m_.channels, w_.w1t.data(), w_.b1.data(), 0, kChunk, wide,
+    const float* inputs = load_chunk(m_, x, first, count, x_);
+    const float* grad = load_chunk(m_, grad_out, first, count, grad_);
+    k_.product(inputs, width, 1, m_.channels, w_.w1t.data(), w_.b1.data(), 0, kChunk, wide,
                hidden_.data());
-    k_.product(grad_.data(), width, 1, m_.channels, w_.w2.data(), zeros, 0, kChunk, wide,
+    k_.product(grad, width, 1, m_.channels, w_.w2.data(), zeros, 0, kChunk, wide,
                grad_hidden_.data());
     k_.gelu_gradient(hidden_.data(), grad_hidden_.data(), kChunk * wide);
-    outer(grad_, hidden_, sums.w2);
-    outer(x_, grad_hidden_, sums.w1t);
-    k_.column_sums(grad_.data(), kChunk, width, sums.b2.data());
+    outer(grad, hidden_, sums.w2);
+    outer(inputs, grad_hidden_, sums.w1t);
+    k_.column_sums(grad, kChunk, width, sums.b2.data());
     k_.column_sums(grad_hidden_.data(), kChunk, wide, sums.b1.data());
+    grad_x += first * m_.channels;
+    float* to = whole(m_, count) ? grad_x : grad_x_.data();
     k_.product(grad_hidden_.data(), wide, 1, m_.expanded, w_.w1.data(), zeros, 0, kChunk, width,
-               grad_x_.data());
-    narrow(grad_x_.data(), count, m_.channels, grad_x + first * m_.channels);
+               to);
+    if (to != grad_x) narrow(to, count, m_.channels, grad_x);
   }
 
  private:
   // Adds the sum over positions p of a[p][c] * b[p][k] to sums[c][k].
-  void outer(const Floats& a, const Floats& b, Floats& sums) const {
-    k_.product(a.data(), 1, w_.width, kChunk, b.data(), sums.data(), w_.wide, w_.width, w_.wide,
+  void outer(const float* a, const Floats& b, Floats& sums) const {
+    k_.product(a, 1, w_.width, kChunk, b.data(), sums.data(), w_.wide, w_.width, w_.wide,
                sums.data());
   }
 
