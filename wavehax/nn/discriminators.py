@@ -261,13 +261,15 @@ class LogSpectralDiscriminator(nn.Module):
 
     def _first(self, seen: Tensor, place: Tensor) -> Tensor:
         """The first layer's output for two planes [B, bins, frames]."""
-        (conv, activation), attached = self.convs[0], planes.usable(seen)
+        attached = planes.usable(seen)
         x = torch.stack([seen.detach() if attached else seen, place], dim=1)
         # On a CPU, convolutions with few channels take half the time in this memory format.
-        out = conv(x.contiguous(memory_format=torch.channels_last))
-        if attached:
-            out = planes.attach(out, seen, conv.weight[:, 0].detach())
-        return activation(out)
+        x = x.contiguous(memory_format=torch.channels_last)
+        layer = self.convs[0]
+        if not attached:
+            return layer(x)
+        conv, activation = layer
+        return activation(planes.attach(conv(x), seen, conv.weight[:, 0].detach()))
 
 
 def _convolution(
