@@ -21,7 +21,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import weight_norm
 
-from wavehax.nn import planes
 from wavehax.nn.stft import log_magnitude
 
 SLOPE = 0.1  # slope of LeakyReLU below 0
@@ -250,26 +249,14 @@ class LogSpectralDiscriminator(nn.Module):
 
     def forward(self, wave: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Output [B, 1, bins, frames] and 5 feature maps of [B, 1, N], N >= n_fft."""
-        magnitude = log_magnitude(wave[:, 0].float(), self.window, self.hop_length)
-        place = torch.linspace(-1, 1, magnitude.shape[1], device=wave.device)[
-            self.first_bin :, None
-        ]
-        seen = LOG_SLOPE * magnitude[:, self.first_bin :] + LOG_OFFSET
-        first = self._first(seen, place.expand_as(seen))
-        maps = [first, *_run(self.convs[1:], first)]
-        return self.output_conv(maps[-1]), maps
-
-    def _first(self, seen: Tensor, place: Tensor) -> Tensor:
-        """The first layer's output for two planes [B, bins, frames]."""
-        attached = planes.usable(seen)
-        x = torch.stack([seen.detach() if attached else seen, place], dim=1)
+        seen = (
+            LOG_SLOPE * log_magnitude(wave[:, 0].float(), self.window, self.hop_length) + LOG_OFFSET
+        )
+        place = torch.linspace(-1, 1, seen.shape[1], device=seen.device)[:, None]
+        planes = torch.stack([seen, place.expand_as(seen)], dim=1)[:, :, self.first_bin :]
         # On a CPU, convolutions with few channels take half the time in this memory format.
-        x = x.contiguous(memory_format=torch.channels_last)
-        layer = self.convs[0]
-        if not attached:
-            return layer(x)
-        conv, activation = layer
-        return activation(planes.attach(conv(x), seen, conv.weight[:, 0].detach()))
+        maps = _run(self.convs, planes.contiguous(memory_format=torch.channels_last))
+        return self.output_conv(maps[-1]), maps
 
 
 def _convolution(
