@@ -202,12 +202,13 @@ def recordings_of(recipe: str, *arguments: Path) -> list[Recording]:
 
 def test_every_recipe_is_tested_and_whole() -> None:
     folders = sorted(path.name for path in RECIPES.iterdir() if path.is_dir())
-    # aliasing trains on what another has prepared, finetune-gta on what `prepare-pairs` has, and f0
-    # prepares what a command trains on.
+    # aliasing and vocos-24k-lite train on what another has prepared, finetune-gta on what
+    # `prepare-pairs` has, and f0 prepares what a command trains on.
     others = {
         "aliasing": {"config.yaml", "train.py"},
         "finetune-gta": {"config.yaml", "spoil.py"},
         "f0": {"prepare.py", "convert.py"},
+        "vocos-24k-lite": {"config.yaml", "adversarial.yaml", "start.py"},
     }
     assert folders == sorted([*CORPORA, *others])
     for folder in folders:

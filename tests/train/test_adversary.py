@@ -108,16 +108,16 @@ def test_alone_the_discriminators_move_and_the_generator_does_not(
         trainer.train_step(next(batches))
     before = {name: value.clone() for name, value in trainer.bare.named_parameters()}
     average = {name: value.clone() for name, value in trainer.ema.items()}
-    judge = [value.clone() for value in trainer.update.adversary.bare.parameters()]
+    judge = trainer.update.adversary.bare
+    judging = {name: value.clone() for name, value in judge.named_parameters()}
     for _ in range(ALONE):
         trainer.train_step(next(batches))
     assert all(torch.equal(before[name], value) for name, value in trainer.bare.named_parameters())
     assert all(torch.equal(average[name], value) for name, value in trainer.ema.items())
-    moved = [
-        not torch.equal(a, b)
-        for a, b in zip(judge, trainer.update.adversary.bare.parameters(), strict=True)
-    ]
-    assert all(moved)
+    still = {name for name, value in judge.named_parameters() if torch.equal(judging[name], value)}
+    # While no output is beyond the margin of the hinge, recordings pull the bias of the outputs as
+    # hard as generated waves push it.
+    assert all(name.endswith("output_conv.bias") for name in still), still
     trainer.train_step(next(batches))
     assert any(
         not torch.equal(before[name], value) for name, value in trainer.bare.named_parameters()
@@ -295,7 +295,7 @@ def test_a_judgement_is_that_of_one_pass_over_recordings_and_outputs_together(
         torch.testing.assert_close(a.double(), b, rtol=0, atol=2e-5 * size)
     names = ("adversarial", "feature_matching", "discriminator_real", "discriminator_fake")
     for name, value in zip(names, (adversarial, matching, of_real, of_fake), strict=True):
-        assert float(terms[name]) == pytest.approx(value.item(), rel=1e-5), name
+        assert terms[name].item() == pytest.approx(value.item(), rel=1e-5), name
 
 
 @pytest.mark.parametrize(
