@@ -74,6 +74,7 @@ def model_point(model: str, rows: list[dict[str, Any]]) -> Point:
     frames = config.sample_rate / config.hop_length
     mine = [row for row in rows if row["model"] == model and row["what"] == "whole"]
     speeds = {row["precision"]: 1 / row["rtf"]["median"] for row in mine}
+    _check_measured(model, speeds)
     return Point(model, operations_per_frame(config) / 2 * frames, speeds)
 
 
@@ -88,8 +89,16 @@ def peer_points(rows: list[dict[str, Any]]) -> list[Point]:
             for row in rows
             if row["model"] == name and row["what"] == "ONNX"
         }
+        _check_measured(name, speeds)
         points.append(Point(name, counter.get_total_flops() / 2 / seconds, speeds))
     return points
+
+
+def _check_measured(name: str, speeds: dict[str, float]) -> None:
+    if not speeds:
+        raise ValueError(
+            f"bench.json has no speed of {name!r}: delete it, and install the extra [bench]"
+        )
 
 
 def draw(

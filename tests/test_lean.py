@@ -86,6 +86,14 @@ def test_a_mel_file_becomes_a_sound_file(tmp_path, mel_file, model_file, command
     assert (tmp_path / "out.wav").stat().st_size == 44 + 2 * 40 * 32
 
 
+def test_every_shipped_model_says_its_licence():
+    from wavehax.checkpoint import load_model
+    from wavehax.models.locate import model_path, shipped_models
+
+    for name in shipped_models():
+        assert load_model(model_path(name)).provenance["licence"] == "MIT", name
+
+
 def test_every_shipped_model_has_a_card():
     from wavehax.models.locate import card_path, model_path, shipped_models
 

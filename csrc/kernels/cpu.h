@@ -26,7 +26,7 @@ const Kernels& choose_kernels(const std::string& isa);
 std::vector<const TileKernels*> tile_kernels(const Kernels& kernels);
 
 // Returns whether a model is faster on `tiles` than on `kernels`. For pairs the first call measures
-// it, in less than a millisecond.
+// it, in less than a millisecond; later calls return the same.
 bool faster(const TileKernels& tiles, const Kernels& kernels);
 
 }  // namespace wavehax

@@ -33,8 +33,8 @@ static void round(const float* x, int count, Bf16* out) {
   for (int i = 0; i < count; i += kTileSide) store_rounded(out + i, load(x + i));
 }
 
-// Convolves one bin, with weights in float32. It would take a vector or a tile as long as a full
-// one.
+// Convolves one bin, with weights in float32. A vector or a tile would take as long for one
+// bin as for all of its bins.
 static void convolve_bin(const float* const* rows, int count, const TileShape& s, const float* taps,
                          int bin, float* const* planes) {
   for (int i = 0; i < count; ++i)

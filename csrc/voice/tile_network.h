@@ -1,4 +1,4 @@
-// The layers in mixed precision, on the matrix tiles of kernels/tiles.h.
+// The layers in mixed precision, by the kernels of kernels/tiles.h: on matrix tiles or on pairs.
 #pragma once
 
 #include "network.h"

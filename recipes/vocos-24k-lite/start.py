@@ -10,7 +10,7 @@ The layers that stay keep their weights. These are kept:
 - the newest frames of all kernels over time
 - the planes that are not projections of the prior
 
-Training then mends what is missing.
+Training then makes up for what was left out.
 """
 
 import argparse

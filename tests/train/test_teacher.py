@@ -15,6 +15,7 @@ from wavehax.config import ConfigError
 from wavehax.models.locate import model_path
 from wavehax.nn import build_generator
 from wavehax.train import run
+from wavehax.train.export import export
 from wavehax.train.load import load_config
 from wavehax.train.loop import Trainer
 from wavehax.train.state import load_state, newest
@@ -96,6 +97,8 @@ def test_a_run_with_a_teacher_logs_its_score_and_resumes_to_the_last_digit(
     assert not any("teacher" in name for name in first)
     for name, value in first.items():
         assert torch.equal(value, second[name]), name
+    packaged = export(newest(tmp_path / "run" / "checkpoints"), tmp_path / "a.safetensors", {})
+    assert packaged.provenance["training"]["teacher"]["model"] == "vocos-24k"
     with (tmp_path / "run" / "log.csv").open(newline="") as file:
         scores = [float(row["teacher"]) for row in csv.DictReader(file)]
     assert len(scores) == 4
@@ -109,7 +112,7 @@ def test_a_run_with_a_teacher_logs_its_score_and_resumes_to_the_last_digit(
         ("nobody", "nobody"),
     ],
 )
-def test_a_teacher_of_another_mel_is_refused(
+def test_a_teacher_of_another_mel_and_one_that_is_not_there_are_refused(
     write_config: Config, tmp_path: Path, model: str, problem: str
 ) -> None:
     config = load_config(write_config(tmp_path, teacher={"model": model}))

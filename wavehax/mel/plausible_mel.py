@@ -208,7 +208,8 @@ class _Rival:
     name: str
     pattern: np.ndarray  # [n_mels - 3], its jaggedness less that of the definition
     square: float  # of the pattern with itself
-    profile: np.ndarray  # [n_mels], whose product with a profile is 0 for the definition, 1 for it
+    # [n_mels]; its product with a mel's profile is 0 for the definition and 1 for this preset
+    profile: np.ndarray
 
 
 @functools.lru_cache(maxsize=16)

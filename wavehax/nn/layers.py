@@ -23,8 +23,8 @@ INIT_STD = 0.02
 class Projection(nn.Conv1d):
     """Convolution over time of [B, C, T] that keeps T (`prior_proj`, `cond_proj`).
 
-    With 7 taps output t sees inputs t-6+lookahead .. t+lookahead with causal padding, t-3 .. t+3
-    with reflection.
+    Output t sees inputs t - taps + 1 + lookahead .. t + lookahead with causal padding, and
+    t - taps // 2 .. t + taps // 2 with reflection.
     """
 
     def __init__(self, in_channels: int, out_channels: int, config: GeneratorConfig) -> None:

@@ -84,6 +84,8 @@ def export(
         settings["adversary"] = {
             key: value for key, value in adversary.items() if key != "init_from"
         }
+    if teacher := state["config"].get("teacher"):
+        settings["teacher"] = {**teacher, "model": Path(teacher["model"]).name}
     training = {"steps": state["step"], "hours": round(state["seconds"] / 3600, 2), **settings}
     model = Model(
         config.generator, config.feature_config, weights, {**provenance, "training": training}

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 # The fields of the configuration that a resumed run may change.
 _RESUMABLE = {
     "max_steps",
-    *("run_dir", "init_from", "adversary.init_from", "data.path"),  # places
+    *("run_dir", "init_from", "adversary.init_from", "teacher.model", "data.path"),  # places
     *("checkpoint_minutes", "keep_checkpoints"),
     *("accelerator", "devices", "num_nodes", "threads", "data.workers", "data.resident"),
     *("precision", "adversary.precision"),

@@ -18,7 +18,8 @@ from wavehax.nn import build_generator
 from wavehax.nn.stft import MIN_POWER
 from wavehax.train.config import TeacherConfig, TrainConfig
 
-# Fields of a generator in which teacher and student must agree, so that both take one prior.
+# Fields in which teacher and student must agree: both take one mel and one prior, whose noise
+# depends on `output` too.
 _SHARED = ("n_mels", "hop_length", "sample_rate", "prior", "frame_alignment", "output")
 
 

@@ -24,13 +24,13 @@ def vocode_list(
     synthesise: Callable[..., np.ndarray],
     threads: int,
 ) -> list[np.ndarray]:
-    """Synthesise utterances; the rest, with result and errors, is that of `Vocoder.batch`.
+    """Synthesise utterances on several threads. Result and errors are those of `Vocoder.batch`.
 
     Args:
         mels: the mel of each.
         f0s: the F0 of each, or None.
-        prepare: `Vocoder.prepare`, which the scales are given to.
-        synthesise: `Vocoder.synthesise`, which the seed is given to.
+        prepare: `Vocoder.prepare` with the scales filled in.
+        synthesise: `Vocoder.synthesise` with the seed filled in.
         threads: the most threads that work at once.
     """
     mels = list(mels)
