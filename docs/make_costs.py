@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import matplotlib
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 from torch.utils.flop_counter import FlopCounterMode
 
 from wavehax.bench import peers
@@ -106,7 +107,8 @@ def draw(
 ) -> None:
     """Write the picture: a row for each score, a column for each cost."""
     matplotlib.rcParams |= {"svg.hashsalt": "wavehax", "svg.fonttype": "none", "font.size": 9}
-    figure, axes = plt.subplots(len(SCORES), 2, figsize=(9, 6), sharex="col", sharey="row")
+    size = {"figsize": (9, 7), "layout": "constrained"}
+    figure, axes = plt.subplots(len(SCORES), 2, sharex="col", sharey="row", **size)
     for row, (label, value) in zip(axes, SCORES.items(), strict=True):
         row[0].set_ylabel(label)
         for point in points:
@@ -125,9 +127,11 @@ def draw(
     axes[-1][1].set_xlabel("times real time, one core")
     for axis in axes.flat:
         axis.set_xscale("log")
+        axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.xaxis.set_major_formatter(ScalarFormatter())
+        axis.xaxis.set_minor_formatter(NullFormatter())
         axis.grid(color="#ddd")
     figure.legend(*_legend(axes[0][1]), loc="outside lower center", ncols=3, frameon=False)
-    figure.tight_layout(rect=(0, 0.12, 1, 1))
     with replacing(OUTPUT, overwrite=True) as temporary:
         figure.savefig(temporary, format="svg", metadata={"Date": None})
 
