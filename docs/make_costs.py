@@ -11,6 +11,7 @@ Needs the extras [f0,eval,mos,bench,docs].
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import subprocess
 import sys
@@ -132,8 +133,11 @@ def draw(
         axis.xaxis.set_minor_formatter(NullFormatter())
         axis.grid(color="#ddd")
     figure.legend(*_legend(axes[0][1]), loc="outside lower center", ncols=3, frameon=False)
+    picture = io.StringIO()
+    figure.savefig(picture, format="svg", metadata={"Date": None})
+    lines = [line.rstrip() for line in picture.getvalue().splitlines()]
     with replacing(OUTPUT, overwrite=True) as temporary:
-        figure.savefig(temporary, format="svg", metadata={"Date": None})
+        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def _colour(name: str) -> str:
