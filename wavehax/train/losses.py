@@ -108,25 +108,38 @@ class UnvoicedScore(nn.Module):
             target: the recordings, [B, N].
             voiced: [B, N], above 0 at samples of voiced frames; windows with such a sample score 0.
         """
-        one, other, expected = (self._spectrum(x) for x in (waves[:, 0], waves[:, 1], target))
-        power = functional.avg_pool2d(
-            expected.square().sum(-1), (9, 5), 1, (4, 2), count_include_pad=False
+        one, other, expected = (
+            complex_bins(x, self.window)[:, self.first :]
+            for x in (waves[:, 0], waves[:, 1], target)
         )
-        weight = self._unvoiced(voiced) / torch.sqrt(power + MIN_POWER * self.n_fft)
+        weight = self._unvoiced(voiced) / torch.sqrt(power_nearby(expected, self.n_fft))
         error = 0.5 * (_modulus(one - expected) + _modulus(other - expected))
         return (weight * (error - 0.5 * _modulus(one - other))).mean()
-
-    def _spectrum(self, wave: Tensor) -> Tensor:
-        """Map [B, N] to real and imaginary parts [B, bins, frames, 2]."""
-        spectrum = torch.stft(
-            wave, self.n_fft, self.n_fft // 4, window=self.window, center=False, return_complex=True
-        )
-        return torch.view_as_real(spectrum[:, self.first :])
 
     def _unvoiced(self, voiced: Tensor) -> Tensor:
         """1 for windows without a voiced sample and 0 for others, [B, 1, frames]."""
         held = functional.max_pool1d(voiced[:, None], self.n_fft, self.n_fft // 4)
         return (held == 0).to(voiced.dtype)
+
+
+def complex_bins(wave: Tensor, window: Tensor) -> Tensor:
+    """Real and imaginary parts [B, bins, frames, 2] of waves [B, N].
+
+    Windows lie inside the waves, a quarter of their length apart.
+    """
+    n_fft = len(window)
+    spectrum = torch.stft(wave, n_fft, n_fft // 4, window=window, center=False, return_complex=True)
+    return torch.view_as_real(spectrum)
+
+
+def power_nearby(bins: Tensor, n_fft: int) -> Tensor:
+    """The mean power in 9 bins and 5 frames around each bin, [B, bins, frames], above 0 in silence.
+
+    `bins` is a result of `complex_bins` with windows of `n_fft` samples.
+    """
+    power = bins.square().sum(-1)
+    nearby = functional.avg_pool2d(power, (9, 5), 1, (4, 2), count_include_pad=False)
+    return nearby + MIN_POWER * n_fft
 
 
 def _modulus(parts: Tensor) -> Tensor:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from wavehax.checkpoint import load_model
 from wavehax.config import ConfigError
@@ -17,6 +16,7 @@ from wavehax.models.locate import model_path
 from wavehax.nn import build_generator
 from wavehax.nn.stft import MIN_POWER
 from wavehax.train.config import TeacherConfig, TrainConfig
+from wavehax.train.losses import complex_bins, power_nearby
 
 # Fields in which teacher and student must agree: both take one mel and one prior, whose noise
 # depends on `output` too.
@@ -59,7 +59,7 @@ class Teacher(nn.Module):
         self.generator.load_state_dict({k: torch.from_numpy(v) for k, v in model.weights.items()})
         self.generator.requires_grad_(False)
         self.train()
-        self.n_ffts = config.n_ffts
+        self.weight, self.n_ffts = config.weight, config.n_ffts
         for i, n_fft in enumerate(config.n_ffts):
             self.register_buffer(f"window{i}", torch.hann_window(n_fft), persistent=False)
 
@@ -88,17 +88,7 @@ class Teacher(nn.Module):
         return torch.stack(scores).mean()
 
     def _score(self, i: int, waves: Tensor, taught: Tensor) -> Tensor:
-        made, wanted = (self._spectrum(i, x) for x in (waves, taught))
-        power = wanted.square().sum(-1)
-        near = functional.avg_pool2d(power, (9, 5), 1, (4, 2), count_include_pad=False)
-        scale = torch.rsqrt(near + MIN_POWER * self.n_ffts[i])
+        made, wanted = (complex_bins(x, getattr(self, f"window{i}")) for x in (waves, taught))
+        scale = torch.rsqrt(power_nearby(wanted, self.n_ffts[i]))
         error = (made - wanted).square().sum(-1)
         return (scale * torch.sqrt(error + MIN_POWER)).mean()
-
-    def _spectrum(self, i: int, wave: Tensor) -> Tensor:
-        """Map [B, N] to real and imaginary parts [B, bins, frames, 2]."""
-        n_fft, window = self.n_ffts[i], getattr(self, f"window{i}")
-        spectrum = torch.stft(
-            wave, n_fft, n_fft // 4, window=window, center=False, return_complex=True
-        )
-        return torch.view_as_real(spectrum)

@@ -186,11 +186,11 @@ class Update:
         if mode.generates:
             scores, total = self._scores(batch, waves, target)
             terms |= scores
-            if self.teacher and config.teacher:
+            if self.teacher:
                 taught = self.teacher.waves(*inputs).unflatten(0, batch.noise.shape[:2])[:, :, 0]
                 heard = self._heard(batch, taught)
                 terms["teacher"] = self.teacher(waves.flatten(0, 1), heard.flatten(0, 1))
-                total = total + config.teacher.weight * terms["teacher"]
+                total = total + self.teacher.weight * terms["teacher"]
             sources.append(total / parts)
             gradients.append(None)
         if adversary := self._judge(mode):
