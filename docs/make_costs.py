@@ -33,11 +33,8 @@ from wavehax.models.locate import model_path, shipped_models
 
 OUTPUT = Path(__file__).parent / "costs.svg"
 SPLITS = ("dev", "unseen")
-SCORES = {
-    "PESQ-WB": lambda means: means["pesq_wb"],
-    "DistillMOS less the recording's": lambda means: means["distillmos_difference"],
-}
-"""The label of an axis, and where evaluate has its value."""
+SCORES = {"PESQ-WB": "pesq_wb", "DistillMOS less the recording's": "distillmos_difference"}
+"""The label of an axis, and the name of its score in the files of `wavehax evaluate`."""
 
 
 class Point(NamedTuple):
@@ -110,11 +107,11 @@ def draw(
     matplotlib.rcParams |= {"svg.hashsalt": "wavehax", "svg.fonttype": "none", "font.size": 9}
     size = {"figsize": (9, 7), "layout": "constrained"}
     figure, axes = plt.subplots(len(SCORES), 2, sharex="col", sharey="row", **size)
-    for row, (label, value) in zip(axes, SCORES.items(), strict=True):
+    for row, (label, measure) in zip(axes, SCORES.items(), strict=True):
         row[0].set_ylabel(label)
         for point in points:
             for split, filled in zip(SPLITS, (True, False), strict=True):
-                score = value(scores[point.name][split])
+                score = scores[point.name][split][measure]
                 quality = score["mean"], score["interval"]
                 _mark(row[0], point.multiply_adds / 1e6, quality, point.name, filled)
                 for precision, speed in point.speeds.items():

@@ -46,13 +46,14 @@ class Network:
         shape, wait = (2 * streams * bins, -1), lags.network - lags.spectrum
         spectra = time.keep(self._features(spectra), shape, lags.spectrum)
         cond, mel = self._project("cond_proj", mel, config.n_mels, lags.network)
-        planes = [(cond, streams)]
+        projections = []
         if config.has_prior_proj:
             projected, spectra = self._project("prior_proj", spectra, 2 * bins, wait)
-            planes = [(spectra, 2), (projected, 2), *planes]
+            projections = [(projected, 2)]
         else:
             spectra = time.window(spectra, "spectra", shape, Reach(0, 0, wait))
-            planes = [(spectra, 2), *planes] if streams == 1 else [*planes, (spectra, 2 * streams)]
+        of_mel, of_prior = [(cond, streams)], [(spectra, 2 * streams), *projections]
+        planes = of_prior + of_mel if streams == 1 else of_mel + of_prior
         first, *others = (plane.reshape(0, count, bins, -1) for plane, count in planes)
         x = first.op("Concat", *others, axis=1).op("Transpose", perm=[0, 1, 3, 2])
         refined = (
