@@ -21,7 +21,7 @@ from wavehax.config import FeatureConfig
 from wavehax.data.arrays import Writer, refuse_complete, write_all
 from wavehax.data.known_f0 import Source, known_arrays, recorded_arrays
 from wavehax.data.pool import worker_pool
-from wavehax.data.segments import load_array, prepared_definition, prepared_manifest
+from wavehax.data.prepared import load_array, prepared_definition, prepared_manifest
 from wavehax.errors import exit_code
 from wavehax.files.progress import Progress
 from wavehax.models.locate import model_path

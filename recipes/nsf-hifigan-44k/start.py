@@ -15,7 +15,7 @@ import torch
 
 from wavehax.checkpoint import Model, load_model, save_model
 from wavehax.config import GeneratorConfig, parameter_shapes
-from wavehax.data.segments import prepared_manifest
+from wavehax.data.prepared import prepared_manifest
 from wavehax.errors import exit_code
 from wavehax.train.config import TrainConfig
 from wavehax.train.load import load_config

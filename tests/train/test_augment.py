@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from wavehax.config import FEATURES
-from wavehax.data.augment import margin_frames, resample_f0, resample_segment
+from wavehax.data.augment import fill_unvoiced, margin_frames, resample_f0, resample_segment
 
 FEATURES_24K = FEATURES["vocos-24k"]
 HOP = FEATURES_24K.hop_length
@@ -36,3 +36,12 @@ def test_f0_is_interpolated_between_voiced_frames_alone() -> None:
     at = np.array([0.0, 0.4, 0.6, 1.0, 1.5, 2.4, 2.6, 3.6, 4.0])
     expected = 2.0 * np.array([0, 0, 100, 100, 150, 200, 0, 300, 300])
     np.testing.assert_allclose(resample_f0(contour, at, 2.0), expected, rtol=1e-5)
+
+
+def test_unvoiced_frames_are_filled_in_equal_steps_of_pitch_and_held_at_the_ends() -> None:
+    f0 = np.array([0, 100, 0, 0, 800, 0], np.float32)
+    np.testing.assert_allclose(fill_unvoiced(f0), [100, 100, 200, 400, 800, 800], rtol=1e-6)
+
+
+def test_a_contour_without_a_voiced_frame_stays_unvoiced() -> None:
+    np.testing.assert_array_equal(fill_unvoiced(np.zeros(5)), np.zeros(5))

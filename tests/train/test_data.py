@@ -98,6 +98,21 @@ def test_a_disturbed_mel_shows_below_100_hz_what_the_audio_lacks(prepared: Path)
         assert added[centres < 60].max() > 0.5
 
 
+@pytest.mark.parametrize("speed_share", [0.0, 1.0])
+def test_a_filled_contour_never_reaches_0_and_is_as_measured_where_voiced(
+    prepared: Path, speed_share: float
+) -> None:
+    measured, filled = (
+        dataset(prepared, speed_share=speed_share, filled_share=share).batch(7)
+        for share in (0.0, 1.0)
+    )
+    voiced = measured.f0 > 0
+    assert voiced.any() and not voiced.all() and filled.f0.min() > 0
+    np.testing.assert_allclose(filled.f0[voiced], measured.f0[voiced], rtol=0.02)
+    np.testing.assert_array_equal(filled.audio, measured.audio)
+    np.testing.assert_array_equal(filled.mel, measured.mel)
+
+
 def test_a_share_of_a_batch_is_that_part_of_it(prepared: Path) -> None:
     data = dataset(prepared, speed_share=0.5)
     for whole, share in zip(data.batch(7), data.batch(7, range(1, 3)), strict=True):

@@ -30,11 +30,11 @@ def both(folder: Path, **changes) -> tuple[SegmentDataset, ResidentDataset]:
     return SegmentDataset(config, VOCOS_24K, 3), ResidentDataset(resident, VOCOS_24K, 3, CPU)
 
 
-@pytest.mark.parametrize("flat_share", [0.0, 1.0])
+@pytest.mark.parametrize("share", [{}, {"flat_share": 1.0}, {"filled_share": 0.5}])
 def test_segments_at_their_own_speed_equal_those_of_the_prepared_arrays(
-    prepared: Path, flat_share: float
+    prepared: Path, share: dict[str, float]
 ) -> None:
-    segments, resident = both(prepared, flat_share=flat_share)
+    segments, resident = both(prepared, **share)
     expected, found = segments.batch(5), resident.batch(5)
     np.testing.assert_allclose(found.audio, expected.audio, atol=1e-6)
     np.testing.assert_array_equal(found.f0, expected.f0)
@@ -53,7 +53,7 @@ def test_segments_at_their_own_speed_equal_those_of_the_prepared_arrays(
 
 
 def test_segments_at_another_speed_equal_band_limited_interpolation(prepared: Path) -> None:
-    segments, resident = both(prepared, speed_share=1.0, gain_db=0.0)
+    segments, resident = both(prepared, speed_share=1.0, gain_db=0.0, filled_share=0.5)
     expected, found = segments.batch(7), resident.batch(7)
     np.testing.assert_allclose(found.f0, expected.f0, rtol=1e-5)
     for a, b in zip(found.audio.numpy(), expected.audio, strict=True):

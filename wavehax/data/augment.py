@@ -96,6 +96,22 @@ def resample_f0(f0: np.ndarray, at: np.ndarray, speed: float) -> np.ndarray:
     return (speed * np.where((left > 0) & (right > 0), between, nearest)).astype(np.float32)
 
 
+def fill_unvoiced(f0: np.ndarray) -> np.ndarray:
+    """A contour that never reaches 0, as singing editors give it, float32 [T].
+
+    Through unvoiced frames F0 is interpolated, linearly over the logarithm. Before the first voiced
+    frame and after the last one it is held.
+
+    Args:
+        f0: the contour in Hz, 0 where unvoiced. Without a voiced frame it stays as it is.
+    """
+    voiced = np.flatnonzero(f0 > 0)
+    if not len(voiced):
+        return f0.astype(np.float32)
+    filled = np.exp(np.interp(np.arange(len(f0)), voiced, np.log(f0[voiced])))
+    return np.where(f0 > 0, f0, filled).astype(np.float32)
+
+
 def high_passed(audio: np.ndarray, sample_rate: int) -> np.ndarray:
     """Remove frequencies below any voice: nothing passes below 30 Hz, everything above 55 Hz.
 

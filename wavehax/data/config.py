@@ -35,6 +35,9 @@ class DataConfig:
     # Share, among the segments not shifted, whose mel shows an offset, rumble or hum that the audio
     # lacks.
     disturbed_share: float = 0.0
+    # Share of segments whose contour never reaches 0, as those of singing editors: the generator
+    # must find in the mel what is unvoiced (wavehax.data.augment.fill_unvoiced).
+    filled_share: float = 0.0
     # The losses hear a segment from a sample on that is drawn from 0 to this one, so that a
     # generator cannot rely on the grid of frames.
     shift_samples: int = 0
@@ -53,6 +56,7 @@ class DataConfig:
         check_number("data.flat_share", self.flat_share, most=1)
         check_number("data.shifted_share", self.shifted_share, most=1)
         check_number("data.disturbed_share", self.disturbed_share, most=1)
+        check_number("data.filled_share", self.filled_share, most=1)
         check_count("data.shift_samples", self.shift_samples, 0)
         check_number("data.speed_min", self.speed_min, positive=True)
         check_number("data.speed_max", self.speed_max, positive=True)

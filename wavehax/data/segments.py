@@ -5,16 +5,20 @@ They are a pure function of (seed, step), so that a resumed run needs no other s
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from wavehax.config import FeatureConfig, from_dict
-from wavehax.data.augment import margin_frames, resample_f0, resample_segment
+from wavehax.config import FeatureConfig
+from wavehax.data.augment import (
+    fill_unvoiced,
+    margin_frames,
+    resample_f0,
+    resample_segment,
+)
 from wavehax.data.config import DataConfig
-from wavehax.errors import one_line
+from wavehax.data.prepared import has_given_mels, load_array, prepared_manifest
 from wavehax.mel.harmonics import flatten_harmonics
 
 MADE_MELS = ("speed_share", "shifted_share", "disturbed_share")
@@ -46,6 +50,7 @@ class Draw(NamedTuple):
     shifted: bool  # whether the mel is that of the voice at another pitch
     flat: bool  # whether the mel has lost its harmonics
     disturbed: bool  # whether the mel shows a disturbance
+    filled: bool  # whether F0 never reaches 0
     phase: float  # cycles
     rng: np.random.Generator  # for the disturbance, and the noise of the prior
 
@@ -114,7 +119,10 @@ class Draws:
         flat = rng.random() < config.flat_share and not shifted
         phase = rng.random()
         disturbed = rng.random() < config.disturbed_share and not shifted
-        return Draw(utterance, position, gain, sign, speed, shifted, flat, disturbed, phase, rng)
+        filled = rng.random() < config.filled_share
+        return Draw(
+            utterance, position, gain, sign, speed, shifted, flat, disturbed, filled, phase, rng
+        )
 
 
 class SegmentDataset(Draws):
@@ -175,15 +183,17 @@ class SegmentDataset(Draws):
         if draw.disturbed or draw.speed != 1:
             return self._at_speed(draw)
         mels = self.mel_shifted if draw.shifted else self.mel
-        return self._as_recorded(draw.utterance, draw.position, mels)
+        return self._as_recorded(draw, mels)
 
     def _as_recorded(
-        self, utterance: int, position: float, mels: np.ndarray
+        self, draw: Draw, mels: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         frames, hop = self.config.segment_frames, self.features.hop_length
-        first = self.starts[utterance] + int(position * (self.frames[utterance] - frames + 1))
+        within = int(draw.position * (self.frames[draw.utterance] - frames + 1))
+        first = self.starts[draw.utterance] + within
         audio = self.audio[first * hop : (first + frames) * hop] / np.float32(32768)
-        return audio, mels[first : first + frames].T, self.f0[first : first + frames]
+        f0 = self._contour(draw)[within : within + frames]
+        return audio, mels[first : first + frames].T, f0
 
     def _at_speed(self, draw: Draw) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Audio, mel and F0 of a segment that is resampled, because of its speed or a disturbance.
@@ -197,9 +207,14 @@ class SegmentDataset(Draws):
         audio = self._audio(draw.utterance, begin, round((frames + 2 * margin) * speed * hop))
         disturb = draw.rng if draw.disturbed else None
         audio, mel = resample_segment(audio, frames, self.features, disturb)
+        at = first + speed * np.arange(frames)
+        return audio, mel, resample_f0(self._contour(draw), at, speed)
+
+    def _contour(self, draw: Draw) -> np.ndarray:
+        """F0 of the utterance of a segment, in Hz."""
         start = self.starts[draw.utterance]
-        contour = self.f0[start : start + self.frames[draw.utterance]]
-        return audio, mel, resample_f0(contour, first + speed * np.arange(frames), speed)
+        f0 = self.f0[start : start + self.frames[draw.utterance]]
+        return fill_unvoiced(f0) if draw.filled else f0
 
     def _audio(self, utterance: int, first: int, count: int) -> np.ndarray:
         """Samples `first` to `first + count` of an utterance; outside it there is silence."""
@@ -210,49 +225,6 @@ class SegmentDataset(Draws):
         before = max(0, -first)
         after = count - before - len(inside)
         return np.pad(inside / np.float32(32768), (before, after))
-
-
-def prepared_manifest(folder: Path, features: FeatureConfig) -> dict[str, Any]:
-    """Read the manifest of a prepared folder.
-
-    Returns:
-        `features`, `mel_mean`, `mel_scale` and `utterances`, as wavehax.data.prepare describes
-        them.
-
-    Raises:
-        FileNotFoundError: the folder was not prepared (or not to the end).
-        ValueError: the manifest is damaged, or the folder holds other features.
-    """
-    manifest, found = _manifest(folder)
-    if found != features:
-        raise ValueError(f"{folder}: features {found.name}, expected {features.name}")
-    return manifest
-
-
-def prepared_definition(folder: Path) -> FeatureConfig:
-    """The definition of the mel of a prepared folder; errors as `prepared_manifest`."""
-    return _manifest(folder)[1]
-
-
-def _manifest(folder: Path) -> tuple[dict[str, Any], FeatureConfig]:
-    path = folder / "manifest.json"
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: missing; run the recipe's prepare.py")
-    try:
-        manifest = json.loads(path.read_text())
-        return manifest, from_dict(FeatureConfig, manifest["features"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"{path}: damaged ({one_line(error)}); prepare the folder again"
-        ) from error
-
-
-def has_given_mels(utterances: list[dict[str, Any]]) -> bool:
-    """Whether the mels of a manifest were given beside the recordings (wavehax.data.pairs).
-
-    They cannot be computed of changed recordings.
-    """
-    return any("mel" in utterance for utterance in utterances)
 
 
 def _check_given(config: DataConfig) -> None:
@@ -266,29 +238,3 @@ def _check_given(config: DataConfig) -> None:
                 f"data.{name}={share}: expected 0, as the mels in {config.path} were given, and"
                 " cannot be computed from changed recordings"
             )
-
-
-def load_array(path: Path, length: int) -> np.ndarray:
-    """Memory-map the array in `path`.
-
-    Raises:
-        FileNotFoundError: there is none.
-        ValueError: it is damaged, or has another length than `length`, which the manifest gives.
-    """
-    if not path.is_file():
-        hint = ""
-        if path.stem == "mel_shifted":
-            hint = " (data.shifted_share asks for it: prepare with --shifted)"
-        raise FileNotFoundError(f"{path}: missing{hint}")
-    try:
-        array = np.load(path, mmap_mode="r")
-    except ValueError as error:
-        raise ValueError(
-            f"{path}: damaged ({one_line(error)}); prepare the folder again"
-        ) from error
-    if len(array) != length:
-        raise ValueError(
-            f"{path}: {len(array)} values, expected {length} as manifest.json says; prepare the"
-            " folder again"
-        )
-    return array

@@ -20,7 +20,7 @@ def run(config: str | os.PathLike[str], *overrides: str) -> None:
         OSError: the configuration, the prepared data or a checkpoint cannot be read.
         ValueError: one of them is not as expected.
     """
-    from wavehax.data.segments import prepared_manifest
+    from wavehax.data.prepared import prepared_manifest
     from wavehax.train.load import load_config
     from wavehax.train.loop import Trainer
 

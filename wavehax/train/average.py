@@ -206,7 +206,8 @@ def _segments(models: Sequence[Model], folder: Path) -> DataConfig:
     Where its mels were given, none is of changed recordings.
     """
     from wavehax.data.config import DataConfig
-    from wavehax.data.segments import MADE_MELS, has_given_mels, prepared_manifest
+    from wavehax.data.prepared import has_given_mels, prepared_manifest
+    from wavehax.data.segments import MADE_MELS
 
     found = next(filter(None, (_training_data(model.provenance) for model in models)), {})
     if has_given_mels(prepared_manifest(folder, models[0].features)["utterances"]):

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from wavehax.config import FeatureConfig
-from wavehax.data.segments import has_given_mels, prepared_manifest
+from wavehax.data.prepared import has_given_mels, prepared_manifest
 from wavehax.mel.features import analysis_window, mel_filterbank
 
 SEGMENTS: dict[str, Any] = {
