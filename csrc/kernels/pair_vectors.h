@@ -1,11 +1,11 @@
 // Vector operations on pairs of bfloat16, for AVX-512 with BF16. Included after tile_vectors.h,
 // inside a target region that has it.
 
-// Fills a vector with the pair at p.
+// Fills a vector with the pair at p. Clang 16 crashes where _mm512_set1_epi32 does it.
 inline Words splat_pair(const void* p) {
   std::int32_t word;
   __builtin_memcpy(&word, p, sizeof word);
-  return _mm512_set1_epi32(word);
+  return _mm512_broadcastd_epi32(_mm_cvtsi32_si128(word));
 }
 
 // Adds the products of both terms of each pair, with one rounding each.
