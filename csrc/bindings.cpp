@@ -230,7 +230,12 @@ PYBIND11_MODULE(_engine, m) {
         "Instruction sets that this machine can run, fastest first.");
   m.def(
       "available_precisions",
-      [](const std::string& isa) { return available_precisions(choose_kernels(isa)); },
+      [](const std::string& isa) {
+        std::vector<std::string> names;
+        for (const Precision precision : available_precisions(choose_kernels(isa)))
+          names.emplace_back(precision_name(precision));
+        return names;
+      },
       py::arg("isa") = "auto",
       "Precisions that this machine has with an instruction set, slowest first.");
   m.def("first_not_finite", &py_first_not_finite, py::arg("mel"),

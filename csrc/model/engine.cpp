@@ -25,29 +25,29 @@ std::unique_ptr<FilterBank> make_filter_bank(const Config& config, Weights& weig
 
 }  // namespace
 
-std::vector<std::string> available_precisions(const Kernels& kernels) {
-  std::vector<std::string> names = {"fp32", "bf16"};
+std::vector<Precision> available_precisions(const Kernels& kernels) {
+  std::vector<Precision> precisions = {Precision::kFp32, Precision::kBf16};
   const auto tiles = tile_kernels(kernels);
   if (!tiles.empty())
-    names.insert(faster(*tiles[0], kernels) ? names.end() : names.begin(), "mixed");
-  return names;
+    precisions.insert(faster(*tiles[0], kernels) ? precisions.end() : precisions.begin(),
+                      Precision::kMixed);
+  return precisions;
 }
 
 Precision choose_precision(const std::string& name, const Kernels& kernels) {
   // These two come first, so that the system is not asked for tiles that nobody wants.
   for (const Precision precision : {Precision::kFp32, Precision::kBf16})
     if (name == precision_name(precision)) return precision;
-  const std::vector<std::string> names = available_precisions(kernels);
-  const std::string wanted = name == "auto" ? names.back() : name;
-  std::string list;
-  for (const std::string& available : names) {
-    for (const Precision precision : {Precision::kFp32, Precision::kBf16, Precision::kMixed})
-      if (wanted == available && wanted == precision_name(precision)) return precision;
-    list += (list.empty() ? "" : ", ") + available;
+  const std::vector<Precision> available = available_precisions(kernels);
+  if (name == "auto") return available.back();
+  std::string names;
+  for (const Precision precision : available) {
+    if (name == precision_name(precision)) return precision;
+    names += (names.empty() ? "" : ", ") + std::string(precision_name(precision));
   }
   throw std::invalid_argument("precision='" + name +
                               "': expected 'auto' or one that this machine has with isa '" +
-                              kernels.isa + "': " + list);
+                              kernels.isa + "': " + names);
 }
 
 const char* precision_name(Precision precision) {

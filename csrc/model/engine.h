@@ -16,8 +16,8 @@
 
 namespace wavehax {
 
-// Returns the names of the precisions that this machine offers with `kernels`, slowest first.
-std::vector<std::string> available_precisions(const Kernels& kernels);
+// Returns the precisions that this machine offers with `kernels`, slowest first.
+std::vector<Precision> available_precisions(const Kernels& kernels);
 
 // Returns the precision of this name; "auto" is the fastest available. Throws std::invalid_argument
 // for a name that is not available.

@@ -170,11 +170,11 @@ int main(int argc, char** argv) {
   const int models = argc > 1 ? std::atoi(argv[1]) : 100;
   for (const std::string& isa : wavehax::available_isas())
     for (int i = 0; i < models; ++i) {
-      const auto names = wavehax::available_precisions(wavehax::choose_kernels(isa));
-      const std::string& precision = names[static_cast<std::size_t>(i) % names.size()];
-      test_model(random_config(), wavehax::choose_kernels(isa),
-                 wavehax::choose_precision(precision, wavehax::choose_kernels(isa)));
-      test_f0(wavehax::choose_kernels(isa));
+      const wavehax::Kernels& kernels = wavehax::choose_kernels(isa);
+      const auto precisions = wavehax::available_precisions(kernels);
+      test_model(random_config(), kernels,
+                 precisions[static_cast<std::size_t>(i) % precisions.size()]);
+      test_f0(kernels);
     }
   return report();
 }
