@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from wavehax.evaluate import SPLITS
-from wavehax.evaluate.items import folder_items, manifest_items
+from wavehax.evaluate.items import Item, at_speeds, folder_items, manifest_items
 from wavehax.mel.features import F0_MAX, F0_MIN
 
 ROWS = [
@@ -72,6 +72,25 @@ def test_the_range_of_f0_is_the_manifests_where_it_gives_one(manifest: Path) -> 
         (60, 1000),
         (F0_MIN, F0_MAX),
     ]
+
+
+@pytest.mark.parametrize(
+    ("f0_range", "speed", "expected"),
+    [
+        ((F0_MIN, F0_MAX), 2.5, (2.5 * F0_MIN, 1400)),
+        ((F0_MIN, F0_MAX), 0.5, (0.5 * F0_MIN, 0.5 * F0_MAX)),
+        ((60, 500), 2, (120, 1000)),
+        ((60, 2000), 1.5, (90, 2000)),
+        ((800, 1000), 2, (1600, 2000)),
+        ((50, 0), 2, (100, 0)),
+    ],
+    ids=["default", "slower", "below", "given above", "all above", "unvoiced"],
+)
+def test_a_speed_multiplies_the_range_of_f0_and_raises_no_upper_end_above_1400_hz(
+    f0_range: tuple[float, float], speed: float, expected: tuple[float, float]
+) -> None:
+    (item,) = at_speeds([Item("a", "dev", "a", Path("a.wav"), f0_range=f0_range)], [speed])
+    assert item.f0_range == expected
 
 
 @pytest.fixture

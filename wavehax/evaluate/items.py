@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from wavehax.data.contours import HIGHEST
 from wavehax.data.corpus import read_manifest
 from wavehax.evaluate import SPLITS
 from wavehax.files.sound import sound_type
@@ -33,7 +34,8 @@ class Item:
 def at_speeds(items: Sequence[Item], speeds: Sequence[float]) -> list[Item]:
     """Every item at each of the speeds, which count once; all of one speed together.
 
-    At another speed than 1, name and group say so, and the range of F0 is multiplied by it.
+    At another speed than 1, name and group say so, and the range of F0 is multiplied by it. Its
+    upper end does not rise above 1,400 Hz, the highest F0 that a predictor learns.
     """
     return [
         item if speed == 1 else _at_speed(item, speed)
@@ -43,9 +45,11 @@ def at_speeds(items: Sequence[Item], speeds: Sequence[float]) -> list[Item]:
 
 
 def _at_speed(item: Item, speed: float) -> Item:
-    low, high = item.f0_range
+    low, high = (edge * speed for edge in item.f0_range)
+    if low < HIGHEST:
+        high = min(high, max(HIGHEST, item.f0_range[1]))  # a range that is given stays as wide
     name, group = (f"{text}, {speed:g} times as fast" for text in (item.name, item.group))
-    return replace(item, name=name, group=group, f0_range=(low * speed, high * speed), speed=speed)
+    return replace(item, name=name, group=group, f0_range=(low, high), speed=speed)
 
 
 def manifest_items(manifest: Path, splits: Sequence[str] | None = None) -> list[Item]:
