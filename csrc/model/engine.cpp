@@ -68,6 +68,7 @@ Engine::Engine(const Config& c, Weights weights, const Kernels& kernels_, Precis
       padded_channels(padded(c.channels)),
       mirrored_bins(c.kernel_bins / 2),
       look_right(causal ? c.lookahead : c.projection_taps / 2),
+      prior_right(c.has_prior_proj() ? look_right : 0),
       block_right(causal ? 0 : c.kernel_frames / 2),
       stft(c.n_fft, c.stream_hop()),
       excitation_gain(prior_rms(prior) * std::sqrt(stft.window_energy())),
@@ -137,8 +138,7 @@ std::int64_t Engine::samples_after(std::int64_t frames) const {
   std::int64_t samples = behind(frames * config.hop_length, Prior::lag(prior));
   if (filter_bank) samples = filter_bank->analysed(samples);
   const std::int64_t spectra = stft.complete(samples);
-  const std::int64_t projected =
-      filter_bank ? std::min(spectra, behind(frames, look_right)) : behind(spectra, look_right);
+  const std::int64_t projected = std::min(behind(frames, look_right), behind(spectra, prior_right));
   const std::int64_t predicted = behind(projected, latency());
   samples = behind(predicted * stft.hop_length(), stft.margin());
   return behind(filter_bank ? filter_bank->synthesised(samples) : samples, margin());

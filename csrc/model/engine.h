@@ -40,6 +40,7 @@ struct Engine {
   const int padded_channels;  // channels, padded to kLane
   const int mirrored_bins;    // bins added at both ends of a frame for the depthwise kernel
   const int look_right;       // frames that prior_proj and cond_proj look ahead
+  const int prior_right;      // frames of the prior's spectrum needed ahead: 0 without prior_proj
   const int block_right;      // frames that a block looks ahead
   const Stft stft;            // the transform of one stream
   // RMS of the prior's spectrum. The excitation domain divides the spectrum by it.

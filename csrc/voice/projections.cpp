@@ -20,7 +20,8 @@ RunningProjection::RunningProjection(const Engine& engine, Network& network)
 
 void RunningProjection::complete(std::int64_t first, std::int64_t count, const FrameRing& mel,
                                  const std::vector<FrameRing>& spectra) {
-  const FrameRing& input = engine_.filter_bank ? mel : spectra[0];
+  // Frames of the mel come before those of the prior's spectrum.
+  const FrameRing& input = prior_.empty() ? mel : spectra[0];
   std::int64_t until = first + std::max(count, kAhead);
   for (int tap = 0; tap < engine_.config.projection_taps; ++tap) {
     const std::int64_t from = std::max(first, summed_[tap]);

@@ -12,8 +12,7 @@ namespace wavehax {
 void Stream::project() {
   const Engine& e = *engine_;
   const std::int64_t first = frames_[0].count();
-  const std::int64_t ready = e.filter_bank ? std::min(spectra_[0].count(), mel_.ready(e.look_right))
-                                           : spectra_[0].ready(e.look_right);
+  const std::int64_t ready = std::min(mel_.ready(e.look_right), spectra_[0].ready(e.prior_right));
   const std::int64_t count = std::min(ready - first, tile_);
   if (count > 0) project_tile(first, count);
   if (spectra_[0].ended() && first + count == received_) frames_[0].end();

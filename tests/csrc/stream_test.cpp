@@ -55,6 +55,7 @@ Config random_config() {
   c.frame_alignment = pick({"same", "centre"});
   c.lookahead = c.time_padding == "causal" ? pick({0, 2, 6}) : 0;
   c.output = c.num_streams == 1 ? pick({"spectrum", "excitation"}) : "spectrum";
+  c.prior_projection = pick({0, 1}) == 1;
   c.use_logmag_phase = c.num_streams == 1 && c.output == "spectrum" && pick({0, 1}) == 1;
   c.stream_filter = pick({"learned", "pqmf", "dwt"});
   return c;

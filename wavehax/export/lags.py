@@ -37,8 +37,9 @@ class Lags:
             after = streams - 1 if config.stream_filter == "dwt" else FILTER_TAPS // 2
             analysed = _ceil(after + 1 + prior, streams) - 1
         spectrum = _ceil(analysed + margin, hop)
-        # With one stream the projection of the spectrum looks ahead too.
-        network = spectrum + config.lookahead if streams == 1 else max(spectrum, config.lookahead)
+        # cond_proj looks ahead in the mel, and prior_proj as far in the spectrum.
+        prior_ahead = config.lookahead if config.has_prior_proj else 0
+        network = max(config.lookahead, spectrum + prior_ahead)
         waves = network * hop + margin
         filters = (
             0
