@@ -10,7 +10,7 @@
  */
 
 /** Numbers; a Float32Array is read as it is, others are converted. */
-export type Numbers = Float32Array | Float64Array | number[];
+export type Numbers = Float32Array | Float64Array | readonly number[];
 
 /** A URL (relative to the page), the bytes of a file, or a view of them. In node also a file: URL. */
 export type Source = string | URL | ArrayBuffer | ArrayBufferView;

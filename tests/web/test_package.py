@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -155,27 +154,3 @@ def test_a_model_with_an_odd_hop_gives_the_samples_of_python(node: Node, tmp_pat
     f0 = voc.f0(mel)
     made = node("vocode", tmp_path / "tiny.safetensors", mel=mel.T, f0=f0)
     assert_near(made["wave"], voc(mel, f0, seed=2**63 + 5))
-
-
-def test_the_types_name_what_the_package_has() -> None:
-    types = (ROOT / "web" / "wavehax.d.ts").read_text()
-    source = "".join(path.read_text() for path in (ROOT / "web").glob("*.js"))
-    for name in ("Vocoder", "Stream", "MelStream", "LiveVoice", "WorkerVocoder"):
-        declared = methods(body(types, f"export class {name} "))
-        defined = methods(body(source, f"export class {name} "))
-        assert declared == defined - {"call", "checkPredicted", "checkedPitch"}, name
-    exported = set(
-        re.findall(
-            r"\w+", " ".join(re.findall(r"export \{(.*?)\}", (ROOT / "web/wavehax.js").read_text()))
-        )
-    )
-    assert exported == set(re.findall(r"^export (?:class|function) (\w+)", types, re.M))
-
-
-def body(text: str, start: str) -> str:
-    return text[text.index(start) :].split("\n}\n")[0]
-
-
-def methods(text: str) -> set[str]:
-    """Public methods of a class: two spaces, a name, a bracket."""
-    return set(re.findall(r"^  (\w+)\(", text, re.M)) - {"constructor"}
