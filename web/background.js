@@ -1,4 +1,7 @@
 // A vocoder in a Worker: the same methods, each giving a promise, while the page stays responsive.
+import { ModelError } from "./engine.js";
+
+const ERRORS = { ModelError, RangeError, TypeError }; // by name: all that a Worker can send of them
 
 export async function loadInWorker(source, { onProgress, wasm } = {}) {
   const vocoder = new WorkerVocoder();
@@ -33,7 +36,8 @@ export class WorkerVocoder {
       return;
     }
     this.#calls.delete(number);
-    if (error) call.reject(Object.assign(new Error(error.message), { name: error.name }));
+    const Kind = ERRORS[error?.name] ?? Error;
+    if (error) call.reject(Object.assign(new Kind(error.message), { name: error.name }));
     else call.resolve(result);
   }
 

@@ -17,7 +17,7 @@ from wavehax.features import log_mel
 from wavehax.models.locate import model_path
 
 ROOT = Path(__file__).parents[2]
-PACKAGE = 'const { load, loadInWorker } = await import("/web/wavehax.js");'
+PACKAGE = 'const { load, loadInWorker, ModelError } = await import("/web/wavehax.js");'
 LOAD = f'{PACKAGE} const vocoder = await load("/wavehax/models/vocos-24k.safetensors");'
 RECORDING = """
   const context = new OfflineAudioContext(1, SAMPLES, vocoder.sampleRate);
@@ -59,11 +59,13 @@ def test_a_worker_gives_the_same_samples_and_says_how_far_it_is(package: Page) -
       const onProgress = (done) => heard.push(done);
       const theirs = await worker.resynth(audio, {{ f0Scale: 1.2, onProgress }});
       const ours = vocoder.resynth(audio, {{ f0Scale: 1.2 }});
-      const refusal = await worker.vocode([1, 2, 3]).catch((error) => error);
+      const refuses = (work, Kind) => work.then(() => false, (error) => error instanceof Kind);
+      const refused = await refuses(worker.vocode([1, 2, 3]), RangeError);
+      const broken = await refuses(loadInWorker(new ArrayBuffer(8)), ModelError);
       worker.free();
       const same = theirs.length === 50000 && theirs.every((sample, i) => sample === ours[i]);
-      return [heard, refusal.name, same];""")
-    assert same == [[32768, 50000], "RangeError", True]
+      return [heard, refused, broken, same];""")
+    assert same == [[32768, 50000], True, True, True]
 
 
 @pytest.mark.parametrize(("model", "times"), [("vocos-24k", 4), ("nsf-hifigan-44k", 2)])
