@@ -6,6 +6,7 @@ import { wavFile } from "./wav.js";
 
 const element = (id) => document.getElementById(id);
 const chosen = (name) => document.querySelector(`input[name="${name}"]:checked`).value;
+const PATIENCE = 10_000; // ms that a sound device may take to start
 const pictures = [new Spectrogram(element("original")), new Spectrogram(element("made"))];
 
 let vocoder = null; // and the name of its model
@@ -64,13 +65,17 @@ async function modelVocoder() {
   return vocoder;
 }
 
-async function contextAt(sampleRate) {
-  if (context?.sampleRate !== sampleRate) {
-    await context?.close();
-    context = new AudioContext({ sampleRate, latencyHint: "interactive" });
-  }
-  await context.resume();
-  return context;
+async function makeContext(sampleRate) {
+  if (context?.sampleRate === sampleRate) return;
+  await context?.close();
+  context = new AudioContext({ sampleRate, latencyHint: "interactive" });
+}
+
+// Firefox without a sound device never answers.
+async function startContext() {
+  const refusal = new Error("no sound: the browser finds no device to play on");
+  const late = new Promise((_, reject) => setTimeout(reject, PATIENCE, refusal));
+  await Promise.race([context.resume(), late]);
 }
 
 async function soundBuffer() {
@@ -100,7 +105,8 @@ async function microphone() {
 
 async function start() {
   const model = await modelVocoder();
-  await contextAt(model.sampleRate);
+  await makeContext(model.sampleRate);
+  await startContext();
   const live = chosen("source") === "microphone";
   const sound = live ? await microphone() : await soundBuffer();
   player = new Player(context, await model.live(context, pitch()));
@@ -157,7 +163,7 @@ async function measure(of) {
 async function save() {
   if (chosen("source") === "microphone") throw new Error("choose a sample or a file to save");
   const model = await modelVocoder();
-  await contextAt(model.sampleRate);
+  await makeContext(model.sampleRate);
   const buffer = await soundBuffer();
   const mono = new OfflineAudioContext(1, buffer.length, buffer.sampleRate);
   const source = new AudioBufferSourceNode(mono, { buffer });
