@@ -23,6 +23,7 @@ def test_kernels_stay_within_their_arrays(sanitized: Path, tmp_path: Path, name:
     link_and_run(name, sanitized / "libsanitized.a", SANITIZERS, tmp_path)
 
 
+@pytest.mark.slow
 def test_kernels_for_neon_equal_float64_under_an_emulator(tmp_path: Path) -> None:
     compiler = shutil.which("aarch64-linux-gnu-g++")
     emulator = shutil.which("qemu-aarch64-static") or shutil.which("qemu-aarch64")
