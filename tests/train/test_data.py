@@ -108,6 +108,8 @@ def test_a_filled_contour_never_reaches_0_and_is_as_measured_where_voiced(
     )
     voiced = measured.f0 > 0
     assert voiced.any() and not voiced.all() and filled.f0.min() > 0
+    for batch in (measured, filled):
+        np.testing.assert_array_equal(batch.voiced, voiced[:, 0])
     np.testing.assert_allclose(filled.f0[voiced], measured.f0[voiced], rtol=0.02)
     np.testing.assert_array_equal(filled.audio, measured.audio)
     np.testing.assert_array_equal(filled.mel, measured.mel)

@@ -38,6 +38,7 @@ def test_segments_at_their_own_speed_equal_those_of_the_prepared_arrays(
     expected, found = segments.batch(5), resident.batch(5)
     np.testing.assert_allclose(found.audio, expected.audio, atol=1e-6)
     np.testing.assert_array_equal(found.f0, expected.f0)
+    np.testing.assert_array_equal(found.voiced, expected.voiced)
     np.testing.assert_allclose(found.phase, expected.phase, atol=1e-7)
     compared = 0
     for item in range(8):

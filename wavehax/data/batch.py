@@ -19,6 +19,7 @@ class Batch(NamedTuple):
     audio: Tensor
     mel: Tensor
     f0: Tensor
+    voiced: Tensor
     noise: Tensor
     phase: Tensor
     shift: Tensor

@@ -132,8 +132,10 @@ class ResidentDataset(Draws):
         audio = audio * gain[:, None].float()
         mel = self._log_mel(audio)
         at = first[:, None] + speed[:, None] * torch.arange(length, device=self.device)
-        f0 = self._contour(begin, frames, at, filled)
-        f0 = (f0 * speed[:, None]).float()
+        measured, f0 = (
+            (self._contour(begin, frames, at, kind) * speed[:, None]).float()
+            for kind in (torch.zeros_like(filled), filled)
+        )
         self._flatten(mel, f0, [i for i, draw in enumerate(draws) if draw.flat])
         sequence = np.random.SeedSequence((self.seed, step, items.start))
         (seed,) = sequence.generate_state(1, np.uint64)
@@ -145,7 +147,7 @@ class ResidentDataset(Draws):
         limit = self.config.shift_samples + 1
         shift = torch.randint(limit, (len(draws),), generator=rng, device=self.device)
         audio = audio[:, self.lead : self.lead + length * hop]
-        return Batch(audio, mel, f0[:, None], noise, phase, shift)
+        return Batch(audio, mel, f0[:, None], (measured > 0).float(), noise, phase, shift)
 
     def _frames_of_utterances(self) -> list[slice]:
         return [slice(u["start"], u["start"] + u["frames"]) for u in self.utterances]

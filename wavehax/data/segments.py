@@ -34,6 +34,7 @@ class ArrayBatch(NamedTuple):
     audio: np.ndarray  # [B, T * hop_length]
     mel: np.ndarray  # [B, n_mels, T]
     f0: np.ndarray  # [B, 1, T] Hz
+    voiced: np.ndarray  # [B, T], 1 in voiced frames of the recording, also where F0 is filled, or 0
     noise: np.ndarray  # [B, S, (T + 1) * hop_length], gaussian, of unit variance
     phase: np.ndarray  # [B, S] cycles
     shift: np.ndarray  # [B] samples, int64: the losses hear a segment from this sample on
@@ -164,7 +165,11 @@ class SegmentDataset(Draws):
     def _segment(self, step: int, item: int) -> tuple[np.ndarray, ...]:
         """One segment, in the order of `ArrayBatch`."""
         draw = self.draw(step, item)
-        audio, mel, f0 = self._played(draw)
+        audio, mel, at = self._played(draw)
+        f0 = resample_f0(self._contour(draw), at, draw.speed)
+        voiced = (f0 > 0).astype(np.float32)
+        if draw.filled:
+            f0 = resample_f0(fill_unvoiced(self._contour(draw)), at, draw.speed)
         audio = (audio * (draw.sign * np.exp(draw.gain))).astype(np.float32)
         if draw.flat:
             mel = flatten_harmonics(mel, f0, self.features)
@@ -176,10 +181,13 @@ class SegmentDataset(Draws):
         more = draw.rng.random(self.outputs - 1)  # phases
         phase = np.array([draw.phase, *more], np.float32)
         shift = np.array(draw.rng.integers(self.config.shift_samples + 1))
-        return audio, mel, f0[None].astype(np.float32), noise, phase, shift
+        return audio, mel, f0[None], voiced, noise, phase, shift
 
     def _played(self, draw: Draw) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Audio, mel and F0 of a segment, at the level of the recording."""
+        """Audio and mel of a segment, at the level of the recording, and its frames' places.
+
+        The places [T] are frames of the utterance, which may be fractions.
+        """
         if draw.disturbed or draw.speed != 1:
             return self._at_speed(draw)
         mels = self.mel_shifted if draw.shifted else self.mel
@@ -192,11 +200,10 @@ class SegmentDataset(Draws):
         within = int(draw.position * (self.frames[draw.utterance] - frames + 1))
         first = self.starts[draw.utterance] + within
         audio = self.audio[first * hop : (first + frames) * hop] / np.float32(32768)
-        f0 = self._contour(draw)[within : within + frames]
-        return audio, mels[first : first + frames].T, f0
+        return audio, mels[first : first + frames].T, within + np.arange(frames)
 
     def _at_speed(self, draw: Draw) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Audio, mel and F0 of a segment that is resampled, because of its speed or a disturbance.
+        """What `_played` gives, of a segment that is resampled for its speed or a disturbance.
 
         The mel of a disturbed segment shows a disturbance that the audio does not have.
         """
@@ -207,14 +214,12 @@ class SegmentDataset(Draws):
         audio = self._audio(draw.utterance, begin, round((frames + 2 * margin) * speed * hop))
         disturb = draw.rng if draw.disturbed else None
         audio, mel = resample_segment(audio, frames, self.features, disturb)
-        at = first + speed * np.arange(frames)
-        return audio, mel, resample_f0(self._contour(draw), at, speed)
+        return audio, mel, first + speed * np.arange(frames)
 
     def _contour(self, draw: Draw) -> np.ndarray:
-        """F0 of the utterance of a segment, in Hz."""
+        """F0 of the utterance of a segment as it was measured, in Hz."""
         start = self.starts[draw.utterance]
-        f0 = self.f0[start : start + self.frames[draw.utterance]]
-        return fill_unvoiced(f0) if draw.filled else f0
+        return self.f0[start : start + self.frames[draw.utterance]]
 
     def _audio(self, utterance: int, first: int, count: int) -> np.ndarray:
         """Samples `first` to `first + count` of an utterance; outside it there is silence."""

@@ -31,10 +31,9 @@ class LossConfig:
     log_n_ffts: tuple[int, ...] = ()  # samples, its windows
     log_from: float = 0.0  # Hz, the lowest bin that it compares
     repulsion: float = 0.0  # 1: two outputs a segment must differ as recordings do; 0: one output
-    repulsion_from: float = 0.0  # Hz, the lowest band in which they must
+    repulsion_from: float = 0.0  # Hz, the lowest band in which they must in voiced sound
     low_weight: float = 1.0  # weight of the mel bands below repulsion_from
-    # Weight of the score of complex unvoiced spectra, which sees bins from repulsion_from on.
-    unvoiced_weight: float = 0.0
+    unvoiced_weight: float = 0.0  # weight of the score of complex unvoiced spectra
     unvoiced_n_ffts: tuple[int, ...] = ()  # samples, its windows
 
     def __post_init__(self) -> None:

@@ -8,7 +8,6 @@ matching 2, adversarial 1) are for sums.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -16,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from wavehax.nn.stft import MIN_POWER
-from wavehax.train.views import View
+from wavehax.train.views import View, held_in_windows
 
 KINDS = ("hinge", "least_squares")
 
@@ -29,7 +28,7 @@ class EnergyScore(nn.Module):
     1 it is the energy score (Gneiting & Raftery, JASA 2007; for speech Gritsenko et al., arXiv
     2008.01160): outputs that vary as recordings do have the least expected score. With repulsion 0
     it is a spectral L1, whose best answer to noise is the median spectrum, as a train of clicks has
-    it.
+    it. Low bands of voiced sound, where noise is rare, may be scored without repulsion.
     """
 
     def __init__(
@@ -43,8 +42,8 @@ class EnergyScore(nn.Module):
         Args:
             views: the values that are compared.
             repulsion: 0 to 1.
-            from_hz: bands below are scored without repulsion.
-            low_weight: weight of the error in these bands; it is 1 in the others.
+            from_hz: bands below are scored without repulsion, except in unvoiced windows.
+            low_weight: weight of these bands; it is 1 for the others.
         """
         super().__init__()
         self.views, self.repulsion = nn.ModuleList(views), repulsion
@@ -53,20 +52,31 @@ class EnergyScore(nn.Module):
             weight = share + low_weight * (1 - share)
             self.register_buffer(f"share{i}", share, persistent=False)
             self.register_buffer(f"weight{i}", weight, persistent=False)
+        self.has_low = any((view.frequencies < from_hz).any() for view in views)
 
-    def forward(self, waves: Tensor, target: Tensor) -> Tensor:
-        """Score outputs [B, S, N] for recordings [B, N]; S is 1, or 2 with a repulsion."""
-        scores = [self._score(i, waves, target) for i in range(len(self.views))]
+    def forward(self, waves: Tensor, target: Tensor, voiced: Tensor | None = None) -> Tensor:
+        """Score outputs for recordings.
+
+        Args:
+            waves: [B, S, N]; S is 1, or 2 with a repulsion.
+            target: the recordings, [B, N].
+            voiced: [B, N], 1 at samples of voiced frames and 0 at others; all are voiced if None.
+        """
+        scores = [self._score(i, waves, target, voiced) for i in range(len(self.views))]
         return torch.stack(scores).mean()
 
-    def _score(self, i: int, waves: Tensor, target: Tensor) -> Tensor:
+    def _score(self, i: int, waves: Tensor, target: Tensor, voiced: Tensor | None) -> Tensor:
         view, share, weight = self.views[i], getattr(self, f"share{i}"), getattr(self, f"weight{i}")
         made = [view(wave) for wave in waves.unbind(1)]
         expected = view(target)
         error = torch.stack([_distance(one, expected, weight) for one in made]).mean()
         if not self.repulsion:
             return error
-        return error - 0.5 * self.repulsion * _distance(made[0], made[1], share)
+        apart = _distance(made[0], made[1], share)
+        if voiced is not None and self.has_low:
+            unvoiced = 1 - view.held(voiced)
+            apart = apart + _distance(unvoiced * made[0], unvoiced * made[1], weight * (1 - share))
+        return error - 0.5 * self.repulsion * apart
 
 
 def _distance(a: Tensor, b: Tensor, weight: Tensor) -> Tensor:
@@ -87,15 +97,10 @@ class UnvoicedScore(nn.Module):
 
     window: Tensor
 
-    def __init__(self, sample_rate: int, n_fft: int, from_hz: float) -> None:
-        """
-        Args:
-            sample_rate: Hz.
-            n_fft: samples of a window; the hop is a quarter of it.
-            from_hz: bins below are not scored.
-        """
+    def __init__(self, n_fft: int) -> None:
+        """`n_fft` are the samples of a window; the hop is a quarter of it."""
         super().__init__()
-        self.n_fft, self.first = n_fft, math.ceil(from_hz * n_fft / sample_rate)
+        self.n_fft = n_fft
         self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
 
     def forward(self, waves: Tensor, target: Tensor, voiced: Tensor) -> Tensor:
@@ -106,20 +111,16 @@ class UnvoicedScore(nn.Module):
         Args:
             waves: the outputs, [B, 2, N].
             target: the recordings, [B, N].
-            voiced: [B, N], above 0 at samples of voiced frames; windows with such a sample score 0.
+            voiced: [B, N], 1 at samples of voiced frames and 0 at others; windows with a voiced
+                sample score 0.
         """
         one, other, expected = (
-            complex_bins(x, self.window)[:, self.first :]
-            for x in (waves[:, 0], waves[:, 1], target)
+            complex_bins(x, self.window) for x in (waves[:, 0], waves[:, 1], target)
         )
-        weight = self._unvoiced(voiced) / torch.sqrt(power_nearby(expected, self.n_fft))
+        unvoiced = 1 - held_in_windows(voiced, self.n_fft, self.n_fft // 4)
+        weight = unvoiced / torch.sqrt(power_nearby(expected, self.n_fft))
         error = 0.5 * (_modulus(one - expected) + _modulus(other - expected))
         return (weight * (error - 0.5 * _modulus(one - other))).mean()
-
-    def _unvoiced(self, voiced: Tensor) -> Tensor:
-        """1 for windows without a voiced sample and 0 for others, [B, 1, frames]."""
-        held = functional.max_pool1d(voiced[:, None], self.n_fft, self.n_fft // 4)
-        return (held == 0).to(voiced.dtype)
 
 
 def complex_bins(wave: Tensor, window: Tensor) -> Tensor:

@@ -71,9 +71,7 @@ class Update:
         repulsion = loss.repulsion, loss.repulsion_from
         self.mel_score = EnergyScore(mels, *repulsion, loss.low_weight).to(fabric.device)
         self.log_score = EnergyScore(bins, *repulsion).to(fabric.device) if bins else None
-        unvoiced = [
-            UnvoicedScore(rate, n_fft, loss.repulsion_from) for n_fft in loss.unvoiced_n_ffts
-        ]
+        unvoiced = [UnvoicedScore(n_fft) for n_fft in loss.unvoiced_n_ffts]
         self.unvoiced_scores = nn.ModuleList(unvoiced).to(fabric.device)
         teacher = config.teacher
         self.teacher = Teacher(teacher, config).to(fabric.device) if teacher else None
@@ -208,24 +206,25 @@ class Update:
         self, batch: Batch, waves: Tensor, target: Tensor
     ) -> tuple[dict[str, Tensor], Tensor]:
         """Score outputs [B, S, N] for recordings [B, N]; returns the scores and their total."""
-        loss, mel = self.config.loss, self.mel_score(waves, target)
+        loss = self.config.loss
+        voiced = self._heard(batch, self._voiced(batch.voiced))
+        mel = self.mel_score(waves, target, voiced)
         terms, total = {"mel": mel}, loss.mel_weight * mel
         if self.log_score:
             terms["log_magnitude"] = self.log_score(waves, target)
             total = total + loss.log_weight * terms["log_magnitude"]
         if self.unvoiced_scores:
-            voiced = self._heard(batch, self._voiced(batch.f0))
             scores = [score(waves, target, voiced) for score in self.unvoiced_scores]
             terms["unvoiced"] = torch.stack(scores).mean()
             total = total + loss.unvoiced_weight * terms["unvoiced"]
         return terms, total
 
-    def _voiced(self, f0: Tensor) -> Tensor:
-        """Mark samples of voiced frames and their neighbours by values above 0, [B, N].
+    def _voiced(self, voiced: Tensor) -> Tensor:
+        """Mark samples of voiced frames and their neighbours by 1, the others by 0, [B, N].
 
-        `f0` is [B, 1, T] in Hz.
+        `voiced` is [B, T], 1 in voiced frames and 0 in the others.
         """
-        near = functional.max_pool1d(f0, 3, stride=1, padding=1)[:, 0]
+        near = functional.max_pool1d(voiced, 3, stride=1, padding=1)
         return near.repeat_interleave(self.config.generator.hop_length, dim=-1)
 
     def _heard(self, batch: Batch, waves: Tensor) -> Tensor:

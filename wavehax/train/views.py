@@ -21,6 +21,10 @@ class View(nn.Module):
     frequencies: np.ndarray
     """[bands], in Hz."""
 
+    def held(self, marks: Tensor) -> Tensor:
+        """The greatest of `marks` [B, N] in each window, [B, 1, frames]."""
+        raise NotImplementedError
+
 
 class LogMel(View):
     """Log-mel-spectrogram: natural log of magnitude, slaney bands up to sample_rate / 2.
@@ -47,13 +51,18 @@ class LogMel(View):
         self.register_buffer("bank", bank, persistent=False)
         self.frequencies = mel_frequencies(features)[1:-1]  # Hz, of the bands' peaks
 
+    def _padded(self, wave: Tensor) -> Tensor:
+        margin = (self.n_fft - self.hop_length) // 2
+        return functional.pad(wave, (margin, margin))
+
+    def held(self, marks: Tensor) -> Tensor:
+        return held_in_windows(self._padded(marks), self.n_fft, self.hop_length)
+
     def forward(self, wave: Tensor) -> Tensor:
         """Map [B, N], N >= hop_length, to [B, n_mels, N // hop_length]."""
-        margin = (self.n_fft - self.hop_length) // 2
-        padded = functional.pad(wave, (margin, margin))
         # 1e-18 keeps the slope of the square root finite at 0. Its root 1e-9 is 80 dB below a floor
         # of 1e-5.
-        magnitude = torch.sqrt(power(padded, self.window, self.hop_length) + 1e-18)
+        magnitude = torch.sqrt(power(self._padded(wave), self.window, self.hop_length) + 1e-18)
         return torch.log(torch.clamp(self.bank @ magnitude, min=self.floor))
 
 
@@ -78,6 +87,9 @@ class LogMagnitude(View):
         self.frequencies = np.arange(self.first, n_fft // 2 + 1) * sample_rate / n_fft  # Hz
         self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
 
+    def held(self, marks: Tensor) -> Tensor:
+        return held_in_windows(marks, self.n_fft, self.n_fft // 4)
+
     def forward(self, wave: Tensor) -> Tensor:
         """Map [B, N], N >= n_fft, to [B, bins, frames]."""
         return log_magnitude(wave, self.window, self.n_fft // 4)[:, self.first :]
@@ -91,3 +103,11 @@ def mel_views(
         LogMel(sample_rate, n_fft, n_fft // 4, bands, floor)
         for n_fft, bands in zip(n_ffts, n_mels, strict=True)
     ]
+
+
+def held_in_windows(marks: Tensor, n_fft: int, hop_length: int) -> Tensor:
+    """The greatest of `marks` [B, N] in each window of `n_fft` samples, [B, 1, frames].
+
+    Windows lie inside the waves, `hop_length` samples apart.
+    """
+    return functional.max_pool1d(marks[:, None], n_fft, hop_length)
