@@ -282,6 +282,7 @@ def test_a_config_trains_on_what_is_prepared(
 STAGES = [
     ("wavehax-24k", "energy"),
     ("wavehax-24k", "adversarial"),
+    ("wavehax-24k", "high_voices"),
     ("nsf-hifigan-44k", "adversarial"),
 ]
 
@@ -289,8 +290,13 @@ STAGES = [
 @pytest.mark.parametrize(("recipe", "stage"), STAGES)
 @pytest.mark.slow
 def test_a_later_stage_starts_from_the_shipped_model_and_takes_a_step(
-    recipe: str, stage: str, prepared: Callable[[str], Path], tmp_path: Path
+    recipe: str,
+    stage: str,
+    prepared: Callable[[str], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.chdir(RECIPES.parent)
     changes = [
         f"run_dir={tmp_path}",
         f"data.path={prepared(recipe)}",
