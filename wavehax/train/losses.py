@@ -9,6 +9,7 @@ matching 2, adversarial 1) are for sums.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -66,7 +67,8 @@ class EnergyScore(nn.Module):
         return torch.stack(scores).mean()
 
     def _score(self, i: int, waves: Tensor, target: Tensor, voiced: Tensor | None) -> Tensor:
-        view, share, weight = self.views[i], getattr(self, f"share{i}"), getattr(self, f"weight{i}")
+        view = cast("View", self.views[i])
+        share, weight = getattr(self, f"share{i}"), getattr(self, f"weight{i}")
         made = [view(wave) for wave in waves.unbind(1)]
         expected = view(target)
         error = torch.stack([_distance(one, expected, weight) for one in made]).mean()
