@@ -4,7 +4,6 @@ tiny configurations."""
 from __future__ import annotations
 
 import csv
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,19 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from processes import ENVIRONMENT
 from voices import voice
 
-import wavehax
 from wavehax.files.sound import write_audio
 
 ROOT = Path(__file__).parents[2]
 RATE = 24000
-
-
-@pytest.fixture(scope="session")
-def environment() -> dict[str, str]:
-    """For other processes: the same package, installed or not."""
-    return {**os.environ, "PYTHONPATH": str(Path(wavehax.__file__).parents[1])}
 
 
 @pytest.fixture(scope="session")
@@ -51,12 +44,12 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def prepared(corpus: Path, environment: dict[str, str]) -> Path:
+def prepared(corpus: Path) -> Path:
     """The folder that recipes/quickstart/prepare.py makes of the corpus."""
     out = corpus.parent / "prepared"
     script = ROOT / "recipes" / "quickstart" / "prepare.py"
     command = [sys.executable, script, corpus, out, "--jobs", "1"]
-    subprocess.run(command, check=True, capture_output=True, env=environment)
+    subprocess.run(command, check=True, capture_output=True, env=ENVIRONMENT)
     return out
 
 

@@ -4,10 +4,8 @@ same numbers by captured halves, by processes and by parts."""
 from __future__ import annotations
 
 import csv
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +13,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 from energy_run import ALONE, START, Config, energy_config
+from processes import ENVIRONMENT
+from training_processes import assert_same_state, train, train_until_killed
 
 from wavehax.nn.discriminators import LOG_RESOLUTIONS, Discriminator, DiscriminatorConfig
 from wavehax.train import run
@@ -92,31 +92,14 @@ def test_alone_the_discriminators_move_and_the_generator_does_not(
 @pytest.mark.parametrize("stop", [2, START + 2, START + ALONE + 2])
 @pytest.mark.slow
 def test_a_run_killed_in_any_stage_resumes_to_the_last_digit(
-    write_config: Config, environment: dict[str, str], finished: Path, tmp_path: Path, stop: int
+    write_config: Config, finished: Path, tmp_path: Path, stop: int
 ) -> None:
     config = energy_config(write_config, tmp_path, checkpoint_minutes=1e-6)
     run_dir = tmp_path / "run"
-    command = [
-        sys.executable,
-        "-c",
-        "import sys; from wavehax.train import run; run(*sys.argv[1:])",
-        str(config),
-    ]
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, env=environment)
-    deadline = time.monotonic() + 120
-    while (path := newest(run_dir / "checkpoints")) is None or path.name < f"step-{stop:08d}":
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    found = newest(run_dir / "checkpoints")
-    assert found is not None and found.name < "step-00000012", "the run ended before it was killed"
+    train_until_killed(config, run_dir, stop)
     run(str(config))
     assert rows(run_dir) == rows(finished)
-    whole, resumed = (load_state(newest(run / "checkpoints"))[0] for run in (finished, run_dir))
-    assert whole.keys() == resumed.keys()
-    for name, value in whole.items():
-        assert torch.equal(value, resumed[name]), name
+    assert_same_state(finished, run_dir)
 
 
 @pytest.mark.slow
@@ -147,10 +130,10 @@ def test_the_halves_that_a_gpu_captures_are_made_once_a_stage_and_give_the_same_
 
 @pytest.mark.slow
 def test_discriminators_start_from_those_of_another_run(
-    write_config: Config, environment: dict[str, str], finished: Path, tmp_path: Path
+    write_config: Config, finished: Path, tmp_path: Path
 ) -> None:
     script, out = Path(__file__).parents[2] / "recipes" / "last_stage.py", tmp_path / "last"
-    subprocess.run([sys.executable, script, finished, out], check=True, env=environment)
+    subprocess.run([sys.executable, script, finished, out], check=True, env=ENVIRONMENT)
     config = energy_config(write_config, tmp_path)
     start = [f"init_from={out}", f"adversary.init_from={out}"]
     trainer = Trainer(
@@ -172,31 +155,20 @@ def test_discriminators_start_from_those_of_another_run(
     index = next((out / "checkpoints").glob("*/index.json")).read_text()
     assert str(tmp_path.parent) not in index and str(finished.parent) not in index
     done = subprocess.run(
-        [sys.executable, script, finished, out], env=environment, capture_output=True, text=True
+        [sys.executable, script, finished, out], env=ENVIRONMENT, capture_output=True, text=True
     )
     assert done.returncode == 1 and "exists already" in done.stderr
 
 
 @pytest.mark.slow
 def test_two_processes_and_two_parts_give_the_numbers_of_one(
-    write_config: Config, environment: dict[str, str], finished: Path, tmp_path: Path
+    write_config: Config, finished: Path, tmp_path: Path
 ) -> None:
     config = energy_config(write_config, tmp_path)
     for name, change in (("processes", "devices=2"), ("parts", "accumulate=2")):
-        command = [
-            sys.executable,
-            "-m",
-            "wavehax",
-            "train",
-            str(config),
-            f"run_dir={tmp_path}/{name}",
-            change,
-        ]
         # batch norm sees a part at a time: frames are normalised each by itself
-        if name == "parts":
-            command += ["generator.norm=frame"]
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
-        assert done.returncode == 0, done.stderr
+        norm = ["generator.norm=frame"] if name == "parts" else []
+        train(config, f"run_dir={tmp_path}/{name}", change, *norm)
     run(str(config), f"run_dir={tmp_path}/whole", "generator.norm=frame")
     for name, reference in (("processes", finished), ("parts", tmp_path / "whole")):
         for i, (row, expected) in enumerate(

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from processes import ENVIRONMENT
+from training_processes import train
 
 from wavehax.cli import main
 
@@ -22,22 +24,11 @@ def curve(run_dir: Path, name: str) -> list[float]:
 
 @pytest.mark.slow
 def test_two_processes_give_the_loss_curve_of_one_for_the_same_global_batch(
-    write_config: Callable[..., Path], environment: dict[str, str], tmp_path: Path
+    write_config: Callable[..., Path], tmp_path: Path
 ) -> None:
     config = write_config(tmp_path)
     for devices in (1, 2):
-        run_dir = f"run_dir={tmp_path}/{devices}"
-        command = [
-            sys.executable,
-            "-m",
-            "wavehax",
-            "train",
-            str(config),
-            run_dir,
-            f"devices={devices}",
-        ]
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
-        assert done.returncode == 0, done.stderr
+        train(config, f"run_dir={tmp_path}/{devices}", f"devices={devices}")
     expect_one_curve(tmp_path / "1", tmp_path / "2")
 
 
@@ -60,12 +51,12 @@ def free_port() -> int:
 
 @pytest.mark.slow
 def test_two_nodes_of_two_processes_that_torchrun_starts_give_the_loss_curve_of_one(
-    write_config: Callable[..., Path], environment: dict[str, str], tmp_path: Path
+    write_config: Callable[..., Path], tmp_path: Path
 ) -> None:
     data = yaml.safe_load(write_config(tmp_path).read_text())["data"]
     train = ["-m", "wavehax", "train", str(write_config(tmp_path, data=data | {"batch_size": 4}))]
     one = [sys.executable, *train, f"run_dir={tmp_path}/1"]
-    subprocess.run(one, capture_output=True, env=environment, timeout=300, check=True)
+    subprocess.run(one, capture_output=True, env=ENVIRONMENT, timeout=300, check=True)
     common = ["--nnodes=2", "--nproc-per-node=2", "--master-addr=127.0.0.1"]
     common += [f"--master-port={free_port()}"]
     several = [*train, f"run_dir={tmp_path}/2", "devices=2", "num_nodes=2"]
@@ -79,7 +70,7 @@ def test_two_nodes_of_two_processes_that_torchrun_starts_give_the_loss_curve_of_
                 f"--node-rank={node}",
                 *several,
             ],
-            env={**environment, "OMP_NUM_THREADS": "1"},
+            env={**ENVIRONMENT, "OMP_NUM_THREADS": "1"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

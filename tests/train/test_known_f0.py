@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from processes import ENVIRONMENT
 from voices import voice
 
 from wavehax.config import FEATURES
@@ -87,11 +88,11 @@ def test_the_same_seed_makes_the_same_voice() -> None:
 
 @pytest.mark.slow
 def test_the_recipe_prepares_recordings_and_voices_for_two_definitions(
-    prepared: Path, environment: dict[str, str], tmp_path: Path
+    prepared: Path, tmp_path: Path
 ) -> None:
     def script(name: str, *arguments: object) -> None:
         command = [sys.executable, ROOT / "recipes" / "f0" / name, *map(str, arguments)]
-        subprocess.run(command, check=True, env=environment)
+        subprocess.run(command, check=True, env=ENVIRONMENT)
 
     script("prepare.py", prepared, tmp_path / "f0", "--model", "vocos-24k")
     script("convert.py", tmp_path / "f0", tmp_path / "22k", "--features", "hifigan-22k")

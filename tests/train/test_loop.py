@@ -6,16 +6,16 @@ import csv
 import dataclasses
 import itertools
 import pickle
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from processes import ENVIRONMENT
+from training_processes import assert_same_state, train_until_killed
 
 from wavehax.checkpoint import load_model
 from wavehax.cli import main as command_line
@@ -65,29 +65,13 @@ def test_every_step_is_logged_once(finished: Path) -> None:
 
 @pytest.mark.slow
 def test_a_killed_run_resumes_to_the_last_digit(
-    write_config: Config, environment: dict[str, str], finished: Path, tmp_path: Path
+    write_config: Config, finished: Path, tmp_path: Path
 ) -> None:
     config = write_config(tmp_path, checkpoint_minutes=1e-6)
-    command = [
-        sys.executable,
-        "-c",
-        "import sys; from wavehax.train import run; run(*sys.argv[1:])",
-        str(config),
-    ]
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, env=environment)
-    deadline = time.monotonic() + 120
-    while (path := newest(tmp_path / "run" / "checkpoints")) is None or path.name < "step-00000008":
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert checkpoint(tmp_path / "run").name < "step-00000012", "the run ended before it was killed"
+    train_until_killed(config, tmp_path / "run", 8)
     run(str(config))
     assert losses(tmp_path / "run") == losses(finished)
-    whole, resumed = (load_state(checkpoint(run))[0] for run in (finished, tmp_path / "run"))
-    assert whole.keys() == resumed.keys()
-    for name, value in whole.items():
-        assert torch.equal(value, resumed[name]), name
+    assert_same_state(finished, tmp_path / "run")
 
 
 @pytest.mark.slow
@@ -387,7 +371,7 @@ def test_exported_batch_norm_statistics_are_those_of_the_data(
 
 @pytest.mark.slow
 def test_training_imports_neither_librosa_nor_soundfile(
-    write_config: Config, environment: dict[str, str], tmp_path: Path
+    write_config: Config, tmp_path: Path
 ) -> None:
     config = write_config(tmp_path, max_steps=1, adversary=None)
     code = (
@@ -395,5 +379,5 @@ def test_training_imports_neither_librosa_nor_soundfile(
         "print(sorted({'librosa', 'soundfile', 'pyworld', 'scipy'} & sys.modules.keys()))"
     )
     command = [sys.executable, "-c", code, str(config)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=ENVIRONMENT)
     assert done.stdout.strip() == "[]"
