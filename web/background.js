@@ -36,9 +36,12 @@ export class WorkerVocoder {
       return;
     }
     this.#calls.delete(number);
-    const Kind = ERRORS[error?.name] ?? Error;
-    if (error) call.reject(Object.assign(new Kind(error.message), { name: error.name }));
-    else call.resolve(result);
+    if (!error) {
+      call.resolve(result);
+      return;
+    }
+    const Kind = ERRORS[error.name] ?? Error;
+    call.reject(Object.assign(new Kind(error.message), { name: error.name }));
   }
 
   /** Of the module's own. */

@@ -96,9 +96,11 @@ class ResidentDataset(Draws):
         audio = load_array(self.folder / "audio.npy", frames * features.hop_length)
         self.audio = torch.from_numpy(np.array(audio)).to(device)
         f0 = np.array(load_array(self.folder / "f0.npy", frames))
-        filled = np.concatenate([fill_unvoiced(f0[own]) for own in self._frames_of_utterances()])
-        # [2, frames]: as measured, and through unvoiced frames
-        self.contours = torch.from_numpy(np.stack([f0, filled])).to(device)
+        self.f0 = torch.from_numpy(f0).to(device)
+        if config.filled_share:
+            own = (slice(u["start"], u["start"] + u["frames"]) for u in self.utterances)
+            filled = np.concatenate([fill_unvoiced(f0[part]) for part in own])
+            self.filled_f0 = torch.from_numpy(filled).to(device)
         if features.pre_emphasis or features.peak:
             raise ValueError(
                 f"data.resident=true: makes no mels with pre_emphasis or peak, as {features.name!r}"
@@ -121,7 +123,7 @@ class ResidentDataset(Draws):
         """
         items = self._items(items)
         draws = [self.draw(step, item) for item in items]
-        begin, frames, first, speed, gain, phase, filled = self._columns(draws)
+        begin, frames, first, speed, gain, phase = self._columns(draws)
         hop, length = self.features.hop_length, self.config.segment_frames
         samples = (
             torch.arange((length - 1) * hop + self.features.n_fft, device=self.device) - self.lead
@@ -132,10 +134,11 @@ class ResidentDataset(Draws):
         audio = audio * gain[:, None].float()
         mel = self._log_mel(audio)
         at = first[:, None] + speed[:, None] * torch.arange(length, device=self.device)
-        measured, f0 = (
-            (self._contour(begin, frames, at, kind) * speed[:, None]).float()
-            for kind in (torch.zeros_like(filled), filled)
-        )
+        f0 = self._contour(self.f0, begin, frames, at)
+        voiced = (f0 > 0).float()
+        if filled := [i for i, draw in enumerate(draws) if draw.filled]:
+            f0[filled] = self._contour(self.filled_f0, begin[filled], frames[filled], at[filled])
+        f0 = (f0 * speed[:, None]).float()
         self._flatten(mel, f0, [i for i, draw in enumerate(draws) if draw.flat])
         sequence = np.random.SeedSequence((self.seed, step, items.start))
         (seed,) = sequence.generate_state(1, np.uint64)
@@ -147,16 +150,13 @@ class ResidentDataset(Draws):
         limit = self.config.shift_samples + 1
         shift = torch.randint(limit, (len(draws),), generator=rng, device=self.device)
         audio = audio[:, self.lead : self.lead + length * hop]
-        return Batch(audio, mel, f0[:, None], (measured > 0).float(), noise, phase, shift)
-
-    def _frames_of_utterances(self) -> list[slice]:
-        return [slice(u["start"], u["start"] + u["frames"]) for u in self.utterances]
+        return Batch(audio, mel, f0[:, None], voiced, noise, phase, shift)
 
     def _columns(self, draws: list[Draw]) -> Tensor:
-        """Tabulate draws, float64 [7, B].
+        """Tabulate draws, float64 [6, B].
 
         The rows are the first frame of the utterance, its number of frames, the segment's first
-        frame in it, speed, signed gain, phase, and 1 where F0 never reaches 0.
+        frame in it, speed, signed gain and phase.
         """
         length, rows = self.config.segment_frames, []
         for draw in draws:
@@ -164,8 +164,7 @@ class ResidentDataset(Draws):
             room = frames - length * draw.speed
             first = draw.position * room if draw.speed != 1 else int(draw.position * (room + 1))
             gain = draw.sign * math.exp(draw.gain)
-            start = self.starts[draw.utterance]
-            rows.append((start, frames, first, draw.speed, gain, draw.phase, draw.filled))
+            rows.append((self.starts[draw.utterance], frames, first, draw.speed, gain, draw.phase))
         return torch.tensor(np.array(rows, np.float64).T.copy()).to(self.device)
 
     def _play(self, begin: Tensor, count: Tensor, at: Tensor, draws: list[Draw]) -> Tensor:
@@ -219,17 +218,15 @@ class ResidentDataset(Draws):
         mel = torch.log(bands) / features.power
         return mel.clamp(min=math.log(features.magnitude_floor)) if features.clip else mel
 
-    def _contour(self, begin: Tensor, frames: Tensor, at: Tensor, filled: Tensor) -> Tensor:
+    def _contour(self, f0: Tensor, begin: Tensor, frames: Tensor, at: Tensor) -> Tensor:
         """F0 [B, T] in Hz at frames `at` [B, T] of utterances, as `augment.resample_f0` makes it.
 
-        They begin at frame `begin` [B] of the folder's arrays and have `frames` [B] frames. Where
-        `filled` [B] is 1, F0 never reaches 0.
+        They begin at frame `begin` [B] of the folder's contour `f0` and have `frames` [B] frames.
         """
         at = torch.minimum(at.clamp(min=0), frames[:, None] - 1)
         before = torch.minimum(at.floor(), frames[:, None] - 2).clamp(min=0)
         index, fraction = (begin[:, None] + before).long(), at - before
-        contour = filled.long()[:, None]
-        left, right = (self.contours[contour, near].double() for near in (index, index + 1))
+        left, right = f0[index].double(), f0[index + 1].double()
         nearest = torch.where(fraction < 0.5, left, right)
         return torch.where(
             (left > 0) & (right > 0), (1 - fraction) * left + fraction * right, nearest

@@ -71,20 +71,21 @@ class EnergyScore(nn.Module):
         share, weight = getattr(self, f"share{i}"), getattr(self, f"weight{i}")
         made = [view(wave) for wave in waves.unbind(1)]
         expected = view(target)
-        error = torch.stack([_distance(one, expected, weight) for one in made]).mean()
+        error = torch.stack([_weighted((one - expected).abs(), weight) for one in made]).mean()
         if not self.repulsion:
             return error
-        apart = _distance(made[0], made[1], share)
+        difference = (made[0] - made[1]).abs()
+        apart = _weighted(difference, share)
         if voiced is not None and self.has_low:
             unvoiced = 1 - view.held(voiced)
-            apart = apart + _distance(unvoiced * made[0], unvoiced * made[1], weight * (1 - share))
+            apart = apart + _weighted(unvoiced * difference, weight * (1 - share))
         return error - 0.5 * self.repulsion * apart
 
 
-def _distance(a: Tensor, b: Tensor, weight: Tensor) -> Tensor:
-    """The mean of |a - b| with weights for the bands; a, b: [B, bands, frames]."""
+def _weighted(difference: Tensor, weight: Tensor) -> Tensor:
+    """The mean of differences [B, bands, frames] with weights for the bands."""
     # Weights are applied to the means of bands, not to all values.
-    return (weight * (a - b).abs().mean(dim=(0, 2))).mean()
+    return (weight * difference.mean(dim=(0, 2))).mean()
 
 
 class UnvoicedScore(nn.Module):

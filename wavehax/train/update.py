@@ -207,7 +207,7 @@ class Update:
     ) -> tuple[dict[str, Tensor], Tensor]:
         """Score outputs [B, S, N] for recordings [B, N]; returns the scores and their total."""
         loss = self.config.loss
-        voiced = self._heard(batch, self._voiced(batch.voiced))
+        voiced = self._heard(batch, self._voiced(batch.voiced)) if loss.repulsion else None
         mel = self.mel_score(waves, target, voiced)
         terms, total = {"mel": mel}, loss.mel_weight * mel
         if self.log_score:
