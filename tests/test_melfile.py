@@ -192,6 +192,7 @@ def test_a_header_that_claims_more_than_there_is_memory_for_is_refused(tmp_path)
         read_mel(tmp_path / "a.npy", BANDS)
 
 
+@pytest.mark.slow
 def test_arrays_that_would_take_far_more_memory_than_their_file_are_refused(tmp_path):
     h5py = pytest.importorskip("h5py", reason="the extra [dev] brings h5py")
     with h5py.File(tmp_path / "a.h5", "w") as file:

@@ -300,6 +300,7 @@ SMALL = GeneratorConfig(
 )
 
 
+@pytest.mark.slow
 def test_a_tone_of_a_minute_keeps_its_phase() -> None:
     model, frames, pitch = as_model(SMALL, 0), 90_000, np.float32(437.1)
     mel, f0 = np.zeros((4, frames), np.float32), np.full(frames, pitch)

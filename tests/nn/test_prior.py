@@ -116,6 +116,7 @@ def test_initial_phase_differs_between_the_items_of_a_batch():
     assert torch.pdist(waves).min() > 0.1
 
 
+@pytest.mark.slow
 def test_phase_of_a_long_utterance_keeps_its_pitch():
     """A quarter of an hour at a frequency whose period is not a whole number of samples."""
     f0 = np.full(1500, 440.1)

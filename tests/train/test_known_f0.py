@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -24,8 +25,9 @@ HOP, RATE = FEATURE.hop_length, FEATURE.sample_rate
 ROOT = Path(__file__).parents[2]
 
 
-def source(pitch: float = 150) -> Source:
-    audio = voice(1.5, pitch, 0)
+@cache
+def source() -> Source:
+    audio = voice(1.5, 150, 0)
     audio = audio[: len(audio) // HOP * HOP]
     frames = len(audio) // HOP
     mel, f0 = log_mel(audio, FEATURE)[:, :frames], f0_from_audio(audio, FEATURE)[:frames]

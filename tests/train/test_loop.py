@@ -239,6 +239,7 @@ def test_batches_drawn_by_workers_are_those_drawn_without(
             assert torch.equal(mine, theirs)
 
 
+@pytest.mark.slow
 def test_the_state_of_the_default_generator_and_light_discriminators_can_travel(
     write_config: Config, tmp_path: Path
 ) -> None:

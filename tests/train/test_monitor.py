@@ -47,6 +47,7 @@ def test_a_missing_validation_folder_is_refused_before_anything_is_loaded(
         run(str(path), "monitor.every_steps=0")
 
 
+@pytest.mark.slow
 def test_rows_of_a_log_with_other_columns_are_kept(
     write_config: Callable[..., Path], tmp_path: Path
 ) -> None:

@@ -77,6 +77,7 @@ def test_the_score_is_the_distance_of_spectra_relative_to_the_power_nearby(
     assert float(teacher(same, same)) < 1e-4
 
 
+@pytest.mark.slow
 def test_a_run_with_a_teacher_logs_its_score_and_resumes_to_the_last_digit(
     write_config: Config, tmp_path: Path
 ) -> None:

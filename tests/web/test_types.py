@@ -38,6 +38,7 @@ def errors() -> Errors:
     return run
 
 
+@pytest.mark.slow
 def test_a_program_compiles_and_its_wrong_uses_do_not(errors: Errors) -> None:
     """A line behind `@ts-expect-error` that the compiler takes is an error itself."""
     assert errors(PROGRAM) == []
@@ -51,6 +52,7 @@ def test_the_program_uses_every_name_of_the_types() -> None:
     assert [name for name in names if not re.search(rf"\b{name}\b", uses)] == []
 
 
+@pytest.mark.slow
 def test_the_types_export_what_the_package_does(errors: Errors, tmp_path: Path) -> None:
     node = shutil.which("node")
     if node is None:
@@ -89,6 +91,7 @@ def methods(text: str) -> set[str]:
     return set(re.findall(r"^  (\w+)\(", text, re.M)) - {"constructor"}
 
 
+@pytest.mark.slow
 def test_the_configs_of_the_shipped_models_have_their_type(errors: Errors, tmp_path: Path) -> None:
     configs = [configuration(load_model(model_path(name))) for name in shipped_models()]
     program = tmp_path / "configs.mts"
