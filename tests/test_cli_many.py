@@ -27,7 +27,7 @@ def vocode(command, model_file):
 
 @pytest.fixture
 def mels(tmp_path: Path, mel_file: Path) -> Path:
-    """Mels of equal names in two folders of one, of which only one is deep."""
+    """A folder of mels: a/1.npz, and b/deep with two files, one of which is named 1.npz too."""
     for name in ("a/1.npz", "b/deep/1.npz", "b/deep/2.npz"):
         path = tmp_path / "mels" / name
         path.parent.mkdir(parents=True, exist_ok=True)

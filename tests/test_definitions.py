@@ -11,10 +11,10 @@ from voices import voice
 
 from wavehax.checkpoint import load_model, save_model
 from wavehax.config import FEATURES, ConfigError, FeatureConfig, from_dict, to_dict
+from wavehax.config.written import natural, written
 from wavehax.mel.definitions import definition_of
 from wavehax.mel.features import log_mel, natural_mel
 from wavehax.mel.stream import MelStream
-from wavehax.mel.written import natural, written
 from wavehax.models.locate import model_path
 from wavehax.vocoder import Vocoder
 

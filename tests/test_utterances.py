@@ -21,7 +21,7 @@ def voc(tiny) -> Vocoder:
 
 @pytest.fixture
 def mels(mel) -> list[np.ndarray]:
-    """Of `LENGTHS` frames, all different."""
+    """Mels that all differ; mel i has `LENGTHS[i]` frames."""
     return [np.roll(mel, i, axis=0)[:, :length] for i, length in enumerate(LENGTHS)]
 
 
@@ -167,7 +167,8 @@ def test_what_belongs_to_one_utterance_or_to_several_is_refused_with_the_other(v
 
 
 class OnDevice:
-    """What a tensor elsewhere that needs a gradient is to us: no array before detach and cpu."""
+    """Stands for a tensor on another device that needs a gradient: an array only after `detach`
+    and `cpu`."""
 
     def __init__(self, values: np.ndarray, steps: tuple[str, ...] = ()) -> None:
         self.values, self.steps, self.dtype = values, steps, values.dtype

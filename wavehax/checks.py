@@ -13,8 +13,8 @@ import numpy as np
 from wavehax import _engine
 from wavehax.checkpoint import load_model
 from wavehax.config import FEATURES, FeatureConfig
+from wavehax.config.written import natural
 from wavehax.errors import warn
-from wavehax.mel.written import natural
 from wavehax.models.locate import model_path, shipped_models
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def checked_f0(f0: ArrayLike, frames: int | None, first: int = 0, scale: float =
 
 
 def fitted_f0(f0: ArrayLike, frames: int, axes: int = 1) -> np.ndarray:
-    """`f0` with as many frames as the mel, where it has one more or one less.
+    """`f0` fitted to the `frames` of the mel, where it has one frame more or less.
 
     Tools count the frames of an utterance differently. The last value is dropped or repeated, and a
     warning says so. What differs by more, or has another number of `axes`, is returned as it is, to

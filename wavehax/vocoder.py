@@ -242,7 +242,7 @@ class Vocoder:
         Arguments and errors are those of `__call__`.
 
         Returns:
-            the natural mel [n_mels, T] (`wavehax.mel.written`), without harmonics where F0 or
+            the natural mel [n_mels, T] (`wavehax.config.written`), without harmonics where F0 or
             formants are scaled, and F0 [T] in Hz, both float32. `synthesise` takes them, not
             `__call__`, which expects the mel as `features` says.
         """

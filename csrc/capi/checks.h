@@ -42,11 +42,12 @@ wavehax_status check_mel(const float* mel, std::int64_t frames, int n_mels, std:
 wavehax_status check_f0(const float* f0, std::int64_t frames, std::int64_t first,
                         wavehax_error* error);
 
-// Reads factors of F0 and of formants, of which 0 means 1.
+// Reads the factors of F0 and of formants. 0 means 1.
 wavehax_status read_scales(double f0_scale, double formant_scale, Scales& scales,
                            wavehax_error* error);
 
-// Refuses F0 that is no pitch any more once it is scaled, given or as `predictor` may predict it.
+// Refuse F0 that is no pitch (is_pitch) once it is scaled: the given contour, or any F0 that
+// `predictor` may predict.
 wavehax_status check_scaled_f0(const float* f0, std::int64_t frames, std::int64_t first,
                                const Scales& scales, wavehax_error* error);
 wavehax_status check_scaled_f0(const F0Predictor& predictor, const Scales& scales,

@@ -154,7 +154,7 @@ static inline void mlp_columns(const float* x, int x_stride, int rows, const flo
                                const float* bias, int depth, int stride, float* hidden,
                                const float* residual, float* out) {
   constexpr int kRows = kAccumulators / V < kDepthwiseBins ? kAccumulators / V : kDepthwiseBins;
-  // kDepthwiseBins rows, split evenly into tiles of at most kRows.
+  // Rows of a tile, if kDepthwiseBins rows are split evenly into tiles of at most kRows.
   constexpr int kEven = kDepthwiseBins / ((kDepthwiseBins + kRows - 1) / kRows);
   int r = 0;
   for (; r + kEven <= rows; r += kEven) {

@@ -42,8 +42,8 @@ void MagnitudeTransform::run(const double* x, double* magnitudes) {
   }
 }
 
-// Decimation in time: as many transforms as the first factor says, of every so many-th value, and
-// their combination.
+// Transforms `size` values by decimation in time. With the first factor r it transforms r
+// sequences, each of every r-th value, and combines them.
 void MagnitudeTransform::transform(const Complex* x, Complex* out, int size, int stride,
                                    std::size_t factor) {
   if (size == 1) {

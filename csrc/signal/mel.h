@@ -22,12 +22,12 @@ struct FeatureConfig {
 // [i + 2].
 std::vector<double> mel_frequencies(const FeatureConfig& config);
 
-// The frames of a whole recording of so many samples.
+// Returns the number of frames in the mel of a whole recording of `samples`.
 inline std::int64_t mel_frames(const FeatureConfig& c, std::int64_t samples) {
   return samples == 0 ? 0 : samples / c.hop_length + c.centred;
 }
 
-// Samples before the first one of a recording that the first window holds.
+// Returns the number of samples before the start of a recording that the first window covers.
 inline int mel_padding(const FeatureConfig& c) {
   return c.centred ? c.n_fft / 2 : (c.n_fft - c.hop_length) / 2;
 }

@@ -208,7 +208,8 @@ EXPORT void mel_free(wavehax::MelStream* mel) { delete mel; }
 
 EXPORT int mel_delay(const wavehax::MelStream* mel) { return mel->delay(); }
 
-// Frames that so many samples will complete, or, for -1, the end.
+// Returns the number of frames that the next `samples` will complete; for -1, those that the end of
+// the recording will.
 EXPORT int mel_pending(const wavehax::MelStream* mel, std::int32_t samples) {
   return static_cast<int>(samples < 0 ? mel->pending_flush() : mel->pending_push(samples));
 }
@@ -240,7 +241,8 @@ EXPORT int revoice_set(wavehax::Revoice* revoice, const Model* model, float fixe
   });
 }
 
-// Samples that so many will complete, or, for -1, the end at most.
+// Returns the number of output samples that the next `samples` of input will complete; for -1, the
+// most that the end of the recording will.
 EXPORT int revoice_pending(const wavehax::Revoice* revoice, std::int32_t samples) {
   return static_cast<int>(samples < 0 ? revoice->pending_flush() : revoice->pending_push(samples));
 }
@@ -259,8 +261,6 @@ EXPORT wavehax::Live* live_new(const Model* model, std::uint32_t seed_low, std::
   return make(
       [&] { return std::make_unique<wavehax::Live>(*model, seed(seed_low, seed_high), block); });
 }
-
-EXPORT void live_free(wavehax::Live* live) { delete live; }
 
 EXPORT wavehax::Revoice* live_revoice(wavehax::Live* live) { return &live->revoice(); }
 

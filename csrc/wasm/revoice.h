@@ -47,7 +47,7 @@ class Revoice {
   void set(const Pitch& pitch) { pitch_ = pitch; }  // from the next frame on
   int hop_length() const { return voice_.engine().config.hop_length; }
   int delay() const { return mel_.delay() + voice_.engine().delay(); }
-  // Output samples once so many have come in, from the start on.
+  // Returns the number of output samples, from the start on, after `samples` of input.
   std::int64_t samples_after(std::int64_t samples) const {
     return voice_.engine().samples_after(mel_.frames_after(samples));
   }
@@ -76,9 +76,9 @@ class Revoice {
   std::vector<float> frames_, f0s_;  // that one piece, or the end, completes
 };
 
-// Blocks of a fixed size in, blocks of the same size out, whatever the model's hop is: a ring of
-// samples between them begins with as many zeros as it takes never to run empty. Nothing on its
-// path allocates, locks or throws.
+// Takes blocks of a fixed size and gives blocks of the same size, whatever the model's hop is. A
+// ring of samples between the two begins with enough zeros never to run empty. Nothing on its path
+// allocates, locks or throws.
 class Live {
  public:
   Live(const Model& model, std::uint64_t seed, int block);

@@ -10,7 +10,7 @@ import numpy as np
 
 
 def write_mels(folder: Path, count: int, frames: int) -> Path:
-    """So many .npz of mel and F0, and `broken.npz`."""
+    """Write `count` .npz files of mel and F0, and `broken.npz`, which is none."""
     rng = np.random.default_rng(0)
     for number in range(count):
         path = folder / ("deep" if number % 3 == 2 else "") / f"{number:03d}.npz"

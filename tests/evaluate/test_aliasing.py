@@ -14,11 +14,11 @@ from evaluate_signals import RATE, voice
 import wavehax
 from wavehax.checkpoint import Model, load_model, save_model
 from wavehax.config import FEATURES, GeneratorConfig, parameter_shapes
+from wavehax.config.written import natural
 from wavehax.evaluate.aliasing import measure, mels
 from wavehax.evaluate.aliasing.subjects import Subject
 from wavehax.files.sound import write_audio
 from wavehax.mel.features import log_mel, mel_frequencies, natural_mel
-from wavehax.mel.written import natural
 from wavehax.models.locate import model_path
 from wavehax.vocoder import Vocoder
 

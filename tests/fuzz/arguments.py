@@ -33,8 +33,9 @@ _VALUES = (
 
 
 class Arguments:
-    """Words in any order, some of which make sense, so that the others are reached; `bench` is
-    asked nonsense only."""
+    """Command lines of words in any order.
+
+    Some words make sense, so that the later ones are read too. `bench` gets only nonsense."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.kept = folder / "work", folder / "kept"

@@ -17,14 +17,15 @@ from typing import Any
 import numpy as np
 
 SECONDS = 60
-"""Of one case; a longer one counts as a hang."""
+"""Limit of one case; a longer one counts as a hang."""
 
 Case = Callable[[np.random.Generator], str]
 
 
 def run_cases(case: Case, first: int, count: int, seed: int) -> collections.Counter[str]:
-    """Outcomes of the cases `first` .. `first + count`, of which each depends on `seed` and its
-    number alone."""
+    """Outcomes of the cases `first` .. `first + count - 1`.
+
+    Each depends only on `seed` and its number."""
     outcomes: collections.Counter[str] = collections.Counter()
     for number in range(first, first + count):
         outcomes[case(np.random.default_rng([seed, number]))] += 1

@@ -135,8 +135,9 @@ def check_speech(frames: int) -> dict[str, object]:
 
 
 def check_cost(frames: int) -> dict[str, object]:
-    """`check_speech`, and then a frame must cost what it costs a fresh stream, to 10 %: the two
-    take turns."""
+    """Check as `check_speech` does, and then that a frame costs no more than in a fresh stream.
+
+    The two streams take turns, and may differ by 10 %."""
     stream, result = _speak(frames)
     fresh, mel = wavehax.load().stream(1), _mel()
     turns = np.array([[_push(voice, mel, 500)[0] for voice in (stream, fresh)] for _ in range(20)])
@@ -199,8 +200,7 @@ class Voice:
         self.frames += mel.shape[1]
 
     def equals_the_whole(self, mel: np.ndarray) -> bool:
-        """Whether what was pushed, flushed, is what `mel`, of which it was the first frames, gives
-        at once."""
+        """Whether the stream, flushed, gave the samples of one call with the same frames of `mel`."""
         self._keep(self.stream.flush())
         return np.array_equal(
             self.wave[: self.samples], self.voc(mel[:, : self.frames], seed=self.seed)
@@ -244,7 +244,7 @@ def check_voices(frames: int, most: int = 200) -> dict[str, object]:
 
 
 def _peak_kilobytes() -> int:
-    """Of this program: on Linux ru_maxrss begins with the peak of the process that started it."""
+    """Peak memory of this program. On Linux, ru_maxrss would begin with that of its parent."""
     status = Path("/proc/self/status")
     if not status.exists():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

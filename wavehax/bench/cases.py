@@ -1,4 +1,4 @@
-"""Measures speed in rounds, in each of which every case runs once.
+"""Measures speed in rounds; in each round every case runs once.
 
 A noisy machine then disturbs all cases alike. Cases are compared round by round, because a
 processor that changes its clock changes it for a whole round.

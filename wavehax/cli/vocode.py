@@ -21,12 +21,12 @@ from wavehax.cli import mel as mels
 from wavehax.cli import shared, synthesis
 from wavehax.cli.types import Commands
 from wavehax.config import LOGS, FeatureConfig
+from wavehax.config.written import written
 from wavehax.errors import UsageError
 from wavehax.files import batch
 from wavehax.mel.contour import f0_in_hz
 from wavehax.mel.convert import convert, convert_f0, natural_log
 from wavehax.mel.files import read_mel
-from wavehax.mel.written import written
 from wavehax.vocoder import Vocoder
 
 DESCRIPTION = """Synthesise sound from log-mel-spectrograms. With - as input, frames are read from

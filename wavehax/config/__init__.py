@@ -1,8 +1,9 @@
 """Configurations of a model, and the tensors that follow from them.
 
-They are frozen dataclasses with a unit on every field. These files import the standard library
-alone, because the engine's Python side, the trainer and the tools all read them. Section numbers
-are those of the Wavehax paper (arXiv 2411.06807), or of MS-Wavehax (arXiv 2506.03554) where named.
+They are frozen dataclasses with a unit on every field. The engine's Python side, the trainer and
+the tools all read them, so these files import the standard library alone, except `written.py`,
+which needs numpy. Section numbers are those of the Wavehax paper (arXiv 2411.06807), or of
+MS-Wavehax (arXiv 2506.03554) where named.
 """
 
 from wavehax.config.f0 import F0_PEAK_BINS, F0Config

@@ -42,8 +42,8 @@ class FeatureConfig:
 
     Every model file holds that of its mel, so that another mel can be refused by name. The fields
     from `sample_rate` to `peak` define the bands. The others, from `log` on, define how the value
-    v of a band is written (`wavehax.mel.written`): log(max(v, log_floor) / reference), less `mean`,
-    divided by `scale`, and limited to `clip`.
+    v of a band is written (`wavehax.config.written`): log(max(v, log_floor) / reference), less
+    `mean`, divided by `scale`, and limited to `clip`.
     """
 
     name: str
@@ -139,7 +139,7 @@ class FeatureConfig:
 
     @property
     def window_length(self) -> int:
-        """Samples of the window."""
+        """Length of the window in samples."""
         return self.win_length or self.n_fft
 
     @property

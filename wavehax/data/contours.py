@@ -1,4 +1,4 @@
-"""Random contours of F0, as voices sing and speak them: what a predictor of F0 is to know."""
+"""Random contours of F0 like those of speech and song, to train a predictor of F0 with."""
 
 from __future__ import annotations
 

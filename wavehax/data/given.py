@@ -17,8 +17,9 @@ A Tacotron that emits five frames at once adds up to four.
 """
 QUIETEST = 10
 """Least peak of a recording in steps of 16 bits, -70 dBFS: what is below holds no voice."""
-# Of 1,634 spoiled mels (recipes/finetune-gta) and their recordings' the least correlation is 0.88.
-# Of mels of two utterances the greatest is 0.49, and the median of mels 10 frames late is 0.15.
+# The least correlation with the mel of its recording among 1,634 spoiled mels
+# (recipes/finetune-gta) is 0.88. The greatest between mels of different utterances is 0.49, and
+# the median for mels 10 frames late is 0.15.
 _LEAST_CORRELATION = 0.5
 _SPREADS = (
     0.55,

@@ -110,7 +110,7 @@ def _another(voice: Voice, contour: np.ndarray, rng: np.random.Generator) -> Voi
 
 
 def _in_room(wave: np.ndarray, rate: int, rng: np.random.Generator) -> np.ndarray:
-    """Add, now and then, the sound of a room: noise that decays exponentially."""
+    """Add the reverberation of a room to a share of the waves: noise that decays exponentially."""
     if rng.random() >= _ROOM_SHARE:
         return wave
     seconds = rng.uniform(*_ROOM_SECONDS)
@@ -124,7 +124,7 @@ def _in_room(wave: np.ndarray, rate: int, rng: np.random.Generator) -> np.ndarra
 
 
 def _with_noise(wave: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Add, now and then, white or pink noise."""
+    """Add white or pink noise to a share of the waves."""
     if rng.random() >= _NOISY_SHARE:
         return wave
     noise = rng.standard_normal(len(wave))

@@ -15,7 +15,9 @@ from wavehax.errors import ignore_import_warnings
 
 @contextmanager
 def worker_pool(jobs: int) -> Iterator[Executor]:
-    """Processes that end with the block; if it fails, work not yet begun is dropped."""
+    """Yield a pool of `jobs` processes, which ends with the `with` block.
+
+    At its end, tasks that have not begun are dropped."""
     with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _start_worker) as pool:
         try:
             yield pool

@@ -3,7 +3,7 @@
 A prepared folder holds, for all utterances one after another,
 
     audio.npy        int16 [frames * hop_length]
-    mel.npy          float32 [frames, n_mels], natural mel (wavehax.mel.written)
+    mel.npy          float32 [frames, n_mels], natural mel (wavehax.config.written)
     f0.npy           float32 [frames] in Hz
     mel_shifted.npy  with --shifted: mel of the voice at another pitch (wavehax.data.shifted)
     manifest.json    features; mel_mean and mel_scale of each band; file, speaker, first frame and

@@ -163,7 +163,7 @@ class SegmentDataset(Draws):
         return ArrayBatch(*(np.stack(arrays) for arrays in zip(*segments, strict=True)))
 
     def _segment(self, step: int, item: int) -> tuple[np.ndarray, ...]:
-        """One segment, in the order of `ArrayBatch`."""
+        """The arrays of one segment, in the order of the fields of `ArrayBatch`."""
         draw = self.draw(step, item)
         audio, mel, at = self._played(draw)
         f0 = resample_f0(self._contour(draw), at, draw.speed)
@@ -203,7 +203,7 @@ class SegmentDataset(Draws):
         return audio, mels[first : first + frames].T, within + np.arange(frames)
 
     def _at_speed(self, draw: Draw) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """What `_played` gives, of a segment that is resampled for its speed or a disturbance.
+        """Return what `_played` does, for a segment that is resampled: faster, slower or disturbed.
 
         The mel of a disturbed segment shows a disturbance that the audio does not have.
         """

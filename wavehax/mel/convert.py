@@ -14,10 +14,10 @@ import numpy as np
 
 from wavehax.checks import as_array, checked_mel
 from wavehax.config import LOGS, FeatureConfig
+from wavehax.config.written import written
 from wavehax.errors import warn_of_all
 from wavehax.mel.features import frame_count, mel_filterbank, mel_frequencies
 from wavehax.mel.spectrum import bands_of, spectrum_of
-from wavehax.mel.written import written
 
 # Hz between the lowest bands. Harmonics survive at 40 (`wavehax-48k`), and do not at 56.
 _WIDEST_BAND = 45.0

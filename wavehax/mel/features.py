@@ -23,8 +23,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from wavehax.config import FeatureConfig
+from wavehax.config.written import written
 from wavehax.mel import pitch
-from wavehax.mel.written import written
 
 F0_MIN, F0_MAX = 50.0, 1200.0
 """Default range of the search for F0, Hz: bass to falsetto (docs/f0.md#from-a-recording)."""
@@ -51,7 +51,7 @@ def log_mel(audio: np.ndarray, features: FeatureConfig) -> np.ndarray:
 
 
 def natural_mel(audio: np.ndarray, features: FeatureConfig) -> np.ndarray:
-    """The natural mel of a recording (`wavehax.mel.written`), with which models compute.
+    """The natural mel of a recording (`wavehax.config.written`), with which models compute.
 
     Arguments and errors are those of `log_mel`.
 

@@ -24,7 +24,7 @@ def flatten_harmonics(mel: np.ndarray, f0: np.ndarray, features: FeatureConfig) 
     """Smooth the harmonics of voiced frames away, each frame by itself.
 
     Args:
-        mel: natural mel [n_mels, T] (`wavehax.mel.written`) of the definition `features`.
+        mel: natural mel [n_mels, T] (`wavehax.config.written`) of the definition `features`.
         f0: [T] in Hz of the voice in the mel, 0 where unvoiced.
         features: the definition of the mel.
 

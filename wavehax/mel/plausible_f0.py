@@ -1,6 +1,6 @@
-"""Finds F0 that is not what it should be: in another unit, or frames away from its mel.
+"""Finds F0 that is in another unit, or some frames earlier or later than its mel.
 
-Both show where the pitch that a model predicts from the mel follows the given contour.
+Both show in a comparison with the F0 that a model predicts from the mel.
 """
 
 from __future__ import annotations

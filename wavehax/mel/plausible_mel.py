@@ -144,7 +144,9 @@ def _other_logarithm(
     features: FeatureConfig,
     mean: np.ndarray,
 ) -> Finding | None:
-    """What a mel is by its values above the floor, `heard` [N] in order: another logarithm."""
+    """Find a mel in another logarithm, or without one, from its values above the floor.
+
+    `heard` [N] are these values, sorted."""
     lowest, middle, highest = (_percentile(heard, percent) for percent in (0.5, 50, 99.5))
     spread = highest - lowest
     loud = highest > _full_scale(features) + _LOUDEST

@@ -73,7 +73,7 @@ def _between(source: FeatureConfig, target: FeatureConfig) -> np.ndarray:
 
 
 def _emphasis(features: FeatureConfig) -> np.ndarray:
-    """What pre-emphasis multiplies magnitudes by, [bins]."""
+    """The factors [bins] by which pre-emphasis multiplies magnitudes."""
     angle = np.pi * np.arange(features.n_fft // 2 + 1) / (features.n_fft // 2)
     return np.abs(1 - features.pre_emphasis * np.exp(-1j * angle))
 

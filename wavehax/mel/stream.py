@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 
 from wavehax.config import FeatureConfig
+from wavehax.config.written import written
 from wavehax.mel.features import (
     checked_audio,
     frame_count,
@@ -14,7 +15,6 @@ from wavehax.mel.features import (
     padding_samples,
     pre_emphasised,
 )
-from wavehax.mel.written import written
 
 
 class MelStream:
@@ -45,8 +45,9 @@ class MelStream:
     def delay(self) -> int:
         """Samples by which frames lag.
 
-        Before `flush`, N samples have given max(0, N - delay) // hop_length frames; with a Hamming
-        window and reflection, where the first frame waits for one sample more, at least so many.
+        Before `flush`, N samples have given max(0, N - delay) // hop_length frames. With a Hamming
+        window and reflection they may have given more, because there the delay is that of the first
+        frame, which waits for one sample more.
         """
         features = self._features
         late = self._reflected - self._padding if features.centred else 0

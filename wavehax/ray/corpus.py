@@ -158,7 +158,7 @@ class _Holder:
 
 
 def _settings(output: Output, options: dict[str, Any]) -> dict[str, Any]:
-    """What the samples and their form depend on: an unfinished run goes on with no other."""
+    """Everything that the samples and their form depend on; only a run with the same goes on."""
     model = hashlib.sha256(model_path(options["model"]).read_bytes()).hexdigest()
     made_by = {"wavehax": wavehax.__version__, "model_sha256": model}
     return {**made_by, "form": output.form, **options}

@@ -11,7 +11,7 @@ from wavehax.ray.results import Result
 from wavehax.ray.rows import Row
 
 MOST_DEATHS = 3
-"""Of workers on one row, before it counts as failed."""
+"""A row counts as failed once this many workers have died on it."""
 
 
 class Deaths:

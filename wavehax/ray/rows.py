@@ -33,18 +33,19 @@ class Row:
     id: str
     path: str
     start: float | None = None
-    """Seconds; `duration` and `channel` as `read_audio`."""
+    """Start of the part of a recording, in seconds; `start`, `duration` and `channel` are as in
+    `read_audio`."""
     duration: float | None = None
     channel: int | None = None
     offset: int | None = None
-    """Of a member of the tar `path`: its first byte, and `size` of them."""
+    """First byte of a member of the tar `path`, which has `size` bytes."""
     size: int | None = None
     group: int | None = None
-    """Of a cell of the Parquet file `path`: row group, and `index` within it."""
+    """Row group of a cell of the Parquet file `path`; `index` is its row within the group."""
     index: int | None = None
 
     def content(self) -> bytes | None:
-        """What the row would be as a file; None where `path` is that file."""
+        """Return the bytes of the recording or mel, or None where `path` is the file that holds them."""
         if self.offset is not None:
             with open(self.path, "rb") as file:
                 file.seek(self.offset)

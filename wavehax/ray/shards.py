@@ -91,12 +91,12 @@ class Output:
                     path.unlink()
 
     def done(self, name: str) -> list[dict[str, Any]] | None:
-        """The lines of a shard, if it is whole."""
+        """The manifest lines of a shard that an earlier run finished, or None."""
         lines = _read_lines(self._record(name))
         return lines if lines and all(map(self._is_there, lines)) else None
 
     def write(self, name: str, results: Iterable[Result]) -> list[dict[str, Any]]:
-        """Write a shard, one row after the other, then its record; the record's lines."""
+        """Write a shard, one row after the other, then its record; return the lines of the record."""
         with self._writer(name) as add:
             lines = [_line(add, result) for result in results]
         write_whole(self._record(name), self.unfinished, _json_lines(lines))
@@ -107,7 +107,7 @@ class Output:
 
     @contextmanager
     def _writer(self, name: str) -> Iterator[Callable[[Result], dict[str, Any]]]:
-        """What writes the sound of a row, and says where it lies for its line in the manifest."""
+        """Yield a function that writes the sound of a row, and returns where it lies, for the manifest."""
         if self.form == "files":
             files = Files(self.sound, self.unfinished, self.suffix)
             yield lambda result: {"audio_filepath": self._relative(files.add(result))}

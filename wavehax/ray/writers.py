@@ -1,4 +1,4 @@
-"""What a shard is written as: sound files, a Parquet file, or a WebDataset tar."""
+"""Writes the sound of a shard: as sound files, a Parquet file, or a WebDataset tar."""
 
 from __future__ import annotations
 

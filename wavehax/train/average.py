@@ -17,9 +17,9 @@ import numpy as np
 
 from wavehax.checkpoint import Model, load_model, save_model
 from wavehax.config import FeatureConfig, GeneratorConfig, from_dict
+from wavehax.config.written import written
 from wavehax.errors import ModelError
 from wavehax.files.outputs import refuse_existing, replacing
-from wavehax.mel.written import written
 from wavehax.models.locate import model_path, shipped_models
 from wavehax.vocoder import Vocoder
 
@@ -227,7 +227,7 @@ def _training_data(provenance: Any) -> dict[str, Any] | None:
 
 
 def _check_speech(model: Model) -> None:
-    """Raise ModelError unless the engine makes finite samples of an average mel."""
+    """Raise ModelError unless all samples are finite for a mel that is `mel_mean` in every frame."""
     mel = np.repeat(model.weights["mel_mean"][:, None], _TRIAL_FRAMES, axis=1)
     f0 = np.full(_TRIAL_FRAMES, _TRIAL_F0, np.float32)
     wave = Vocoder(model)(written(mel, model.features), f0, force_definition=True)

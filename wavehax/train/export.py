@@ -13,11 +13,11 @@ import torch
 
 from wavehax.checkpoint import Model, load_model, save_model
 from wavehax.config import FeatureConfig
+from wavehax.config.written import written
 from wavehax.data.batch import Batch
 from wavehax.data.config import DataConfig
 from wavehax.data.segments import SegmentDataset
 from wavehax.files.outputs import refuse_existing, replacing
-from wavehax.mel.written import written
 from wavehax.nn import BaseGenerator, build_generator
 from wavehax.nn.layers import BatchNorm
 from wavehax.train.f0 import copy_predictor

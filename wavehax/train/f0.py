@@ -16,11 +16,11 @@ from torch.nn import functional
 
 from wavehax.checkpoint import F0Model, Model, load_model, save_model
 from wavehax.config import F0Config
+from wavehax.config.written import written
 from wavehax.data.config import DataConfig
 from wavehax.data.segments import SegmentDataset
 from wavehax.files.outputs import refuse_existing, replacing
 from wavehax.files.progress import Progress
-from wavehax.mel.written import written
 from wavehax.nn.f0 import F0Predictor
 from wavehax.train.f0_data import noisy_mel, segments, smoothed_mel, white_noise_bands
 from wavehax.train.optim import cosine, ramp, set_learning_rate, update

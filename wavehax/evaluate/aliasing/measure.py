@@ -116,6 +116,9 @@ def outputs(subject: Subject, mel: MelOf, f0: np.ndarray) -> Waves:
         subject: the model.
         mel: makes the mel from F0.
         f0: [T], Hz.
+
+    Returns:
+        the waves, None where the model cannot make them.
     """
     voc, frames, harmonics = subject.voc, mel(f0), subject.voc.prior(f0)
     draws = np.random.default_rng(0).standard_normal((2, len(harmonics))).astype(np.float32)

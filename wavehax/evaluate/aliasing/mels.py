@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from wavehax.config import PRIOR_RMS
+from wavehax.config.written import written
 from wavehax.evaluate.aliasing.subjects import Subject, Synthesiser, in_step
 from wavehax.files.sound import read_audio
 from wavehax.mel.features import (
@@ -32,7 +33,6 @@ from wavehax.mel.features import (
     natural_mel,
 )
 from wavehax.mel.harmonics import flatten_harmonics
-from wavehax.mel.written import written
 
 MelOf = Callable[[np.ndarray], np.ndarray]
 """A function from F0 [T] in Hz to a mel [n_mels, T], as the definition of the model writes it."""

@@ -104,7 +104,7 @@ def _summary(curve: Curve, name: str, low: float, high: float) -> str:
 
 
 def _margin(curve: Curve, first: Curve | None, name: str, low: float, high: float) -> str:
-    """By how many dB `curve` is above `first` at the F0 where that is least."""
+    """The least difference in dB, over F0, by which `curve` is above `first`."""
     if first is None or curve is first:
         return "-"
     rows = zip(curve.f0, getattr(curve, name), getattr(first, name), strict=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from wavehax.mel.written import natural
+from wavehax.config.written import natural
 from wavehax.nn import build_generator
 from wavehax.nn.baselines import BASELINES, Baseline
 from wavehax.nn.prior import make_prior

@@ -1,4 +1,4 @@
-"""Between a mel as its definition writes it and as models compute with it.
+"""Converts a mel from the numbers that its definition writes to those of models, and back.
 
 A model computes with the *natural* mel: the natural logarithm of magnitudes, or half that of
 powers. A definition may write other numbers, such as decibels that are normalised. The two are
@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from wavehax.config import FeatureConfig
+from wavehax.config.features import FeatureConfig
 
 
 def natural(mel: np.ndarray, features: FeatureConfig) -> np.ndarray:
