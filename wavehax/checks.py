@@ -1,4 +1,8 @@
-"""Checks of a vocoder's arguments; errors name the argument, the index and the expectation."""
+"""Checks of a vocoder's arguments.
+
+A function `checked_*` returns its argument in the type that the engine takes, or raises ValueError,
+which names the argument, the index or value, and what was expected.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +38,10 @@ _FLOAT32 = np.dtype(np.float32)
 
 
 def as_array(values: ArrayLike) -> np.ndarray:
-    """`values` as an array; also a PyTorch tensor, on any device, with or without a gradient."""
+    """`values` as an array of the same shape.
+
+    They may be a PyTorch tensor, on any device, with or without a gradient.
+    """
     if hasattr(values, "detach") and hasattr(values, "cpu"):
         tensor: Any = values.detach().cpu()
         # numpy has no bfloat16
@@ -109,8 +116,8 @@ def fitted_f0(f0: ArrayLike, frames: int, axes: int = 1) -> np.ndarray:
     """`f0` fitted to the `frames` of the mel, where it has one frame more or less.
 
     Tools count the frames of an utterance differently. The last value is dropped or repeated, and a
-    warning says so. What differs by more, or has another number of `axes`, is returned as it is, to
-    be refused. Frames are the last axis.
+    warning says so. F0 that differs by more, or has another number of `axes`, is returned as it is;
+    the checks that follow refuse it. Frames are the last axis, as in [T].
     """
     f0 = as_array(f0)
     if f0.ndim != axes or f0.size == 0 or abs(f0.shape[-1] - frames) != 1:
@@ -124,9 +131,12 @@ def fitted_f0(f0: ArrayLike, frames: int, axes: int = 1) -> np.ndarray:
 
 
 def warn_beyond(f0: np.ndarray, f0_range: tuple[float, float], first: int = 0) -> bool:
-    """Warn of the first voiced value outside a model's range in Hz; tells whether there is one.
+    """Warn of the first voiced value outside a model's range; return whether there is one.
 
-    Messages count frames from `first`.
+    Args:
+        f0: [T], Hz.
+        f0_range: lowest and highest F0 for which the model is made, Hz.
+        first: number of the first frame, from which messages count.
     """
     low, high = f0_range
     beyond = np.flatnonzero((f0 > 0) & ((f0 < low) | (f0 > high)))
@@ -155,7 +165,7 @@ def checked_prior(prior: ArrayLike, samples: int) -> np.ndarray:
 
 
 def checked_seed(seed: int) -> int:
-    """An integer that the engine's generator takes."""
+    """`seed` as an integer, 0 <= seed < 2**64."""
     try:
         value = operator.index(seed)
     except TypeError:
@@ -166,14 +176,14 @@ def checked_seed(seed: int) -> int:
 
 
 def checked_scale(f0_scale: float) -> float:
-    """A factor of F0."""
+    """`f0_scale`, a factor of F0, as a finite float above 0."""
     if not (isinstance(f0_scale, Real) and 0 < f0_scale < float("inf")):
         raise ValueError(f"f0_scale={f0_scale!r}: expected a finite number, more than 0")
     return float(f0_scale)
 
 
 def checked_formant_scale(formant_scale: float) -> float:
-    """A factor of the frequencies of formants."""
+    """`formant_scale`, a factor of the frequencies of formants, as a float in `FORMANT_SCALES`."""
     low, high = FORMANT_SCALES
     if not (isinstance(formant_scale, Real) and low <= formant_scale <= high):
         raise ValueError(
@@ -183,7 +193,7 @@ def checked_formant_scale(formant_scale: float) -> float:
 
 
 def checked_threads(threads: int) -> int:
-    """A number of threads."""
+    """`threads`, a number of threads, as an integer from 1 to 2**31 - 1."""
     try:
         value = operator.index(threads)
     except TypeError:

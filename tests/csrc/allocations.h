@@ -1,5 +1,5 @@
-// Counts the allocations of the whole program while `counting` is set. Included by its only source
-// file.
+// Counts the allocations of the whole program while `counting` is set. A program has one source
+// file, and only that may include this one.
 #pragma once
 
 #include <cstdlib>

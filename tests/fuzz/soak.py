@@ -200,7 +200,7 @@ class Voice:
         self.frames += mel.shape[1]
 
     def equals_the_whole(self, mel: np.ndarray) -> bool:
-        """Whether the stream, flushed, gave the samples of one call with the same frames of `mel`."""
+        """Whether the flushed stream gave the samples of one call with the same frames of `mel`."""
         self._keep(self.stream.flush())
         return np.array_equal(
             self.wave[: self.samples], self.voc(mel[:, : self.frames], seed=self.seed)

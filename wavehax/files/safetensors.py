@@ -15,7 +15,12 @@ _MAX_DEPTH = 32  # levels of nested JSON; code that shows or copies it may recur
 
 
 def parse_json(text: str) -> Any:
-    """Parse JSON as the standard has it: no repeated key, no NaN, at most _MAX_DEPTH levels."""
+    """Parse JSON as the standard has it: no repeated key, no NaN, at most _MAX_DEPTH levels.
+
+    Raises:
+        ModelError: the text repeats a key, holds NaN or an infinity, or is nested deeper.
+        ValueError: it is not JSON.
+    """
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         values: dict[str, Any] = {}

@@ -58,12 +58,15 @@ class FilterBank(nn.Module):
         return analysis, synthesis
 
     def analyse(self, wave: Tensor) -> Tensor:
-        """Apply each filter around every S-th sample, from sample 0 on."""
+        """Filter [B, 1, N] around every S-th sample, from sample 0 on; returns [B, S, N / S]."""
         padded = pad_time(wave, _HALF, _HALF, self.padding)
         return functional.conv1d(padded, self.analysis.weight, stride=self.num_streams)
 
     def synthesise(self, streams: Tensor) -> Tensor:
-        """Put S-1 zeros after every sample, multiply by S, filter, and add the streams."""
+        """Make a wave [B, 1, N] of streams [B, S, N / S].
+
+        Put S - 1 zeros after every sample, multiply by S, filter, and add the streams.
+        """
         padded = pad_time(_upsample(streams), _HALF, _HALF, self.padding)
         return functional.conv1d(padded, self.synthesis.weight)
 

@@ -45,7 +45,7 @@ class Row:
     index: int | None = None
 
     def content(self) -> bytes | None:
-        """Return the bytes of the recording or mel, or None where `path` is the file that holds them."""
+        """Return the bytes of the recording or mel, or None where they are the file `path`."""
         if self.offset is not None:
             with open(self.path, "rb") as file:
                 file.seek(self.offset)

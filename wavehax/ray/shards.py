@@ -96,7 +96,7 @@ class Output:
         return lines if lines and all(map(self._is_there, lines)) else None
 
     def write(self, name: str, results: Iterable[Result]) -> list[dict[str, Any]]:
-        """Write a shard, one row after the other, then its record; return the lines of the record."""
+        """Write a shard row by row, then its record; return the lines of the record."""
         with self._writer(name) as add:
             lines = [_line(add, result) for result in results]
         write_whole(self._record(name), self.unfinished, _json_lines(lines))
@@ -107,7 +107,7 @@ class Output:
 
     @contextmanager
     def _writer(self, name: str) -> Iterator[Callable[[Result], dict[str, Any]]]:
-        """Yield a function that writes the sound of a row, and returns where it lies, for the manifest."""
+        """Yield a function that writes the sound of a row and returns its place in the output."""
         if self.form == "files":
             files = Files(self.sound, self.unfinished, self.suffix)
             yield lambda result: {"audio_filepath": self._relative(files.add(result))}

@@ -227,7 +227,7 @@ def _training_data(provenance: Any) -> dict[str, Any] | None:
 
 
 def _check_speech(model: Model) -> None:
-    """Raise ModelError unless all samples are finite for a mel that is `mel_mean` in every frame."""
+    """Raise ModelError unless all samples are finite where every frame is `mel_mean`."""
     mel = np.repeat(model.weights["mel_mean"][:, None], _TRIAL_FRAMES, axis=1)
     f0 = np.full(_TRIAL_FRAMES, _TRIAL_F0, np.float32)
     wave = Vocoder(model)(written(mel, model.features), f0, force_definition=True)

@@ -52,7 +52,11 @@ def config_from_dict(values: Mapping[str, Any]) -> TrainConfig:
 
 
 def read_features(given: Any) -> Any:
-    """A preset as its name, any other definition as a FeatureConfig, and all else unchanged."""
+    """A preset as its name, any other definition as a FeatureConfig, and all else unchanged.
+
+    Raises:
+        ConfigError: a mapping or file is no definition of a mel, or the file cannot be read.
+    """
     features = given
     if isinstance(given, Mapping):
         features = from_dict(FeatureConfig, given)

@@ -97,7 +97,11 @@ class Inputs:
         return self.prediction(1.0).push(self.whole_mel(mel))
 
     def whole_mel(self, mel: ArrayLike) -> np.ndarray:
-        """The natural mel float32 [n_mels, T] of a whole utterance."""
+        """The natural mel, float32 [n_mels, T], of a whole utterance.
+
+        Raises:
+            ValueError: `mel` has no frames, or is none of this model (`checked_mel`).
+        """
         checked = checked_mel(mel, self.features)
         if checked.shape[1] == 0:
             raise ValueError("mel is empty: expected at least one frame")
