@@ -281,11 +281,7 @@ def f0_from_audio(
 
 
 def checked_audio(audio: np.ndarray, first: int = 0, least: int = 1) -> np.ndarray:
-    """`audio` as an array [N] of at least `least` samples; messages count samples from `first`.
-
-    Raises:
-        ValueError: `audio` is not floating, has another shape, or is not finite.
-    """
+    """`audio` [N], `least` finite samples or more; a ValueError counts samples from `first`."""
     audio = np.asarray(audio)
     if audio.dtype.kind != "f":
         raise ValueError(
