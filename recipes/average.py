@@ -30,7 +30,7 @@ output less DistillMOS of the recording."""
 
 @dataclass(frozen=True)
 class Candidate:
-    """A model that may be chosen."""
+    """An average of FIRST and SECOND, with its scores on `dev`, among which one is chosen."""
 
     weight: float  # of SECOND, 0 to 1; 0 is FIRST itself
     path: Path

@@ -97,7 +97,7 @@ def test_frames_with_f0_are_told_apart_from_those_without(tiny, mel, f0):
         with pytest.raises(ValueError, match=words):
             list(vocode.vocode_frames(voc, io.BufferedReader(io.BytesIO(content)), arguments))
 
-    # Value 10 is the F0 of the first frame, and is read as band 0 of the second.
+    # The F0 of frame 0 follows its ten bands, and is read as band 0 of frame 1.
     words = "mel is 150.0 in band 0 of frame 1, .*each frame is 10 bands and F0: leave out --f0"
     refused(raw(mel, f0), words, f0="mel")
     refused(raw(mel, f0), words, f0=120.0, mel_log="10")

@@ -19,9 +19,10 @@ std::vector<std::string> available_isas();
 // available here.
 const Kernels& choose_kernels(const std::string& isa);
 
-// Returns the kernels on bfloat16 that this machine runs with `kernels`, fastest first: on matrix
-// tiles, then on pairs. The list is empty if the processor has neither or the operating system
-// refuses them. The first call asks for tiles. From then on the process may not set a signal stack
+// Returns the bfloat16 kernels that this machine can run beside the float32 `kernels`, fastest
+// first: those on matrix tiles (AMX), then those on pairs (AVX512-BF16). The list is empty if the
+// processor has neither. The first call asks the operating system to permit tiles; if it refuses,
+// they are left out. Once it has permitted them, the process may not set a signal stack that is
 // too small for them (sigaltstack).
 std::vector<const TileKernels*> tile_kernels(const Kernels& kernels);
 

@@ -83,7 +83,8 @@ static inline Vec gelu(Vec x) {
              lookup(kGeluConstant, piece));
 }
 
-// Packs the channels of 16 bins in pairs, [channels / 2][16].
+// Scales and shifts the channels of 16 bins, if `scale` is given, and packs every two of them into
+// a pair of bfloat16, [channels / 2][16].
 static inline void pack_input(const float* x, int channels, const float* scale, const float* shift,
                               std::uint32_t* pairs) {
   for (int c = 0; c < channels; c += 2, x += 2 * kTileSide, pairs += kTileSide) {

@@ -98,9 +98,9 @@ struct TileKernels {
   double (*sum)(const float* x, const TileShape& shape);
   double (*sum_squares)(const float* x, float mean, const TileShape& shape);
 
-  // Does `rounds` times kPeakSums independent products of vectors of pairs and nothing else, to
-  // measure the peak of the processor; rounds is even. Null for tiles, whose peak nothing else
-  // comes near.
+  // Measures the peak speed of dot products of bfloat16 pairs: computes kPeakSums independent ones
+  // `rounds` times and nothing else; rounds is even. Null for matrix tiles (AMX): they are so much
+  // faster than any other kernels that `faster` need not measure them.
   float (*multiply_adds)(std::int64_t rounds);
 };
 

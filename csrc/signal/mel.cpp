@@ -92,8 +92,8 @@ std::int64_t MelStream::flush(float* mel) {
 double MelStream::sample(std::int64_t i) const {
   if (i < 0 || i >= samples_) {
     if (!config_.centred) return 0.0;
-    // Before the end is known, only the first window's first sample can be missing, and the window
-    // is 0 there.
+    // Before the end is known, the only mirrored sample that may not have come yet is that of the
+    // first place in the first window, where the window is 0.
     if (!ended_ && -i >= samples_) return 0.0;
     i = ended_ ? reflect(i, samples_) : -i;
   }

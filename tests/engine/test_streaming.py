@@ -21,8 +21,9 @@ relaxed = settings(
 def stream_in_chunks(
     stream, mel: np.ndarray, f0: np.ndarray, chunks: list[int], hop: int
 ) -> np.ndarray:
-    """Push `chunks` and flush, check that `delay` foretells the length of every part, and return
-    the parts joined."""
+    """Push `chunks` frames at a time, flush, and return all samples.
+
+    Checks that each push returned as many samples as `delay` says."""
     parts, frames = [], 0
     for n in chunks:
         parts.append(stream.push(mel[:, frames : frames + n], f0[frames : frames + n]))
@@ -132,7 +133,7 @@ NARROW = {"hop_length": 2, "n_fft": 4, "num_blocks": 1, "norm": "batch", "mult_c
 @pytest.mark.parametrize(
     "config",
     [
-        # A kernel of 3001 frames keeps a long stretch of the mel.
+        # With a kernel of 3001 frames a stream must keep a long stretch of the mel.
         GeneratorConfig(n_mels=1024, channels=1, kernel_size=(1, 3001), **NARROW),
         # Three bins fill matrix tiles badly.
         GeneratorConfig(n_mels=1, channels=512, kernel_size=(1, 101), **NARROW),

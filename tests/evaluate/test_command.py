@@ -67,7 +67,8 @@ def test_a_model_is_scored_on_a_manifest(command, manifest: Path, tmp_path: Path
     assert "By octave of F0" in out and "<h2>By octave of F0</h2>" in output.read_text()
     (low, high) = json.loads((tmp_path / "report.json").read_text())["octaves"]
     assert (low["octave"], high["octave"]) == ([60, 120], [120, 240])
-    # 100 Hz and a part of 130 Hz, which vibrato takes to 117; 130 and 210 Hz
+    # The voices have 100, 130 and 210 Hz. That of 130 Hz counts in both octaves, since its vibrato
+    # reaches down to 117 Hz. PESQ is of whole files, by their median F0.
     assert (low["means"]["files"]["mean"], high["means"]["files"]["mean"]) == (2, 2)
     assert (low["means"]["pesq_wb"]["files"], high["means"]["pesq_wb"]["files"]) == (1, 2)
     scores = scores_of(tmp_path / "report.json")

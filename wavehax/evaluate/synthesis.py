@@ -135,7 +135,7 @@ Synthesis = ModelSynthesis | WorldSynthesis | FilePair
 
 
 def _recording(item: Item, rate: int) -> np.ndarray:
-    """The recording of an item at its speed, float32 [N] at `rate` Hz."""
+    """The recording of an item, float32 [N] at `rate` Hz, with the pitch that its speed gives."""
     wave, own_rate = read_audio(item.natural)
     return resample(wave, round(own_rate * item.speed), rate)
 

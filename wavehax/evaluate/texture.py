@@ -34,7 +34,7 @@ def texture(
     hop: float,
     n_fft: int | None,
 ) -> dict[str, float]:
-    """Measure a recording and the sound made from it.
+    """Measure the fine structure of noise and harmonics, of a recording and of its synthesis.
 
     `fold_voiced_1k`, `fold_voiced_4k`, `fold_unvoiced_1k` and so on are `fold_depth` in dB for
     FOLD_BANDS, named by their lower edge. `harmonics_1k` and so on are `harmonic_contrast` in dB

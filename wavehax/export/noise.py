@@ -57,7 +57,9 @@ def philox(counter: Sequence[Word], seed: int) -> list[Word]:
 
 
 def _product(word: Word, factor: int) -> tuple[Word, Word]:
-    """The high and the low word of a product, by halves of the factor: int64 does not overflow."""
+    """The high and the low 32 bits of a product.
+
+    The factor is multiplied in halves of 16 bits, so that no int64 overflows."""
     upper, lower = word * (factor // _HALF), word * (factor % _HALF)
     high = (upper + lower // _HALF) // _HALF
     return high, ((upper & (_HALF - 1)) * _HALF + lower) & _MASK

@@ -18,7 +18,8 @@ SUFFIXES = (".npy", ".npz", ".h5", ".pt")
 
 _MOST_BYTES = 1 << 28  # an array of a mel or F0: a mel of two hours takes this
 _MOST_STATS_BYTES = 1 << 16  # the mean or scale of a mel: 8,000 bands of float64
-# An array may also take this many times the size of its file: no mel of speech is compressed more.
+# An array that is larger may take up to this many times the size of its file. No mel of speech can
+# be compressed further, so an array beyond both limits is not a mel but an attack or an error.
 _MOST_TIMES = 20
 
 

@@ -34,9 +34,10 @@ _LEAST_BANDS = 40  # with fewer bands there is no pattern over them
 _NARROW, _WIDE, _HIGH = 5.8, 13.0, 4.7
 # Deviation of a band over time, relative to the model's: 0.31 to 1.58 in speech.
 _MOVING = 1.85
-# Below it the harmonics of a tone that is held show in the mean over time.
+# Mels that move less over time (`_motion`) are not compared with presets: the harmonics of a held
+# tone then shape the mean over time, from which presets are told apart.
 _STEADY = 0.5
-# Deviation over time by range. Noise has up to 0.08 and most speech more.
+# Deviation over time divided by range. Noise has 0.08 at most, and most speech has more.
 _SPEECH_LIKE = 0.085
 _DECIBELS = 25.0  # least range of speech in decibels taken for nepers
 _NEAR_ZERO = 0.35  # a mel whose mean is as near to 0 is normalised

@@ -70,7 +70,7 @@ def block(layer: ConvNeXtBlock, x: Tensor) -> Tensor | None:
 
 
 def depthwise(layer: DepthwiseConv, x: Tensor) -> Tensor | None:
-    """Compute a depthwise convolution by the kernels for GPUs."""
+    """Compute a depthwise convolution by the GPU code, or return None where that cannot run."""
     cuda = _cuda_kernels()
     if cuda is None or not cuda.usable(x, layer.weight):
         return None

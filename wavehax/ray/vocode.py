@@ -30,7 +30,7 @@ _TYPES = {"flac": "FLAC", "wav": "WAV"}
 
 
 def row_seed(row_id: str, seed: int = 0) -> int:
-    """The seed of a row's noise: a function of its id and of the seed of the whole.
+    """The seed of a row's noise, which depends on its id and the seed of the corpus alone.
 
     Args:
         row_id: the id.

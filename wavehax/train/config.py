@@ -133,7 +133,8 @@ class AdversaryConfig:
     feature_weight: float = 2.0  # weight of feature matching
     normalize_features: bool = False  # each map's difference relative to the map's mean magnitude
     learning_rate: float = 2e-4  # cosine to zero at `max_steps`
-    # Share of right judgements above which the learning rate falls; 1: it never does.
+    # Share of right judgements of the discriminators above which their learning rate falls; 1: it
+    # never does.
     win_rate: float = 1.0
     beta1: float = 0.8
     beta2: float = 0.99

@@ -281,7 +281,8 @@ def glide_levels(subject: Subject, mel: MelOf) -> tuple[np.ndarray, list[tuple[f
 def _warped(wave: np.ndarray, phase: np.ndarray, span: slice) -> np.ndarray:
     """The part `span` of a wave, sampled at even steps of phase."""
     interpolate = optional_module("scipy.interpolate", "a glide", "wavehax[eval]")
-    # Twice as many samples: a component that warping raises in frequency must not fold back.
+    # The warped signal has twice as many samples, so that components whose frequency rises by the
+    # warping do not alias.
     count = 2 * (span.stop - span.start)
     even = np.linspace(phase[span.start], phase[span.stop], count, endpoint=False)
     position = np.interp(
