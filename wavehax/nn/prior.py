@@ -136,8 +136,8 @@ def _pcph_linear_decay(f0: Tensor, shift: Tensor, hop_length: int, sample_rate: 
 
 def _num_harmonics(f0: Tensor, sample_rate: int) -> Tensor:
     """Number of harmonics of `f0` up to half the sample rate; 0 where unvoiced."""
-    # A tensor is divided by a tensor here. PyTorch computes number / tensor as number * (1 /
-    # tensor), whose rounding may lose a harmonic that lies exactly at half the sample rate.
+    # A tensor is divided by a tensor here. PyTorch divides a number by a tensor by multiplying with
+    # its reciprocal, whose rounding may lose a harmonic exactly at half the sample rate.
     return torch.where(f0 > 0, torch.floor(torch.full_like(f0, sample_rate / 2) / f0), 0.0)
 
 
