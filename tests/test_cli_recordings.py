@@ -14,6 +14,7 @@ from voices import voice
 
 import wavehax
 from wavehax.checkpoint import save_model
+from wavehax.config.features import PADDINGS
 from wavehax.features import log_mel
 from wavehax.files.levels import without_offset
 from wavehax.files.sound import read_audio
@@ -21,11 +22,12 @@ from wavehax.files.sound import read_audio
 soundfile = pytest.importorskip("soundfile")
 
 
-@pytest.fixture(params=["same", "centre"])
+@pytest.fixture(params=PADDINGS)
 def model(request, tiny, tmp_path) -> Path:
-    """Hop 32 at 24 kHz; frames of either kind."""
+    """Hop 32 at 24 kHz; frames and padding of every kind."""
     features = dataclasses.replace(tiny.features, padding=request.param)
-    generator = dataclasses.replace(tiny.generator, frame_alignment=request.param)
+    alignment = request.param.split("-")[0]
+    generator = dataclasses.replace(tiny.generator, frame_alignment=alignment)
     path = tmp_path / "model.safetensors"
     save_model(path, dataclasses.replace(tiny, features=features, generator=generator))
     return path

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import wavehax
 from wavehax.cli import mel as mels
-from wavehax.cli import types
+from wavehax.cli import shared, types
 from wavehax.cli.types import Commands
 from wavehax.data.given import MOST_DIFFERENCE
-from wavehax.mel.features import F0_MAX, F0_MIN
+from wavehax.mel.pitch import RECORDING_METHODS
 
 DESCRIPTION = """Write a prepared folder of mels that an acoustic model emitted and the recordings
 of the same names, to fine-tune a vocoder on (recipes/finetune-gta). The acoustic model must have
@@ -39,14 +39,7 @@ def add(commands: Commands) -> None:
         help="most frames by which a mel may be longer or shorter than its recording (default"
         f" {MOST_DIFFERENCE})",
     )
-    for name, value in (("min", F0_MIN), ("max", F0_MAX)):
-        command.add_argument(
-            f"--f0-{name}",
-            type=types.positive,
-            default=value,
-            metavar="HZ",
-            help=f"end of the range in which F0 is sought (default {value:g})",
-        )
+    shared.add_f0_search(command, RECORDING_METHODS)
     command.add_argument(
         "--jobs", type=types.count, default=os.cpu_count(), help="processes; by default one a core"
     )
@@ -65,5 +58,6 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.jobs,
         arguments.most_difference,
         (arguments.f0_min, arguments.f0_max),
+        arguments.f0_method,
     )
     return 0

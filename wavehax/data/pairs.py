@@ -20,6 +20,7 @@ from wavehax.errors import EXPECTED_ERRORS, optional_module, report
 from wavehax.files.sound import sound_type
 from wavehax.mel.features import F0_MAX, F0_MIN, frame_count
 from wavehax.mel.files import SUFFIXES
+from wavehax.mel.pitch import METHODS
 
 HELD_OUT_EVERY = 20
 
@@ -40,6 +41,7 @@ def prepare_pairs(
     jobs: int,
     most_difference: int = MOST_DIFFERENCE,
     f0_range: tuple[float, float] = (F0_MIN, F0_MAX),
+    f0_method: str = METHODS[0],
 ) -> None:
     """Write the prepared folder `out` of pairs, or take it up.
 
@@ -54,13 +56,14 @@ def prepare_pairs(
         jobs: number of processes.
         most_difference: frames by which a mel may be longer or shorter than its recording.
         f0_range: lowest and highest F0 sought in the recordings, Hz.
+        f0_method: how it is found, one of `wavehax.mel.pitch.RECORDING_METHODS`.
 
     Raises:
         ValueError: pairs cannot be used, each of which was named on standard error before any work;
             or as `prepare`, and where a mel does not follow its recording.
         OSError: as `prepare`.
     """
-    pairs = find_pairs(mels, waves, features, most_difference, f0_range)
+    pairs = find_pairs(mels, waves, features, most_difference, f0_range, f0_method)
     prepare(pairs.recordings, waves, out, features, jobs)
     if pairs.differences:
         worst = max(map(abs, pairs.differences))
@@ -78,6 +81,7 @@ def find_pairs(
     features: FeatureConfig,
     most_difference: int = MOST_DIFFERENCE,
     f0_range: tuple[float, float] = (F0_MIN, F0_MAX),
+    f0_method: str = METHODS[0],
 ) -> Pairs:
     """Match mels with recordings by their stems, and read all that can be wrong with their sizes.
 
@@ -85,7 +89,7 @@ def find_pairs(
     a recording.
 
     Args:
-        mels, waves, features, most_difference, f0_range: as `prepare_pairs` takes them.
+        mels, waves, features, most_difference, f0_range, f0_method: as `prepare_pairs` takes them.
 
     Raises:
         FileNotFoundError: one of the folders has no such files.
@@ -107,9 +111,9 @@ def find_pairs(
             failed += 1
             continue
         folder = wave.parent.relative_to(waves).as_posix()
-        low, high = f0_range
+        search = {"f0_min": f0_range[0], "f0_max": f0_range[1], "f0_method": f0_method}
         speaker = "voice" if folder == "." else folder
-        recordings.append(Recording(wave, speaker, f0_min=low, f0_max=high, mel=path))
+        recordings.append(Recording(wave, speaker, mel=path, **search))
         differences.append(difference)
     _refuse_shared(recordings)
     if failed:

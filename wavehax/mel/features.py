@@ -133,8 +133,8 @@ def frame_count(num_samples: int, features: FeatureConfig) -> int:
 def whole_frames(audio: np.ndarray, features: FeatureConfig) -> np.ndarray:
     """A recording with zeros behind it, so that the hops of its frames cover every sample.
 
-    With `same` padding, `log_mel` leaves out what is less than a hop at the end. With `centre` it
-    reflects the ends, and a recording shorter than half a window would be reflected many times.
+    Where frames are not centred, `log_mel` leaves out what is less than a hop at the end. Where it
+    reflects the ends, a recording shorter than the padding would be reflected many times.
 
     Args:
         audio: [N], N >= 1.
@@ -144,10 +144,10 @@ def whole_frames(audio: np.ndarray, features: FeatureConfig) -> np.ndarray:
         [M], M >= N: `frame_count(M, features)` hops are N samples or more.
     """
     samples = len(audio)
-    if features.padding == "same":
+    if features.reflects:
+        samples = max(samples, padding_samples(features) + 1)
+    if not features.centred:
         samples = -(-samples // features.hop_length) * features.hop_length
-    elif samples <= features.n_fft // 2:
-        samples = features.n_fft // 2 + 1
     return np.pad(audio, (0, samples - len(audio)))
 
 
