@@ -59,13 +59,23 @@ def test_a_contour_of_another_tune_or_a_flat_one_is_not_judged() -> None:
     [
         (69 + 12 * np.log2(np.maximum(sentence(), 1) / 440) * (sentence() > 0), "midi"),
         (np.log(np.maximum(sentence(), 1)), "log"),
-        (np.log2(np.maximum(sentence(), 1)), "log"),
     ],
 )
 def test_notes_and_logarithms_are_refused_with_the_flag_to_type(f0, unit) -> None:
     f0 = np.where(sentence() > 0, f0, 0)
     with pytest.raises(ValueError, match=f"f0 is .* in frame 0.*--f0-unit {unit}"):
         plausible_f0.question(f0, lambda: sentence(cents=25))
+
+
+@pytest.mark.parametrize(("base", "logarithm"), [(2, np.log2), (10, np.log10)])
+def test_a_logarithm_of_another_base_is_named_and_not_called_a_natural_one(base, logarithm) -> None:
+    true = sentence()
+    f0 = np.where(true > 0, logarithm(np.maximum(true, 1)), 0)
+    with pytest.raises(ValueError, match=rf"to base {base}: .* give {base} \*\* f0") as caught:
+        plausible_f0.question(f0, lambda: sentence(cents=25))
+    assert "--f0-unit" not in str(caught.value)
+    with pytest.raises(ValueError, match="looks like the logarithm of Hz"):
+        plausible_f0.question(f0, None)  # whose base nothing tells
 
 
 def test_a_bass_with_the_numbers_of_notes_is_taken_as_hz() -> None:

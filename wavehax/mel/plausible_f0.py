@@ -30,7 +30,8 @@ _FITS = 4  # of the line, each with less weight of what the last left far off
 def refuse_other_unit(f0: np.ndarray, predicted: np.ndarray | None) -> None:
     """Raise ValueError for F0 that is MIDI notes or logarithms by its values.
 
-    Logarithms are below any pitch. Notes are told from a low voice by the predicted pitch.
+    Logarithms are below any pitch. Their base, and notes beside a low voice, are told by the
+    predicted pitch. A base that it does not tell is taken for the natural one.
 
     Args:
         f0: [T], 0 where unvoiced.
@@ -39,20 +40,31 @@ def refuse_other_unit(f0: np.ndarray, predicted: np.ndarray | None) -> None:
     voiced = f0 > 0
     if not voiced.any():
         return
-    unit = ""
-    if f0.max() < _HIGHEST_LOG:
-        unit = "log"
-    elif predicted is not None and f0.max() <= _HIGHEST_NOTE:
-        both = voiced & (predicted > 0)
-        if both.sum() >= _LEAST and _same(f0_in_hz(f0[both], "midi"), predicted[both]) > _SHARE:
-            unit = "midi"
-    if unit:
-        frame = int(np.argmax(voiced))
-        name = {"log": "the logarithm of Hz", "midi": "a MIDI note"}[unit]
-        raise ValueError(
-            f"f0 is {f0[frame]:g} in frame {frame}, which looks like {name}: expected Hz; convert"
-            f" it with --f0-unit {unit}, or wavehax.features.f0_in_hz(f0, {unit!r})"
+    frame, highest = int(np.argmax(voiced)), f0.max()
+    looks = f"f0 is {f0[frame]:g} in frame {frame}, which looks like"
+    both = np.zeros(len(f0), bool) if predicted is None else voiced & (predicted > 0)
+
+    def is_predicted(hz: np.ndarray) -> bool:
+        return (
+            predicted is not None and both.sum() >= _LEAST and _same(hz, predicted[both]) > _SHARE
         )
+
+    if highest < _HIGHEST_LOG:
+        for base in (2, 10):
+            if is_predicted(base ** f0[both].astype(np.float64)):
+                raise ValueError(
+                    f"{looks} the logarithm of Hz to base {base}: expected Hz; give {base} ** f0"
+                    " where it is not 0"
+                )
+        name, unit = "the logarithm of Hz", "log"
+    elif highest <= _HIGHEST_NOTE and is_predicted(f0_in_hz(f0[both], "midi")):
+        name, unit = "a MIDI note", "midi"
+    else:
+        return
+    raise ValueError(
+        f"{looks} {name}: expected Hz; convert it with --f0-unit {unit}, or"
+        f" wavehax.features.f0_in_hz(f0, {unit!r})"
+    )
 
 
 def _same(a: np.ndarray, b: np.ndarray) -> float:
