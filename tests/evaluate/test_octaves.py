@@ -166,6 +166,27 @@ def test_models_are_compared_with_recordings_at_other_speeds(
     assert {row["kind"] for row in found["lines"]} >= {"noise"}
 
 
+def test_f0_is_sought_as_the_flags_say(
+    command, manifest: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("pyworld", reason="needs the extra [f0]")
+    searched = []
+
+    def harvest(wave, rate, *search):
+        searched.append(search)
+        raise ValueError("enough")
+
+    monkeypatch.setattr("wavehax.evaluate.pitch.f0_from_audio", harvest)
+    for module in ("pitch", "synthesis"):
+        monkeypatch.setattr(f"wavehax.evaluate.{module}.f0_from_audio", harvest, raising=False)
+    flags = ("--f0-min", 80, "--f0-max", 700, "--f0-method", "harvest")
+    code, _, err = command(
+        "evaluate", "aliasing", "--data", manifest, "--splits", "singing", *flags
+    )
+    assert code == 1 and "a.wav: enough" in err
+    assert searched == [(80, 700, "harvest")]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -173,6 +194,7 @@ def test_models_are_compared_with_recordings_at_other_speeds(
         (("--data", "m.tsv", "--speeds", "5"), "5: expected 0.25 to 4"),
         (("aliasing", "--speeds", "2"), "--speeds needs --data"),
         (("aliasing", "--splits", "dev"), "--splits needs --data"),
+        (("aliasing", "--f0-max", "500"), "--f0-max needs --data"),
         (("aliasing", "--data", "m.tsv", "--speech", "x.wav"), "--speech x.wav: expected none"),
     ],
 )

@@ -8,6 +8,7 @@ from pathlib import Path
 from wavehax.cli import shared, types
 from wavehax.errors import UsageError, optional_module
 from wavehax.evaluate import SPLITS
+from wavehax.mel.pitch import RECORDING_METHODS
 from wavehax.models.locate import DEFAULT_MODEL
 
 DESCRIPTION = """Measure how much energy a model puts off the harmonic series of its F0. It gets
@@ -46,6 +47,7 @@ def add(evaluate: types.Parser) -> None:
     command.add_argument(
         "--jobs", type=types.count, help="with --data, files worked on at once (default 1)"
     )
+    shared.add_f0_search(command, RECORDING_METHODS, given=True)
     shared.add_report(command)
     command.set_defaults(run=run)
 
@@ -61,9 +63,9 @@ def run(arguments: argparse.Namespace) -> int:
         ValueError, OSError: an input or output is not as expected.
     """
     if arguments.data is None:
-        for option in ("splits", "speeds", "jobs"):
+        for option in ("splits", "speeds", "jobs", "f0_min", "f0_max", "f0_method"):
             if getattr(arguments, option):
-                raise UsageError(f"--{option} needs --data MANIFEST")
+                raise UsageError(f"--{option.replace('_', '-')} needs --data MANIFEST")
         return _run_tones(arguments)
     if arguments.speech:
         raise UsageError(f"--speech {arguments.speech[0]}: expected none with --data")
@@ -82,7 +84,8 @@ def _run_recordings(arguments: argparse.Namespace) -> int:
     check_outputs(outputs, arguments.force)
     optional_module("scipy", "evaluation", "wavehax[eval]")
     optional_module("pyworld", "evaluation", "wavehax[f0]")
-    items = manifest_items(arguments.data, arguments.splits or SPLITS)
+    listed = manifest_items(arguments.data, arguments.splits or SPLITS)
+    items = [shared.searched(item, arguments) for item in listed]
     items = at_speeds(items, arguments.speeds or [1.0])
     names = arguments.models or [DEFAULT_MODEL]
     for name in names:

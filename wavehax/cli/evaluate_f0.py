@@ -10,7 +10,7 @@ from wavehax.cli import shared, types
 from wavehax.errors import optional_module
 from wavehax.evaluate import SPLITS
 from wavehax.mel.features import f0_from_audio, log_mel
-from wavehax.mel.pitch import RECORDING_METHODS
+from wavehax.mel.pitch import METHODS, RECORDING_METHODS
 
 DESCRIPTION = """Score three contours of F0 against that of WORLD Harvest, over all frames of a
 split. The first is what the model predicts from the mels of recordings. For the second, these mels
@@ -60,9 +60,10 @@ def run(arguments: argparse.Namespace) -> int:
         cents = f"{scores.rmse_cents:>12.1f}{scores.median_cents:>8.1f}"
         print(f"{source:<18}{split:<10}{files:>6}{shares}{cents}", flush=True)
 
+    method = arguments.f0_method or METHODS[0]
     finders = {
         "mel": lambda wave: voc.f0(log_mel(wave, voc.features)),
-        "harvest": lambda wave: f0_from_audio(wave, voc.features),
+        "harvest": lambda wave: f0_from_audio(wave, voc.features, method=method),
     }
     for split in dict.fromkeys(item.group for item in items):
         recordings = [item for item in items if item.group == split]

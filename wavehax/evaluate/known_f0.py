@@ -44,7 +44,7 @@ def known_voices(
         audio, _ = read_audio(item.natural, features.sample_rate)
         frames = len(audio) // features.hop_length
         audio = audio[: frames * features.hop_length]
-        measured = f0_in_range(audio, features, item.f0_range)[:frames]
+        measured = f0_in_range(audio, features, item.f0_range, item.f0_method)[:frames]
         voice = voice_of(audio, measured, features)
         if not voice.f0.any():
             continue

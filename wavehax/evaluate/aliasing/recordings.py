@@ -40,7 +40,7 @@ Found = Mapping[str, Sequence[dict[str, Any]]]
 
 def recording_scores(pair: Pair) -> dict[str, Any]:
     """What `octaves.octave_scores` returns, and `hop_lines`: the lines by name of KINDS."""
-    made_f0 = pitch.harvest(pair.generated, pair.sample_rate, pair.f0_range)
+    made_f0 = pitch.harvest(pair.generated, pair.sample_rate, pair.f0_range, pair.f0_method)
     classes = voicing(pair.natural, pair.sample_rate, pair.f0)
     found = hop_lines(pair.natural, pair.generated, pair.sample_rate, pair.hop_length, classes)
     lines = {kind: asdict(of_kind) for kind, of_kind in found.items()}
