@@ -181,10 +181,16 @@ def log10(folders: Folders) -> None:
     folders.write_mel("b", folders.mel("b") / np.log(10))
 
 
+def of_another_preset(folders: Folders) -> None:
+    wave, _ = read_audio(folders.waves / "b.wav", 24000)
+    folders.write_mel("b", log_mel(wave, FEATURES["bigvgan-24k"]) + 0.5)  # its level is biased
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
+        (of_another_preset, "b.npy: is the mel 'bigvgan-24k' of"),
         (silent, "b.wav: is silent"),
         (of_another_utterance, "b.npy: does not follow"),
         (log10, "b.npy: moves 0.43 times as far"),
@@ -200,15 +206,17 @@ def test_a_mel_that_is_not_of_its_recording_is_named(
 
 
 @pytest.mark.slow
-def test_folders_tell_speakers_and_equal_stems_apart_and_the_range_of_f0_is_kept(
+def test_folders_tell_speakers_and_equal_stems_apart_and_the_search_of_f0_is_kept(
     folders: Folders, command: Command
 ) -> None:
     for speaker, name in (("p1", "a"), ("p2", "b")):
         folders.write_wave(f"{speaker}/001", read_audio(folders.waves / f"{name}.wav")[0])
         folders.write_mel(f"{speaker}/001", folders.mel(name))
-    code, _, _ = folders.prepare(command, "--f0-min", 60, "--f0-max", 900)
+    search = ("--f0-min", 60, "--f0-max", 900, "--f0-method", "harvest")
+    code, _, _ = folders.prepare(command, *search)
     assert code == 0
-    assert {(u["f0_min"], u["f0_max"]) for u in folders.utterances()} == {(60, 900)}
+    searched = {(u["f0_min"], u["f0_max"], u["f0_method"]) for u in folders.utterances()}
+    assert searched == {(60, 900, "harvest")}
     pairs = [(u["speaker"], u["file"], u["mel"]) for u in folders.utterances()]
     assert ("p1", "p1/001.wav", "../mels/p1/001.npy") in pairs
     assert ("p2", "p2/001.wav", "../mels/p2/001.npy") in pairs

@@ -111,9 +111,10 @@ def find_pairs(
             failed += 1
             continue
         folder = wave.parent.relative_to(waves).as_posix()
-        search = {"f0_min": f0_range[0], "f0_max": f0_range[1], "f0_method": f0_method}
+        low, high = f0_range
         speaker = "voice" if folder == "." else folder
-        recordings.append(Recording(wave, speaker, mel=path, **search))
+        pair = Recording(wave, speaker, f0_min=low, f0_max=high, f0_method=f0_method, mel=path)
+        recordings.append(pair)
         differences.append(difference)
     _refuse_shared(recordings)
     if failed:

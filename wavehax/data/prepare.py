@@ -42,7 +42,7 @@ from wavehax.config import FEATURES, FeatureConfig
 from wavehax.data.arrays import Arrays, Writer, refuse_complete, write_all
 from wavehax.data.augment import high_passed
 from wavehax.data.corpus import Recording, write_manifest
-from wavehax.data.given import QUIETEST, check_follows, given_mel
+from wavehax.data.given import QUIETEST, check_follows, check_preset, given_mel
 from wavehax.data.pool import worker_pool
 from wavehax.data.shifted import random_factor, shifted_mel
 from wavehax.errors import exit_code
@@ -275,4 +275,6 @@ def _given(
         raise ValueError(f"{recording.path}: is silent, and {recording.mel} is not")
     mel = given_mel(recording.mel, features)[:, : computed.shape[1]]
     check_follows(mel, computed[:, : mel.shape[1]], recording.mel, recording.path)
+    audio = samples.astype(np.float32) / 32768
+    check_preset(mel, audio, features, recording.mel, recording.path)
     return mel
