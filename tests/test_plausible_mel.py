@@ -80,6 +80,18 @@ def test_a_square_mel_that_is_transposed_is_named(recording):
     assert cause(square.T) == "one with bands and frames exchanged"
 
 
+@pytest.mark.parametrize("name", ["speecht5-16k", "parallel-wavegan-24k"])
+def test_the_presets_in_base_10_are_named_beside_the_flag(name):
+    """Each is given to the model of as many bands, at the rate that it is of."""
+    preset = FEATURES[name]
+    audio, _ = read_audio(ROOT / "tests" / "data" / "recording.wav", preset.sample_rate)
+    voc = wavehax.load("hifigan-22k")
+    with pytest.warns(UserWarning, match="to base 10") as caught:
+        voc.prepare(log_mel(audio, preset), None)
+    assert "--mel-log 10" in str(caught[0].message)
+    assert f"--features {name}" in str(caught[0].message)
+
+
 def test_mels_of_80_bands_are_told_apart_as_well(recording):
     """With statistics of speech that are estimated from those of another model."""
     hifigan = FEATURES["hifigan-22k"]

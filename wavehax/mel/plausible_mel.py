@@ -154,7 +154,7 @@ def _other_logarithm(
     if heard[0] >= 0 and middle < highest / 4 and (loud or lowest < highest / 100):
         return Finding("magnitudes without a logarithm", "take their logarithm first")
     if loud and spread > _DECIBELS:
-        return _written("dB", "decibels")
+        return _written("dB", "decibels", features)
     wide = spread > _WIDE and motion > _MOVING
     if loud or (wide and highest - (_louder(levels).mean(axis=1) - mean).mean() > _HIGH):
         return Finding(
@@ -163,7 +163,7 @@ def _other_logarithm(
     if spread >= _NARROW or motion < _SPEECH_LIKE * spread:
         return None
     normalised = Finding("a normalised mel", "--stats FILE (mean and scale in a definition)")
-    level, base10 = float(levels.mean()), _written("10", "logarithms to base 10")
+    level, base10 = float(levels.mean()), _written("10", "logarithms to base 10", features)
     if abs(level) < _NEAR_ZERO:
         return normalised
     if level < -2 * _NEAR_ZERO:
@@ -179,8 +179,12 @@ def _transposed(levels: np.ndarray, mean: np.ndarray) -> bool:
     return bool(over_frames - over_bands > _EXCHANGED)
 
 
-def _written(log: str, name: str) -> Finding:
-    return Finding(name, f"--mel-log {log} (log: {log} in a definition)")
+def _written(log: str, name: str, features: FeatureConfig) -> Finding:
+    """A mel in the logarithm `log`, of these bands or of a preset that has as many."""
+    remedy = f"--mel-log {log} (log: {log} in a definition)"
+    bands = features.n_mels
+    presets = [it.name for it in FEATURES.values() if it.log == log and it.n_mels == bands]
+    return Finding(name, " or ".join([remedy, *(f"--features {preset}" for preset in presets)]))
 
 
 def _other_preset(levels: np.ndarray, features: FeatureConfig, mean: np.ndarray) -> Finding | None:
