@@ -116,6 +116,8 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"a\.wav: no such file"):
         read_audio(tmp_path / "a.wav")
+    with pytest.raises(ValueError, match=r"is a folder: .* pattern such as .*/\*\.wav$"):
+        read_audio(tmp_path)
 
 
 @pytest.mark.parametrize("contents", [b"", b"RIFF", b"no sound at all" * 10])

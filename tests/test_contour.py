@@ -105,6 +105,15 @@ def test_a_contour_at_another_rate_that_lasts_longer_or_shorter_is_refused(count
         f0_at_hop(np.full(count, 100.0), 0.01, 0.02, 50)
 
 
+def test_messages_say_what_takes_a_contour_of_another_kind(voc, mel, f0) -> None:
+    with pytest.raises(ValueError, match=r"--f0-unvoiced any, or f0_in_hz\(f0, unvoiced='any'\)"):
+        voc(mel, np.where(f0 > 0, f0, -1.0))
+    with pytest.raises(ValueError, match=r"--f0-hop SECONDS, or wavehax\.features\.f0_at_hop"):
+        voc(mel, np.repeat(f0, 2))
+    with pytest.raises(ValueError, match=r"has 38 frames and mel has 40: .* in both$"):
+        voc(mel, f0[:-2])
+
+
 @pytest.mark.parametrize("change", ["more", "less"])
 def test_one_frame_more_or_less_than_the_mel_is_taken_and_said(voc, mel, f0, change) -> None:
     given = np.append(f0, 0) if change == "more" else f0[:-1]

@@ -79,13 +79,43 @@ def test_f0_is_read_from_every_type(tmp_path, f0):
 
 
 def test_a_file_without_the_array_is_refused(tmp_path, mel, f0):
-    np.savez(tmp_path / "a.npz", spectrogram=mel)
     for read, name in ((lambda path: read_mel(path, BANDS), "mel"), (read_f0, "f0")):
-        with pytest.raises(ValueError, match=rf"a\.npz: has no array '{name}'"):
-            read(tmp_path / "a.npz")
+        write_h5(tmp_path / "a.h5", pitch=f0, spectrogram=mel)
+        write_pt(tmp_path / "a.pt", {"pitch": f0, "spectrogram": mel})
+        np.savez(tmp_path / "a.npz", pitch=f0, spectrogram=mel)
+        for suffix in (".npz", ".h5", ".pt"):
+            said = f"has no array '{name}', only 'pitch', 'spectrogram'$"
+            with pytest.raises(ValueError, match=rf"a\{suffix}: {said}"):
+                read(tmp_path / f"a{suffix}")
     np.save(tmp_path / "f0.npy", np.stack([f0, f0]))
     with pytest.raises(ValueError, match=r"f0 has shape \[2, 40\]: expected \[T\]"):
         read_f0(tmp_path / "f0.npy")
+
+
+@pytest.mark.parametrize(
+    ("shape", "advice"),
+    [
+        ((2, 10, 40), "axis 0 holds 2 utterances"),
+        ((2, 40, 10), "axis 0 holds 2 utterances"),
+        ((10, 40, 1), "leave out axis 2 of length 1"),
+        ((40, 1, 10), "leave out axis 1 of length 1"),
+        ((1, 1, 10, 40), "leave out axis 0 of length 1"),
+    ],
+)
+def test_an_axis_too_many_is_named(tmp_path, shape, advice):
+    np.save(tmp_path / "a.npy", np.zeros(shape))
+    with pytest.raises(ValueError, match=rf"expected \[10, T\]; {advice}"):
+        read_mel(tmp_path / "a.npy", BANDS)
+
+
+def test_a_folder_is_called_so_and_a_list_in_a_pt_too(tmp_path, mel):
+    for read in (lambda path: read_mel(path, BANDS), read_f0):
+        with pytest.raises(ValueError, match=r"is a folder: .* pattern such as .*/\*\.npz$"):
+            read(tmp_path)
+    torch = pytest.importorskip("torch", reason="the extra [train] brings torch")
+    torch.save([torch.from_numpy(mel)], tmp_path / "a.pt")
+    with pytest.raises(ValueError, match="mel is a list: expected a tensor"):
+        read_mel(tmp_path / "a.pt", BANDS)
 
 
 @pytest.mark.parametrize("suffix", [".wav", ".mel", ".pkl", "", ".npy.gz"])

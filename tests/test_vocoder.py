@@ -125,11 +125,27 @@ def test_the_advice_tells_definitions_apart_whose_frames_alone_differ_in_place()
     assert frame_count(samples, FEATURES["tacotron2-22k"]) == samples // 256 + 1
     with pytest.raises(ValueError, match="80 bands are those of 'hifigan-22k': load") as caught:
         wavehax.load()(np.zeros((80, 99)))
-    said = "of 'tacotron2-22k', if N samples have N // 256 + 1 frames: then with --features taco"
-    assert said in str(caught.value) and len(str(caught.value)) < 300  # a line of the commands
+    said = "or of 'tacotron2-22k' (N // 256 + 1 frames of N samples), "
+    assert said in str(caught.value) and len(str(caught.value)) < 290  # a line of the commands
     with pytest.raises(ValueError) as caught:
         wavehax.load()(np.zeros((128, 99)))
-    assert "samples have" not in str(caught.value)
+    assert "samples" not in str(caught.value)
+
+
+@pytest.mark.parametrize("bands", [80, 100, 128])
+def test_the_advice_names_every_preset_of_as_many_bands(bands):
+    voc = wavehax.load("vocos-24k" if bands != 100 else "hifigan-22k")
+    with pytest.raises(ValueError, match=r"load that model .*: --features$") as caught:
+        voc(np.zeros((bands, 99)))
+    same = {name for name, features in FEATURES.items() if features.n_mels == bands}
+    assert len(same) > 1 and all(f"'{name}'" in str(caught.value) for name in same)
+
+
+def test_utterances_of_different_lengths_in_one_argument_are_refused_with_what_takes_them(voc, mel):
+    with pytest.raises(
+        ValueError, match=r"parts have different shapes .* expected one array; Vocoder\.batch"
+    ):
+        voc([mel.tolist(), mel[:, :5].tolist()])
 
 
 def test_every_model_that_is_advised_is_there_and_takes_such_a_mel():

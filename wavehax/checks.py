@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 import operator
+from collections.abc import Iterable, Sequence
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +36,15 @@ be one huge click.
 FORMANT_SCALES = (0.5, 2.0)
 """Least and greatest factor of formants; no two speakers differ by more."""
 
+_NEGATIVE = (
+    "; --f0-unvoiced any, or f0_in_hz(f0, unvoiced='any') of wavehax.features, takes nan and"
+    " negative numbers as unvoiced"
+)
+# Of the frames, and at least 10 of them: F0 that has so many more or less is at another rate.
+_OTHER_RATE = 0.1
+_AT_HOP = (
+    "; --f0-hop SECONDS, or wavehax.features.f0_at_hop, takes F0 at another rate than the mel's"
+)
 _FLOAT32 = np.dtype(np.float32)
 
 
@@ -46,7 +57,13 @@ def as_array(values: ArrayLike) -> np.ndarray:
         tensor: Any = values.detach().cpu()
         # numpy has no bfloat16
         return np.asarray(tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor)
-    return np.asarray(values)
+    try:
+        return np.asarray(values)
+    except ValueError as error:  # numpy names neither an argument nor what was expected
+        raise ValueError(
+            "a list whose parts have different shapes is no array: expected one array;"
+            " Vocoder.batch takes a list of utterances"
+        ) from error
 
 
 def checked_mel(mel: ArrayLike, features: FeatureConfig, first: int = 0) -> np.ndarray:
@@ -91,6 +108,7 @@ def checked_f0(f0: ArrayLike, frames: int | None, first: int = 0, scale: float =
     if len(f0) != frames:
         raise ValueError(
             f"f0 has {len(f0)} frames and mel has {frames}: expected the same number in both"
+            + ("" if abs(len(f0) - frames) < max(_OTHER_RATE * frames, 10) else _AT_HOP)
         )
     given = f0
     if scale != 1:
@@ -106,8 +124,7 @@ def checked_f0(f0: ArrayLike, frames: int | None, first: int = 0, scale: float =
         frame, value = bad, f0[bad] or given[bad]
         raise ValueError(
             f"f0 is {value} in frame {first + frame}: expected at least {MIN_F0:g} Hz, or 0 where"
-            " unvoiced"
-            + ("" if value >= 0 else " (--f0-unvoiced any takes negative numbers and nan as such)")
+            " unvoiced" + ("" if value >= 0 else _NEGATIVE)
         )
     return f0
 
@@ -229,11 +246,16 @@ def _advice(mel: np.ndarray, features: FeatureConfig) -> str:
     if mel.shape[1] == features.n_mels:
         return "; give its transpose"
     for bands in mel.shape:
-        shipped = [name for name, mel in _shipped_mels().items() if mel.n_mels == bands]
+        shipped = {name: own for name, own in _shipped_mels().items() if own.n_mels == bands}
+        others = {
+            name: other
+            for name, other in FEATURES.items()
+            if other.n_mels == bands and other not in shipped.values()
+        }
         if shipped:
             advice = f"; {bands} bands are those of {_either(shipped)}: load that model (--model)"
-            return advice + _centred_twin(_shipped_mels()[shipped[0]])
-        others = [name for name, other in FEATURES.items() if other.n_mels == bands]
+            twins = [_hint(other, list(shipped.values())) for other in others.values()]
+            return advice + (f"; or of {_either(others, twins)}: --features" if others else "")
         if others:
             return (
                 f"; {bands} bands are those of {_either(others)}, of which no model is shipped:"
@@ -243,21 +265,20 @@ def _advice(mel: np.ndarray, features: FeatureConfig) -> str:
     return ""
 
 
-def _centred_twin(features: FeatureConfig) -> str:
-    """Names the preset that differs in the place of its frames alone, and how to know it."""
-    for name, other in FEATURES.items():
+def _hint(other: FeatureConfig, mels: Sequence[FeatureConfig]) -> str:
+    """How to know a definition that differs from one of `mels` in the place of its frames alone."""
+    for features in mels:
         alike = dataclasses.replace(other, name=features.name, padding=features.padding)
         if alike == features and other.centred and not features.centred:
-            hop = features.hop_length
-            return (
-                f"; and of {name!r}, if N samples have N // {hop} + 1 frames: then with --features"
-                f" {name} too"
-            )
+            return f" (N // {features.hop_length} + 1 frames of N samples)"
     return ""
 
 
-def _either(names: list[str]) -> str:
-    return " or ".join(repr(name) for name in names)
+def _either(names: Iterable[str], hints: Iterable[str] = ()) -> str:
+    """The names as a choice, each with its hint where there are hints."""
+    pairs = itertools.zip_longest(names, hints, fillvalue="")
+    *first, last = [f"{name!r}{hint}" for name, hint in pairs]
+    return f"{', '.join(first)} or {last}" if first else last
 
 
 @functools.cache

@@ -44,6 +44,8 @@ def read_audio(
         ModuleNotFoundError: soundfile is not installed.
     """
     soundfile = optional_module("soundfile", "reading and writing sound files", "soundfile")
+    if Path(path).is_dir():
+        raise ValueError(f"{path}: is a folder: expected a file, or a pattern such as {path}/*.wav")
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path}: no such file")
     try:

@@ -45,9 +45,7 @@ def read_mel(path: str | os.PathLike[str], n_mels: int) -> tuple[np.ndarray, np.
         ModuleNotFoundError: h5py or torch is needed and missing.
     """
     path = Path(path)
-    arrays = _read_arrays(path)
-    if "mel" not in arrays:
-        raise ValueError(f"{path}: has no array 'mel'")
+    arrays = _read_arrays(path, "mel")
     f0 = None if "f0" not in arrays else _flat(path, arrays["f0"])
     mel = _oriented(path, _numbers(path, "mel", arrays["mel"], "f", "floating point"), n_mels)
     if path.suffix.lower() == ".h5" and f0 is not None and len(f0) == mel.shape[1] + 1:
@@ -68,9 +66,7 @@ def read_f0(path: str | os.PathLike[str]) -> np.ndarray:
         ValueError, ModuleNotFoundError: as `read_mel`.
     """
     path = Path(path)
-    arrays = _read_arrays(path, bare="f0")
-    if "f0" not in arrays:
-        raise ValueError(f"{path}: has no array 'f0'")
+    arrays = _read_arrays(path, "f0")
     return _flat(path, arrays["f0"])
 
 
@@ -89,7 +85,7 @@ def read_stats(path: str | os.PathLike[str], n_mels: int) -> tuple[np.ndarray, n
             path.
     """
     try:
-        arrays = _read_npz(Path(path), ("mean", "scale"), _MOST_STATS_BYTES)
+        arrays, _ = _read_npz(Path(path), ("mean", "scale"), _MOST_STATS_BYTES)
         mean, scale = (np.asarray(arrays[name], np.float32) for name in ("mean", "scale"))
     except Exception as error:
         # numpy and zipfile raise nearly anything for a file that is not theirs.
@@ -104,13 +100,15 @@ def read_stats(path: str | os.PathLike[str], n_mels: int) -> tuple[np.ndarray, n
     return mean, scale
 
 
-def _read_arrays(path: Path, bare: str = "mel") -> dict[str, np.ndarray]:
-    """The arrays `mel` and `f0` of a file, where it has them.
+def _read_arrays(path: Path, wanted: str) -> dict[str, np.ndarray]:
+    """The arrays `mel` and `f0` of a file, where it has them; it has `wanted`.
 
-    An array without a name is called `bare`.
+    An array without a name is called `wanted`.
     """
     readers = {".npy": _read_npy, ".npz": _read_mel_npz, ".h5": _read_h5, ".pt": _read_pt}
     reader = readers.get(path.suffix.lower())
+    if path.is_dir():
+        raise ValueError(f"{path}: is a folder: expected a file, or a pattern such as {path}/*.npz")
     if reader is None:
         raise ValueError(
             f"{path}: unknown file type {path.suffix!r}; expected one of {', '.join(readers)}"
@@ -118,7 +116,7 @@ def _read_arrays(path: Path, bare: str = "mel") -> dict[str, np.ndarray]:
     if not path.is_file():
         raise ValueError(f"{path}: no such file")
     try:
-        return reader(path, bare)
+        arrays, names = reader(path, wanted)
     except (ModuleNotFoundError, PermissionError):
         raise
     except Exception as error:
@@ -126,18 +124,26 @@ def _read_arrays(path: Path, bare: str = "mel") -> dict[str, np.ndarray]:
         raise ValueError(
             f"{path}: not a {path.suffix} file that can be read ({one_line(error)})"
         ) from error
+    if wanted not in arrays:
+        there = f", only {', '.join(map(repr, names))}" if names else ""
+        raise ValueError(f"{path}: has no array {wanted!r}{there}")
+    return arrays
 
 
-def _read_npy(path: Path, bare: str) -> dict[str, np.ndarray]:
+_Arrays = tuple[dict[str, np.ndarray], list[str]]
+"""The arrays that were asked for, and the names of all that a file has."""
+
+
+def _read_npy(path: Path, bare: str) -> _Arrays:
     with open(path, "rb") as file:
-        return {bare: np.lib.format.read_array(file, allow_pickle=False)}
+        return {bare: np.lib.format.read_array(file, allow_pickle=False)}, [bare]
 
 
-def _read_mel_npz(path: Path, bare: str) -> dict[str, np.ndarray]:
+def _read_mel_npz(path: Path, bare: str) -> _Arrays:
     return _read_npz(path, ("mel", "f0"), _most_bytes(path))
 
 
-def _read_npz(path: Path, names: Sequence[str], most: int) -> dict[str, np.ndarray]:
+def _read_npz(path: Path, names: Sequence[str], most: int) -> _Arrays:
     """The arrays of these names that the file has, each of at most `most` bytes."""
     import zipfile  # a slow import, which .npz files alone need
 
@@ -150,10 +156,10 @@ def _read_npz(path: Path, names: Sequence[str], most: int) -> dict[str, np.ndarr
                 member = name if name in file.zip.namelist() else f"{name}.npy"
                 _check_size(path, name, file.zip.getinfo(member).file_size, most)
                 arrays[name] = np.asarray(file[name])
-    return arrays
+        return arrays, list(file.files)
 
 
-def _read_h5(path: Path, bare: str) -> dict[str, np.ndarray]:
+def _read_h5(path: Path, bare: str) -> _Arrays:
     h5py = optional_module("h5py", "reading .h5", "h5py")
     arrays = {}
     with h5py.File(path, "r") as file:
@@ -172,20 +178,25 @@ def _read_h5(path: Path, bare: str) -> dict[str, np.ndarray]:
                     if dataset.dtype.kind in "fiu"
                     else np.empty(0, dataset.dtype)
                 )
-    return arrays
+        return arrays, list(file)
 
 
-def _read_pt(path: Path, bare: str) -> dict[str, np.ndarray]:
+def _read_pt(path: Path, bare: str) -> _Arrays:
     torch = optional_module("torch", "reading .pt", "wavehax[train]")
     loaded: Any = torch.load(path, map_location="cpu", weights_only=True)
     tensors = loaded if isinstance(loaded, dict) else {bare: loaded}
     arrays = {}
     for name in ("mel", "f0"):
         if name in tensors:
-            tensor = tensors[name].detach()
+            tensor = tensors[name]
+            if not isinstance(tensor, torch.Tensor):
+                raise ValueError(
+                    f"{name} is a {type(tensor).__name__}: expected a tensor, or a mapping with it"
+                )
+            tensor = tensor.detach()
             _check_size(path, name, 4 * tensor.numel(), _most_bytes(path))
             arrays[name] = (tensor.float() if tensor.is_floating_point() else tensor).numpy()
-    return arrays
+    return arrays, [str(name) for name in tensors]
 
 
 def _most_bytes(path: Path) -> int:
@@ -213,7 +224,12 @@ def _oriented(path: Path, mel: np.ndarray, n_mels: int) -> np.ndarray:
     if mel.ndim == 3 and shape[0] == 1:
         mel = mel[0]
     if mel.ndim != 2:
-        raise ValueError(f"{path}: mel has shape {shape}: expected [{n_mels}, T]")
+        advice = ""
+        if 1 in shape:
+            advice = f"; leave out axis {shape.index(1)} of length 1"
+        elif mel.ndim == 3 and n_mels in shape[1:]:
+            advice = f"; axis 0 holds {shape[0]} utterances, save each to a file"
+        raise ValueError(f"{path}: mel has shape {shape}: expected [{n_mels}, T]{advice}")
     if n_mels not in mel.shape:
         return mel  # Vocoder refuses it, and names the definition that it expects
     if mel.shape == (n_mels, n_mels) and path.suffix.lower() not in (".npz", ".h5"):
