@@ -46,6 +46,17 @@ def test_where_a_result_goes_does_not_depend_on_the_other_matches(vocode, mels, 
     assert files(tmp_path / "out") == ["b/deep/1.wav", "b/deep/2.wav"]
 
 
+def test_a_pattern_without_a_match_is_refused_before_any_work(vocode, mels, tmp_path):
+    for output in ("out", "out.wav", "out/"):
+        code, _, said = vocode(f"{mels}/a/*.npz", f"{mels}/no/*.npz", "-o", f"{tmp_path}/{output}")
+        assert (
+            code == 2
+            and said
+            == f"wavehax: {mels}/no/*.npz: no such file, nor one that it matches as a pattern\n"
+        )
+    assert not (tmp_path / "out").exists()
+
+
 def test_folders_below_the_common_one_of_given_paths_are_kept(vocode, mels, tmp_path):
     paths = (mels / "b/deep/1.npz", mels / "b/deep/2.npz")
     assert vocode(*paths, "-o", tmp_path / "flat")[0] == 0

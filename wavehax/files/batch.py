@@ -31,15 +31,19 @@ class Inputs:
 def expand(patterns: Sequence[str]) -> Inputs:
     """Replace patterns (also `**`) by their sorted matches.
 
-    A pattern that matches nothing stays, and fails when it is read. The root is the deepest folder
-    above all paths and above the first wildcard of each pattern. So it does not depend on which
-    files match.
+    The root is the deepest folder above all paths and above the first wildcard of each pattern. So
+    it does not depend on which files match.
+
+    Raises:
+        UsageError: a pattern matches nothing.
     """
     paths: list[Path] = []
     roots: list[Path] = []
     for pattern in patterns:
         is_pattern = glob.has_magic(pattern) and not Path(pattern).exists()
         matches = sorted(glob.glob(pattern, recursive=True)) if is_pattern else []
+        if is_pattern and not matches:
+            raise UsageError(f"{pattern}: no such file, nor one that it matches as a pattern")
         paths += [Path(match) for match in matches] or [Path(pattern)]
         fixed = itertools.takewhile(lambda part: not glob.has_magic(part), Path(pattern).parts)
         roots.append(Path(*fixed) if matches else Path(pattern).parent)

@@ -1,4 +1,4 @@
-"""Reads YAML files that hold a mapping; needs PyYAML (extra `train`)."""
+"""Reads YAML files that hold a mapping; needs PyYAML (also in the extra `train`)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
             message is one line that names the file.
         ModuleNotFoundError: PyYAML is not installed.
     """
-    yaml = optional_module("yaml", "reading a YAML file", "wavehax[train]")
+    yaml = optional_module("yaml", "reading a YAML file", "pyyaml")
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     # PyYAML raises nearly anything for a tag that does not fit its value, as in `!!int ""`.
@@ -63,7 +63,7 @@ def read_value(text: str) -> Any:
         ValueError: `text` is no YAML.
         ModuleNotFoundError: PyYAML is not installed.
     """
-    yaml = optional_module("yaml", "reading a YAML value", "wavehax[train]")
+    yaml = optional_module("yaml", "reading a YAML value", "pyyaml")
     try:
         value = yaml.safe_load(text)
     except Exception as error:  # PyYAML raises nearly anything, as in `read_yaml`
