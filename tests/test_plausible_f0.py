@@ -78,6 +78,43 @@ def test_a_logarithm_of_another_base_is_named_and_not_called_a_natural_one(base,
         plausible_f0.question(f0, None)  # whose base nothing tells
 
 
+@pytest.mark.parametrize(
+    ("name", "of_440_hz", "octave"),
+    [
+        ("cents of MIDI notes", 6900, 1200),
+        ("cents above 10 Hz", 6551.3179, 1200),
+        ("cents above 1 Hz", 10537.6316, 1200),
+        ("semitones above 1 Hz", 105.376316, 12),
+    ],
+)
+def test_cents_and_semitones_are_refused_with_the_formula_that_makes_them_hz(
+    name, of_440_hz, octave
+) -> None:
+    true = sentence()
+    f0 = np.where(true > 0, of_440_hz + octave * np.log2(np.maximum(true, 1) / 440), 0)
+    with pytest.raises(ValueError, match=f"looks like {name}: expected Hz; give ") as caught:
+        plausible_f0.question(f0, lambda: sentence(cents=25))
+    formula = str(caught.value).partition("give ")[2].partition(" where")[0]
+    np.testing.assert_allclose(eval(formula, {"f0": f0})[true > 0], true[true > 0], rtol=1e-5)
+
+
+@pytest.mark.parametrize("units", [1000, 16000, 24000])
+def test_a_period_is_refused_whatever_its_unit_and_not_called_a_logarithm(units: int) -> None:
+    true = sentence()
+    f0 = np.where(true > 0, units / np.maximum(true, 1), 0)
+    with pytest.raises(ValueError, match=r"a period in units of about 1/\d+ s: .* / f0") as caught:
+        plausible_f0.question(f0, lambda: sentence(cents=25))
+    said = float(str(caught.value).partition("about 1/")[2].partition(" ")[0])
+    assert abs(said / units - 1) < 0.01
+
+
+def test_another_tune_is_taken_though_a_held_note_is_the_period_of_the_mels() -> None:
+    held = 100 + 0.5 * np.sin(np.arange(FRAMES))
+    with no_warning():
+        plausible_f0.question(24000 / held, lambda: held)  # 240 Hz, sung where 100 Hz was
+        plausible_f0.question(0.5 * sentence(), lambda: sentence())
+
+
 def test_a_bass_with_the_numbers_of_notes_is_taken_as_hz() -> None:
     bass = sentence() / 3  # 45 to 80 Hz
     with no_warning():

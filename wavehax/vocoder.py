@@ -139,7 +139,7 @@ class Vocoder:
         Raises:
             ValueError: an argument has another shape, type or value than these, or `f0` is None and
                 the model cannot predict it; the message names the argument and the index. F0 that
-                is logarithms, or MIDI notes by what the model predicts, is refused too, and a mel
+                is logarithms, or another unit by what the model predicts, is refused too, and a mel
                 that is clearly one of another preset.
         """
         mel = as_array(mel)

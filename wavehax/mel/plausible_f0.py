@@ -28,10 +28,10 @@ _FITS = 4  # of the line, each with less weight of what the last left far off
 
 
 def refuse_other_unit(f0: np.ndarray, predicted: np.ndarray | None) -> None:
-    """Raise ValueError for F0 that is MIDI notes or logarithms by its values.
+    """Raise ValueError for F0 that is in another unit by its values.
 
-    Logarithms are below any pitch. Their base, and notes beside a low voice, are told by the
-    predicted pitch. A base that it does not tell is taken for the natural one.
+    Logarithms are below any pitch. The predicted pitch tells their base, and all other units. A
+    base that it does not tell is taken for the natural one.
 
     Args:
         f0: [T], 0 where unvoiced.
@@ -40,36 +40,66 @@ def refuse_other_unit(f0: np.ndarray, predicted: np.ndarray | None) -> None:
     voiced = f0 > 0
     if not voiced.any():
         return
-    frame, highest = int(np.argmax(voiced)), f0.max()
-    looks = f"f0 is {f0[frame]:g} in frame {frame}, which looks like"
-    both = np.zeros(len(f0), bool) if predicted is None else voiced & (predicted > 0)
-
-    def is_predicted(hz: np.ndarray) -> bool:
-        return (
-            predicted is not None and both.sum() >= _LEAST and _same(hz, predicted[both]) > _SHARE
-        )
-
-    if highest < _HIGHEST_LOG:
-        for base in (2, 10):
-            if is_predicted(base ** f0[both].astype(np.float64)):
-                raise ValueError(
-                    f"{looks} the logarithm of Hz to base {base}: expected Hz; give {base} ** f0"
-                    " where it is not 0"
-                )
-        name, unit = "the logarithm of Hz", "log"
-    elif highest <= _HIGHEST_NOTE and is_predicted(f0_in_hz(f0[both], "midi")):
-        name, unit = "a MIDI note", "midi"
-    else:
+    found = None
+    if predicted is not None:
+        both = voiced & (predicted > 0)
+        if both.sum() >= _LEAST:
+            found = _unit_that_the_mel_shows(f0[both].astype(np.float64), predicted[both])
+    if found is None and f0.max() < _HIGHEST_LOG:
+        found = "the logarithm of Hz", _converted_by("log")
+    if found is None:
         return
+    frame = int(np.argmax(voiced))
+    name, remedy = found
     raise ValueError(
-        f"{looks} {name}: expected Hz; convert it with --f0-unit {unit}, or"
-        f" wavehax.features.f0_in_hz(f0, {unit!r})"
+        f"f0 is {f0[frame]:g} in frame {frame}, which looks like {name}: expected Hz; {remedy}"
     )
 
 
-def _same(a: np.ndarray, b: np.ndarray) -> float:
-    """Share of frames in which two pitches in Hz are the same."""
-    return float(np.mean(np.abs(12 * np.log2(a / b)) < _SEMITONE))
+def _unit_that_the_mel_shows(f0: np.ndarray, predicted: np.ndarray) -> tuple[str, str] | None:
+    """The unit in which `f0` is the predicted pitch, and what makes it Hz; None for Hz or none.
+
+    Both are [n] and voiced.
+    """
+    if _same(f0, predicted):
+        return None
+    if f0.max() <= _HIGHEST_NOTE and _same(f0_in_hz(f0, "midi"), predicted):
+        return "a MIDI note", _converted_by("midi")
+    for name, formula, in_hz in _FORMULAS:
+        with np.errstate(over="ignore"):
+            hz = in_hz(f0)
+        if np.isfinite(hz).all() and _same(hz, predicted):
+            return name, f"give {formula} where it is not 0"
+    # A period times the pitch is the same everywhere: the units of a second.
+    units = float(np.median(f0 * predicted))
+    if not _same(f0, np.median(f0)) and _same(units / f0, predicted):
+        name = f"a period in units of about 1/{units:.0f} s"
+        return name, "give the units of a second / f0 where it is not 0"
+    return None
+
+
+_FORMULAS: tuple[tuple[str, str, Callable[[np.ndarray], np.ndarray]], ...] = (
+    ("the logarithm of Hz to base 2", "2 ** f0", lambda f0: 2**f0),
+    ("the logarithm of Hz to base 10", "10 ** f0", lambda f0: 10**f0),
+    ("semitones above 1 Hz", "2 ** (f0 / 12)", lambda f0: 2 ** (f0 / 12)),
+    ("cents above 1 Hz", "2 ** (f0 / 1200)", lambda f0: 2 ** (f0 / 1200)),
+    ("cents above 10 Hz", "10 * 2 ** (f0 / 1200)", lambda f0: 10 * 2 ** (f0 / 1200)),
+    (
+        "cents of MIDI notes",
+        "440 * 2 ** ((f0 - 6900) / 1200)",
+        lambda f0: 440 * 2 ** ((f0 - 6900) / 1200),
+    ),
+)
+"""Units that no flag takes: name, formula that makes them Hz, and the same as a function."""
+
+
+def _converted_by(unit: str) -> str:
+    return f"convert it with --f0-unit {unit}, or wavehax.features.f0_in_hz(f0, {unit!r})"
+
+
+def _same(a: np.ndarray, b: np.ndarray | np.floating) -> bool:
+    """Whether two pitches in Hz are the same in most frames."""
+    return float(np.mean(np.abs(12 * np.log2(a / b)) < _SEMITONE)) > _SHARE
 
 
 def warn_of_timing(f0: np.ndarray, predicted: np.ndarray) -> None:
