@@ -83,6 +83,30 @@ def test_tensors_are_converted_as_arrays_are_also_those_that_need_a_gradient() -
         np.testing.assert_array_equal(made, convert_it(array))
 
 
+@pytest.mark.parametrize("kind", [np.float32, np.float64, np.int64])
+def test_masked_frames_of_f0_are_unvoiced_where_nan_is_and_refused_otherwise(
+    kind, voc, mel, f0
+) -> None:
+    mask = np.zeros(len(f0), bool)
+    mask[7:12] = True
+    below = np.where(mask, 150, np.where(f0 > 0, f0, 200)).astype(kind)
+    masked = np.ma.masked_array(below, mask)
+    with pytest.raises(ValueError, match=r"f0 is nan in frame 7.*--f0-unvoiced any"):
+        voc(mel, masked)
+    found = f0_in_hz(masked, unvoiced="any")
+    np.testing.assert_array_equal(found, np.where(mask, 0, below))
+    np.testing.assert_array_equal(voc(mel, found), voc(mel, np.where(mask, 0, below)))
+    unmasked = np.ma.masked_array(below, np.zeros(len(f0), bool))
+    np.testing.assert_array_equal(voc(mel, unmasked), voc(mel, below))
+
+
+def test_a_masked_mel_is_refused_at_the_first_masked_value(voc, mel) -> None:
+    masked = np.ma.masked_array(mel, np.zeros(mel.shape, bool))
+    masked[3, 7] = np.ma.masked
+    with pytest.raises(ValueError, match="mel is nan in band 3 of frame 7"):
+        voc(masked, 200 * np.ones(mel.shape[1]))
+
+
 def test_another_frame_rate_is_interpolated_within_voiced_runs_and_never_across_gaps() -> None:
     f0 = np.array([100.0, 200, 0, 0, 400, 100])
     found = f0_at_hop(f0, hop=0.01, frame=0.005, frames=12)

@@ -51,12 +51,16 @@ _FLOAT32 = np.dtype(np.float32)
 def as_array(values: ArrayLike) -> np.ndarray:
     """`values` as an array of the same shape.
 
-    They may be a PyTorch tensor, on any device, with or without a gradient.
+    They may be a PyTorch tensor, on any device, with or without a gradient. What a masked array of
+    numpy masks is NaN, whatever lies below the mask.
     """
     if hasattr(values, "detach") and hasattr(values, "cpu"):
         tensor: Any = values.detach().cpu()
         # numpy has no bfloat16
         return np.asarray(tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor)
+    if np.ma.is_masked(values):
+        masked: Any = np.ma.asarray(values)
+        return masked.astype(np.result_type(masked, np.float32)).filled(np.nan)
     try:
         return np.asarray(values)
     except ValueError as error:  # numpy names neither an argument nor what was expected
