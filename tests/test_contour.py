@@ -165,6 +165,30 @@ def test_f0_beyond_the_range_of_a_model_is_said_with_frame_and_value(tiny, mel) 
             stream.push(mel[:, 5:], f0[5:])
 
 
+def test_predicted_f0_that_its_scale_moves_beyond_the_range_is_said_too(tiny, mel) -> None:
+    voc = Vocoder(with_f0(tiny))
+    low, high = voc.f0_range
+    predicted = voc.f0(mel)
+    highest = predicted.max()
+    assert highest > 0
+    scale = 1.5 * high / highest
+    frame = int(
+        np.argmax((predicted > 0) & ~((low <= scale * predicted) & (scale * predicted <= high)))
+    )
+    said = rf"f0 is .* Hz in frame {frame} with f0_scale={scale:g}: this model is made for"
+    with pytest.warns(UserWarning, match=said):
+        voc(mel, f0_scale=scale)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        voc(mel)
+    if voc.config.streamable:
+        stream = voc.stream(f0_scale=scale)
+        with pytest.warns(UserWarning, match=said) as caught:
+            for t in range(mel.shape[1]):
+                stream.push(mel[:, t : t + 1])
+        assert len(caught) == 1
+
+
 @pytest.fixture
 def vocoded(command, model_file, mel, tmp_path):
     """Calls vocode with the mel and flags; returns the bytes of the sound."""

@@ -74,23 +74,31 @@ class Inputs:
         if not force_definition:
             check_definition(mel, self.features, *self._mel_statistics)
         formant_scale = checked_formant_scale(formant_scale)
-        if f0 is None:
-            predicted = self.prediction(f0_scale).push(mel)
-            return self.scaled(mel, predicted, f0_scale, formant_scale)
-        given = fitted_f0(f0, mel.shape[1])
-        plain, scaled = self.scaled(mel, given, f0_scale, formant_scale)
-        self._question(mel, as_array(given), scaled)
+        used = self.prediction(f0_scale).push(mel) if f0 is None else fitted_f0(f0, mel.shape[1])
+        plain, scaled = self.scaled(mel, used, f0_scale, formant_scale)
+        if f0 is not None:
+            self._question(mel, as_array(used))
+        self.warn_beyond(scaled, f0_scale, predicted=f0 is None)
         return plain, scaled
 
-    def _question(self, mel: np.ndarray, given: np.ndarray, scaled: np.ndarray) -> None:
-        """Refuse F0 in another unit; warn of F0 at another time, or beyond the model's range."""
+    def _question(self, mel: np.ndarray, given: np.ndarray) -> None:
+        """Refuse F0 in another unit; warn of F0 at another time."""
         head = slice(plausible_f0.FRAMES)
         predict = None
         if self.predictor is not None:
             predict = partial(self.predictor.stream().push, mel[:, head])
         plausible_f0.question(given[head], predict)
-        if self.f0_range is not None:
-            warn_beyond(scaled, self.f0_range)
+
+    def warn_beyond(
+        self, f0: np.ndarray, f0_scale: float, first: int = 0, *, predicted: bool
+    ) -> bool:
+        """Warn of scaled F0 beyond the model's range, as `wavehax.checks.warn_beyond`.
+
+        What a model predicts is in its range unless it is scaled.
+        """
+        if self.f0_range is None or (predicted and f0_scale == 1):
+            return False
+        return warn_beyond(f0, self.f0_range, first, f0_scale)
 
     def predicted_f0(self, mel: ArrayLike) -> np.ndarray:
         """F0 [T] in Hz of a whole utterance; `Vocoder.f0` describes it."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wavehax.checks import checked_mel, checked_seed, warn_beyond
+from wavehax.checks import checked_mel, checked_seed
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -69,9 +69,11 @@ class Stream:
             f0 = self._predicted_f0(mel) if f0 is None else self._given_f0(f0)
             scales = self._f0_scale, self._formant_scale
             mel, f0 = self._inputs.scaled(mel, f0, *scales, self._frames)
-            f0_range = self._inputs.f0_range
-            if self._f0_stream is None and f0_range is not None and not self._warned:
-                self._warned = warn_beyond(f0, f0_range, self._frames)
+            if not self._warned:
+                predicted = self._f0_stream is not None
+                self._warned = self._inputs.warn_beyond(
+                    f0, self._f0_scale, self._frames, predicted=predicted
+                )
             return self._push(mel, f0)
 
     def push_checked(self, mel: np.ndarray, f0: np.ndarray) -> np.ndarray:
