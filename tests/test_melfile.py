@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pickle
 import tracemalloc
+import warnings
 import zipfile
 
 import numpy as np
@@ -46,6 +47,26 @@ def test_every_type_takes_either_orientation_and_a_batch_of_one(tmp_path, mel, f
             assert read_pitch is None
         else:
             np.testing.assert_array_equal(read_pitch, f0, strict=True)
+
+
+@pytest.mark.parametrize("name", ["F0", "pitch", "f0_hz", "lf0"])
+def test_f0_by_another_name_is_named_where_f0_is_wanted_and_missing(tmp_path, mel, f0, name):
+    def files(**arrays):
+        np.savez(tmp_path / "a.npz", mel=mel, energy=f0, **arrays)
+        write_h5(tmp_path / f"{len(arrays)}.h5", mel=mel.T, energy=f0, **arrays)
+        write_pt(tmp_path / "a.pt", {"mel": mel, "energy": f0, **arrays})
+        return [tmp_path / it for it in ("a.npz", f"{len(arrays)}.h5", "a.pt")]
+
+    for path in files(**{name: f0}):
+        with pytest.warns(UserWarning, match=f"has no array 'f0'; '{name}' is not read as F0"):
+            assert read_mel(path, BANDS)[1] is None
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert read_mel(path, BANDS, wants_f0=False)[1] is None
+    for path in files(**{name: f0, "f0": f0}):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            np.testing.assert_array_equal(read_mel(path, BANDS)[1], f0)
 
 
 def test_a_square_mel_is_refused_where_nothing_says_which_axis_is_which(tmp_path, mel):

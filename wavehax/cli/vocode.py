@@ -126,7 +126,7 @@ def vocode_file(voc: Vocoder, arguments: argparse.Namespace, path: Path, output:
 def vocode_blocks(voc: Vocoder, path: Path, arguments: argparse.Namespace) -> Iterator[np.ndarray]:
     """Yield the samples of a mel file; nothing is read before the first block is asked for."""
     given = mels.given_definition(arguments.features or voc.features, arguments)
-    mel, f0 = read_mel(path, given.n_mels)
+    mel, f0 = read_mel(path, given.n_mels, wants_f0=arguments.f0 is None)
     frames = mel.shape[-1]
     f0 = synthesis.given_f0(arguments, frames, f0, given)
     own = synthesis.contour(arguments, frames, arguments.mel_f0, given)

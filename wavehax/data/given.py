@@ -42,7 +42,7 @@ def given_mel(path: Path, features: FeatureConfig) -> np.ndarray:
             finite, or nothing above the floor; the message begins with the path.
         ModuleNotFoundError: h5py or torch is needed and missing.
     """
-    mel, _ = read_mel(path, features.n_mels)
+    mel, _ = read_mel(path, features.n_mels, wants_f0=False)
     try:
         mel = checked_mel(mel, features)
     except ValueError as error:

@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from wavehax.errors import one_line, optional_module
+from wavehax.errors import one_line, optional_module, warn
 
 SUFFIXES = (".npy", ".npz", ".h5", ".pt")
 
+_F0_WORDS = ("f0", "pitch")  # in names such as F0, lf0, f0_hz and pitch
 _MOST_BYTES = 1 << 28  # an array of a mel or F0: a mel of two hours takes this
 _MOST_STATS_BYTES = 1 << 16  # the mean or scale of a mel: 8,000 bands of float64
 # An array that is larger may take up to this many times the size of its file. No mel of speech can
@@ -23,17 +24,21 @@ _MOST_STATS_BYTES = 1 << 16  # the mean or scale of a mel: 8,000 bands of float6
 _MOST_TIMES = 20
 
 
-def read_mel(path: str | os.PathLike[str], n_mels: int) -> tuple[np.ndarray, np.ndarray | None]:
+def read_mel(
+    path: str | os.PathLike[str], n_mels: int, *, wants_f0: bool = True
+) -> tuple[np.ndarray, np.ndarray | None]:
     """Read a mel-spectrogram, and its F0 where the file has one.
 
     A .npy or .pt holds the mel alone (.pt may be a mapping too); .npz and .h5 have `mel` and
     perhaps `f0`. The mel is [n_mels, T] or [T, n_mels], whichever fits, perhaps with a leading axis
     of 1. Where both fit (T = n_mels), .npz is read as [n_mels, T] and .h5 as [T, n_mels]. In a .h5,
-    one F0 frame more than the mel has is dropped, as the authors' code writes it.
+    one F0 frame more than the mel has is dropped, as the authors' code writes it. Where there is no
+    `f0`, a warning names arrays that seem to be F0, as they are not read.
 
     Args:
         path: the file.
         n_mels: bands that the model expects.
+        wants_f0: whether F0 of the file is wanted; otherwise it is None.
 
     Returns:
         floating mel [n_mels, T], and F0 [T'] in Hz or None. Values and lengths are not checked
@@ -45,8 +50,12 @@ def read_mel(path: str | os.PathLike[str], n_mels: int) -> tuple[np.ndarray, np.
         ModuleNotFoundError: h5py or torch is needed and missing.
     """
     path = Path(path)
-    arrays = _read_arrays(path, "mel")
-    f0 = None if "f0" not in arrays else _flat(path, arrays["f0"])
+    arrays, names = _read_arrays(path, "mel")
+    f0 = None
+    if wants_f0 and "f0" in arrays:
+        f0 = _flat(path, arrays["f0"])
+    elif wants_f0:
+        _warn_of_other_names(names)
     mel = _oriented(path, _numbers(path, "mel", arrays["mel"], "f", "floating point"), n_mels)
     if path.suffix.lower() == ".h5" and f0 is not None and len(f0) == mel.shape[1] + 1:
         f0 = f0[:-1]
@@ -66,7 +75,7 @@ def read_f0(path: str | os.PathLike[str]) -> np.ndarray:
         ValueError, ModuleNotFoundError: as `read_mel`.
     """
     path = Path(path)
-    arrays = _read_arrays(path, "f0")
+    arrays, _ = _read_arrays(path, "f0")
     return _flat(path, arrays["f0"])
 
 
@@ -100,7 +109,18 @@ def read_stats(path: str | os.PathLike[str], n_mels: int) -> tuple[np.ndarray, n
     return mean, scale
 
 
-def _read_arrays(path: Path, wanted: str) -> dict[str, np.ndarray]:
+_Arrays = tuple[dict[str, np.ndarray], list[str]]
+"""The arrays that were asked for, and the names of all that a file has."""
+
+
+def _warn_of_other_names(names: list[str]) -> None:
+    """Warn of names, beside a mel without `f0`, that seem to be those of F0."""
+    others = [name for name in names if any(word in name.lower() for word in _F0_WORDS)]
+    if others:
+        warn(f"the file has no array 'f0'; {', '.join(map(repr, others))} is not read as F0")
+
+
+def _read_arrays(path: Path, wanted: str) -> _Arrays:
     """The arrays `mel` and `f0` of a file, where it has them; it has `wanted`.
 
     An array without a name is called `wanted`.
@@ -127,11 +147,7 @@ def _read_arrays(path: Path, wanted: str) -> dict[str, np.ndarray]:
     if wanted not in arrays:
         there = f", only {', '.join(map(repr, names))}" if names else ""
         raise ValueError(f"{path}: has no array {wanted!r}{there}")
-    return arrays
-
-
-_Arrays = tuple[dict[str, np.ndarray], list[str]]
-"""The arrays that were asked for, and the names of all that a file has."""
+    return arrays, names
 
 
 def _read_npy(path: Path, bare: str) -> _Arrays:

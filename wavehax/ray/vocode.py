@@ -155,7 +155,8 @@ class Vocode:
             raise ValueError(
                 "start, duration and channel are those of a recording, and this is a mel"
             )
-        mel, f0 = read_mel(path, self.vocoder.features.n_mels)
+        bands = self.vocoder.features.n_mels
+        mel, f0 = read_mel(path, bands, wants_f0=self.f0 is None)
         return self._vocoded(row_id, mel, f0)
 
     def _resynthesised(
