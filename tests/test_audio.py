@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,49 @@ def test_a_wave_comes_back_to_a_quantisation_step(
     assert back.dtype == np.float32
     np.testing.assert_allclose(back, wave, rtol=0, atol=step)
     assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize(
+    ("name", "subtype"),
+    [
+        ("a.wav", "PCM_16"),
+        ("a.wav", "PCM_24"),
+        ("a.wav", "FLOAT"),
+        ("a.aiff", None),
+        ("a.au", None),
+    ],
+)
+def test_a_recording_that_lost_its_end_is_read_with_a_warning_of_both_lengths(
+    tmp_path: Path, name: str, subtype: str | None, command
+) -> None:
+    wave, path = 0.5 * tone(24000, 440, 2.0), tmp_path / name
+    write_audio(path, wave, 24000, subtype=subtype)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    said = r"a\.\w+: is cut short: it has 1\.00 of the 2\.00 s that its header states"
+    with pytest.warns(UserWarning, match=said):
+        samples, _ = read_audio(path)
+    np.testing.assert_allclose(samples, wave[: len(samples)], atol=2**-15)
+    with pytest.warns(UserWarning, match=said) as caught:
+        assert command("features", path, "-o", tmp_path / "a.npz")[0] == 0
+    assert str(caught[0].message).count(str(path)) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        read_audio(path, start=0.25, duration=0.5)  # nothing of this part is lost
+
+
+@pytest.mark.parametrize("size", [0xFFFFFFFF, 0x7FFFFFFF, 0x7FFFF000])
+def test_the_wav_of_a_program_that_wrote_to_a_pipe_is_not_called_cut_short(
+    tmp_path: Path, size: int
+) -> None:
+    write_audio(tmp_path / "a.wav", 0.5 * tone(24000, 440), 24000)
+    content = bytearray((tmp_path / "a.wav").read_bytes())
+    assert content[36:40] == b"data"
+    content[40:44] = size.to_bytes(4, "little")
+    (tmp_path / "a.wav").write_bytes(content)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(read_audio(tmp_path / "a.wav")[0]) == 12000
 
 
 def test_channels_are_averaged(tmp_path: Path) -> None:

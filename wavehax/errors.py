@@ -76,13 +76,14 @@ def _line(message: object) -> str:
 
 
 def warn(message: str) -> None:
-    """Warn of what is wrong with an input; the message begins with the subject of `naming`.
+    """Warn of what is wrong with an input; the message begins with the subject of `naming`, once.
 
     The warning is that of the nearest line outside this package, so that a filter of Python's
     shows it once for each of these lines and for each message.
     """
     subject = _subject.get()
-    message = f"{subject}: {message}" if subject else message
+    if subject and not message.startswith(f"{subject}: "):
+        message = f"{subject}: {message}"
     held = _held.get()
     if held is None:
         warnings.warn(message, stacklevel=_outside())

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 
-from wavehax.errors import optional_module
+from wavehax.errors import optional_module, warn
 from wavehax.files.outputs import replacing
 from wavehax.files.resample import resample
 
 _TILE = 1 << 20  # samples written and checked at once: 4 MB
 _FLOATING = ("FLOAT", "DOUBLE", "VORBIS", "OPUS", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III")
 _END_SLACK = 0.1  # seconds: durations in manifests are rounded, and those of MP3 are estimates
+# libsndfile's log of a .wav, .aiff or .au says how many bytes of samples its header states, and how
+# many there are. Programs that write to a pipe state about 2 or 4 GiB, as they do not know.
+_CUT_SHORT = re.compile(r"^ *(?:data|SSND|Data Size) *: (\d+) \(should be (\d+)\)", re.MULTILINE)
+_UNKNOWN_SIZE = 0x7FFF0000
 
 
 def read_audio(
@@ -26,6 +31,8 @@ def read_audio(
     channel: int | None = None,
 ) -> tuple[np.ndarray, int]:
     """Read a sound file, or a part of it, as mono.
+
+    A warning says where a .wav, .aiff or .au ends before its header says.
 
     Args:
         path: a file of any type that libsndfile reads (wav, flac, ogg, mp3, aiff, ...).
@@ -55,6 +62,8 @@ def read_audio(
             if first:
                 file.seek(first)
             samples = file.read(count, dtype="float32", always_2d=True)
+            if count < 0:
+                _warn_of_lost_end(path, file.frames / rate, file.extra_info)
     except (soundfile.LibsndfileError, TypeError) as error:
         raise ValueError(f"{path}: not a sound file that can be read ({_reason(error)})") from error
     if len(samples) == 0:
@@ -241,6 +250,19 @@ def _part(
             f" {samples / rate:g} seconds"
         )
     return first, count
+
+
+def _warn_of_lost_end(path: str | os.PathLike[str], seconds: float, log: str) -> None:
+    """Warn where a file of so many seconds is cut short, by libsndfile's log of it."""
+    found = _CUT_SHORT.search(log)
+    if found is None:
+        return
+    stated, there = map(int, found.groups())
+    if 0 < there < stated < _UNKNOWN_SIZE and seconds * (stated / there - 1) > _END_SLACK:
+        warn(
+            f"{path}: is cut short: it has {seconds:.2f} of the {seconds * stated / there:.2f} s"
+            " that its header states"
+        )
 
 
 def _reason(error: Exception) -> str:
