@@ -135,6 +135,18 @@ def test_the_command_line_refuses_converts_and_forces(command, recording, tmp_pa
     assert command(*line, "--force-definition", "--force") == (0, "", "")
 
 
+def test_mel_log_for_a_mel_that_needs_none_is_refused_by_its_name(command, recording, tmp_path):
+    mel = log_mel(recording, VOCOS)
+    np.save(tmp_path / "natural.npy", mel)
+    np.save(tmp_path / "dB.npy", 20 / np.log(10) * mel)
+    line = ("-o", tmp_path / "a.wav", "--force", "--mel-log", "dB")
+    code, _, err = command("vocode", tmp_path / "natural.npy", *line)
+    assert code == 1 and err.count("\n") == 1 and err.endswith("takes the mel as the flags say\n")
+    assert "looks like 'vocos-24k' as it is, and with --mel-log dB like a normalised mel" in err
+    assert command("vocode", tmp_path / "natural.npy", *line, "--force-definition") == (0, "", "")
+    assert command("vocode", tmp_path / "dB.npy", *line) == (0, "", "")
+
+
 def test_mels_that_people_brought_get_their_right_answers(command, tmp_path):
     def vocode(name: str, *flags: str) -> tuple[int, str]:
         code, _, err = command(

@@ -37,6 +37,13 @@ def add_writing(command: argparse.ArgumentParser) -> None:
     )
 
 
+def writing_given(arguments: argparse.Namespace) -> str:
+    """The flags of `add_writing` that are given, as they are typed."""
+    values = {name: getattr(arguments, name) for name in ("mel_log", "mel_power", "stats")}
+    given = {name: value for name, value in values.items() if value is not None}
+    return " ".join(f"--{name.replace('_', '-')} {value}" for name, value in given.items())
+
+
 def given_definition(features: FeatureConfig, arguments: argparse.Namespace) -> FeatureConfig:
     """`features`, written as the flags of `add_writing` say where they are given."""
     fields: dict[str, Any] = {}

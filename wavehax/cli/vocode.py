@@ -125,8 +125,11 @@ def vocode_file(voc: Vocoder, arguments: argparse.Namespace, path: Path, output:
 
 def vocode_blocks(voc: Vocoder, path: Path, arguments: argparse.Namespace) -> Iterator[np.ndarray]:
     """Yield the samples of a mel file; nothing is read before the first block is asked for."""
-    given = mels.given_definition(arguments.features or voc.features, arguments)
+    plain = arguments.features or voc.features
+    given = mels.given_definition(plain, arguments)
     mel, f0 = read_mel(path, given.n_mels, wants_f0=arguments.f0 is None)
+    if given != plain and not arguments.force_definition:
+        _check_writing(voc, mel, plain, given, arguments)
     frames = mel.shape[-1]
     f0 = synthesis.given_f0(arguments, frames, f0, given)
     own = synthesis.contour(arguments, frames, arguments.mel_f0, given)
@@ -134,6 +137,39 @@ def vocode_blocks(voc: Vocoder, path: Path, arguments: argparse.Namespace) -> It
         mel = convert(mel, given, voc.features)
         f0, own = (_converted(contour, frames, given, voc.features) for contour in (f0, own))
     yield from synthesis.synthesise(voc, mel, f0, own, arguments)
+
+
+def _check_writing(
+    voc: Vocoder,
+    mel: np.ndarray,
+    plain: FeatureConfig,
+    given: FeatureConfig,
+    arguments: argparse.Namespace,
+) -> None:
+    """Refuse flags that say how a mel is written, where it is one of its definition without them.
+
+    Args:
+        voc: the model.
+        mel: [n_mels, T] as the file has it.
+        plain: the definition without the flags.
+        given: the definition with them.
+        arguments: those of the command, which have the flags.
+
+    Raises:
+        ValueError: the mel is such a one; the message names the flags.
+    """
+    if not plain.same_bands(voc.features) or mel.ndim != 2 or len(mel) != plain.n_mels:
+        return
+    with_flags, without = (
+        voc._inputs.finding(checked_mel(convert(mel, it, voc.features), voc.features))
+        for it in (given, plain)
+    )
+    if with_flags is not None and without is None:
+        flags = mels.writing_given(arguments)
+        raise ValueError(
+            f"mel looks like {plain.name!r} as it is, and with {flags} like {with_flags.cause}:"
+            f" leave out {flags}; --force-definition takes the mel as the flags say"
+        )
 
 
 def _converted(

@@ -60,18 +60,17 @@ class Finding:
     preset: str | None = None  # the other preset, if it is clearly one
 
 
-def check_definition(
-    mel: np.ndarray, features: FeatureConfig, mean: np.ndarray, deviation: np.ndarray
-) -> None:
+def check_definition(found: Finding | None, features: FeatureConfig) -> None:
     """Warn of a mel that no speech has by the definition, and refuse one of another preset.
 
-    Arguments are those of `finding`.
+    Args:
+        found: what `finding` returned for the definition `features`.
+        features: the definition.
 
     Raises:
         ValueError: the mel is clearly one of another preset; the message names it, and the flags
             of the command line and the arguments in Python that help.
     """
-    found = finding(mel, features, mean, deviation)
     if found is None:
         return
     text = f"mel looks like {found.cause}, and the model takes {features.name!r}: {found.remedy}"

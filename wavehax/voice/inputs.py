@@ -23,7 +23,7 @@ from wavehax.config import to_dict
 from wavehax.mel import plausible_f0
 from wavehax.mel.formants import move_formants
 from wavehax.mel.harmonics import flatten_harmonics
-from wavehax.mel.plausible_mel import check_definition
+from wavehax.mel.plausible_mel import Finding, check_definition, finding
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -72,7 +72,7 @@ class Inputs:
         """Prepare a whole utterance; `Vocoder.prepare` describes it."""
         mel, f0_scale = self.whole_mel(mel), checked_scale(f0_scale)
         if not force_definition:
-            check_definition(mel, self.features, *self._mel_statistics)
+            check_definition(self.finding(mel), self.features)
         formant_scale = checked_formant_scale(formant_scale)
         used = self.prediction(f0_scale).push(mel) if f0 is None else fitted_f0(f0, mel.shape[1])
         plain, scaled = self.scaled(mel, used, f0_scale, formant_scale)
@@ -80,6 +80,10 @@ class Inputs:
             self._question(mel, as_array(used))
         self.warn_beyond(scaled, f0_scale, predicted=f0 is None)
         return plain, scaled
+
+    def finding(self, mel: np.ndarray) -> Finding | None:
+        """What a natural mel [n_mels, T] seems to be, where it seems to be none of this model."""
+        return finding(mel, self.features, *self._mel_statistics)
 
     def _question(self, mel: np.ndarray, given: np.ndarray) -> None:
         """Refuse F0 in another unit; warn of F0 at another time."""
