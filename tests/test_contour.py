@@ -275,6 +275,49 @@ def test_the_mels_own_pitch_alone_is_refused(command, tiny, mel, tmp_path) -> No
     assert code == 1 and "--mel-f0: needs the F0 that is wanted as well" in err
 
 
+@pytest.fixture
+def retuned(command, tiny, mel, tmp_path):
+    """Calls vocode with F0 wanted and the mel's own; returns exit code, errors and warnings."""
+    save_model(tmp_path / "model.safetensors", with_f0(tiny))
+    np.save(tmp_path / "mel.npy", mel)
+
+    def run(wanted: np.ndarray, own: np.ndarray) -> tuple[int, str, list[str]]:
+        for name, contour in (("wanted", wanted), ("own", own)):
+            np.save(tmp_path / f"{name}.npy", contour)
+        line = ("vocode", tmp_path / "mel.npy", "--model", tmp_path / "model.safetensors")
+        flags = ("--f0", tmp_path / "wanted.npy", "--mel-f0", tmp_path / "own.npy", "--force")
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            code, _, err = command(*line, *flags, "-o", tmp_path / "a.wav")
+        return code, err, [str(each.message).partition("mel.npy: ")[2] for each in caught]
+
+    return run
+
+
+def test_the_f0_that_is_wanted_beside_the_mels_own_is_judged_as_any_other(retuned, mel) -> None:
+    glide = np.linspace(100, 200, mel.shape[1])
+    notes = 69 + 12 * np.log2(glide / 440)
+    code, err, _ = retuned(np.log(2 * glide), glide)
+    assert code == 1 and "--f0-unit log" in err and "--mel-f0" not in err
+    code, err, _ = retuned(notes, glide)
+    assert code == 1 and "--f0-unit midi" in err and "--mel-f0" not in err
+    code, _, said = retuned(20 * glide, glide)
+    assert code == 0 and said == [
+        "f0 is 2000 Hz in frame 0: this model is made for 80 to 246.754 Hz"
+    ]
+
+
+def test_what_is_wrong_with_the_mels_own_pitch_is_said_of_its_flag(retuned, mel) -> None:
+    glide = np.linspace(100, 200, mel.shape[1])
+    for own in (np.where(glide > 150, glide, -1), np.log(glide), glide[:-4]):
+        code, err, _ = retuned(glide, own)
+        assert code == 1 and "mel.npy: --mel-f0: f0 " in err
+    code, _, said = retuned(glide, glide[:-1])
+    assert code == 0 and said == ["--mel-f0: f0 has one frame less than mel: the last is held"]
+    code, _, said = retuned(glide[:-1], glide)
+    assert code == 0 and said == ["f0 has one frame less than mel: the last is held"]
+
+
 @pytest.mark.slow
 def test_a_contour_that_never_reaches_zero_leaves_voicing_to_the_mel() -> None:
     pytest.importorskip("pyworld", reason="needs the extra [f0]")

@@ -98,8 +98,12 @@ def warn_of_all(message: str) -> None:
 
 @contextmanager
 def naming(subject: str) -> Iterator[None]:
-    """Begin the messages of `warn` with `subject`, in this thread and while the context lasts."""
-    token = _subject.set(subject)
+    """Begin the messages of `warn` with `subject`, in this thread and while the context lasts.
+
+    Within another such context it stands behind the subject of that one.
+    """
+    outer = _subject.get()
+    token = _subject.set(f"{outer}: {subject}" if outer else subject)
     try:
         yield
     finally:

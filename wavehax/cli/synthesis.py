@@ -14,13 +14,15 @@ import wavehax
 from wavehax.checks import checked_f0, fitted_f0
 from wavehax.cli import shared, types
 from wavehax.config import FeatureConfig
-from wavehax.errors import UsageError, printable, say
+from wavehax.errors import UsageError, naming, printable, say
 from wavehax.files.levels import Clipping, amplified, limited
 from wavehax.files.sound import finite_tiles, pcm16, saturates, write_blocks
 from wavehax.mel.contour import UNITS, UNVOICED, f0_at_hop, f0_in_hz
 from wavehax.mel.files import read_f0
 from wavehax.mel.formants import move_formants
 from wavehax.mel.harmonics import flatten_harmonics
+from wavehax.mel.plausible_f0 import refuse_other_unit
+from wavehax.mel.plausible_mel import check_definition
 from wavehax.vocoder import Vocoder
 
 
@@ -199,17 +201,40 @@ def _prepared(
     Raises:
         ValueError: F0 is missing where the mel's own pitch is given, or one is not as expected.
     """
-    force = {"force_definition": arguments.force_definition}
     if arguments.mel_f0 is None:
-        return voc.prepare(mel, f0, arguments.f0_scale, arguments.formant_scale, **force)
+        return voc.prepare(
+            mel,
+            f0,
+            arguments.f0_scale,
+            arguments.formant_scale,
+            force_definition=arguments.force_definition,
+        )
     if f0 is None:
         raise ValueError("--mel-f0: needs the F0 that is wanted as well: --f0 with a file or Hz")
-    natural, own = voc.prepare(mel, own, **force)
-    f0 = checked_f0(fitted_f0(f0, natural.shape[1]), natural.shape[1], scale=arguments.f0_scale)
+    natural, own = _own_pitch(voc, mel, own, arguments)
+    frames, scale = natural.shape[1], arguments.f0_scale
+    given = fitted_f0(f0, frames)
+    f0 = checked_f0(given, frames, scale=scale)
+    refuse_other_unit(given, own)
+    voc._inputs.warn_beyond(f0, scale, predicted=False)
     mel = flatten_harmonics(natural, own, voc.features)
     if arguments.formant_scale != 1:
         mel = move_formants(mel, f0, arguments.formant_scale, voc.features)
     return mel, f0
+
+
+def _own_pitch(
+    voc: Vocoder, mel: np.ndarray, own: np.ndarray | None, arguments: argparse.Namespace
+) -> tuple[np.ndarray, np.ndarray]:
+    """The natural mel and its own pitch, checked; messages of the pitch begin with --mel-f0."""
+    natural = voc._inputs.whole_mel(mel)
+    if not arguments.force_definition:
+        check_definition(voc._inputs.finding(natural), voc.features)
+    with naming("--mel-f0"):
+        try:
+            return voc.prepare(mel, own, force_definition=True)
+        except ValueError as error:
+            raise ValueError(f"--mel-f0: {error}") from error
 
 
 def first_samples(blocks: Iterable[np.ndarray], count: int) -> Iterator[np.ndarray]:
