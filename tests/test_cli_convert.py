@@ -34,6 +34,31 @@ def test_a_file_is_converted_with_its_f0(command, mel_file, tmp_path):
     assert np.median(error) < 0.1  # neper
 
 
+@pytest.mark.parametrize("target", ["vocos-24k", "bigvgan-24k"])
+def test_f0_of_other_tools_becomes_hz_and_zero_as_the_flags_say(
+    command, mel_file, tmp_path, target
+):
+    out, odd = tmp_path / "b.npz", tmp_path / "odd.npz"
+    mel = np.load(mel_file)["mel"]
+    voiced = np.arange(mel.shape[1]) % 20 < 15
+    line = ("--from", "bigvgan-24k", "--to", target, "-o", out, "--force")
+    np.savez(odd, mel=mel, f0=np.where(voiced, 140.0, 0))
+    assert command("convert", odd, *line)[0] == 0
+    expected = np.load(out)["f0"]
+    assert set(expected) == {0, 140}
+    note = 69 + 12 * np.log2(140 / 440)
+    np.savez(odd, mel=mel, f0=np.where(voiced, note, np.nan))
+    code, _, err = command("convert", odd, *line, "--f0-unit", "midi")
+    assert code == 1 and "f0 is nan in frame 15" in err and "--f0-unvoiced any" in err
+    flags = ("--f0-unit", "midi", "--f0-unvoiced", "any")
+    assert command("convert", odd, *line, *flags) == (0, "", "")
+    np.testing.assert_allclose(np.load(out)["f0"], expected, rtol=1e-6)
+    twice = np.repeat(np.where(voiced, note, np.nan), 2)
+    np.savez(odd, mel=mel, f0=twice)
+    assert command("convert", odd, *line, *flags, "--f0-hop", 128 / 24000) == (0, "", "")
+    np.testing.assert_allclose(np.load(out)["f0"], expected, rtol=1e-6)
+
+
 def test_only_the_writing_is_undone_exactly(command, tmp_path):
     pytest.importorskip("yaml")
     (tmp_path / "mine.yaml").write_text("{like: vocos-24k, log: dB, mean: -30, scale: 12.5}")

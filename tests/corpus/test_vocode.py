@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
+import wavehax
 from wavehax.config import FEATURES
 from wavehax.files.sound import read_audio
 from wavehax.mel.features import log_mel
@@ -37,6 +38,23 @@ def test_scales_of_f0_and_formants_are_those_of_vocode(tiny_file, mels, command,
     assert vocode.row("000", str(mels / "000.npz")).audio == (tmp_path / "a.flac").read_bytes()
 
 
+def test_f0_of_other_tools_is_read_as_vocode_reads_it(tiny_file, mels, command, tmp_path):
+    with np.load(mels / "000.npz") as file:
+        mel, frames = file["mel"], file["mel"].shape[-1]
+    notes = np.where(np.arange(2 * frames) % 20 < 15, np.linspace(50, 55, 2 * frames), np.nan)
+    np.savez(tmp_path / "a.npz", mel=mel, f0=notes)
+    voc = wavehax.load(tiny_file)
+    hop = voc.hop_length / voc.sample_rate / 2
+    flags = ("--f0-unit", "midi", "--f0-unvoiced", "any", "--f0-hop", hop)
+    line = (tmp_path / "a.npz", "--model", tiny_file, "--seed", row_seed("a"), "--force")
+    assert command("vocode", *line, "-o", tmp_path / "a.flac", *flags)[0] == 0
+    writing = {"f0_unit": "midi", "f0_unvoiced": "any", "f0_hop": hop}
+    made = Vocode(str(tiny_file), **writing).row("a", str(tmp_path / "a.npz"))
+    assert made.audio == (tmp_path / "a.flac").read_bytes()
+    one = Vocode(str(tiny_file), f0=57, **writing).row("a", str(tmp_path / "a.npz"))
+    np.testing.assert_allclose(one.f0, 220, rtol=1e-6)
+
+
 def test_a_mel_of_another_definition_is_the_rows_error_unless_it_is_forced(tmp_path):
     np.save(tmp_path / "a.npy", log_mel(read_audio(RECORDING, 24000)[0], FEATURES["bigvgan-24k"]))
     refused = Vocode(f0=120.0).row("a", str(tmp_path / "a.npy"))
@@ -55,7 +73,9 @@ def test_the_flags_of_the_command_are_the_options_of_the_rows(command, monkeypat
     plain = (seen["f0_scale"], seen["formant_scale"], seen["force_definition"])
     assert plain == (1.0, 1.0, False)
     flags = ("--f0-shift", 12, "--formant-scale", 1.2, "--force-definition")
+    flags += ("--f0-unit", "midi", "--f0-unvoiced", "any", "--f0-hop", 0.005)
     assert command(*line, *flags) == (0, "", "")
+    assert (seen["f0_unit"], seen["f0_unvoiced"], seen["f0_hop"]) == ("midi", "any", 0.005)
     made = Vocode(**seen)
     assert (made.f0_scale, made.formant_scale, made.force_definition) == (2.0, 1.2, True)
 

@@ -35,6 +35,7 @@ def add(commands: Commands) -> None:
         metavar="HZ|mel",
         help="one F0 for all, or what the model predicts from the mel",
     )
+    shared.add_f0_writing(command)
     shared.add_scales(command)
     shared.add_f0_search(command)
     shared.add_force_definition(command)
@@ -77,6 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     names = ["resynth", "f0", "f0_scale", "seed", "audio", "isa", "precision"]
     names += ["f0_min", "f0_max", "f0_method", "formant_scale", "force_definition"]
+    names += ["f0_unit", "f0_unvoiced", "f0_hop"]
     options = {name: getattr(arguments, name) for name in names}
     model = arguments.model  # paths are whole, as workers are in other folders
     options["model"] = os.path.abspath(model) if model and os.path.exists(model) else model

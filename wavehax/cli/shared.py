@@ -15,6 +15,7 @@ import wavehax
 from wavehax.cli import types
 from wavehax.config import FeatureConfig
 from wavehax.errors import UsageError
+from wavehax.mel.contour import UNITS, UNVOICED
 from wavehax.mel.features import F0_MAX, F0_MIN, f0_from_audio
 from wavehax.mel.pitch import METHODS
 from wavehax.vocoder import PRECISIONS, Vocoder
@@ -66,6 +67,35 @@ def add_scales(command: argparse.ArgumentParser) -> None:
         metavar="X",
         help="multiply formants by X, 0.5 to 2: below 1 for a larger speaker (default 1)",
     )
+
+
+def add_f0_writing(command: argparse.ArgumentParser) -> None:
+    """Add what tells how given F0 is written."""
+    command.add_argument(
+        "--f0-unit",
+        choices=UNITS,
+        default=UNITS[0],
+        help="unit of all F0 that is given, by a flag or the mel file: hz, midi notes, or log, the"
+        " natural logarithm of Hz (default hz)",
+    )
+    command.add_argument(
+        "--f0-unvoiced",
+        choices=UNVOICED,
+        default=UNVOICED[0],
+        help="what is unvoiced in given F0: zero, or any of 0, NaN and negative numbers (default"
+        " zero)",
+    )
+    command.add_argument(
+        "--f0-hop",
+        type=types.positive,
+        metavar="SECONDS",
+        help="time from one given F0 to the next, if it is not that of the mel's frames",
+    )
+
+
+def f0_writing(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What the flags of `add_f0_writing` say, as the arguments of `f0_of_frames`."""
+    return {name: getattr(arguments, f"f0_{name}") for name in ("unit", "unvoiced", "hop")}
 
 
 def add_force_definition(command: argparse.ArgumentParser) -> None:

@@ -17,7 +17,7 @@ from wavehax.config import FeatureConfig
 from wavehax.errors import UsageError, naming, printable, say
 from wavehax.files.levels import Clipping, amplified, limited
 from wavehax.files.sound import finite_tiles, pcm16, saturates, write_blocks
-from wavehax.mel.contour import UNITS, UNVOICED, f0_at_hop, f0_in_hz
+from wavehax.mel.contour import f0_of_frames
 from wavehax.mel.files import read_f0
 from wavehax.mel.formants import move_formants
 from wavehax.mel.harmonics import flatten_harmonics
@@ -63,27 +63,8 @@ def add_synthesis(command: argparse.ArgumentParser) -> None:
 
 
 def _add_contour(command: argparse.ArgumentParser) -> None:
-    """Add what tells how given F0 is written, and which the mel has."""
-    command.add_argument(
-        "--f0-unit",
-        choices=UNITS,
-        default=UNITS[0],
-        help="unit of all F0 that is given, by --f0, --mel-f0 or the mel file: hz, midi notes, or"
-        " log, the natural logarithm of Hz (default hz)",
-    )
-    command.add_argument(
-        "--f0-unvoiced",
-        choices=UNVOICED,
-        default=UNVOICED[0],
-        help="what is unvoiced in given F0: zero, or any of 0, NaN and negative numbers (default"
-        " zero)",
-    )
-    command.add_argument(
-        "--f0-hop",
-        type=types.positive,
-        metavar="SECONDS",
-        help="time from one given F0 to the next, if it is not that of the mel's frames",
-    )
+    """Add what tells how given F0 is written, and the pitch that the mel has."""
+    shared.add_f0_writing(command)
     command.add_argument(
         "--mel-f0",
         type=types.f0,
@@ -151,14 +132,8 @@ def contour(
     """A contour [T] in Hz from a file, a number or an array; None for F0_FROM_MEL and None."""
     if value is None or isinstance(value, str):
         return None
-    f0 = read_f0(value) if isinstance(value, Path) else np.asarray(value)
-    f0 = f0_in_hz(f0, arguments.f0_unit, arguments.f0_unvoiced)
-    if isinstance(value, float):
-        return np.full(frames, f0)
-    if arguments.f0_hop is not None:
-        seconds = features.hop_length / features.sample_rate
-        return f0_at_hop(f0, arguments.f0_hop, seconds, frames)
-    return f0
+    f0 = read_f0(value) if isinstance(value, Path) else value
+    return f0_of_frames(f0, frames, features, **shared.f0_writing(arguments))
 
 
 def synthesise(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wavehax.checks import as_array
+from wavehax.config import FeatureConfig
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -61,6 +62,38 @@ def f0_in_hz(f0: ArrayLike, unit: str = "hz", unvoiced: str = "zero", first: int
             else np.exp(values.astype(np.float64))
         )
     return np.where(values > 0, hz, 0)
+
+
+def f0_of_frames(
+    f0: ArrayLike,
+    frames: int,
+    features: FeatureConfig,
+    unit: str = "hz",
+    unvoiced: str = "zero",
+    hop: float | None = None,
+) -> np.ndarray:
+    """F0 in Hz of the frames of a mel, however a tool writes it.
+
+    Args:
+        f0: a contour, or one number for all frames.
+        frames: frames of the mel, T.
+        features: the definition of the mel.
+        unit: as in `f0_in_hz`.
+        unvoiced: as in `f0_in_hz`.
+        hop: seconds from one value of a contour to the next; None for those of the mel.
+
+    Returns:
+        [T] in Hz, 0 where unvoiced; without `hop` a contour keeps its number of frames.
+
+    Raises:
+        ValueError: as `f0_in_hz` and `f0_at_hop`.
+    """
+    hz = f0_in_hz(f0, unit, unvoiced)
+    if hz.ndim == 0:
+        return np.full(frames, hz)
+    if hop is None:
+        return hz
+    return f0_at_hop(hz, hop, features.hop_length / features.sample_rate, frames)
 
 
 def f0_at_hop(f0: ArrayLike, hop: float, frame: float, frames: int) -> np.ndarray:

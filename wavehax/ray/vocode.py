@@ -16,6 +16,7 @@ import wavehax
 from wavehax.errors import naming, one_line, optional_module, printable
 from wavehax.files.levels import Clipping, without_offset
 from wavehax.files.sound import nearest_int16, read_audio
+from wavehax.mel.contour import UNITS, UNVOICED, f0_of_frames
 from wavehax.mel.features import F0_MAX, F0_MIN, f0_from_audio, log_mel, whole_frames
 from wavehax.mel.files import read_mel
 from wavehax.mel.pitch import METHODS
@@ -63,6 +64,9 @@ class Vocode:
         *,
         resynth: bool = False,
         f0: float | str | None = None,
+        f0_unit: str = UNITS[0],
+        f0_unvoiced: str = UNVOICED[0],
+        f0_hop: float | None = None,
         f0_scale: float = 1.0,
         formant_scale: float = 1.0,
         seed: int = 0,
@@ -79,8 +83,11 @@ class Vocode:
         Args:
             model: as `wavehax.load`; a file must be there on every machine of the cluster.
             resynth: rows are recordings, and their F0 is measured.
-            f0: Hz for all rows, or "mel" for what the model predicts; None takes the F0 of a mel's
-                file, or measures that of a recording.
+            f0: a number for all rows, or "mel" for what the model predicts; None takes the F0 of a
+                mel's file, or measures that of a recording.
+            f0_unit: unit of `f0` and of F0 in files, as `unit` of `f0_in_hz`.
+            f0_unvoiced: what is unvoiced in files, as `unvoiced` of `f0_in_hz`.
+            f0_hop: seconds from one F0 of a file to the next; None for those of its mel.
             f0_scale: F0 is multiplied by it.
             formant_scale: frequencies of formants are multiplied by it, as `Vocoder.__call__`.
             seed: of the whole corpus, see `row_seed`.
@@ -105,6 +112,7 @@ class Vocode:
             optional_module("pyworld", "F0 from audio", "wavehax[f0]")
         self.vocoder = wavehax.load(model, isa=isa, precision=precision)
         self.resynth, self.f0, self.f0_scale = resynth, f0, f0_scale
+        self._f0_writing = f0_unit, f0_unvoiced, f0_hop
         self.formant_scale, self.force_definition = formant_scale, force_definition
         self.seed, self.audio = seed, audio
         self.f0_min, self.f0_max, self.f0_method = f0_min, f0_max, f0_method
@@ -155,8 +163,10 @@ class Vocode:
             raise ValueError(
                 "start, duration and channel are those of a recording, and this is a mel"
             )
-        bands = self.vocoder.features.n_mels
-        mel, f0 = read_mel(path, bands, wants_f0=self.f0 is None)
+        features = self.vocoder.features
+        mel, f0 = read_mel(path, features.n_mels, wants_f0=self.f0 is None)
+        if f0 is not None:
+            f0 = f0_of_frames(f0, mel.shape[-1], features, *self._f0_writing)
         return self._vocoded(row_id, mel, f0)
 
     def _resynthesised(
@@ -188,8 +198,10 @@ class Vocode:
 
         A mel that was `computed` here is surely of the model's definition.
         """
-        if self.f0 is not None:
-            f0 = None if self.f0 == "mel" else np.full(mel.shape[1], self.f0)
+        if self.f0 == "mel":
+            f0 = None
+        elif self.f0 is not None:
+            f0 = f0_of_frames(self.f0, mel.shape[1], self.vocoder.features, *self._f0_writing)
         scales = self.f0_scale, self.formant_scale
         force = {"force_definition": computed or self.force_definition}
         prepared, scaled = self.vocoder.prepare(mel, f0, *scales, **force)
