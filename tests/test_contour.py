@@ -129,6 +129,13 @@ def test_a_contour_at_another_rate_that_lasts_longer_or_shorter_is_refused(count
         f0_at_hop(np.full(count, 100.0), 0.01, 0.02, 50)
 
 
+@pytest.mark.parametrize("seconds", [0, -0.01, np.nan, np.inf])
+def test_a_frame_rate_that_is_none_is_refused_by_its_name(seconds: float) -> None:
+    for name, times in (("hop", (seconds, 0.01)), ("frame", (0.01, seconds))):
+        with pytest.raises(ValueError, match=f"{name}={seconds}: expected seconds, more than 0"):
+            f0_at_hop(np.full(50, 100.0), *times, 50)
+
+
 def test_messages_say_what_takes_a_contour_of_another_kind(voc, mel, f0) -> None:
     with pytest.raises(ValueError, match=r"--f0-unvoiced any, or f0_in_hz\(f0, unvoiced='any'\)"):
         voc(mel, np.where(f0 > 0, f0, -1.0))

@@ -62,3 +62,20 @@ def test_unvoiced_frames_stay_and_every_frame_is_by_itself() -> None:
     for t in range(12):
         alone = flatten_harmonics(mel[:, t : t + 1], f0[t : t + 1], FEATURES_24K)
         np.testing.assert_array_equal(alone[:, 0], flat[:, t])
+
+
+def test_lists_and_tensors_are_flattened_as_arrays_and_other_lengths_are_refused() -> None:
+    mel = np.random.default_rng(0).normal(-4, 1, (100, 12)).astype(np.float32)
+    f0 = np.full(12, 200.0)
+    flat = flatten_harmonics(mel, f0, FEATURES_24K)
+    np.testing.assert_array_equal(flatten_harmonics(mel.tolist(), f0.tolist(), FEATURES_24K), flat)
+    for count in (7, 15):
+        with pytest.raises(ValueError, match=f"f0 has {count} frames and mel has 12"):
+            flatten_harmonics(mel, np.full(count, 200.0), FEATURES_24K)
+    with pytest.raises(ValueError, match="f0 is nan in frame 3"):
+        flatten_harmonics(mel, np.where(np.arange(12) == 3, np.nan, f0), FEATURES_24K)
+    with pytest.raises(ValueError, match=r"mel has shape \[12, 100\]: expected \[100, T\]"):
+        flatten_harmonics(mel.T, f0, FEATURES_24K)
+    torch = pytest.importorskip("torch")
+    tensors = torch.from_numpy(mel), torch.from_numpy(f0)
+    np.testing.assert_array_equal(flatten_harmonics(*tensors, FEATURES_24K), flat)

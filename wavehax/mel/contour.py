@@ -112,12 +112,17 @@ def f0_at_hop(f0: ArrayLike, hop: float, frame: float, frames: int) -> np.ndarra
         float64 [T] in Hz at t * `frame` seconds.
 
     Raises:
-        ValueError: `f0` is not [M], or is shorter or longer than the mel by more than a frame of
-            each.
+        ValueError: `f0` is not [M] or does not hold numbers, it is shorter or longer than the mel
+            by more than a frame of each, or `hop` or `frame` is not more than 0.
     """
     f0 = as_array(f0)
-    if f0.ndim != 1 or not f0.size:
-        raise ValueError(f"f0 has shape {list(f0.shape)}: expected [M], M >= 1")
+    for name, seconds in (("hop", hop), ("frame", frame)):
+        if not 0 < seconds < np.inf:
+            raise ValueError(f"{name}={seconds}: expected seconds, more than 0")
+    if f0.ndim != 1 or not f0.size or f0.dtype.kind not in "fiu":
+        raise ValueError(
+            f"f0 is {f0.dtype} of shape {list(f0.shape)}: expected numbers [M], M >= 1"
+        )
     if abs(len(f0) * hop - frames * frame) > (hop + frame) * (1 + 1e-6):
         raise ValueError(
             f"f0 has {len(f0)} frames of {hop:g} s, {len(f0) * hop:.3f} s, and mel has"

@@ -9,28 +9,40 @@ a triangle as wide as two harmonics, after CheapTrick (Morise, Speech Communicat
 from __future__ import annotations
 
 import functools
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from wavehax.checks import as_array, checked_f0
 from wavehax.config import FeatureConfig
 from wavehax.mel.features import interpolation, mel_frequencies
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 _GRID_HZ = 10.0  # between points of the linear axis on which bands are smoothed
 STEPS = 24  # steps to an octave that F0 is rounded to: a width exact to 3 % is enough
 LOWEST, HIGHEST = 40.0, 2000.0  # Hz; an F0 beyond these counts as these
 
 
-def flatten_harmonics(mel: np.ndarray, f0: np.ndarray, features: FeatureConfig) -> np.ndarray:
+def flatten_harmonics(mel: ArrayLike, f0: ArrayLike, features: FeatureConfig) -> np.ndarray:
     """Smooth the harmonics of voiced frames away, each frame by itself.
 
     Args:
         mel: natural mel [n_mels, T] (`wavehax.config.written`) of the definition `features`.
-        f0: [T] in Hz of the voice in the mel, 0 where unvoiced.
+        f0: [T] in Hz of the voice in the mel, 0 where unvoiced. Both may be PyTorch tensors.
         features: the definition of the mel.
 
     Returns:
         float32 [n_mels, T]; unvoiced frames stay as they are, but not below the floor.
+
+    Raises:
+        ValueError: `f0` or the shape of `mel` is not as in `Vocoder.__call__`.
     """
+    mel = as_array(mel)
+    if mel.ndim != 2 or len(mel) != features.n_mels:
+        raise ValueError(f"mel has shape {list(mel.shape)}: expected [{features.n_mels}, T]")
+    f0 = checked_f0(f0, mel.shape[1])
     flat = np.maximum(np.asarray(mel, np.float32), np.float32(np.log(features.magnitude_floor)))
     steps = np.rint(STEPS * np.log2(np.clip(f0, LOWEST, HIGHEST) / LOWEST)).astype(int)
     for t in np.flatnonzero(f0 > 0):
