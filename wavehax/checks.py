@@ -151,29 +151,6 @@ def fitted_f0(f0: ArrayLike, frames: int, axes: int = 1) -> np.ndarray:
     return f0[..., :frames] if more else np.concatenate([f0, f0[..., -1:]], axis=-1)
 
 
-def warn_beyond(
-    f0: np.ndarray, f0_range: tuple[float, float], first: int = 0, scale: float = 1.0
-) -> bool:
-    """Warn of the first voiced value outside a model's range; return whether there is one.
-
-    Args:
-        f0: [T], Hz, with its scale.
-        f0_range: lowest and highest F0 for which the model is made, Hz.
-        first: number of the first frame, from which messages count.
-        scale: the factor that F0 has, which the message names.
-    """
-    low, high = f0_range
-    beyond = np.flatnonzero((f0 > 0) & ((f0 < low) | (f0 > high)))
-    if beyond.size:
-        frame = int(beyond[0])
-        scaled = "" if scale == 1 else f" with f0_scale={scale:g}"
-        warn(
-            f"f0 is {f0[frame]:g} Hz in frame {first + frame}{scaled}: this model is made for"
-            f" {low:g} to {high:g} Hz"
-        )
-    return bool(beyond.size)
-
-
 def checked_prior(prior: ArrayLike, samples: int) -> np.ndarray:
     """`prior` as float32 [samples]."""
     prior = as_array(prior)

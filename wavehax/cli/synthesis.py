@@ -191,7 +191,7 @@ def _prepared(
     given = fitted_f0(f0, frames)
     f0 = checked_f0(given, frames, scale=scale)
     refuse_other_unit(given, own)
-    voc._inputs.warn_beyond(f0, scale, predicted=False)
+    voc._inputs.range_of(scale, predicted=False).look(f0)
     mel = flatten_harmonics(natural, own, voc.features)
     if arguments.formant_scale != 1:
         mel = move_formants(mel, f0, arguments.formant_scale, voc.features)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wavehax.checks import checked_mel, checked_seed
+from wavehax.voice.inputs import F0Range
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -30,7 +31,7 @@ class Stream:
         self._stream = vocoder._engine.stream(seed)
         self._f0_stream: Any = None  # made by the first push without F0
         self._frames = 0
-        self._warned = False
+        self._range: F0Range | None = None  # made by the first push
         self._flushed = False
         self._alone = _Alone()
 
@@ -69,11 +70,10 @@ class Stream:
             f0 = self._predicted_f0(mel) if f0 is None else self._given_f0(f0)
             scales = self._f0_scale, self._formant_scale
             mel, f0 = self._inputs.scaled(mel, f0, *scales, self._frames)
-            if not self._warned:
+            if self._range is None:
                 predicted = self._f0_stream is not None
-                self._warned = self._inputs.warn_beyond(
-                    f0, self._f0_scale, self._frames, predicted=predicted
-                )
+                self._range = self._inputs.range_of(self._f0_scale, predicted=predicted)
+            self._range.look(f0, self._frames)
             return self._push(mel, f0)
 
     def push_checked(self, mel: np.ndarray, f0: np.ndarray) -> np.ndarray:
@@ -140,7 +140,7 @@ class Stream:
             self._stream.reset(self._seed)
             self._f0_stream = None
             self._frames = 0
-            self._warned = False
+            self._range = None
             self._flushed = False
 
 
