@@ -56,6 +56,18 @@ def test_without_being_asked_they_are_refused_in_every_unit(bad: float, voc, mel
             f0_in_hz(f0, unit)
 
 
+@pytest.mark.parametrize("unit", ["midi", "log"])
+@pytest.mark.parametrize("tool", [lambda f0: f0, lambda f0: 1200 * np.log2(f0 / 10)])
+def test_hz_and_cents_that_are_called_notes_or_logarithms_are_refused(unit, tool) -> None:
+    glide = np.concatenate([np.zeros(5), np.linspace(220, 440, 30)])
+    f0 = np.where(glide > 0, tool(np.maximum(glide, 1)), 0)
+    said = rf"f0 is {f0[5]} in frame 5, which as {unit} is .* if it is Hz, leave out --f0-unit"
+    with pytest.raises(ValueError, match=said):
+        f0_in_hz(f0, unit)
+    highest = f0_in_hz([135.0], "midi")  # the last whole note that can be heard
+    np.testing.assert_allclose(highest, 440 * 2**5.5)
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -20,6 +20,7 @@ UNVOICED = ("zero", "any")
 
 _MIDI_A4, _HZ_A4 = 69.0, 440.0
 _SEMITONES = 12.0
+_HIGHEST_HZ = 20_000.0  # that is heard
 
 
 def f0_in_hz(f0: ArrayLike, unit: str = "hz", unvoiced: str = "zero", first: int = 0) -> np.ndarray:
@@ -35,9 +36,9 @@ def f0_in_hz(f0: ArrayLike, unit: str = "hz", unvoiced: str = "zero", first: int
         Hz in the same shape, 0 where unvoiced; `f0` itself where nothing is to be done.
 
     Raises:
-        ValueError: `unit` or `unvoiced` is unknown, `f0` does not hold numbers, or, in a unit other
-            than Hz and with `unvoiced="zero"`, it has NaN or a negative number. In Hz these are
-            left for `Vocoder` to refuse.
+        ValueError: `unit` or `unvoiced` is unknown, or `f0` does not hold numbers. In a unit other
+            than Hz, it has a number that stands for more than 20,000 Hz or, with `unvoiced="zero"`,
+            NaN or a negative number. In Hz these are left for `Vocoder` to refuse.
     """
     for name, value, known in (("unit", unit, UNITS), ("unvoiced", unvoiced, UNVOICED)):
         if value not in known:
@@ -55,11 +56,19 @@ def f0_in_hz(f0: ArrayLike, unit: str = "hz", unvoiced: str = "zero", first: int
             f"f0 is {values.flat[frame]} in frame {first + frame}: expected numbers above 0, or 0"
             " where unvoiced; unvoiced='any' (--f0-unvoiced any) takes it as unvoiced"
         )
-    with np.errstate(over="ignore"):  # what overflows is infinite, and refused as F0
+    with np.errstate(over="ignore"):  # what overflows is infinite, and refused below
         hz = (
             _HZ_A4 * 2 ** ((values - _MIDI_A4) / _SEMITONES)
             if unit == "midi"
             else np.exp(values.astype(np.float64))
+        )
+    beyond = hz > _HIGHEST_HZ
+    if beyond.any():
+        frame = int(np.argmax(beyond))
+        raise ValueError(
+            f"f0 is {values.flat[frame]} in frame {first + frame}, which as {unit} is"
+            f" {hz.flat[frame]:.3g} Hz: expected at most {_HIGHEST_HZ:g} Hz; if it is Hz,"
+            f" leave out --f0-unit {unit} (unit={unit!r})"
         )
     return np.where(values > 0, hz, 0)
 
