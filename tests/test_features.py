@@ -205,3 +205,28 @@ def test_an_empty_f0_range_is_refused() -> None:
 def test_a_band_narrower_than_a_bin_stays_finite() -> None:
     features = dataclasses.replace(FEATURES["vocos-24k"], n_mels=300, n_fft=512)
     assert np.isfinite(log_mel(noise(4000), features)).all()
+
+
+def test_tensors_of_any_kind_give_what_their_arrays_give() -> None:
+    torch = pytest.importorskip("torch")
+    features = FEATURES["vocos-24k"]
+    tensor = torch.from_numpy(0.1 * np.random.default_rng(0).standard_normal(5120)).float()
+    pitch = torch.full((21,), 200.0)
+
+    def made(audio, predicted):
+        refined = f0_from_audio(audio, features, method="refined", predicted=predicted)
+        return log_mel(audio, features), refined
+
+    for kind in (torch.float32, torch.bfloat16):
+        given, predicted = tensor.to(kind), pitch.to(kind)
+        arrays = given.float().numpy(), predicted.float().numpy()
+        grown = given.clone().requires_grad_(), predicted.clone().requires_grad_()
+        for found, expected in zip(made(*grown), made(*arrays), strict=True):
+            np.testing.assert_array_equal(found, expected)
+
+
+def test_masked_samples_are_refused_at_the_first() -> None:
+    masked = np.ma.masked_array(np.full(5120, 0.1), np.arange(5120) == 77)
+    for function in (log_mel, f0_from_audio):
+        with pytest.raises(ValueError, match=r"audio\[77\] is not finite"):
+            function(masked, FEATURES["vocos-24k"])

@@ -141,3 +141,10 @@ def test_a_recording_keeps_pitch_and_level_and_its_formants_move(scale: float) -
     )
     hz = np.linspace(0, rate / 2, len(before))
     assert abs(spectrum_scale(before[:, both], after[:, both], hz) / scale - 1) < 0.06
+
+
+def test_f0_with_other_frames_than_the_mel_is_refused_and_not_read_beyond_its_end() -> None:
+    mel = np.random.default_rng(0).normal(-4, 1, (100, 12)).astype(np.float32)
+    for count in (7, 15):
+        with pytest.raises(ValueError, match=f"f0 has {count} frames and mel has 12"):
+            move_formants(mel, np.full(count, 200.0), 1.2, FEATURES["vocos-24k"])

@@ -151,6 +151,24 @@ def fitted_f0(f0: ArrayLike, frames: int, axes: int = 1) -> np.ndarray:
     return f0[..., :frames] if more else np.concatenate([f0, f0[..., -1:]], axis=-1)
 
 
+def checked_audio(audio: ArrayLike, first: int = 0, least: int = 1) -> np.ndarray:
+    """`audio` [N], `least` finite samples or more; a ValueError counts samples from `first`."""
+    audio = as_array(audio)
+    if audio.dtype.kind != "f":
+        raise ValueError(
+            f"audio is of type {audio.dtype}: expected floating point samples in [-1, 1]; divide"
+            " 16-bit integers by 32768"
+        )
+    if audio.ndim != 1 or audio.size < least:
+        raise ValueError(
+            f"audio has shape {audio.shape}: expected one dimension of at least one sample"
+        )
+    finite = np.isfinite(audio)
+    if not finite.all():
+        raise ValueError(f"audio[{first + int(np.argmin(finite))}] is not finite")
+    return audio
+
+
 def checked_prior(prior: ArrayLike, samples: int) -> np.ndarray:
     """`prior` as float32 [samples]."""
     prior = as_array(prior)

@@ -17,14 +17,18 @@ Segments of training and streams are cut by this convention, and nothing else sh
 from __future__ import annotations
 
 import functools
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from wavehax.checks import as_array, checked_audio
 from wavehax.config import FeatureConfig
 from wavehax.config.written import written
 from wavehax.mel import pitch
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 F0_MIN, F0_MAX = 50.0, 1200.0
 """Default range of the search for F0, Hz: bass to falsetto (docs/f0.md#from-a-recording)."""
@@ -32,11 +36,12 @@ F0_MIN, F0_MAX = 50.0, 1200.0
 _BLOCK_FRAMES = 1024  # frames transformed at once: 8 MB of float64 at n_fft 1024
 
 
-def log_mel(audio: np.ndarray, features: FeatureConfig) -> np.ndarray:
+def log_mel(audio: ArrayLike, features: FeatureConfig) -> np.ndarray:
     """The log-mel-spectrogram of a recording, as its definition writes it.
 
     Args:
-        audio: [N], nominally in [-1, 1], at `features.sample_rate`; N >= 1.
+        audio: [N], nominally in [-1, 1], at `features.sample_rate`; N >= 1. It may be a PyTorch
+            tensor.
         features: the definition of the mel.
 
     Returns:
@@ -50,7 +55,7 @@ def log_mel(audio: np.ndarray, features: FeatureConfig) -> np.ndarray:
     return written(natural_mel(audio, features), features)
 
 
-def natural_mel(audio: np.ndarray, features: FeatureConfig) -> np.ndarray:
+def natural_mel(audio: ArrayLike, features: FeatureConfig) -> np.ndarray:
     """The natural mel of a recording (`wavehax.config.written`), with which models compute.
 
     Arguments and errors are those of `log_mel`.
@@ -229,18 +234,18 @@ def _mel_to_hz(mel: np.ndarray, scale: str) -> np.ndarray:
 
 
 def f0_from_audio(
-    audio: np.ndarray,
+    audio: ArrayLike,
     features: FeatureConfig,
     f0_min: float = F0_MIN,
     f0_max: float = F0_MAX,
     method: str = pitch.METHODS[0],
     *,
-    predicted: np.ndarray | None = None,
+    predicted: ArrayLike | None = None,
 ) -> np.ndarray:
     """The F0 of a recording.
 
     Args:
-        audio: [N], at `features.sample_rate`; N >= 1.
+        audio: [N], at `features.sample_rate`; N >= 1. It may be a PyTorch tensor.
         features: gives the sample rate and the frames.
         f0_min: lowest F0 searched for, Hz.
         f0_max: highest F0 searched for, Hz.
@@ -274,25 +279,8 @@ def f0_from_audio(
     if predicted is None:
         measure = pitch.two_pass if method == "two-pass" else pitch.harvest
         return measure(audio, rate, hop, frames, f0_min, f0_max)
-    if np.shape(predicted) != (frames,):
-        raise ValueError(f"predicted has shape {list(np.shape(predicted))}: expected [{frames}]")
+    predicted = as_array(predicted)
+    if predicted.shape != (frames,):
+        raise ValueError(f"predicted has shape {list(predicted.shape)}: expected [{frames}]")
     inside = (predicted >= f0_min) & (predicted <= f0_max)
     return pitch.refined(audio, rate, hop, np.where(inside, predicted, 0))
-
-
-def checked_audio(audio: np.ndarray, first: int = 0, least: int = 1) -> np.ndarray:
-    """`audio` [N], `least` finite samples or more; a ValueError counts samples from `first`."""
-    audio = np.asarray(audio)
-    if audio.dtype.kind != "f":
-        raise ValueError(
-            f"audio is of type {audio.dtype}: expected floating point samples in [-1, 1]; divide"
-            " 16-bit integers by 32768"
-        )
-    if audio.ndim != 1 or audio.size < least:
-        raise ValueError(
-            f"audio has shape {audio.shape}: expected one dimension of at least one sample"
-        )
-    finite = np.isfinite(audio)
-    if not finite.all():
-        raise ValueError(f"audio[{first + int(np.argmin(finite))}] is not finite")
-    return audio

@@ -11,19 +11,24 @@ Harmonics must not move with the formants. A mel that shows them is flattened be
 from __future__ import annotations
 
 import functools
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from wavehax.checks import as_array, checked_f0
 from wavehax.config import FeatureConfig
 from wavehax.mel.features import mel_frequencies
 from wavehax.mel.harmonics import HIGHEST, LOWEST
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 _KNEE = 0.8  # of f_max: neither the old nor the new frequency of the knee is higher
 _LEAST = 1e-30  # of a frame's greatest power, so that a ratio of energies is finite
 
 
 def move_formants(
-    mel: np.ndarray, f0: np.ndarray, scale: float, features: FeatureConfig
+    mel: ArrayLike, f0: ArrayLike, scale: float, features: FeatureConfig
 ) -> np.ndarray:
     """Multiply the frequencies of all formants by `scale`, in each frame by itself.
 
@@ -38,9 +43,14 @@ def move_formants(
 
     Returns:
         float32 [n_mels, T], not below the floor. A frame that is all floor stays as it is.
+
+    Raises:
+        ValueError: `f0` is not as in `Vocoder.__call__`, or has not the frames of `mel`.
     """
+    mel = as_array(mel)
+    f0 = checked_f0(f0, mel.shape[1])
     floor = np.float32(np.log(features.magnitude_floor))
-    moved = np.maximum(np.asarray(mel, np.float32), floor)
+    moved = np.maximum(mel.astype(np.float32, copy=False), floor)
     centres, widths, offset = _bands(features)
     sources = _sources(features, scale)
     # Values that are no logarithms may overflow here; their sound is refused later.

@@ -6,10 +6,10 @@ from typing import Literal
 
 import numpy as np
 
+from wavehax.checks import checked_audio
 from wavehax.config import FeatureConfig
 from wavehax.config.written import written
 from wavehax.mel.features import (
-    checked_audio,
     frame_count,
     natural_mel_of_padded,
     padding_samples,
