@@ -110,6 +110,16 @@ def test_frames_with_f0_are_told_apart_from_those_without(tiny, mel, f0):
     refused(raw(low, None), words, f0=None)
 
 
+def test_negative_f0_behind_each_frame_is_told_the_flag_that_takes_it(start, mel, f0):
+    unvoiced = np.arange(40) % 8 > 4
+    content = raw(mel, np.where(unvoiced, -1, f0))
+    out, err = start("-", "-o", "-").communicate(content)
+    assert out == b"" and err.count(b"\n") == 1 and b"--f0-unvoiced any" in err
+    taken = start("-", "-o", "-", "--f0-unvoiced", "any").communicate(content)
+    assert taken == start("-", "-o", "-").communicate(raw(mel, np.where(unvoiced, 0, f0)))
+    assert taken[0] and taken[1] == b""
+
+
 @pytest.mark.parametrize(
     "options",
     [{}, {"mel_log": "10"}, {"mel_log": "dB"}, {"mel_power": 2}, {"f0_unit": "midi"}],

@@ -238,7 +238,7 @@ def _check_layout(
             raise ValueError(
                 f"f0 is {frames[frame, bands]} in frame {first + frame}: expected Hz behind the"
                 f" {bands} bands of each frame; if frames are the bands alone, give --f0 mel or"
-                " --f0 HZ"
+                " --f0 HZ, and if negative numbers are unvoiced, --f0-unvoiced any"
             )
         return
     beyond = frames > _MOST_NEPERS / LOGS[given.log]
