@@ -99,13 +99,11 @@ def test_cents_and_semitones_are_refused_with_the_formula_that_makes_them_hz(
 
 
 @pytest.mark.parametrize("units", [1000, 16000, 24000])
-def test_a_period_is_refused_whatever_its_unit_and_not_called_a_logarithm(units: int) -> None:
+def test_a_period_is_refused_with_its_unit_and_not_called_a_logarithm(units: int) -> None:
     true = sentence()
     f0 = np.where(true > 0, units / np.maximum(true, 1), 0)
-    with pytest.raises(ValueError, match=r"a period in units of about 1/\d+ s: .* / f0") as caught:
+    with pytest.raises(ValueError, match=f"a period in units of 1/{units} s: .* give {units} / f0"):
         plausible_f0.question(f0, lambda: sentence(cents=25))
-    said = float(str(caught.value).partition("about 1/")[2].partition(" ")[0])
-    assert abs(said / units - 1) < 0.01
 
 
 def test_another_tune_is_taken_though_a_held_note_is_the_period_of_the_mels() -> None:
@@ -113,6 +111,8 @@ def test_another_tune_is_taken_though_a_held_note_is_the_period_of_the_mels() ->
     with no_warning():
         plausible_f0.question(24000 / held, lambda: held)  # 240 Hz, sung where 100 Hz was
         plausible_f0.question(0.5 * sentence(), lambda: sentence())
+        falling = np.where(sentence() > 0, 38000 / np.maximum(sentence(), 1), 0)
+        plausible_f0.question(falling, lambda: sentence())  # the same tune upside down
 
 
 def test_a_bass_with_the_numbers_of_notes_is_taken_as_hz() -> None:

@@ -24,6 +24,10 @@ _STEEPEST = 1.0  # semitones a frame; steeper places are errors of one of the co
 # Frames from which a contour is called late or early, and the greatest standard error with which it
 # is. Errors of the prediction flatten the line: a whole frame is found as 0.7.
 _LATE, _CERTAIN = 0.5, 0.12
+# Milliseconds and samples, in which a period may be given, and how near to these it must be: two
+# tunes can move against each other like a pitch and its period in other units.
+_UNITS_OF_A_SECOND = (1000, 8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
+_NEAR = 0.03
 _FITS = 4  # of the line, each with less weight of what the last left far off
 
 
@@ -70,11 +74,12 @@ def _unit_that_the_mel_shows(f0: np.ndarray, predicted: np.ndarray) -> tuple[str
             hz = in_hz(f0)
         if np.isfinite(hz).all() and _same(hz, predicted):
             return name, f"give {formula} where it is not 0"
-    # A period times the pitch is the same everywhere: the units of a second.
-    units = float(np.median(f0 * predicted))
-    if not _same(f0, np.median(f0)) and _same(units / f0, predicted):
-        name = f"a period in units of about 1/{units:.0f} s"
-        return name, "give the units of a second / f0 where it is not 0"
+    # A period times the pitch is the same everywhere. That of two held notes is, too.
+    found = float(np.median(f0 * predicted))
+    if not _same(f0, np.median(f0)) and _same(found / f0, predicted):
+        for units in _UNITS_OF_A_SECOND:
+            if abs(found / units - 1) < _NEAR:
+                return f"a period in units of 1/{units} s", f"give {units} / f0 where it is not 0"
     return None
 
 
