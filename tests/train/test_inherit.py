@@ -60,7 +60,7 @@ def test_what_is_left_out_is_that_of_a_run_or_of_a_file(
     source = {"run": run_dir, "checkpoint": newest(run_dir / "checkpoints")}.get(kind, tmp_path)
     if source == tmp_path:
         source = tmp_path / "model.safetensors"
-        export(newest(run_dir / "checkpoints"), source, {})
+        export([newest(run_dir / "checkpoints")], source, {})
         source = tmp_path if kind == "folder of a model" else source
     config = load_config(bare, [f"init_from={source}"])
     expected = load_config(run_dir.parent / "config.yaml")

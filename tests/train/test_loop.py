@@ -274,7 +274,7 @@ def test_a_warm_start_takes_the_averaged_weights_and_their_normalisation(
     source = checkpoint(finished)
     if kind == "model file":
         source = tmp_path / "model.safetensors"
-        export(checkpoint(finished), source, {})
+        export([checkpoint(finished)], source, {})
     trainer = Trainer(
         load_config(write_config(tmp_path), [f"init_from={source}", "adversary=null"])
     )
@@ -299,7 +299,7 @@ def test_a_warm_start_from_another_shape_is_refused_by_name(
 
 @pytest.mark.slow
 def test_an_exported_model_holds_the_averaged_weights(finished: Path, tmp_path: Path) -> None:
-    export(checkpoint(finished), tmp_path / "model.safetensors", {"licence": "MIT"})
+    export([checkpoint(finished)], tmp_path / "model.safetensors", {"licence": "MIT"})
     model, ema = (
         load_model(tmp_path / "model.safetensors"),
         unflatten("ema", load_state(checkpoint(finished))[0]),
@@ -321,12 +321,12 @@ def test_an_export_that_the_engine_reads_differently_is_refused(
         lambda self, re, im: re.new_ones(re.shape[0], 256 * re.shape[-1]),
     )
     with pytest.raises(ValueError, match="differs from PyTorch"):
-        export(checkpoint(finished), tmp_path / "model.safetensors", {})
+        export([checkpoint(finished)], tmp_path / "model.safetensors", {})
     assert list(tmp_path.iterdir()) == []
     old = tmp_path / "model.safetensors"
     old.write_bytes(b"old")
     with pytest.raises(ValueError, match="differs from PyTorch"):
-        export(checkpoint(finished), old, {}, force=True)
+        export([checkpoint(finished)], old, {}, force=True)
     assert old.read_bytes() == b"old" and list(tmp_path.iterdir()) == [old]
 
 
@@ -335,9 +335,9 @@ def test_an_export_replaces_a_file_only_when_forced(finished: Path, tmp_path: Pa
     old = tmp_path / "model.safetensors"
     old.write_bytes(b"old")
     with pytest.raises(FileExistsError, match="exists already"):
-        export(checkpoint(finished), old, {})
+        export([checkpoint(finished)], old, {})
     assert old.read_bytes() == b"old"
-    export(checkpoint(finished), old, {}, force=True)
+    export([checkpoint(finished)], old, {}, force=True)
     load_model(old)
 
 
@@ -353,7 +353,7 @@ def test_training_without_a_configuration_is_refused_in_one_line(
 def test_exported_batch_norm_statistics_are_those_of_the_data(
     finished: Path, write_config: Config, tmp_path: Path
 ) -> None:
-    model = export(checkpoint(finished), tmp_path / "model.safetensors", {})
+    model = export([checkpoint(finished)], tmp_path / "model.safetensors", {})
     generator = build_generator(model.generator).eval()
     generator.load_state_dict(
         {name: torch.from_numpy(value.copy()) for name, value in model.weights.items()}

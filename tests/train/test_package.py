@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
 from wavehax.checkpoint import load_model
 from wavehax.train.load import load_config
 from wavehax.train.loop import Trainer
+from wavehax.train.state import load_state, unflatten
 
 CARD = """
 licence: CC0-1.0
@@ -21,10 +24,10 @@ scores:
 
 @pytest.fixture(scope="module")
 def run_dir(write_config: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Of a run of two steps."""
-    trainer = Trainer(
-        load_config(write_config(tmp_path_factory.mktemp("run"), max_steps=2, adversary=None))
-    )
+    """Of a run of two steps, each with a checkpoint."""
+    folder = tmp_path_factory.mktemp("run")
+    changes = {"max_steps": 2, "adversary": None, "checkpoint_minutes": 1e-9}
+    trainer = Trainer(load_config(write_config(folder, **changes)))
     trainer.run()
     return trainer.run_dir
 
@@ -105,6 +108,36 @@ def test_one_checkpoint_may_be_named(
     for source, name in ((run_dir, "a.safetensors"), (checkpoint, "b.safetensors")):
         assert command("package", source, "-o", tmp_path / name) == (0, "", "")
     assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
+
+
+@pytest.mark.slow
+def test_the_mean_of_the_last_checkpoints_is_that_of_their_averaged_weights(
+    run_dir: Path, tmp_path: Path, command: Callable[..., tuple[int, str, str]]
+) -> None:
+    out = tmp_path / "mean.safetensors"
+    assert command("package", run_dir, "-o", out, "--last", 2) == (0, "", "")
+    one, two = (
+        unflatten("ema", load_state(run_dir / "checkpoints" / f"step-{step:08d}")[0])
+        for step in (1, 2)
+    )
+    model = load_model(out)
+    assert model.provenance["training"]["averaged_steps"] == [1, 2]
+    moved = 0
+    for name, weights in model.weights.items():
+        if not name.endswith(("running_mean", "running_var")):  # those are measured anew
+            expected = (one[name].numpy() + two[name].numpy()) / 2
+            np.testing.assert_allclose(weights, expected, rtol=1e-6, atol=1e-9)
+            moved += not torch.equal(one[name], two[name])
+    assert moved > 10
+
+
+def test_more_checkpoints_than_a_run_kept_are_refused_in_one_line(
+    run_dir: Path, tmp_path: Path, command: Callable[..., tuple[int, str, str]]
+) -> None:
+    code, _, said = command("package", run_dir, "-o", tmp_path / "a.safetensors", "--last", 3)
+    assert code == 1 and said.count("\n") == 1
+    assert said.startswith(f"wavehax: {run_dir}: has 2 checkpoints: expected 3 or more")
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_is_no_run_is_refused_in_one_line(

@@ -98,7 +98,7 @@ def test_a_run_with_a_teacher_logs_its_score_and_resumes_to_the_last_digit(
     assert not any("teacher" in name for name in first)
     for name, value in first.items():
         assert torch.equal(value, second[name]), name
-    packaged = export(newest(tmp_path / "run" / "checkpoints"), tmp_path / "a.safetensors", {})
+    packaged = export([newest(tmp_path / "run" / "checkpoints")], tmp_path / "a.safetensors", {})
     assert packaged.provenance["training"]["teacher"]["model"] == "vocos-24k"
     with (tmp_path / "run" / "log.csv").open(newline="") as file:
         scores = [float(row["teacher"]) for row in csv.DictReader(file)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from wavehax.cli import shared
+from wavehax.cli import shared, types
 from wavehax.cli.types import Commands
 from wavehax.models.locate import model_path
 
@@ -23,6 +23,13 @@ def add(commands: Commands) -> None:
         "run_dir", type=Path, metavar="RUN", help="folder of a run, or of one of its checkpoints"
     )
     command.add_argument(
+        "--last",
+        type=types.count,
+        metavar="N",
+        help="take the mean of the newest N checkpoints of RUN, of which keep_checkpoints in the"
+        " config keeps as many as it says",
+    )
+    command.add_argument(
         "--f0", metavar="MODEL", help="model whose predictor of F0 is put into the file too"
     )
     shared.add_card(command)
@@ -33,9 +40,10 @@ def add(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     with shared.needing("train", "packaging"):
         from wavehax.train import export
-        from wavehax.train.state import checkpoint_of
+        from wavehax.train.state import checkpoint_of, last_checkpoints
     card = shared.read_fields(arguments.card, {"training": "is taken from the checkpoint"})
-    checkpoint = checkpoint_of(arguments.run_dir)
+    run_dir, last = arguments.run_dir, arguments.last
+    checkpoints = last_checkpoints(run_dir, last) if last else [checkpoint_of(run_dir)]
     f0_from = model_path(arguments.f0) if arguments.f0 else None
-    export.export(checkpoint, arguments.output, card, f0_from=f0_from, force=arguments.force)
+    export.export(checkpoints, arguments.output, card, f0_from=f0_from, force=arguments.force)
     return 0

@@ -1,15 +1,17 @@
-"""Export of a training checkpoint to a model file.
+"""Export of training checkpoints to a model file.
 
 It has the averaged weights, and batch-norm statistics measured with them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from wavehax.checkpoint import Model, load_model, save_model
 from wavehax.config import FeatureConfig
@@ -32,24 +34,26 @@ _STATISTICS_BATCHES = 50
 
 
 def export(
-    checkpoint: Path,
+    checkpoints: Sequence[Path],
     out: Path,
     provenance: dict[str, Any],
     *,
     f0_from: Path | None = None,
     force: bool = False,
 ) -> Model:
-    """Write the model file `out` from `checkpoint`; steps and time are added to `provenance`.
+    """Write the model file `out` from a run; steps and time are added to `provenance`.
 
     `out` appears (or, with `force`, is replaced) only once the engine has been found to compute
     what PyTorch does.
 
-    Batch-norm statistics are measured with the averaged weights, over training batches from the
-    prepared folder that the checkpoint names. Those collected while training belong to other
-    weights.
+    With several checkpoints, the weights are the mean of their averaged weights (stochastic weight
+    averaging, Izmailov et al., arXiv 1803.05407).
+
+    Batch-norm statistics are measured with these weights, over training batches from the prepared
+    folder that the last checkpoint names. Those collected while training belong to other weights.
 
     Args:
-        checkpoint: the folder of a training checkpoint.
+        checkpoints: the folders of one or more checkpoints of a run, in the order of their steps.
         out: the model file.
         provenance: where the model comes from, any JSON types.
         f0_from: a model file whose predictor of F0 goes into this one.
@@ -60,35 +64,27 @@ def export(
 
     Raises:
         OSError: a file is missing or cannot be written, or `out` exists and `force` is not set.
-        ValueError: the checkpoint does not fit its own configuration, a weight is not finite, the
-            engine computes something else than PyTorch from what was written, or `f0_from` has no
-            predictor for this mel.
+        ValueError: a checkpoint does not fit the last one's configuration, a weight is not finite,
+            the engine computes something else than PyTorch from what was written, or `f0_from` has
+            no predictor for this mel.
     """
     refuse_existing(out, force)
     donor = load_model(f0_from) if f0_from else None
-    tensors, state = load_state(checkpoint)
+    states = [load_state(checkpoint) for checkpoint in checkpoints]
+    _, state = states[-1]
     config = config_from_dict(state["config"])
     generator = build_generator(config.generator, config.feature_config.magnitude_floor)
-    generator.load_state_dict(unflatten("ema", tensors))
+    generator.load_state_dict(_mean([unflatten("ema", tensors) for tensors, _ in states]))
     torch.set_num_threads(config.threads)
     measure_batch_norm(generator, config.data, config.feature_config, config.seed + 1)
-    weights = weights_of(generator)
-    settings = {
-        key: value
-        for key, value in state["config"].items()
-        if key in ("seed", "optimizer", "loss", "data")
-    }
-    # The path is one of this machine.
-    settings["data"] = {key: value for key, value in settings["data"].items() if key != "path"}
-    if adversary := state["config"].get("adversary"):
-        settings["adversary"] = {
-            key: value for key, value in adversary.items() if key != "init_from"
-        }
-    if teacher := state["config"].get("teacher"):
-        settings["teacher"] = {**teacher, "model": Path(teacher["model"]).name}
-    training = {"steps": state["step"], "hours": round(state["seconds"] / 3600, 2), **settings}
+    training = _training(state)
+    if len(states) > 1:
+        training["averaged_steps"] = [values["step"] for _, values in states]
     model = Model(
-        config.generator, config.feature_config, weights, {**provenance, "training": training}
+        config.generator,
+        config.feature_config,
+        weights_of(generator),
+        {**provenance, "training": training},
     )
     if donor:
         model = copy_predictor(model, donor)
@@ -97,6 +93,34 @@ def export(
         written = load_model(temporary)
         verify(written, generator)
     return written
+
+
+def _mean(weights: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """The mean of tensors of the same names and shapes, summed in float64."""
+    first, *others = weights
+    return {
+        name: sum((other[name].double() for other in others), value.double())
+        .div(len(weights))
+        .to(value.dtype)
+        for name, value in first.items()
+    }
+
+
+def _training(state: dict[str, Any]) -> dict[str, Any]:
+    """How a run with the values `state` of its checkpoint was trained, for a model's provenance.
+
+    Paths are left out, as they are of this machine.
+    """
+    config = state["config"]
+    settings = {key: config[key] for key in ("seed", "optimizer", "loss") if key in config}
+    settings["data"] = {key: value for key, value in config["data"].items() if key != "path"}
+    if adversary := config.get("adversary"):
+        settings["adversary"] = {
+            key: value for key, value in adversary.items() if key != "init_from"
+        }
+    if teacher := config.get("teacher"):
+        settings["teacher"] = {**teacher, "model": Path(teacher["model"]).name}
+    return {"steps": state["step"], "hours": round(state["seconds"] / 3600, 2), **settings}
 
 
 def generator_of(model: Model) -> BaseGenerator:

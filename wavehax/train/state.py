@@ -96,6 +96,21 @@ def checkpoint_of(path: Path) -> Path:
     return checkpoint
 
 
+def last_checkpoints(run_dir: Path, count: int) -> list[Path]:
+    """The newest `count` checkpoints of a run, in the order of their steps.
+
+    Raises:
+        FileNotFoundError: the run has fewer.
+    """
+    complete = _complete(run_dir / "checkpoints")
+    if len(complete) < count:
+        raise FileNotFoundError(
+            f"{run_dir}: has {len(complete)} checkpoints: expected {count} or more;"
+            " keep_checkpoints of a config says how many stay"
+        )
+    return complete[-count:]
+
+
 def is_run(name: str) -> bool:
     """Whether `name` is an existing folder of a run or a checkpoint, and not a model."""
     path = Path(name)
