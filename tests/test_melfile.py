@@ -8,7 +8,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from wavehax.mel.files import SUFFIXES, read_f0, read_mel
+from wavehax.mel.files import SUFFIXES, read_f0, read_mel, read_stats
 
 BANDS = 10
 
@@ -302,3 +302,11 @@ def test_tensors_of_another_kind_are_refused_and_bfloat16_is_read(tmp_path, mel,
         read_mel(tmp_path / "a.pt", BANDS)
     torch.save(torch.from_numpy(mel).bfloat16(), tmp_path / "b.pt")
     np.testing.assert_allclose(read_mel(tmp_path / "b.pt", BANDS)[0], mel, rtol=2**-8)
+
+
+def test_statistics_that_are_missing_are_told_from_those_that_are_no_archive(tmp_path):
+    with pytest.raises(ValueError, match=r"none\.npz: expected an \.npz.*\(no such file\)$"):
+        read_stats(tmp_path / "none.npz", BANDS)
+    np.save(tmp_path / "a.npy", np.zeros(BANDS))
+    with pytest.raises(ValueError, match=r"a\.npy: expected an \.npz.*\(no zip archive\)$"):
+        read_stats(tmp_path / "a.npy", BANDS)

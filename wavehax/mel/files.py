@@ -164,7 +164,7 @@ def _read_npz(path: Path, names: Sequence[str], most: int) -> _Arrays:
     import zipfile  # a slow import, which .npz files alone need
 
     if not zipfile.is_zipfile(path):
-        raise ValueError("no zip archive")
+        raise ValueError("no zip archive" if path.is_file() else "no such file")
     arrays = {}
     with np.load(path, allow_pickle=False) as file:
         for name in names:
