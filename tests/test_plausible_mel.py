@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from wavehax.files.resample import resample
 from wavehax.files.sound import read_audio
 from wavehax.mel.convert import convert
 from wavehax.mel.features import log_mel, natural_mel
-from wavehax.mel.plausible_mel import finding
+from wavehax.mel.plausible_mel import check_source, finding
 from wavehax.models.locate import model_path
 
 ROOT = Path(__file__).parents[1]
@@ -24,6 +25,22 @@ CASES = ROOT / "tests" / "data" / "cases"
 VOCOS = FEATURES["vocos-24k"]
 MODEL = load_model(model_path("vocos-24k"))
 SPEECH = MODEL.weights["mel_mean"], MODEL.weights["mel_scale"]
+
+
+SOURCES = ["bigvgan-24k", "hifigan-22k", "nsf-hifigan-44k", "vocos-24k", "wavehax-24k"]
+VOICES = {
+    name: ROOT / "docs" / "samples" / f"{name}.flac"
+    for name in ("flemishguy", "kathleen", "nathalie")
+}
+
+
+def said(mel: np.ndarray, name: str) -> str:
+    """What is said of a mel before it is converted from a preset: nothing, or one warning."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        check_source(np.asarray(mel, np.float32), FEATURES[name])
+    assert len(caught) < 2
+    return str(caught[0].message) if caught else ""
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +80,57 @@ def test_true_mels_of_any_level_pass(recording, kind, gain):
         "silence before": np.concatenate([np.zeros(24000), recording]),
     }[kind]
     assert cause(natural_mel(audio * 10 ** (gain / 20), VOCOS)) is None
+
+
+@pytest.mark.parametrize("snr", [20, 15, 10, 5])
+@pytest.mark.parametrize("name", SOURCES)
+def test_noise_is_not_taken_for_another_logarithm(recording, name, snr):
+    audio = resample(recording, 24000, FEATURES[name].sample_rate)
+    noise = np.random.default_rng(0).standard_normal(len(audio)) * audio.std()
+    noisy = audio + noise * 10 ** (-snr / 20)
+    for gain in (-30, 0):
+        assert said(natural_mel(noisy * 10 ** (gain / 20), FEATURES[name]), name) == ""
+
+
+@pytest.mark.parametrize("gain", [-30, 0, 12])
+@pytest.mark.parametrize("voice", VOICES)
+@pytest.mark.parametrize("name", SOURCES)
+def test_true_mels_pass_before_they_are_converted(name, voice, gain):
+    audio, _ = read_audio(VOICES[voice], FEATURES[name].sample_rate)
+    assert said(natural_mel(audio * 10 ** (gain / 20), FEATURES[name]), name) == ""
+
+
+@pytest.mark.parametrize("wrong", ["decibels", "magnitudes without a logarithm"])
+@pytest.mark.parametrize("voice", VOICES)
+@pytest.mark.parametrize("name", SOURCES)
+def test_decibels_and_magnitudes_are_noticed_before_they_are_converted(name, voice, wrong):
+    """Most values of the first lie below the floor of the definition, and all of the second above.
+
+    All are noticed; of other logarithms, only those of voices that move enough."""
+    audio, _ = read_audio(VOICES[voice], FEATURES[name].sample_rate)
+    message = said(WRONG[wrong](log_mel(audio, FEATURES[name]), audio), name)
+    assert f"looks like {wrong}, and the definition named is {name!r}" in message
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_base_10_and_squared_magnitudes_are_noticed_before_they_are_converted(recording, name):
+    features = FEATURES[name]
+    audio = resample(recording, 24000, features.sample_rate)
+    assert "to base 10" in said(log_mel(audio, features) / np.log(10), name)
+    squared = dataclasses.replace(features, power=2, log_floor=features.log_floor**2)
+    message = said(log_mel(audio, squared), name)
+    assert "squared magnitudes" in message and "--mel-power 2" in message
+
+
+def test_a_definition_with_an_empty_band_is_looked_at_as_well(recording):
+    features = dataclasses.replace(FEATURES["bigvgan-24k"], mel_scale="htk", n_fft=400)
+    mel = log_mel(recording, features)
+    assert (mel == mel.min()).all(axis=1).any()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_source(mel, features)
+    with pytest.warns(UserWarning, match="decibels"):
+        check_source(20 / np.log(10) * mel, features)
 
 
 def test_padding_of_any_value_and_a_mel_of_a_few_frames_pass(recording):

@@ -9,8 +9,8 @@ What is measured does not depend on the level of a recording, and hardly on its 
 - The *profile*: the mean of louder frames over bands, less what the model knows as the mean of
   speech. It goes with the sum of each band's filter.
 
-The limits were set on 124 recordings of four kinds and lie outside all of their values;
-docs/mels.md has the number of false alarms over a corpus.
+The limits were set on 124 recordings of four kinds and lie outside all of their values, and then on
+96 with noise. docs/mels.md has the number of false alarms over a corpus.
 """
 
 from __future__ import annotations
@@ -21,24 +21,33 @@ import math
 
 import numpy as np
 
+from wavehax.checkpoint import load_model
 from wavehax.config import FEATURES, FLOOR_TOLERANCE, FeatureConfig
 from wavehax.errors import warn
-from wavehax.mel.features import analysis_window, mel_filterbank, natural_mel
+from wavehax.mel.features import analysis_window, mel_filterbank, mel_frequencies, natural_mel
 from wavehax.mel.spectrum import bands_of, spectrum_of
+from wavehax.models.locate import model_path
 
 _LEAST_FRAMES = 40  # with fewer frames levels say little
 _MOST_FRAMES = 500  # of a longer mel, frames are left out evenly
 _LEAST_BANDS = 40  # with fewer bands there is no pattern over them
 # Nepers. Speech has 6.6 to 11.6 between the 0.5th and the 99.5th percentile of values above the
-# floor; 1.1 to 4.3 between the mean of louder frames and the 99.5th percentile.
-_NARROW, _WIDE, _HIGH = 5.8, 13.0, 4.7
+# floor; 3.0 to 6.2 between the mean of louder frames and the 99.5th percentile. Both are for
+# `vocos-24k`; with a higher floor the first is at most 13.7, and the second at most 7.4.
+_WIDE, _HIGH = 13.0, 6.5
+# Nepers. Speech in base 10 has up to 5.4, and speech in noise of a twentieth of its power has less
+# than 5.8. Between the two, noise can look normalised, and hide which preset it is.
+_NARROW, _LEAST_RANGE = 5.2, 5.8
 # Deviation of a band over time, relative to the model's: 0.31 to 1.58 in speech.
 _MOVING = 1.85
 # Mels that move less over time (`_motion`) are not compared with presets: the harmonics of a held
 # tone then shape the mean over time, from which presets are told apart.
 _STEADY = 0.5
-# Deviation over time divided by range. Noise has 0.08 at most, and most speech has more.
+# Deviation over time divided by range. Most speech has more, and most noise has less.
 _SPEECH_LIKE = 0.085
+# The 99.5th percentile above the mean of louder frames, divided by range. Noise lifts what is low,
+# and so the noise that comes near to the other limits has more.
+_NOISE_LIKE = 0.52
 _DECIBELS = 25.0  # least range of speech in decibels taken for nepers
 _NEAR_ZERO = 0.35  # a mel whose mean is as near to 0 is normalised
 _LOUDEST = 1.5  # nepers above full scale: 12 dB, and a little
@@ -73,13 +82,53 @@ def check_definition(found: Finding | None, features: FeatureConfig) -> None:
     """
     if found is None:
         return
-    text = f"mel looks like {found.cause}, and the model takes {features.name!r}: {found.remedy}"
+    _tell(
+        found,
+        f"the model takes {features.name!r}",
+        "converts it (in Python wavehax.mel.convert.convert)",
+    )
+
+
+def check_source(mel: np.ndarray, source: FeatureConfig) -> None:
+    """Warn of a mel, or refuse it, as `check_definition`, before it is converted from `source`.
+
+    Args:
+        mel: natural mel [n_mels, T] of the definition `source`, finite.
+        source: the definition that the caller named.
+
+    Raises:
+        ValueError: the mel is clearly one of another preset.
+    """
+    found = finding(mel, source, *_speech(source))
+    if found is not None:
+        names = "names it (--from in wavehax convert, source in Python)"
+        _tell(found, f"the definition named is {source.name!r}", names)
+
+
+def _tell(found: Finding, expected: str, names: str) -> None:
+    """Refuse where another preset is found, and warn of anything else."""
+    text = f"mel looks like {found.cause}, and {expected}: {found.remedy}"
     if found.preset is not None:
         raise ValueError(
-            f"{text} converts it (in Python wavehax.mel.convert.convert); --force-definition"
-            " (force_definition=True) takes it as it is"
+            f"{text} {names}; --force-definition (force_definition=True) takes it as it is"
         )
     warn(f"{text}; --force-definition silences this")
+
+
+@functools.lru_cache(maxsize=16)
+def _speech(features: FeatureConfig) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and deviation [n_mels] of the natural mel of speech by a definition.
+
+    They are estimated from those of the default model, also where the mel is for another: the
+    statistics of a mel that ends at 8 kHz say too little, and had true mels of 12 kHz refused.
+    """
+    model = load_model(model_path())
+    mean = model.weights["mel_mean"].astype(np.float64)
+    deviation = model.weights["mel_scale"].astype(np.float64)
+    if features.same_bands(model.features):
+        return mean, deviation
+    known, wanted = (mel_frequencies(it)[1:-1] for it in (model.features, features))
+    return _expected(model.features, features, mean), np.interp(wanted, known, deviation)
 
 
 def finding(
@@ -101,25 +150,23 @@ def finding(
     if not mean.any() and (deviation == 1).all():  # an imported model that knows no statistics
         return None
     mean, deviation = mean.astype(np.float64), deviation.astype(np.float64)
-    floor = math.log(features.magnitude_floor)
-    levels = np.maximum(mel[:, :: -(-mel.shape[1] // _MOST_FRAMES)], np.float32(floor))
+    levels = mel[:, :: -(-mel.shape[1] // _MOST_FRAMES)]
     # Whatever is lowest is a floor, be it that of another logarithm.
-    audible = levels > levels.min() + FLOOR_TOLERANCE
-    heard = levels[audible]
+    heard = levels[levels > levels.min() + FLOOR_TOLERANCE]
     if heard.size < levels.size // 10:  # silence, or padding of any value
         return None
+    heard.sort()
+    other = _other_logarithm(np.maximum(levels, heard[0]), heard, features, deviation)
+    if other is not None:
+        return other
+    levels = np.maximum(levels, np.float32(math.log(features.magnitude_floor)))
     if levels.shape[0] == levels.shape[1] and _transposed(levels, mean):
         return Finding("one with bands and frames exchanged", "give its transpose")
-    heard.sort()
-    motion = _motion(levels, deviation)
-    other = _other_logarithm(levels, heard, motion, features, mean)
-    sounding = np.count_nonzero(audible, axis=0) > 0.5 * len(levels)
-    if other is not None or np.count_nonzero(sounding) < _LEAST_FRAMES:
-        return other
-    if not sounding.all():
-        levels = levels[:, sounding]
-        motion = _motion(levels, deviation)
-    if motion < _STEADY or _percentile(heard, 99.5) - _percentile(heard, 0.5) < _NARROW:
+    audible = np.count_nonzero(levels > levels.min() + FLOOR_TOLERANCE, axis=0)
+    levels = levels[:, audible > 0.5 * len(levels)]
+    if levels.shape[1] < _LEAST_FRAMES or _motion(levels, deviation) < _STEADY:
+        return None
+    if _percentile(heard, 99.5) - _percentile(heard, 0.5) < _LEAST_RANGE:
         return None
     return _other_preset(levels, features, mean)
 
@@ -138,13 +185,9 @@ def _percentile(ordered: np.ndarray, percent: float) -> float:
 
 
 def _other_logarithm(
-    levels: np.ndarray,
-    heard: np.ndarray,
-    motion: float,
-    features: FeatureConfig,
-    mean: np.ndarray,
+    levels: np.ndarray, heard: np.ndarray, features: FeatureConfig, deviation: np.ndarray
 ) -> Finding | None:
-    """Find a mel in another logarithm, or without one, from its values above the floor.
+    """Find a mel in another logarithm, or without one, from its values above the lowest.
 
     `heard` [N] are these values, sorted."""
     lowest, middle, highest = (_percentile(heard, percent) for percent in (0.5, 50, 99.5))
@@ -152,17 +195,22 @@ def _other_logarithm(
     loud = highest > _full_scale(features) + _LOUDEST
     if heard[0] >= 0 and middle < highest / 4 and (loud or lowest < highest / 100):
         return Finding("magnitudes without a logarithm", "take their logarithm first")
-    if loud and spread > _DECIBELS:
+    if spread > _DECIBELS and (loud or middle < math.log(features.magnitude_floor)):
         return _written("dB", "decibels", features)
-    wide = spread > _WIDE and motion > _MOVING
-    if loud or (wide and highest - (_louder(levels).mean(axis=1) - mean).mean() > _HIGH):
+    motion, above = _motion(levels, deviation), highest - float(_louder(levels).mean())
+    if loud or (spread > _WIDE and motion > _MOVING and above > _HIGH):
         return Finding(
             "logarithms of squared magnitudes", "--mel-power 2 (power: 2 in a definition)"
         )
-    if spread >= _NARROW or motion < _SPEECH_LIKE * spread:
+    if spread >= _NARROW or motion < _SPEECH_LIKE * spread or above > _NOISE_LIKE * spread:
         return None
+    return _narrow(float(levels.mean()), features)
+
+
+def _narrow(level: float, features: FeatureConfig) -> Finding | None:
+    """What a mel of little range seems to be, from its mean."""
     normalised = Finding("a normalised mel", "--stats FILE (mean and scale in a definition)")
-    level, base10 = float(levels.mean()), _written("10", "logarithms to base 10", features)
+    base10 = _written("10", "logarithms to base 10", features)
     if abs(level) < _NEAR_ZERO:
         return normalised
     if level < -2 * _NEAR_ZERO:
@@ -221,7 +269,9 @@ class _Rival:
 @functools.lru_cache(maxsize=16)
 def _rivals(features: FeatureConfig, mean: bytes) -> list[_Rival]:
     """The presets that a mel could be of, and which can be told from the definition."""
-    rivals = []
+    rivals: list[_Rival] = []
+    if not mel_filterbank(features).any(axis=1).all():
+        return rivals  # a band between two bins is empty, and no spectrum can be estimated
     for other in FEATURES.values():
         if other.n_mels != features.n_mels or not other.plain or other.same_bands(features):
             continue
