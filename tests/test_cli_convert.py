@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from voices import voice
 
 from wavehax.config import FEATURES
 from wavehax.files.resample import resample
+from wavehax.files.sound import read_audio
 from wavehax.mel.convert import convert
 from wavehax.mel.features import frame_count, log_mel
 
+DATA = Path(__file__).parent / "data"
 BIGVGAN, VOCOS = FEATURES["bigvgan-24k"], FEATURES["vocos-24k"]
 
 
@@ -57,6 +61,27 @@ def test_f0_of_other_tools_becomes_hz_and_zero_as_the_flags_say(
     np.savez(odd, mel=mel, f0=twice)
     assert command("convert", odd, *line, *flags, "--f0-hop", 128 / 24000) == (0, "", "")
     np.testing.assert_allclose(np.load(out)["f0"], expected, rtol=1e-6)
+
+
+def test_a_file_that_is_not_of_its_definition_is_noticed_or_refused(command, tmp_path):
+    audio, _ = read_audio(DATA / "recording.wav", 24000)
+    mel = log_mel(audio, BIGVGAN)
+    np.save(tmp_path / "dB.npy", 20 / np.log(10) * mel)
+    np.save(tmp_path / "other.npy", log_mel(audio, FEATURES["wavehax-24k"]))
+    out = tmp_path / "b.npz"
+    named = ("--from", "bigvgan-24k", "-o", out, "--force")
+    with pytest.warns(UserWarning, match="looks like decibels.*--mel-log dB") as caught:
+        assert command("convert", tmp_path / "dB.npy", *named)[0] == 0
+    assert len(caught) == 1
+    assert command("convert", tmp_path / "dB.npy", *named, "--mel-log", "dB") == (0, "", "")
+    np.testing.assert_allclose(np.load(out)["mel"], convert(mel, BIGVGAN, VOCOS), atol=1e-3)
+    out.unlink()
+    code, _, err = command("convert", tmp_path / "other.npy", *named)
+    assert code == 1 and "the mel 'wavehax-24k'" in err and "--from in wavehax convert" in err
+    assert not out.exists()
+    for name in ("dB.npy", "other.npy"):
+        line = ("convert", tmp_path / name, *named, "--force-definition")
+        assert command(*line) == (0, "", "")
 
 
 def test_only_the_writing_is_undone_exactly(command, tmp_path):

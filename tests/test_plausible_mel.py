@@ -215,6 +215,32 @@ def test_mel_log_for_a_mel_that_needs_none_is_refused_by_its_name(command, recor
     assert command("vocode", tmp_path / "dB.npy", *line) == (0, "", "")
 
 
+def test_the_command_line_looks_at_a_mel_before_it_is_converted(command, recording, tmp_path):
+    """What mends it gives the sound of the mel as it should be."""
+    mel = log_mel(recording, FEATURES["bigvgan-24k"])
+    np.save(tmp_path / "true.npy", mel)
+    np.save(tmp_path / "dB.npy", 20 / np.log(10) * mel)
+    named = ("--features", "bigvgan-24k", "--force", "-o", tmp_path / "a.wav")
+    said = "looks like decibels, and the definition named is 'bigvgan-24k': --mel-log dB"
+    with pytest.warns(UserWarning, match=said) as caught:
+        assert command("vocode", tmp_path / "dB.npy", *named)[0] == 0
+    assert len(caught) == 1
+    assert command("vocode", tmp_path / "dB.npy", *named, "--force-definition") == (0, "", "")
+    assert command("vocode", tmp_path / "dB.npy", *named, "--mel-log", "dB") == (0, "", "")
+    mended, _ = read_audio(tmp_path / "a.wav", 24000)
+    assert command("vocode", tmp_path / "true.npy", *named) == (0, "", "")
+    np.testing.assert_allclose(read_audio(tmp_path / "a.wav", 24000)[0], mended, atol=1e-3)
+
+
+def test_a_mel_of_another_preset_than_the_one_named_is_refused(command, recording, tmp_path):
+    np.save(tmp_path / "a.npy", log_mel(recording, FEATURES["wavehax-24k"]))
+    line = ("vocode", tmp_path / "a.npy", "--features", "bigvgan-24k", "-o", tmp_path / "a.wav")
+    code, _, err = command(*line)
+    assert code == 1 and "--features wavehax-24k names it" in err and err.count("\n") == 1
+    assert not (tmp_path / "a.wav").exists()
+    assert command(*line, "--force-definition") == (0, "", "")
+
+
 def test_mels_that_people_brought_get_their_right_answers(command, tmp_path):
     def vocode(name: str, *flags: str) -> tuple[int, str]:
         code, _, err = command(

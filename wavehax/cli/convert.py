@@ -38,6 +38,7 @@ def add(commands: Commands) -> None:
     target.add_argument("--model", metavar="MODEL", help="model whose mel is wanted")
     mels.add_writing(command)
     shared.add_f0_writing(command)
+    shared.add_force_definition(command)
     shared.add_batch(command)
     command.set_defaults(run=run)
 
@@ -67,7 +68,7 @@ def convert_file(
     mels.check_output(output, arguments.force)
     mel, f0 = read_mel(path, source.n_mels)
     frames = mel.shape[-1]
-    converted = convert(mel, source, target)
+    converted = convert(mel, source, target, force_definition=arguments.force_definition)
     if f0 is not None:
         f0 = f0_of_frames(f0, frames, source, **shared.f0_writing(arguments))
         f0 = checked_f0(fitted_f0(f0, frames), frames)

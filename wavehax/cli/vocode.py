@@ -134,7 +134,9 @@ def vocode_blocks(voc: Vocoder, path: Path, arguments: argparse.Namespace) -> It
     f0 = synthesis.given_f0(arguments, frames, f0, given)
     own = synthesis.contour(arguments, frames, arguments.mel_f0, given)
     if given != voc.features:
-        mel = convert(mel, given, voc.features)
+        mel = convert(mel, given, voc.features, force_definition=arguments.force_definition)
+        # It was looked at as what it is given for, which says more than what was made of it.
+        arguments = argparse.Namespace(**{**vars(arguments), "force_definition": True})
         f0, own = (_converted(contour, frames, given, voc.features) for contour in (f0, own))
     yield from synthesis.synthesise(voc, mel, f0, own, arguments)
 
@@ -161,7 +163,9 @@ def _check_writing(
     if not plain.same_bands(voc.features) or mel.ndim != 2 or len(mel) != plain.n_mels:
         return
     with_flags, without = (
-        voc._inputs.finding(checked_mel(convert(mel, it, voc.features), voc.features))
+        voc._inputs.finding(
+            checked_mel(convert(mel, it, voc.features, force_definition=True), voc.features)
+        )
         for it in (given, plain)
     )
     if with_flags is not None and without is None:

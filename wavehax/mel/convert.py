@@ -17,6 +17,7 @@ from wavehax.config import LOGS, FeatureConfig
 from wavehax.config.written import written
 from wavehax.errors import warn_of_all
 from wavehax.mel.features import frame_count, mel_filterbank, mel_frequencies
+from wavehax.mel.plausible_mel import check_source
 from wavehax.mel.spectrum import bands_of, spectrum_of
 
 # Hz between the lowest bands. Harmonics survive at 40 (`wavehax-48k`), and do not at 56.
@@ -99,7 +100,13 @@ def _statistic(name: str, value: float | np.ndarray, features: FeatureConfig) ->
     return array.reshape(-1, 1)
 
 
-def convert(mel: np.ndarray, source: FeatureConfig, target: FeatureConfig) -> np.ndarray:
+def convert(
+    mel: np.ndarray,
+    source: FeatureConfig,
+    target: FeatureConfig,
+    *,
+    force_definition: bool = False,
+) -> np.ndarray:
     """Convert a mel from one definition to another, nearly.
 
     Where the bands are the same, only the writing changes, and nothing is lost. Otherwise a
@@ -112,21 +119,32 @@ def convert(mel: np.ndarray, source: FeatureConfig, target: FeatureConfig) -> np
         mel: floating [n_mels, T] as `source` defines it.
         source: the definition of `mel`.
         target: the definition wanted.
+        force_definition: take a mel that is clearly one of another preset. A mel with levels that
+            no speech has by `source` gives a warning unless this is set.
 
     Returns:
         float32 [n_mels of `target`, T'] as `target` writes it, with frames at its times. T' hops of
         `target` are as long as T hops of `source`, to a hop.
 
     Raises:
-        ValueError: `mel` is no such mel, or too short for a frame of `target`; or it cannot be
-            converted to `target`, and the message says what `source` lacks.
+        ValueError: `mel` is no such mel, too short for a frame of `target`, or clearly one of
+            another preset; or it cannot be converted to `target`, and the message says what
+            `source` lacks.
     """
     mel = checked_mel(mel, source)
     if mel.shape[1] == 0:
         raise ValueError("mel is empty: expected at least one frame")
+    if not source.same_bands(target):
+        check_convertible(source, target)
+    if not force_definition:
+        check_source(mel, source)
     if source.same_bands(target):
         return written(np.maximum(mel, np.float32(math.log(target.magnitude_floor))), target)
-    check_convertible(source, target)
+    return _converted(mel, source, target)
+
+
+def _converted(mel: np.ndarray, source: FeatureConfig, target: FeatureConfig) -> np.ndarray:
+    """`convert` of a natural mel, where the bands differ and all else was checked."""
     times = _target_times(source, target, mel.shape[1])
     if len(times) == 0:
         raise ValueError(
