@@ -122,6 +122,16 @@ def test_base_10_and_squared_magnitudes_are_noticed_before_they_are_converted(re
     assert "squared magnitudes" in message and "--mel-power 2" in message
 
 
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_mel_that_is_normalised_band_by_band_is_noticed_also_of_a_held_tone(recording, name):
+    features = FEATURES[name]
+    for audio in (recording, voice(2.0, 440, seed=0)):
+        mel = log_mel(resample(audio, 24000, features.sample_rate), features)
+        scale = np.maximum(mel.std(axis=1, keepdims=True), 1e-3)  # a band may be silent
+        mel = (mel - mel.mean(axis=1, keepdims=True)) / scale
+        assert "a normalised mel" in said(mel, name)
+
+
 def test_a_definition_with_an_empty_band_is_looked_at_as_well(recording):
     features = dataclasses.replace(FEATURES["bigvgan-24k"], mel_scale="htk", n_fft=400)
     mel = log_mel(recording, features)

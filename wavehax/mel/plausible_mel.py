@@ -49,7 +49,7 @@ _SPEECH_LIKE = 0.085
 # and so the noise that comes near to the other limits has more.
 _NOISE_LIKE = 0.52
 _DECIBELS = 25.0  # least range of speech in decibels taken for nepers
-_NEAR_ZERO = 0.35  # a mel whose mean is as near to 0 is normalised
+_NEAR_ZERO = 0.35  # a mel whose mean, or that of every band, is as near to 0 is normalised
 _LOUDEST = 1.5  # nepers above full scale: 12 dB, and a little
 # Evidence for another preset: 0 for a mel of the model's own, 1 for one of the other. In speech the
 # jaggedness was at most 0.54 in the model's own mel, and at least 0.41 in another (0.71 in that of
@@ -67,6 +67,9 @@ class Finding:
     cause: str  # "it looks like ..."
     remedy: str  # the flag that mends it, and the field of a definition
     preset: str | None = None  # the other preset, if it is clearly one
+
+
+_NORMALISED = Finding("a normalised mel", "--stats FILE (mean and scale in a definition)")
 
 
 def check_definition(found: Finding | None, features: FeatureConfig) -> None:
@@ -197,6 +200,8 @@ def _other_logarithm(
         return Finding("magnitudes without a logarithm", "take their logarithm first")
     if spread > _DECIBELS and (loud or middle < math.log(features.magnitude_floor)):
         return _written("dB", "decibels", features)
+    if np.abs(levels.mean(axis=1)).max() < _NEAR_ZERO:
+        return _NORMALISED
     motion, above = _motion(levels, deviation), highest - float(_louder(levels).mean())
     if loud or (spread > _WIDE and motion > _MOVING and above > _HIGH):
         return Finding(
@@ -209,14 +214,13 @@ def _other_logarithm(
 
 def _narrow(level: float, features: FeatureConfig) -> Finding | None:
     """What a mel of little range seems to be, from its mean."""
-    normalised = Finding("a normalised mel", "--stats FILE (mean and scale in a definition)")
     base10 = _written("10", "logarithms to base 10", features)
     if abs(level) < _NEAR_ZERO:
-        return normalised
+        return _NORMALISED
     if level < -2 * _NEAR_ZERO:
         return base10
     return Finding(
-        f"{normalised.cause} or {base10.cause}", f"{normalised.remedy} or {base10.remedy}"
+        f"{_NORMALISED.cause} or {base10.cause}", f"{_NORMALISED.remedy} or {base10.remedy}"
     )
 
 
