@@ -4,10 +4,7 @@ What is measured does not depend on the level of a recording, and hardly on its 
 
 - The *range* of all values and the *motion* of a band over time. Both are multiples of what speech
   has where the logarithm is another one.
-- The *jaggedness*: third differences over bands of the mean mel. Neighbouring bands take in
-  different numbers of bins, in a pattern that every mel of a definition shows and no other.
-- The *profile*: the mean of louder frames over bands, less what the model knows as the mean of
-  speech. It goes with the sum of each band's filter.
+- What tells presets apart (wavehax/mel/other_preset.py).
 
 The limits were set on 124 recordings of four kinds and lie outside all of their values, and then on
 96 with noise. docs/mels.md has the number of false alarms over a corpus.
@@ -24,8 +21,8 @@ import numpy as np
 from wavehax.checkpoint import load_model
 from wavehax.config import FEATURES, FLOOR_TOLERANCE, FeatureConfig
 from wavehax.errors import warn
-from wavehax.mel.features import analysis_window, mel_filterbank, mel_frequencies, natural_mel
-from wavehax.mel.spectrum import bands_of, spectrum_of
+from wavehax.mel.features import analysis_window, mel_filterbank, mel_frequencies
+from wavehax.mel.other_preset import expected_mean, louder, other_preset
 from wavehax.models.locate import model_path
 
 _LEAST_FRAMES = 40  # with fewer frames levels say little
@@ -51,13 +48,7 @@ _NOISE_LIKE = 0.52
 _DECIBELS = 25.0  # least range of speech in decibels taken for nepers
 _NEAR_ZERO = 0.35  # a mel whose mean, or that of every band, is as near to 0 is normalised
 _LOUDEST = 1.5  # nepers above full scale: 12 dB, and a little
-# Evidence for another preset: 0 for a mel of the model's own, 1 for one of the other. In speech the
-# jaggedness was at most 0.54 in the model's own mel, and at least 0.41 in another (0.71 in that of
-# BigVGAN). The profile was at most 0.81, and at least 0.12. Together they count 2 to 1.
-_JAGGED, _PROFILE, _TOGETHER = (0.6, 1.5), 0.2, 0.65
-_ALIKE = 0.4  # cosine between the jaggedness and the pattern; below it most of it is something else
 _EXCHANGED = 0.5  # gain in likeness to the mean of speech
-_LEAST_PATTERN = 0.2  # nepers, rms; definitions whose patterns are nearer are not told apart
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,7 +122,7 @@ def _speech(features: FeatureConfig) -> tuple[np.ndarray, np.ndarray]:
     if features.same_bands(model.features):
         return mean, deviation
     known, wanted = (mel_frequencies(it)[1:-1] for it in (model.features, features))
-    return _expected(model.features, features, mean), np.interp(wanted, known, deviation)
+    return expected_mean(model.features, features, mean), np.interp(wanted, known, deviation)
 
 
 def finding(
@@ -171,7 +162,10 @@ def finding(
         return None
     if _percentile(heard, 99.5) - _percentile(heard, 0.5) < _LEAST_RANGE:
         return None
-    return _other_preset(levels, features, mean)
+    preset = other_preset(levels, features, mean)
+    if preset is None:
+        return None
+    return Finding(f"the mel {preset!r}", f"--features {preset}", preset)
 
 
 def _motion(levels: np.ndarray, deviation: np.ndarray) -> float:
@@ -202,7 +196,7 @@ def _other_logarithm(
         return _written("dB", "decibels", features)
     if np.abs(levels.mean(axis=1)).max() < _NEAR_ZERO:
         return _NORMALISED
-    motion, above = _motion(levels, deviation), highest - float(_louder(levels).mean())
+    motion, above = _motion(levels, deviation), highest - float(louder(levels).mean())
     if loud or (spread > _WIDE and motion > _MOVING and above > _HIGH):
         return Finding(
             "logarithms of squared magnitudes", "--mel-power 2 (power: 2 in a definition)"
@@ -238,94 +232,8 @@ def _written(log: str, name: str, features: FeatureConfig) -> Finding:
     return Finding(name, " or ".join([remedy, *(f"--features {preset}" for preset in presets)]))
 
 
-def _other_preset(levels: np.ndarray, features: FeatureConfig, mean: np.ndarray) -> Finding | None:
-    rivals = _rivals(features, mean.tobytes())
-    if not rivals:
-        return None
-    jagged = _third(levels.mean(axis=1)) - _third(_noise(features))
-    best, preset = 0.0, None
-    for rival in rivals:
-        first = jagged @ rival.pattern / rival.square
-        if not _JAGGED[0] < first < _JAGGED[1]:
-            continue
-        if first * math.sqrt(rival.square) < _ALIKE * np.linalg.norm(jagged):
-            continue
-        second = (_louder(levels).mean(axis=1) - mean) @ rival.profile
-        evidence = (2 * min(first, 1.0) + second) / 3
-        if second > _PROFILE and evidence > max(_TOGETHER, best):
-            best, preset = evidence, rival.name
-    if preset is None:
-        return None
-    return Finding(f"the mel {preset!r}", f"--features {preset}", preset)
-
-
-@dataclasses.dataclass(frozen=True)
-class _Rival:
-    """Another preset, and what a mel shows that is of it."""
-
-    name: str
-    pattern: np.ndarray  # [n_mels - 3], its jaggedness less that of the definition
-    square: float  # of the pattern with itself
-    # [n_mels]; its product with a mel's profile is 0 for the definition and 1 for this preset
-    profile: np.ndarray
-
-
-@functools.lru_cache(maxsize=16)
-def _rivals(features: FeatureConfig, mean: bytes) -> list[_Rival]:
-    """The presets that a mel could be of, and which can be told from the definition."""
-    rivals: list[_Rival] = []
-    if not mel_filterbank(features).any(axis=1).all():
-        return rivals  # a band between two bins is empty, and no spectrum can be estimated
-    for other in FEATURES.values():
-        if other.n_mels != features.n_mels or not other.plain or other.same_bands(features):
-            continue
-        pattern = _third(_noise(other)) - _third(_noise(features))
-        if np.sqrt(np.mean(pattern**2)) < _LEAST_PATTERN:
-            continue
-        expected = _expected(features, other, np.frombuffer(mean)) - np.frombuffer(mean)
-        weights = _weights(len(expected)) @ expected
-        profile = weights / (expected @ weights)
-        rivals.append(_Rival(other.name, pattern, float(pattern @ pattern), profile))
-    return rivals
-
-
-def _louder(levels: np.ndarray) -> np.ndarray:
-    """The louder half of the frames."""
-    loudness = levels.mean(axis=0)
-    return levels[:, loudness >= np.median(loudness)]
-
-
-def _third(values: np.ndarray) -> np.ndarray:
-    return np.diff(values, 3)
-
-
 @functools.lru_cache(maxsize=16)
 def _full_scale(features: FeatureConfig) -> float:
     """The natural mel of a full-scale sine in the middle of the widest band, at most."""
     peak = mel_filterbank(features).max() ** (1 / features.power)
     return math.log(0.5 * analysis_window(features).sum() * peak) + 1.0
-
-
-@functools.lru_cache(maxsize=16)
-def _noise(features: FeatureConfig) -> np.ndarray:
-    """The mean natural mel of white noise, [n_mels]: the pattern of the definition."""
-    plain = dataclasses.replace(features, peak=0.0)
-    noise = 0.1 * np.random.default_rng(0).standard_normal(300 * features.hop_length)
-    return natural_mel(noise, plain).mean(axis=1, dtype=np.float64)
-
-
-def _expected(features: FeatureConfig, other: FeatureConfig, mean: np.ndarray) -> np.ndarray:
-    """The mean of speech by the definition `other`, [n_mels], estimated from that by `features`."""
-    return bands_of(spectrum_of(mean[:, None], features), features, other)[:, 0]
-
-
-def _weights(bands: int) -> np.ndarray:
-    """The inverse covariance of the profiles of speakers, [bands, bands].
-
-    A model of it: any level, tilts and formants (neighbours alike), and harmonics, which single
-    low bands show.
-    """
-    index = np.arange(bands)
-    smooth = 1.44 * np.exp(-np.abs(index[:, None] - index) / 30)
-    single = 0.16 * np.exp(-index / 20) + 0.0025
-    return np.linalg.inv(smooth + np.diag(single) + 1e4)
