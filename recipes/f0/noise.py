@@ -22,7 +22,6 @@ from wavehax.files.sound import read_audio
 N_FFT, HOP = 512, 128  # samples of a window of noise, and from one to the next
 NEARBY = 5  # bins over which power is averaged
 LATER = 7  # samples, 0.3 ms
-RANGE = (70.0, 500.0)  # Hz, in which F0 is sought
 SPLITS = ("dev", "unseen")
 
 
@@ -60,12 +59,12 @@ def noisy(
 def errors(item: Item) -> tuple[float, ...]:
     """V/UV errors of a recording: phases drawn, magnitudes too, and moved."""
     wave, _ = read_audio(item.natural, FRAMES.sample_rate)
-    f0 = harvest(wave, FRAMES.sample_rate, RANGE, "harvest")
+    f0 = harvest(wave, FRAMES.sample_rate, item.f0_range, "harvest")
     rng = np.random.default_rng(0)
     made = [noisy(wave, f0, rng, magnitudes) for magnitudes in (False, True)]
     made.append(np.pad(wave, (LATER, 0))[: len(wave)])
     return tuple(
-        f0_scores(f0, harvest(one, FRAMES.sample_rate, RANGE, "harvest")).voicing_error
+        f0_scores(f0, harvest(one, FRAMES.sample_rate, item.f0_range, "harvest")).voicing_error
         for one in made
     )
 
